@@ -1,0 +1,35 @@
+package driver
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrNotFound says that there is no live record with that id.
+	ErrNotFound = errors.New("session record not found")
+
+	// ErrConflict says that the condition of a save or a touch did not hold.
+	ErrConflict = errors.New("session record changed meanwhile")
+
+	// ErrTooLarge is matched, with errors.Is, by every *TooLargeError.
+	ErrTooLarge = errors.New("session too large")
+
+	// ErrNoSchema says that the backend lacks the table or index it needs. The
+	// error that wraps it says how to create it.
+	ErrNoSchema = errors.New("session schema missing")
+)
+
+// TooLargeError says that a session was not stored because its data is too
+// large. What was stored before is unchanged.
+type TooLargeError struct {
+	Size  int // bytes of encoded data
+	Limit int // bytes that may be stored
+}
+
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("%v: %d bytes, limit %d", ErrTooLarge, e.Size, e.Limit)
+}
+
+// Is reports whether target is ErrTooLarge.
+func (e *TooLargeError) Is(target error) bool { return target == ErrTooLarge }
