@@ -1,0 +1,277 @@
+package scskit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// maxAttempts bounds how often one commit is merged and tried again. Whenever an attempt
+// fails another one has succeeded, so that this many writers of one session can
+// meet before one of them gives up.
+const maxAttempts = 256
+
+// CommitCtx implements scs.CtxStore. In a context with a tracker it saves
+// only what changed, merges with what other requests have saved meanwhile, and stores
+// nothing for a session that is gone: see WithTracker and LastCommit. Without one it
+// overwrites. A commit whose expiry has passed leaves no record.
+func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
+	id, ok := s.ids.id(token)
+	if !ok {
+		return fmt.Errorf("scskit: commit: token is empty or longer than %d bytes", maxTokenBytes)
+	}
+	if len(data) > s.maxSize {
+		return fmt.Errorf("scskit: commit: %w", &driver.TooLargeError{Size: len(data), Limit: s.maxSize})
+	}
+	c := commit{store: s, ctx: ctx, id: id, data: data, expiry: expiry}
+	var err error
+	if t := trackerFrom(ctx); t != nil {
+		c.note = t.get(s, token)
+		if err = c.tracked(t.lost(s)); err == nil {
+			t.put(c.note)
+		}
+	} else {
+		err = c.untracked(s.ids.isKey(token))
+	}
+	if err != nil {
+		return s.failure("commit", token, err)
+	}
+	return nil
+}
+
+// commit is one call of CommitCtx.
+type commit struct {
+	store  *Store
+	ctx    context.Context
+	id     string
+	data   []byte
+	expiry time.Time
+	note   note // of a tracked commit; updated to its outcome
+}
+
+// untracked does what scs asks of any store. A key from All names a session that
+// existed a moment ago: it must not come back.
+func (c *commit) untracked(mustExist bool) error {
+	if c.expired() {
+		return c.removeExpired()
+	}
+	cond := driver.Always()
+	if mustExist {
+		rec, err := c.store.load(c.ctx, c.id)
+		if errors.Is(err, driver.ErrNotFound) {
+			return ErrGone
+		}
+		if err != nil {
+			return err
+		}
+		cond = driver.IfVersion(rec.Version)
+	}
+	return c.store.save(c.ctx, KindSave, c.record(c.data, c.expiry), cond)
+}
+
+// tracked stores what this request changed and nothing else.
+func (c *commit) tracked(lost []note) error {
+	s, n := c.store, &c.note
+	switch {
+	case n.state == noteDeleted || n.state == noteLost:
+		return c.gone()
+	case n.state == 0 && s.renewalOf(lost, c.data):
+		return c.gone()
+	case c.expired():
+		if err := c.removeExpired(); err != nil {
+			return err
+		}
+		return c.gone()
+	}
+	expiry := s.withSlack(c.data, c.expiry)
+	if n.state == 0 {
+		return c.write(KindCreate, driver.IfAbsent(), expiry)
+	}
+	if n.version != 0 && bytes.Equal(n.data, c.data) {
+		if !n.expiry.Before(c.expiry) {
+			n.commit = Commit{State: Kept, Expiry: n.expiry}
+			return nil
+		}
+		return c.touch(expiry)
+	}
+	return c.write(KindSave, driver.IfVersion(n.version), expiry)
+}
+
+// touch moves the expiry of a session that did not change. If it was saved
+// meanwhile, the new record is merged with no changes of ours: only its expiry
+// is still to be seen to.
+func (c *commit) touch(expiry time.Time) error {
+	n := &c.note
+	err := c.store.touch(c.ctx, c.id, n.version, expiry)
+	if lostRace(err) {
+		return c.merge(expiry, true)
+	}
+	if err != nil {
+		return err
+	}
+	n.expiry = expiry
+	n.commit = Commit{State: Stored, Expiry: expiry}
+	return nil
+}
+
+func (c *commit) write(kind Kind, cond driver.Condition, expiry time.Time) error {
+	n := &c.note
+	if v, ok := cond.Match(); ok && v == 0 {
+		return c.merge(expiry, false) // this request has merged before: what is stored is not its base
+	}
+	rec := c.record(c.data, expiry)
+	err := c.store.save(c.ctx, kind, rec, cond)
+	if lostRace(err) {
+		return c.merge(expiry, true)
+	}
+	if err != nil {
+		return err
+	}
+	n.data, n.expiry, n.version, n.state = c.data, expiry, rec.Version, noteLive
+	n.commit = Commit{State: Stored, Expiry: expiry}
+	return nil
+}
+
+// merge brings what this request changed into what others have stored meanwhile,
+// until nobody else was faster. raced says whether somebody was already.
+func (c *commit) merge(expiry time.Time, raced bool) error {
+	s, n := c.store, &c.note
+	for attempt := range maxAttempts {
+		if err := backOff(c.ctx, attempt); err != nil {
+			return err
+		}
+		current, err := s.load(c.ctx, c.id)
+		if errors.Is(err, driver.ErrNotFound) {
+			return c.gone()
+		}
+		if err != nil {
+			return err
+		}
+		if raced {
+			s.report(c.ctx, Event{Kind: KindConflict, Outcome: OK, ID: s.ids.public(c.id)})
+		}
+		merged, err := s.merge3(n.data, c.data, current.Data)
+		if err != nil {
+			return err
+		}
+		if len(merged.data) > s.maxSize {
+			return &driver.TooLargeError{Size: len(merged.data), Limit: s.maxSize}
+		}
+		until := merged.expiry(expiry, current.Expiry)
+		if bytes.Equal(merged.data, current.Data) {
+			if !current.Expiry.Before(until) {
+				c.merged(merged.data, current.Version, current.Expiry, Kept)
+				return nil
+			}
+			err = s.touch(c.ctx, c.id, current.Version, until)
+			if err == nil {
+				c.merged(merged.data, current.Version, until, Stored)
+				return nil
+			}
+		} else {
+			rec := c.record(merged.data, until)
+			err = s.save(c.ctx, KindMerge, rec, driver.IfVersion(current.Version))
+			if err == nil {
+				c.merged(merged.data, rec.Version, until, Stored)
+				return nil
+			}
+		}
+		if !lostRace(err) {
+			return err
+		}
+		raced = true
+	}
+	return fmt.Errorf("%w: gave up after %d attempts", driver.ErrConflict, maxAttempts)
+}
+
+// merged notes the outcome of a merge. The request goes on with its own values, so
+// the base of a later merge is what it has just committed; and unless that
+// is also what is stored, a later commit must merge, which version 0 says.
+func (c *commit) merged(stored []byte, version int64, expiry time.Time, state CommitState) {
+	n := &c.note
+	if !bytes.Equal(stored, c.data) {
+		version = 0
+	}
+	n.data, n.expiry, n.version, n.state = c.data, expiry, version, noteLive
+	n.commit = Commit{State: state, Expiry: expiry}
+}
+
+// gone notes that there is no session to commit to.
+func (c *commit) gone() error {
+	c.note.state = noteDeleted
+	c.note.commit = Commit{State: Gone}
+	c.store.report(c.ctx, Event{Kind: KindGone, Outcome: OK, ID: c.store.ids.public(c.id)})
+	return nil
+}
+
+func (c *commit) expired() bool { return !c.expiry.After(c.store.opts.Now()) }
+
+func (c *commit) removeExpired() error {
+	err := c.store.remove(c.ctx, c.id)
+	if errors.Is(err, driver.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+func (c *commit) record(data []byte, expiry time.Time) driver.Record {
+	now := c.store.opts.Now()
+	return driver.Record{
+		ID: c.id, Data: data, Expiry: ceilMilli(expiry), Created: now, Updated: now, Version: version(),
+	}
+}
+
+// withSlack returns the expiry to store for a session that scs wants to expire at
+// expiry. If that is an idle time-out, it is later by one touch interval, so that the next
+// requests need not write; but never later than the session's deadline.
+func (s *Store) withSlack(data []byte, expiry time.Time) time.Time {
+	deadline, ok := s.deadline(data)
+	if !ok || !expiry.Before(deadline) {
+		return ceilMilli(expiry)
+	}
+	interval := s.opts.TouchInterval
+	if interval == 0 {
+		interval = min(expiry.Sub(s.opts.Now())/10, time.Minute)
+	}
+	if interval < 0 {
+		interval = 0
+	}
+	if slack := expiry.Add(interval); slack.Before(deadline) {
+		return ceilMilli(slack)
+	}
+	return ceilMilli(deadline)
+}
+
+// ceilMilli rounds up to what every backend can store, so that no session ends early.
+func ceilMilli(t time.Time) time.Time {
+	if r := t.Truncate(time.Millisecond); r.Before(t) {
+		return r.Add(time.Millisecond)
+	}
+	return t
+}
+
+// lostRace reports whether a conditional write failed because another was faster.
+func lostRace(err error) bool {
+	return errors.Is(err, driver.ErrConflict) || errors.Is(err, driver.ErrNotFound)
+}
+
+// backOff waits before the given attempt: not at all before the first, then a random time
+// that grows to 16 ms, so that writers who have met do not meet again.
+func backOff(ctx context.Context, attempt int) error {
+	if attempt == 0 {
+		return ctx.Err()
+	}
+	t := time.NewTimer(rand.N(time.Millisecond << min(attempt-1, 4)))
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}

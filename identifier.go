@@ -1,0 +1,121 @@
+package scskit
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// keyPrefix begins the keys that All returns for hashed ids. A dot is in no
+// token that scs draws.
+const keyPrefix = "id."
+
+// identifier turns tokens into ids.
+//
+// Where ids are hashed, All cannot return tokens, and an id must not be taken for a
+// token: whoever reads the backend could then use its ids as cookies. The keys it returns
+// instead are ids signed with a secret of this process, so that only All can make them.
+type identifier struct {
+	plain  bool
+	secret [sha256.Size]byte
+}
+
+func newIdentifier(plain bool) (identifier, error) {
+	i := identifier{plain: plain}
+	if _, err := rand.Read(i.secret[:]); err != nil {
+		return i, fmt.Errorf("scskit: %w", err)
+	}
+	return i, nil
+}
+
+// id returns the id for a token or a key from All. ok is false for what can be neither;
+// it then needs no look in the backend.
+func (i *identifier) id(token string) (id string, ok bool) {
+	if token == "" || len(token) > maxTokenBytes {
+		return "", false
+	}
+	if i.plain {
+		return token, true
+	}
+	if id, ok := i.open(token); ok {
+		return id, true
+	}
+	return hash(token), true
+}
+
+// isKey reports whether token is a key from All.
+func (i *identifier) isKey(token string) bool {
+	if i.plain {
+		return false
+	}
+	_, ok := i.open(token)
+	return ok
+}
+
+// key returns the key under which All returns an id.
+func (i *identifier) key(id string) string {
+	if i.plain {
+		return id
+	}
+	return keyPrefix + id + "." + i.sign(id)
+}
+
+func (i *identifier) open(key string) (id string, ok bool) {
+	rest, ok := strings.CutPrefix(key, keyPrefix)
+	if !ok {
+		return "", false
+	}
+	dot := strings.LastIndexByte(rest, '.')
+	if dot < 0 {
+		return "", false
+	}
+	id = rest[:dot]
+	return id, hmac.Equal([]byte(rest[dot+1:]), []byte(i.sign(id)))
+}
+
+func (i *identifier) sign(id string) string {
+	mac := hmac.New(sha256.New, i.secret[:])
+	mac.Write([]byte(id))
+	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
+}
+
+// public returns the form of an id that may be shown.
+func (i *identifier) public(id string) string {
+	if i.plain && id != "" {
+		return hash(id)
+	}
+	return id
+}
+
+func hash(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// redact keeps a token, or an id that may be one, out of an error's text. The
+// error's kind is left for errors.Is and As.
+func redact(err error, secret string) error {
+	if secret == "" || !strings.Contains(err.Error(), secret) {
+		return err
+	}
+	return &redactedError{err: err, secret: secret}
+}
+
+type redactedError struct {
+	err    error
+	secret string
+}
+
+func (e *redactedError) Error() string {
+	return strings.ReplaceAll(e.err.Error(), e.secret, "[redacted]")
+}
+
+// Is and As are answered from the hidden error. There is no Unwrap: it would
+// hand out the text.
+func (e *redactedError) Is(target error) bool { return errors.Is(e.err, target) }
+
+func (e *redactedError) As(target any) bool { return errors.As(e.err, target) }

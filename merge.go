@@ -1,0 +1,127 @@
+package scskit
+
+import (
+	"fmt"
+	"reflect"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+)
+
+// merged is the result of a three-way merge.
+type merged struct {
+	data     []byte
+	deadline time.Time
+	ours     bool // this request moved the deadline
+}
+
+// merge3 applies what a request changed, from base to ours, to theirs, which others have stored
+// since: key by key, what the request put or removed wins, and every other
+// key is theirs. The same goes for the deadline. An empty base is one without keys.
+func (s *Store) merge3(base, ours, theirs []byte) (merged, error) {
+	ourDeadline, result, err := s.decode(ours)
+	if err != nil {
+		return merged{}, fmt.Errorf("merge: the data committed is not what Options.Codec decodes: %w", err)
+	}
+	var baseDeadline time.Time
+	baseValues := map[string]any{}
+	if len(base) > 0 {
+		if baseDeadline, baseValues, err = s.decode(base); err != nil {
+			return merged{}, fmt.Errorf("merge: the data loaded is not what Options.Codec decodes: %w", err)
+		}
+	}
+	theirDeadline, theirValues, err := s.decode(theirs)
+	if err != nil {
+		return merged{data: ours, deadline: ourDeadline, ours: true}, nil // nothing to keep in it
+	}
+
+	for key, value := range theirValues {
+		ourValue, have := result[key]
+		baseValue, had := baseValues[key]
+		changed := have != had || have && !reflect.DeepEqual(ourValue, baseValue)
+		if !changed {
+			result[key] = value
+		}
+	}
+	for key, baseValue := range baseValues {
+		if _, ok := theirValues[key]; ok {
+			continue
+		}
+		if ourValue, have := result[key]; have && reflect.DeepEqual(ourValue, baseValue) {
+			delete(result, key) // they removed it, and we did not care
+		}
+	}
+	m := merged{deadline: theirDeadline}
+	if len(base) == 0 || !ourDeadline.Equal(baseDeadline) {
+		m.deadline, m.ours = ourDeadline, true
+	}
+	m.data, err = s.opts.Codec.Encode(m.deadline, result)
+	if err != nil {
+		return merged{}, fmt.Errorf("merge: %w", err)
+	}
+	return m, nil
+}
+
+// expiry returns when a merged record expires: as late as either request wanted,
+// but not after the deadline; and if this request set the deadline, as it wanted.
+func (m *merged) expiry(ours, theirs time.Time) time.Time {
+	e := ours
+	if !m.ours && theirs.After(e) {
+		e = theirs
+	}
+	if e.After(m.deadline) {
+		e = m.deadline
+	}
+	return ceilMilli(e)
+}
+
+// renewalOf reports whether data, about to be stored under a token that is new, carries
+// on one of the sessions in lost. Those are sessions that this request meant to delete
+// but another had deleted first. To renew such a session would bring it back, and two
+// renewals at once would leave two; to begin a fresh one after a sign-out is fine.
+// scs does not say which of the two it is doing. A renewed session keeps its
+// values; one begun after Destroy has none of them.
+func (s *Store) renewalOf(lost []note, data []byte) bool {
+	for _, n := range lost {
+		_, before, err := s.decode(n.data)
+		if err != nil || len(before) == 0 {
+			return true
+		}
+		_, after, err := s.decode(data)
+		if err != nil {
+			return true
+		}
+		for key, value := range before {
+			if v, ok := after[key]; ok && reflect.DeepEqual(v, value) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (s *Store) decode(data []byte) (time.Time, map[string]any, error) {
+	return s.opts.Codec.Decode(data)
+}
+
+// deadline returns the absolute deadline of an encoded session.
+func (s *Store) deadline(data []byte) (time.Time, bool) {
+	if c, ok := s.opts.Codec.(interface {
+		deadline([]byte) (time.Time, bool)
+	}); ok {
+		return c.deadline(data)
+	}
+	deadline, _, err := s.decode(data)
+	return deadline, err == nil
+}
+
+// checkerOf returns a function that tells whether the codec can decode a record.
+func checkerOf(codec scs.Codec) func([]byte) error {
+	if c, ok := codec.(interface{ check([]byte) error }); ok {
+		return c.check
+	}
+	return func(data []byte) error {
+		_, _, err := codec.Decode(data)
+		return err
+	}
+}

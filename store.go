@@ -1,0 +1,277 @@
+package scskit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"math/rand/v2"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// ErrGone is returned by a commit through a key from All whose session has
+// been destroyed meanwhile.
+var ErrGone = errors.New("scskit: session is gone")
+
+// Store keeps scs sessions in a backend. It implements every store interface of
+// scs, and is safe for concurrent use.
+//
+// In a context from WithTracker, which the adapters provide, it keeps the promises that
+// stock stores cannot: no lost updates and no resurrection. Without one it
+// behaves as scs's own stores do: a commit overwrites.
+type Store struct {
+	driver  driver.Driver
+	opts    Options
+	checker func([]byte) error
+	maxSize int
+	ids     identifier
+}
+
+var (
+	_ scs.Store            = (*Store)(nil)
+	_ scs.CtxStore         = (*Store)(nil)
+	_ scs.IterableStore    = (*Store)(nil)
+	_ scs.IterableCtxStore = (*Store)(nil)
+)
+
+// NewStore returns a store over a driver. Applications call the constructor of a
+// backend's package instead. It starts no goroutine.
+func NewStore(d driver.Driver, opts *Options) (*Store, error) {
+	if d == nil {
+		return nil, errors.New("scskit: driver is nil")
+	}
+	o, err := opts.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	ids, err := newIdentifier(o.PlainIDs)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{driver: d, opts: o, maxSize: o.MaxSize, ids: ids, checker: checkerOf(o.Codec)}
+	if l, ok := d.(driver.Limiter); ok && l.MaxData() < s.maxSize {
+		s.maxSize = l.MaxData()
+	}
+	return s, nil
+}
+
+// Driver returns the driver under the store, for programs that create schemas or
+// inspect what its backend can do.
+func (s *Store) Driver() driver.Driver { return s.driver }
+
+// Codec returns the codec with which the store decodes sessions. The manager must use
+// the same.
+func (s *Store) Codec() scs.Codec { return s.opts.Codec }
+
+// Find implements scs.Store.
+func (s *Store) Find(token string) ([]byte, bool, error) {
+	return s.FindCtx(context.Background(), token)
+}
+
+// FindCtx implements scs.CtxStore. In a context with a tracker, a record
+// that does not decode is dropped, reported and not found.
+func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
+	id, ok := s.ids.id(token)
+	if !ok {
+		return nil, false, nil
+	}
+	rec, err := s.load(ctx, id)
+	if errors.Is(err, driver.ErrNotFound) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, s.failure("find", token, err)
+	}
+	if t := trackerFrom(ctx); t != nil {
+		if err := s.checker(rec.Data); err != nil {
+			return nil, false, s.drop(ctx, token, id, err)
+		}
+		data := rec.Data[:len(rec.Data):len(rec.Data)]
+		t.put(note{store: s, token: token, data: data, expiry: rec.Expiry, version: rec.Version, state: noteLive})
+	}
+	return rec.Data, true, nil
+}
+
+// drop deletes a record that does not decode. Of several requests that find it so,
+// only the one that deletes it reports it.
+func (s *Store) drop(ctx context.Context, token, id string, cause error) error {
+	err := s.remove(ctx, id)
+	switch {
+	case errors.Is(err, driver.ErrNotFound):
+		return nil
+	case err != nil:
+		return s.failure("find", token, err)
+	}
+	s.report(ctx, Event{Kind: KindCorrupt, Outcome: OK, ID: s.ids.public(id), Err: cause})
+	return nil
+}
+
+// Commit implements scs.Store: it overwrites.
+func (s *Store) Commit(token string, data []byte, expiry time.Time) error {
+	return s.CommitCtx(context.Background(), token, data, expiry)
+}
+
+// Delete implements scs.Store.
+func (s *Store) Delete(token string) error {
+	return s.DeleteCtx(context.Background(), token)
+}
+
+// DeleteCtx implements scs.CtxStore. Deleting what is not there is no error.
+func (s *Store) DeleteCtx(ctx context.Context, token string) error {
+	id, ok := s.ids.id(token)
+	if !ok {
+		return nil
+	}
+	err := s.remove(ctx, id)
+	if err != nil && !errors.Is(err, driver.ErrNotFound) {
+		return s.failure("delete", token, err)
+	}
+	if t := trackerFrom(ctx); t != nil {
+		n := t.get(s, token)
+		switch {
+		case err == nil:
+			n.state = noteDeleted
+		case n.state == noteLive:
+			n.state = noteLost
+		}
+		t.put(n)
+	}
+	return nil
+}
+
+// All implements scs.IterableStore.
+func (s *Store) All() (map[string][]byte, error) {
+	return s.AllCtx(context.Background())
+}
+
+// AllCtx implements scs.IterableCtxStore: it returns every live session, under keys that
+// Find, Commit and Delete of this very Store take for its tokens. Where ids are hashed the
+// tokens are not known, and the keys are neither tokens nor worth anything to another
+// process. A commit under such a key changes a live session but never creates one. In a
+// context with a tracker, records that do not decode are left out.
+//
+// All of it is held in memory: to go through many sessions, use Range.
+func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
+	all := make(map[string][]byte)
+	tracked := trackerFrom(ctx) != nil
+	for rec, err := range s.Range(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if tracked && s.checker(rec.Data) != nil {
+			continue
+		}
+		all[s.ids.key(rec.ID)] = rec.Data
+	}
+	return all, nil
+}
+
+// Range yields every live record, as a stream. The error matches errors.ErrUnsupported
+// if the backend cannot list its sessions.
+func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
+	r, ok := s.driver.(driver.Ranger)
+	if !ok {
+		return func(yield func(driver.Record, error) bool) {
+			yield(driver.Record{}, fmt.Errorf("scskit: %T cannot list sessions: %w", s.driver, errors.ErrUnsupported))
+		}
+	}
+	return r.Range(ctx)
+}
+
+// load, save, touch and remove are the only callers of the driver: each bounds the
+// operation in time and reports it.
+
+func (s *Store) load(ctx context.Context, id string) (driver.Record, error) {
+	op := s.begin(ctx)
+	rec, err := s.driver.Load(op.ctx, id)
+	if err == nil && !rec.Expiry.After(s.opts.Now()) {
+		rec, err = driver.Record{}, driver.ErrNotFound
+	}
+	op.end(KindLoad, id, err)
+	return rec, err
+}
+
+func (s *Store) save(ctx context.Context, kind Kind, rec driver.Record, cond driver.Condition) error {
+	op := s.begin(ctx)
+	err := s.driver.Save(op.ctx, rec, cond)
+	op.end(kind, rec.ID, err)
+	return err
+}
+
+func (s *Store) touch(ctx context.Context, id string, version int64, expiry time.Time) error {
+	op := s.begin(ctx)
+	err := s.driver.Touch(op.ctx, id, version, expiry)
+	op.end(KindTouch, id, err)
+	return err
+}
+
+func (s *Store) remove(ctx context.Context, id string) error {
+	op := s.begin(ctx)
+	err := s.driver.Delete(op.ctx, id)
+	op.end(KindDelete, id, err)
+	return err
+}
+
+// operation is one call of the driver.
+type operation struct {
+	store  *Store
+	parent context.Context
+	ctx    context.Context
+	cancel context.CancelFunc
+	start  time.Time
+}
+
+func (s *Store) begin(ctx context.Context) operation {
+	op := operation{store: s, parent: ctx, ctx: ctx}
+	if s.opts.Timeout > 0 {
+		op.ctx, op.cancel = context.WithTimeout(ctx, s.opts.Timeout)
+	}
+	if s.opts.Observer != nil {
+		op.start = time.Now()
+	}
+	return op
+}
+
+func (op *operation) end(kind Kind, id string, err error) {
+	if op.cancel != nil {
+		op.cancel()
+	}
+	s := op.store
+	if s.opts.Observer == nil {
+		return
+	}
+	e := Event{Kind: kind, Outcome: OK, ID: s.ids.public(id), Duration: time.Since(op.start)}
+	switch {
+	case errors.Is(err, driver.ErrNotFound):
+		e.Outcome = Missing
+	case errors.Is(err, driver.ErrConflict):
+		e.Outcome = Rejected
+	case err != nil:
+		e.Outcome, e.Err = Failed, redact(err, id)
+	}
+	s.report(op.parent, e)
+}
+
+// Report passes an event to the store's Observer, if it has one. The adapters use it
+// for what only they can see.
+func (s *Store) Report(ctx context.Context, e Event) { s.report(ctx, e) }
+
+func (s *Store) report(ctx context.Context, e Event) {
+	if s.opts.Observer == nil {
+		return
+	}
+	defer func() { _ = recover() }() // an observer must not break a request
+	s.opts.Observer(ctx, e)
+}
+
+// failure is the error of a store operation, without the token.
+func (s *Store) failure(op, token string, err error) error {
+	return fmt.Errorf("scskit: %s: %w", op, redact(err, token))
+}
+
+// version draws the version of a save; see driver.Record.
+func version() int64 { return 1 + rand.Int64N(1<<63-1) }

@@ -1,0 +1,158 @@
+package scskit
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// WithTracker returns a context in which a Store remembers, from loading a session to saving
+// it, what it handed out. scs passes nothing of the kind between the two
+// calls, and without it the store can only do what any scs store does: overwrite.
+// With it, concurrent writes are merged, a destroyed session stays destroyed, a
+// session that was only read costs no write, and a record that cannot be
+// decoded is dropped instead of failing every request.
+//
+// The adapters do this for each request. Other code that uses a manager, such as
+// a job or a websocket handler, opts in by loading the session from such a context:
+//
+//	ctx, err := sm.Load(scskit.WithTracker(ctx), token)
+//
+// One tracker serves one unit of work, a request say, on any number of goroutines
+// and managers. If ctx has a tracker already, it is returned as it is.
+func WithTracker(ctx context.Context) context.Context {
+	if trackerFrom(ctx) != nil {
+		return ctx
+	}
+	return &tracker{Context: ctx}
+}
+
+// Commit is what became of a commit to a Store in a context with a tracker.
+type Commit struct {
+	// State says what was stored.
+	State CommitState
+	// Expiry is when the stored record expires; zero if it is Gone. The cookie
+	// should expire at the same time.
+	Expiry time.Time
+}
+
+// CommitState says what became of a commit.
+type CommitState uint8
+
+const (
+	// Kept: nothing was written, since the stored record says the same and lasts
+	// long enough.
+	Kept CommitState = iota + 1
+	// Stored: the session, or its new expiry, was written.
+	Stored
+	// Gone: the session was destroyed or renewed by another request, or has
+	// expired. Nothing was stored, and the token is worth nothing.
+	Gone
+)
+
+// LastCommit returns what became of the last commit for token in a context with a
+// tracker. ok is false if there was none, or the manager's store is not a *Store.
+func LastCommit(ctx context.Context, token string) (c Commit, ok bool) {
+	t := trackerFrom(ctx)
+	if t == nil {
+		return Commit{}, false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.notes {
+		if n := &t.notes[i]; n.token == token && n.commit.State != 0 {
+			return n.commit, true
+		}
+	}
+	return Commit{}, false
+}
+
+type trackerKey struct{}
+
+// tracker is a context that carries notes about the sessions of one request.
+// It is its own context, not a value in one, to save an allocation per request.
+type tracker struct {
+	context.Context
+
+	mu    sync.Mutex
+	notes []note
+	first [1]note // room for the usual case
+}
+
+// note is what the tracker knows of one token in one store.
+type note struct {
+	store   *Store
+	token   string
+	data    []byte // as handed to scs: the base of a merge
+	expiry  time.Time
+	version int64 // the stored version; 0 if what is stored is not data
+	state   noteState
+	commit  Commit
+}
+
+type noteState uint8
+
+const (
+	noteLive    noteState = iota + 1 // it was loaded or stored
+	noteDeleted                      // this request deleted it
+	noteLost                         // this request meant to delete it, but another had done so
+)
+
+func trackerFrom(ctx context.Context) *tracker {
+	t, _ := ctx.Value(trackerKey{}).(*tracker)
+	return t
+}
+
+func (t *tracker) Value(key any) any {
+	if key == (trackerKey{}) {
+		return t
+	}
+	return t.Context.Value(key)
+}
+
+// get returns a copy of the note for token; its state is 0 if there is none.
+func (t *tracker) get(s *Store, token string) note {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n := t.find(s, token); n != nil {
+		return *n
+	}
+	return note{store: s, token: token}
+}
+
+// put replaces the note for n's token.
+func (t *tracker) put(n note) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if old := t.find(n.store, n.token); old != nil {
+		*old = n
+		return
+	}
+	if t.notes == nil {
+		t.notes = t.first[:0]
+	}
+	t.notes = append(t.notes, n)
+}
+
+// lost returns the notes of the sessions in s that this request found already
+// deleted when it deleted them.
+func (t *tracker) lost(s *Store) []note {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var lost []note
+	for i := range t.notes {
+		if n := &t.notes[i]; n.store == s && n.state == noteLost {
+			lost = append(lost, *n)
+		}
+	}
+	return lost
+}
+
+func (t *tracker) find(s *Store, token string) *note {
+	for i := range t.notes {
+		if n := &t.notes[i]; n.store == s && n.token == token {
+			return n
+		}
+	}
+	return nil
+}
