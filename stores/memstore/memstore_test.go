@@ -1,0 +1,475 @@
+package memstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+// clock is a clock that stands still until it is told to move.
+type clock struct{ at atomic.Int64 }
+
+func newClock() *clock {
+	c := new(clock)
+	c.at.Store(time.Date(2030, 1, 2, 3, 4, 5, 678_000_000, time.UTC).UnixNano())
+	return c
+}
+
+func (c *clock) now() time.Time          { return time.Unix(0, c.at.Load()) }
+func (c *clock) advance(d time.Duration) { c.at.Add(int64(d)) }
+
+func newMemory(t testing.TB, limit int) (*memory, *clock) {
+	t.Helper()
+	c := newClock()
+	d, err := NewDriver(&Options{Options: scskit.Options{Now: c.now}, MaxSessions: limit})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d.(*memory), c
+}
+
+func record(c *clock, id string, version int64, ttl time.Duration) driver.Record {
+	now := c.now()
+	return driver.Record{ID: id, Data: []byte("data of " + id), Expiry: now.Add(ttl), Created: now, Updated: now, Version: version}
+}
+
+func save(t testing.TB, m *memory, rec driver.Record) {
+	t.Helper()
+	if err := m.Save(context.Background(), rec, driver.Always()); err != nil {
+		t.Fatalf("save %q: %v", rec.ID, err)
+	}
+}
+
+func want(t testing.TB, what string, got, target error) {
+	t.Helper()
+	if !errors.Is(got, target) {
+		t.Errorf("%s: got error %v, want %v", what, got, target)
+	}
+}
+
+// consistent checks that the map and the heap hold the same entries.
+func consistent(t testing.TB, m *memory) {
+	t.Helper()
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if len(m.records) != len(m.expiry) {
+		t.Fatalf("map holds %d, heap %d", len(m.records), len(m.expiry))
+	}
+	for i, e := range m.expiry {
+		if e.place != i || m.records[e.ID] != e {
+			t.Fatalf("entry %q at %d has place %d", e.ID, i, e.place)
+		}
+		if i > 0 && m.expiry.Less(i, (i-1)/2) {
+			t.Fatalf("heap order broken at %d", i)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	const text = "memstore: Options.MaxSessions is -1: it must not be negative"
+	if _, err := New(&Options{MaxSessions: -1}); err == nil || err.Error() != text {
+		t.Errorf("got error %v, want %s", err, text)
+	}
+	if _, err := New(&Options{Options: scskit.Options{MaxSize: -1}}); err == nil {
+		t.Error("a negative MaxSize was accepted")
+	}
+	d, err := NewDriver(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := d.(*memory).max; got != 1_000_000 {
+		t.Errorf("default bound is %d", got)
+	}
+}
+
+func TestRecordIsCopied(t *testing.T) {
+	t.Parallel()
+	m, c := newMemory(t, 0)
+	ctx := context.Background()
+	id := []byte("a")
+	rec := record(c, string(id), 1, time.Hour)
+	rec.Expiry = rec.Expiry.In(time.FixedZone("east", 3600))
+	save(t, m, rec)
+	rec.Data[0] = 'X'
+
+	for range 2 {
+		got, err := m.Load(ctx, "a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(got.Data) != "data of a" || got.Version != 1 || !got.Expiry.Equal(rec.Expiry) || got.Expiry.Location() != time.UTC {
+			t.Fatalf("got %+v", got)
+		}
+		got.Data[0] = 'Y'
+	}
+}
+
+func TestConditions(t *testing.T) {
+	t.Parallel()
+	type state string
+	const (
+		absent  state = "absent"
+		live    state = "live"
+		expired state = "expired"
+	)
+	for _, tc := range []struct {
+		state state
+		cond  driver.Condition
+		want  error
+	}{
+		{absent, driver.Always(), nil},
+		{absent, driver.IfAbsent(), nil},
+		{absent, driver.IfVersion(1), driver.ErrNotFound},
+		{live, driver.Always(), nil},
+		{live, driver.IfAbsent(), driver.ErrConflict},
+		{live, driver.IfVersion(1), nil},
+		{live, driver.IfVersion(2), driver.ErrConflict},
+		{expired, driver.Always(), nil},
+		{expired, driver.IfAbsent(), nil},
+		{expired, driver.IfVersion(1), driver.ErrNotFound},
+	} {
+		t.Run(fmt.Sprintf("%s/%+v", tc.state, tc.cond), func(t *testing.T) {
+			m, c := newMemory(t, 0)
+			first := c.now()
+			if tc.state != absent {
+				save(t, m, record(c, "a", 1, time.Minute))
+			}
+			c.advance(30 * time.Second)
+			if tc.state == expired {
+				c.advance(time.Minute)
+			}
+			rec := record(c, "a", 9, time.Hour)
+			err := m.Save(context.Background(), rec, tc.cond)
+			want(t, "save", err, tc.want)
+			consistent(t, m)
+			if err != nil {
+				return
+			}
+			got, err := m.Load(context.Background(), "a")
+			if err != nil || got.Version != 9 || !got.Updated.Equal(rec.Updated) {
+				t.Fatalf("got %+v, %v", got, err)
+			}
+			created := c.now()
+			if tc.state == live {
+				created = first
+			}
+			if !got.Created.Equal(created) {
+				t.Errorf("created %v, want %v", got.Created, created)
+			}
+		})
+	}
+}
+
+func TestTouchAndDelete(t *testing.T) {
+	t.Parallel()
+	m, c := newMemory(t, 0)
+	ctx := context.Background()
+	want(t, "touch of nothing", m.Touch(ctx, "a", 1, c.now().Add(time.Hour)), driver.ErrNotFound)
+	want(t, "delete of nothing", m.Delete(ctx, "a"), driver.ErrNotFound)
+
+	rec := record(c, "a", 1, time.Minute)
+	save(t, m, rec)
+	want(t, "touch of another version", m.Touch(ctx, "a", 2, c.now().Add(time.Hour)), driver.ErrConflict)
+	if err := m.Touch(ctx, "a", 1, c.now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	c.advance(time.Hour - 1)
+	got, err := m.Load(ctx, "a")
+	if err != nil || got.Version != 1 || !got.Updated.Equal(rec.Updated) || !got.Created.Equal(rec.Created) {
+		t.Fatalf("got %+v, %v", got, err)
+	}
+
+	c.advance(1) // now is the expiry exactly
+	_, err = m.Load(ctx, "a")
+	want(t, "load at expiry", err, driver.ErrNotFound)
+	want(t, "touch at expiry", m.Touch(ctx, "a", 1, c.now().Add(time.Hour)), driver.ErrNotFound)
+
+	save(t, m, record(c, "b", 1, time.Minute))
+	if err := m.Delete(ctx, "b"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = m.Load(ctx, "b")
+	want(t, "load of the deleted", err, driver.ErrNotFound)
+	consistent(t, m)
+}
+
+func TestEviction(t *testing.T) {
+	t.Parallel()
+	m, c := newMemory(t, 3)
+	ctx := context.Background()
+	save(t, m, record(c, "a", 1, 10*time.Minute))
+	save(t, m, record(c, "b", 1, 20*time.Minute))
+	save(t, m, record(c, "c", 1, 30*time.Minute))
+	if err := m.Touch(ctx, "a", 1, c.now().Add(40*time.Minute)); err != nil {
+		t.Fatal(err)
+	}
+	save(t, m, record(c, "c", 2, 30*time.Minute)) // not new: nothing has to go
+	save(t, m, record(c, "d", 1, time.Minute))    // new: b is the nearest its expiry now
+	if got := ids(t, m); !slices.Equal(got, []string{"a", "c", "d"}) {
+		t.Errorf("held: %q", got)
+	}
+	c.advance(2 * time.Minute) // d has expired, and goes before anything live
+	save(t, m, record(c, "e", 1, time.Second))
+	if got := ids(t, m); !slices.Equal(got, []string{"a", "c", "e"}) {
+		t.Errorf("held: %q", got)
+	}
+	consistent(t, m)
+}
+
+func TestWritesReclaimMemory(t *testing.T) {
+	t.Parallel()
+	m, c := newMemory(t, 0)
+	for i := range 1000 {
+		save(t, m, record(c, fmt.Sprint("old", i), 1, time.Minute))
+	}
+	c.advance(time.Minute)
+	for i := range 250 {
+		save(t, m, record(c, fmt.Sprint("new", i), 1, time.Hour))
+	}
+	if got := len(m.records); got != 250 {
+		t.Errorf("%d records are held, want 250", got)
+	}
+	consistent(t, m)
+}
+
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	m, c := newMemory(t, 0)
+	ctx := context.Background()
+	for i := range 25 {
+		save(t, m, record(c, fmt.Sprint(i), 1, time.Minute))
+	}
+	save(t, m, record(c, "live", 1, time.Hour))
+	c.advance(time.Minute)
+	for _, want := range []int{10, 10, 5, 0} {
+		if got, err := m.Sweep(ctx, 10); err != nil || got != want {
+			t.Errorf("swept %d, %v, want %d", got, err, want)
+		}
+	}
+	if got := ids(t, m); !slices.Equal(got, []string{"live"}) {
+		t.Errorf("held: %q", got)
+	}
+}
+
+func ids(t testing.TB, m *memory) []string {
+	t.Helper()
+	got := []string{}
+	for rec, err := range m.Range(context.Background()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, rec.ID)
+	}
+	slices.Sort(got)
+	return got
+}
+
+func TestRangeWhileTheBodyWrites(t *testing.T) {
+	t.Parallel()
+	m, c := newMemory(t, 0)
+	ctx := context.Background()
+	for i := range 2500 {
+		save(t, m, record(c, fmt.Sprint("keep", i), 1, time.Hour))
+		save(t, m, record(c, fmt.Sprint("drop", i), 1, time.Hour))
+	}
+	save(t, m, record(c, "expired", 1, 0))
+	seen := map[string]int{}
+	i := 0
+	for rec, err := range m.Range(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[rec.ID]++
+		if err := m.Delete(ctx, fmt.Sprint("drop", i%2500)); err != nil && !errors.Is(err, driver.ErrNotFound) {
+			t.Fatal(err)
+		}
+		if i < 10_000 { // the map grows under the iteration
+			save(t, m, record(c, fmt.Sprint("new", i), 1, time.Hour))
+		}
+		i++
+	}
+	for i := range 2500 {
+		if n := seen[fmt.Sprint("keep", i)]; n != 1 {
+			t.Fatalf("keep%d was seen %d times", i, n)
+		}
+	}
+	if seen["expired"] != 0 {
+		t.Error("an expired record was yielded")
+	}
+	consistent(t, m)
+}
+
+func TestRangeReleasesTheLock(t *testing.T) {
+	t.Parallel()
+	m, c := newMemory(t, 0)
+	for i := range 3 {
+		save(t, m, record(c, fmt.Sprint(i), 1, time.Hour))
+	}
+	for range m.Range(context.Background()) {
+		break
+	}
+	func() {
+		defer func() { _ = recover() }()
+		for range m.Range(context.Background()) {
+			panic("body")
+		}
+	}()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	n := 0
+	for _, err := range m.Range(ctx) {
+		if n++; n == 1 {
+			cancel()
+			continue
+		}
+		want(t, "range", err, context.Canceled)
+	}
+	if n != 2 {
+		t.Errorf("%d turns, want 2", n)
+	}
+	if !m.mu.TryLock() {
+		t.Fatal("a range that ended holds the lock")
+	}
+	m.mu.Unlock()
+}
+
+func TestContext(t *testing.T) {
+	t.Parallel()
+	m, c := newMemory(t, 0)
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_, loadErr := m.Load(ctx, "a")
+	_, sweepErr := m.Sweep(ctx, 1)
+	var rangeErr error
+	for _, err := range m.Range(ctx) {
+		rangeErr = err
+	}
+	for op, err := range map[string]error{
+		"load":   loadErr,
+		"save":   m.Save(ctx, record(c, "a", 1, time.Hour), driver.Always()),
+		"touch":  m.Touch(ctx, "a", 1, c.now()),
+		"delete": m.Delete(ctx, "a"),
+		"range":  rangeErr,
+		"sweep":  sweepErr,
+	} {
+		want(t, op, err, context.Canceled)
+		if text := "memstore: " + op + ": context canceled"; err != nil && err.Error() != text {
+			t.Errorf("got %q, want %q", err, text)
+		}
+	}
+}
+
+func TestOneWinnerPerVersion(t *testing.T) {
+	t.Parallel()
+	m, c := newMemory(t, 0)
+	save(t, m, record(c, "a", 1, time.Hour))
+	for version := int64(1); version < 100; version++ {
+		var wins atomic.Int64
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				err := m.Save(context.Background(), record(c, "a", version+1, time.Hour), driver.IfVersion(version))
+				if err == nil {
+					wins.Add(1)
+				} else if !errors.Is(err, driver.ErrConflict) {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		if wins.Load() != 1 {
+			t.Fatalf("version %d: %d winners", version, wins.Load())
+		}
+	}
+}
+
+func TestConcurrentUse(t *testing.T) {
+	t.Parallel()
+	m, c := newMemory(t, 40)
+	ctx := context.Background()
+	var wg sync.WaitGroup
+	for g := range 8 {
+		wg.Go(func() {
+			for i := range 500 {
+				id := fmt.Sprint((i*7 + g) % 60)
+				_ = m.Save(ctx, record(c, id, 1, time.Duration(i%9)*time.Second), driver.Always())
+				_, _ = m.Load(ctx, id)
+				_ = m.Touch(ctx, id, 1, c.now().Add(time.Duration(i%7)*time.Second))
+				if i%5 == 0 {
+					_ = m.Delete(ctx, id)
+				}
+				if i%50 == 0 {
+					_, _ = m.Sweep(ctx, 3)
+					for rec := range m.Range(ctx) {
+						_, _ = m.Load(ctx, rec.ID)
+					}
+				}
+				c.advance(10 * time.Millisecond)
+			}
+		})
+	}
+	wg.Wait()
+	consistent(t, m)
+	if len(m.records) > 40 {
+		t.Errorf("%d records are held, bound 40", len(m.records))
+	}
+}
+
+func TestLoadAllocatesOnlyTheCopy(t *testing.T) {
+	m, c := newMemory(t, 0)
+	save(t, m, record(c, "a", 1, time.Hour))
+	ctx := context.Background()
+	if n := testing.AllocsPerRun(100, func() { _, _ = m.Load(ctx, "a") }); n > 1 {
+		t.Errorf("load allocates %v times", n)
+	}
+}
+
+func BenchmarkDriver(b *testing.B) {
+	ctx := context.Background()
+	setup := func(b *testing.B) (*memory, []driver.Record) {
+		m, c := newMemory(b, 0)
+		recs := make([]driver.Record, 10_000)
+		for i := range recs {
+			recs[i] = record(c, fmt.Sprintf("%043d", i), 1, time.Hour)
+			recs[i].Data = make([]byte, 300)
+			save(b, m, recs[i])
+		}
+		b.ReportAllocs()
+		b.ResetTimer()
+		return m, recs
+	}
+	b.Run("Load", func(b *testing.B) {
+		m, recs := setup(b)
+		for i := 0; b.Loop(); i++ {
+			if _, err := m.Load(ctx, recs[i%len(recs)].ID); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Save", func(b *testing.B) {
+		m, recs := setup(b)
+		for i := 0; b.Loop(); i++ {
+			if err := m.Save(ctx, recs[i%len(recs)], driver.IfVersion(1)); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	b.Run("Touch", func(b *testing.B) {
+		m, recs := setup(b)
+		for i := 0; b.Loop(); i++ {
+			rec := recs[i%len(recs)]
+			if err := m.Touch(ctx, rec.ID, 1, rec.Expiry.Add(time.Duration(i))); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
