@@ -256,9 +256,9 @@ func (op *operation) end(kind Kind, id string, err error) {
 	s.report(op.parent, e)
 }
 
-// Report passes an event to the store's Observer, if it has one. The adapters use it
-// for what only they can see.
-func (s *Store) Report(ctx context.Context, e Event) { s.report(ctx, e) }
+// Observer returns the Observer of the store's options, or nil. The adapters
+// tell it what only they can see.
+func (s *Store) Observer() Observer { return s.opts.Observer }
 
 func (s *Store) report(ctx context.Context, e Event) {
 	if s.opts.Observer == nil {

@@ -1,0 +1,234 @@
+// Package adapters holds the life of a session within one request, once for every
+// framework. The packages below it (scshttp, scschi, scsgin, scsecho and
+// scsfiber) connect it to a framework in a few lines each, and
+// an adapter for another framework can be built on it in the same way.
+//
+// Those who use one of the five need only its LoadAndSave, and from here the Options.
+//
+// # The life of a session in a request
+//
+//  1. Lifecycle.Begin reads the session cookie, all of that name, and loads the session (with
+//     Lazy, not before something asks for it). It returns a Request, whose
+//     context the handler must get.
+//  2. The handler runs.
+//  3. Request.Finish stores what changed and sets the headers of the response, before the
+//     first byte of the final response leaves, and once. If it fails the client must get an
+//     error in place of what the handler wrote.
+//  4. Request.End, after the handler, reports changes that came too late.
+//
+// For frameworks on net/http, Writer takes care of 3 and 4.
+//
+// A handler that panics commits nothing: Finish is not called, unless a recovery
+// middleware inside turns the panic into an ordinary response.
+//
+// The commit runs to its end, within CommitTimeout, also if the client hangs up.
+//
+// Any scs.Store works. That the cookie and the stored record agree, and that all frameworks
+// behave alike, holds for all of them; that no update is lost and no destroyed session comes
+// back needs a *scskit.Store.
+package adapters
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"net/http"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+)
+
+// Lifecycle is what a middleware makes once, when it is built. It is safe for concurrent use.
+type Lifecycle struct {
+	sm     *scs.SessionManager
+	key    any // under which scs keeps the session in a context
+	opts   options
+	report func(context.Context, scskit.Event) // nil: nobody listens
+}
+
+type options struct {
+	skip          func(method, path string) bool
+	lazy          bool
+	strict        bool
+	onError       func(context.Context, error) error
+	observer      scskit.Observer
+	commitTimeout time.Duration
+}
+
+// Option changes how a middleware treats its requests. Without any, the session is
+// loaded for every request and errors go to the framework.
+type Option func(*options)
+
+// Skip leaves requests alone for which skip is true: they have no session. Path is that of
+// the URL, decoded and without the query.
+func Skip(skip func(method, path string) bool) Option {
+	return func(o *options) { o.skip = skip }
+}
+
+// Lazy loads a session only when a handler first asks the manager for something. A request
+// that never does costs no round trip. If loading fails then, the handler goes on with an
+// empty session, and its response is replaced by the error.
+func Lazy() Option {
+	return func(o *options) { o.lazy = true }
+}
+
+// Strict makes a change of the session after the response has begun, which cannot be saved any
+// more, a panic at the end of the request. It is meant for tests; otherwise the
+// change is lost, and reported as an event of scskit.KindLate.
+func Strict() Option {
+	return func(o *options) { o.strict = true }
+}
+
+// OnError is called with every failure to load or to store a session, an *Error, before the
+// framework's own error handling gets it. What it returns, unless that is nil, is passed on in its
+// place: an echo.NewHTTPError(503), say. It must be safe for concurrent use.
+func OnError(f func(ctx context.Context, err error) error) Option {
+	return func(o *options) { o.onError = f }
+}
+
+// Observe sets who is told of scskit.KindLate. By default it is the
+// Observer of the store, if that is a *scskit.Store.
+func Observe(observer scskit.Observer) Option {
+	return func(o *options) { o.observer = observer }
+}
+
+// CommitTimeout bounds the storing of a session at the end of a request, which goes on when
+// the client has gone. The default is 10 seconds.
+func CommitTimeout(d time.Duration) Option {
+	return func(o *options) { o.commitTimeout = d }
+}
+
+// New returns the lifecycle for a manager. It panics, as a router does for a bad pattern, if the
+// manager or an option is unusable: a nil store, a cookie that browsers would refuse, a codec
+// that is not the store's.
+func New(sm *scs.SessionManager, opts ...Option) *Lifecycle {
+	l := &Lifecycle{sm: sm, opts: options{commitTimeout: 10 * time.Second}}
+	for _, opt := range opts {
+		if opt == nil {
+			panic("adapters: an Option is nil")
+		}
+		opt(&l.opts)
+	}
+	if err := l.validate(); err != nil {
+		panic("adapters: " + err.Error())
+	}
+	l.key = contextKey(sm)
+	if fmt.Sprint(l.key) == "" {
+		panic("adapters: the session manager was not made by scskit.New or scs.New: such managers share one context key")
+	}
+	observer := l.opts.observer
+	if s, ok := sm.Store.(*scskit.Store); ok && observer == nil {
+		observer = s.Observer()
+	}
+	if observer != nil {
+		l.report = func(ctx context.Context, e scskit.Event) {
+			defer func() { _ = recover() }() // an observer must not break a request
+			observer(ctx, e)
+		}
+	}
+	return l
+}
+
+func (l *Lifecycle) validate() error {
+	sm := l.sm
+	switch {
+	case sm == nil:
+		return errors.New("session manager is nil; make one with scskit.New(store)")
+	case sm.Store == nil:
+		return errors.New("session manager has no Store; make it with scskit.New(store)")
+	case sm.Codec == nil:
+		return errors.New("session manager has no Codec; make it with scskit.New(store)")
+	case l.opts.commitTimeout <= 0:
+		return fmt.Errorf("CommitTimeout is %v; it must be positive", l.opts.commitTimeout)
+	case sm.Lifetime <= 0:
+		return fmt.Errorf("SessionManager.Lifetime is %v; it must be positive", sm.Lifetime)
+	case sm.IdleTimeout < 0:
+		return fmt.Errorf("SessionManager.IdleTimeout is %v; it must not be negative", sm.IdleTimeout)
+	}
+	if s, ok := sm.Store.(*scskit.Store); ok {
+		if s == nil {
+			return errors.New("SessionManager.Store is a nil *scskit.Store; check the error of the store's constructor")
+		}
+		if sm.HashTokenInStore {
+			return errors.New("SessionManager.HashTokenInStore is set, but the store hashes tokens itself; unset it")
+		}
+		if manager, store := fmt.Sprintf("%T", sm.Codec), fmt.Sprintf("%T", s.Codec()); manager != store {
+			return fmt.Errorf("SessionManager.Codec is a %s, but the store's is a %s; make the manager with scskit.New(store), or set Options.Codec", manager, store)
+		}
+	}
+	return validateCookie(sm)
+}
+
+// fail turns a failure into the error that the framework gets.
+func (l *Lifecycle) fail(ctx context.Context, op string, err error) error {
+	err = &Error{Op: op, Err: err}
+	if l.opts.onError != nil {
+		if mapped := l.opts.onError(ctx, err); mapped != nil {
+			return mapped
+		}
+	}
+	return err
+}
+
+// Error is a failure to load or to store the session of a request.
+type Error struct {
+	Op  string // "load" or "commit"
+	Err error
+}
+
+func (e *Error) Error() string { return "session: " + e.Op + ": " + e.Err.Error() }
+
+// Unwrap returns the store's error.
+func (e *Error) Unwrap() error { return e.Err }
+
+// StatusCode returns 500, for error handlers that ask.
+func (e *Error) StatusCode() int { return http.StatusInternalServerError }
+
+// HandleError answers a request on net/http with an error: by the manager's ErrorFunc,
+// or if that is nil with a plain 500 and a line in the standard log.
+func (l *Lifecycle) HandleError(w http.ResponseWriter, r *http.Request, err error) {
+	if l.sm.ErrorFunc != nil {
+		l.sm.ErrorFunc(w, r, err)
+		return
+	}
+	log.Print(err)
+	http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+}
+
+// HasSession reports whether ctx has a session of the manager: whether the request came
+// through its middleware. Where it is false, every method of the manager
+// panics. With Lazy it does not load the session.
+func HasSession(ctx context.Context, sm *scs.SessionManager) bool {
+	if ctx.Value(requestKey{sm}) != nil {
+		return true
+	}
+	// Load returns the very context it was given if there is a session in it.
+	probe := &sessionProbe{Context: ctx}
+	loaded, err := sm.Load(probe, "")
+	return err == nil && loaded == context.Context(probe)
+}
+
+type sessionProbe struct{ context.Context }
+
+// contextKey returns the key under which the manager keeps sessions in contexts. scs does not
+// tell, but asks the context for it first of all.
+func contextKey(sm *scs.SessionManager) any {
+	probe := &keyProbe{Context: context.Background()}
+	_, _ = sm.Load(probe, "") // without a token there is nothing to load
+	return probe.key
+}
+
+type keyProbe struct {
+	context.Context
+	key any
+}
+
+func (p *keyProbe) Value(key any) any {
+	if p.key == nil {
+		p.key = key
+	}
+	return nil
+}

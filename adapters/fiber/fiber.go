@@ -1,0 +1,101 @@
+// Package scsfiber keeps scs sessions in applications on Fiber v2.
+package scsfiber
+
+import (
+	"log"
+	"net/http"
+	"strings"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/scskit/scskit/adapters"
+)
+
+// LoadAndSave returns middleware that loads the session of each request, and stores it when the handlers
+// have returned. Handlers reach it through the manager, with c.UserContext(). Failures are returned,
+// for the app's ErrorHandler; its default sends no more than the status text. It panics if the
+// manager's settings are unusable; see adapters.New.
+//
+// An error of a handler is given to the app's ErrorHandler here, as Fiber's own logger does, and not
+// returned: a handler that resets the response would drop the cookie of a session that
+// was stored. Middleware outside sees the response, but not the error.
+//
+// What a body stream writer changes in the session comes too late: Fiber runs it beside or
+// after its handlers.
+func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
+	l := adapters.New(sm, opts...)
+	return func(c *fiber.Ctx) error {
+		req, err := l.Begin(c.UserContext(), c.Method(), c.Path(), cookieLines(c))
+		if err != nil {
+			return &failure{err}
+		}
+		if req == nil {
+			return c.Next()
+		}
+		outside := c.UserContext()
+		c.SetUserContext(req.Context())
+		if err := c.Next(); err != nil {
+			if err := c.App().ErrorHandler(c, err); err != nil {
+				_ = c.SendStatus(http.StatusInternalServerError)
+			}
+		}
+		h := make(http.Header, 3)
+		if err := req.Finish(h); err != nil {
+			c.SetUserContext(outside)
+			c.Response().ResetBody()
+			for _, name := range adapters.BodyHeaders() {
+				c.Response().Header.Del(name)
+			}
+			return &failure{err}
+		}
+		for _, line := range h["Set-Cookie"] {
+			// Fiber merges a cookie into one of its name, and does not know every attribute.
+			c.Response().Header.DelCookie(sm.Cookie.Name)
+			c.Response().Header.Add(fiber.HeaderSetCookie, line)
+		}
+		if v := h.Get("Cache-Control"); v != "" {
+			c.Set(fiber.HeaderCacheControl, v)
+		}
+		if h.Get("Vary") != "" {
+			c.Vary("Cookie")
+		}
+		if c.Response().IsBodyStream() {
+			c.Context().SetUserValue(streamKey{sm}, closer(req.End))
+		}
+		return nil
+	}
+}
+
+// cookieLines returns a copy of the Cookie header: Fiber's strings are views of
+// buffers that the next request overwrites.
+func cookieLines(c *fiber.Ctx) []string {
+	line := c.Get(fiber.HeaderCookie)
+	if line == "" {
+		return nil
+	}
+	return []string{strings.Clone(line)}
+}
+
+type streamKey struct{ sm *scs.SessionManager }
+
+// closer is called by fasthttp, which closes the values of a request when its response,
+// body streams and all, has been sent.
+type closer func()
+
+func (f closer) Close() error {
+	defer func() {
+		if p := recover(); p != nil { // Strict; nothing else would stop it here
+			log.Print(p)
+		}
+	}()
+	f()
+	return nil
+}
+
+// failure hides the text of an error, which Fiber's default handler would show to the client.
+type failure struct{ err error }
+
+func (*failure) Error() string { return http.StatusText(http.StatusInternalServerError) }
+
+func (f *failure) Unwrap() error { return f.err }

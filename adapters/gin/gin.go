@@ -1,0 +1,87 @@
+// Package scsgin keeps scs sessions in applications on Gin.
+package scsgin
+
+import (
+	"bufio"
+	"errors"
+	"net"
+	"net/http"
+	"slices"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/gin-gonic/gin"
+
+	"github.com/scskit/scskit/adapters"
+)
+
+// LoadAndSave returns middleware that loads the session of each request, and stores it before the
+// response begins. Handlers reach it through the manager, with c.Request.Context() (or with c itself
+// where the engine has ContextWithFallback). Failures abort the request with
+// status 500 and are added to c.Errors, for middleware outside to answer. It panics if the
+// manager's settings are unusable; see adapters.New.
+func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
+	l := adapters.New(sm, opts...)
+	return func(c *gin.Context) {
+		req, err := l.Begin(c.Request.Context(), c.Request.Method, c.Request.URL.Path, c.Request.Header["Cookie"])
+		if err != nil {
+			abort(c, err)
+			return
+		}
+		if req == nil {
+			c.Next()
+			return
+		}
+		below := c.Writer
+		w := &writer{ResponseWriter: below, session: adapters.NewWriter(below, req)}
+		c.Writer = w
+		c.Request = c.Request.WithContext(req.Context())
+		defer func() {
+			// A recovery middleware outside must neither write through w nor commit.
+			w.session.Disarm()
+			c.Writer = below
+		}()
+		c.Next()
+		if err := w.session.Finish(); err != nil {
+			abort(c, err)
+		}
+	}
+}
+
+// abort leaves the response to middleware outside, or else to Gin, which sends the status.
+func abort(c *gin.Context, err error) {
+	known := func(e *gin.Error) bool { return errors.Is(e.Err, err) } // a failed write, noted by c.Render
+	if !slices.ContainsFunc(c.Errors, known) {
+		_ = c.Error(err)
+	}
+	c.Status(http.StatusInternalServerError)
+	c.Abort()
+}
+
+// writer commits the session before Gin's own writer begins the response. It must
+// override everything that can begin it: what is embedded writes past it.
+type writer struct {
+	gin.ResponseWriter
+	session *adapters.Writer
+}
+
+// WriteHeaderNow sends what WriteHeader, which only notes the status, was told.
+func (w *writer) WriteHeaderNow() {
+	if w.session.Commit() {
+		w.ResponseWriter.WriteHeaderNow()
+	}
+}
+
+func (w *writer) Write(b []byte) (int, error) { return w.session.Write(b) }
+
+func (w *writer) WriteString(s string) (int, error) { return w.session.WriteString(s) }
+
+func (w *writer) Flush() { _ = w.session.FlushError() }
+
+func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !w.session.Commit() {
+		return nil, nil, w.session.Err()
+	}
+	return w.ResponseWriter.Hijack()
+}
+
+func (w *writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -1,0 +1,36 @@
+// Package scshttp keeps scs sessions in applications on net/http.
+package scshttp
+
+import (
+	"net/http"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit/adapters"
+)
+
+// LoadAndSave returns middleware that loads the session of each request, and stores it before the
+// response begins. Handlers reach it through the manager, with the request's context. Failures go to the manager's ErrorFunc. It panics
+// if the manager's settings are unusable; see adapters.New.
+func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
+	l := adapters.New(sm, opts...)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			req, err := l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])
+			if err != nil {
+				l.HandleError(w, r, err)
+				return
+			}
+			if req == nil {
+				next.ServeHTTP(w, r)
+				return
+			}
+			sw := adapters.NewWriter(w, req)
+			defer sw.Disarm()
+			next.ServeHTTP(sw.Handler(), r.WithContext(req.Context()))
+			if err := sw.Finish(); err != nil {
+				l.HandleError(w, r, err)
+			}
+		})
+	}
+}

@@ -1,0 +1,219 @@
+package adapters
+
+import (
+	"context"
+	"net/http"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+)
+
+// Request is the session of one request. Its methods may be called from
+// any goroutine.
+type Request struct {
+	l   *Lifecycle
+	ctx requestContext
+
+	tokens  [maxCandidates]string // the cookies sent, in their order
+	ntokens int
+
+	load    sync.Once
+	base    context.Context // the parent, with a tracker
+	loaded  bool
+	session any // what scs keeps in a context
+	loadErr error
+	stale   bool // cookies were sent, but no session was found
+
+	mu       sync.Mutex
+	finished bool
+	err      error      // of Finish
+	status   scs.Status // at Finish
+	snapshot *snapshot  // at Finish, if anybody wants to know of later changes
+}
+
+// requestKey finds the Request of a manager in a context.
+type requestKey struct{ sm *scs.SessionManager }
+
+// requestContext is what handlers get. It loads the session when scs first asks for it.
+type requestContext struct {
+	context.Context // the base
+	r               *Request
+}
+
+func (c *requestContext) Value(key any) any {
+	if key == c.r.l.key {
+		c.r.load.Do(c.r.doLoad)
+		return c.r.session
+	}
+	if k, ok := key.(requestKey); ok && k.sm == c.r.l.sm {
+		return c.r
+	}
+	return c.Context.Value(key)
+}
+
+// Begin starts the life of a session in a request. cookies are the lines of the request's Cookie
+// header; they are kept, and must not change afterwards. ctx is the request's. The handler must be
+// given the Request's Context in its place.
+//
+// If Begin returns nil and no error, there is nothing to do: the request is skipped, or
+// a middleware of the same manager outside this one has loaded the session. After an error, which
+// the framework must handle, the handler must not run.
+func (l *Lifecycle) Begin(ctx context.Context, method, path string, cookies []string) (*Request, error) {
+	if ctx.Value(requestKey{l.sm}) != nil || l.opts.skip != nil && l.opts.skip(method, path) {
+		return nil, nil
+	}
+	r := &Request{l: l, base: scskit.WithTracker(ctx)}
+	r.ctx = requestContext{Context: r.base, r: r}
+	r.ntokens = candidates(r.tokens[:], cookies, l.sm.Cookie.Name)
+	if !l.opts.lazy {
+		r.load.Do(r.doLoad)
+		if r.loadErr != nil {
+			r.finished = true
+			return nil, l.fail(ctx, "load", r.loadErr)
+		}
+	}
+	return r, nil
+}
+
+// Context returns the context for the handler.
+func (r *Request) Context() context.Context { return &r.ctx }
+
+// doLoad tries the cookies that were sent until one has a session. There can be several
+// of one name, from other paths and parent domains, and the first need not be the live one.
+func (r *Request) doLoad() {
+	var ctx context.Context
+	for _, token := range r.tokens[:r.ntokens] {
+		loaded, err := r.l.sm.Load(r.base, token)
+		if err != nil {
+			r.loadErr = err
+			break
+		}
+		ctx = loaded
+		if r.l.sm.Token(ctx) != "" {
+			break
+		}
+	}
+	if ctx == nil || r.loadErr != nil {
+		ctx, _ = r.l.sm.Load(r.base, "") // without a token there is nothing that can fail
+	}
+	r.session = ctx.Value(r.l.key)
+	r.stale = r.ntokens > 0 && r.loadErr == nil && r.l.sm.Token(ctx) == ""
+	r.mu.Lock()
+	r.loaded = true
+	r.mu.Unlock()
+}
+
+// Finish stores the session if it changed, and sets the headers of the response: at most
+// one Set-Cookie for the session, in place of any of the same name, with Cache-Control: no-store,
+// and Vary: Cookie if the session was used. Only the first call does anything; later ones return its
+// error. If it is not nil the session could not be loaded or stored, no header was set, and
+// the response must be replaced by the error.
+func (r *Request) Finish(h http.Header) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.finished {
+		return r.err
+	}
+	r.finished = true
+	if !r.loaded {
+		return nil // nobody asked for the session
+	}
+	if r.loadErr != nil {
+		r.err = r.l.fail(r.base, "load", r.loadErr)
+		return r.err
+	}
+	r.status = r.l.sm.Status(&r.ctx)
+	if err := r.commit(h); err != nil {
+		r.err = r.l.fail(r.base, "commit", err)
+		return r.err
+	}
+	addVary(h)
+	if r.status != scs.Unmodified && (r.l.opts.strict || r.l.report != nil) {
+		r.snapshot = takeSnapshot(r.l.sm, &r.ctx)
+	}
+	return nil
+}
+
+func (r *Request) commit(h http.Header) error {
+	sm := r.l.sm
+	switch r.status {
+	case scs.Unmodified:
+		if r.stale {
+			setCookie(h, expiredCookie(sm))
+		}
+	case scs.Destroyed:
+		setCookie(h, expiredCookie(sm))
+	case scs.Modified:
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(&r.ctx), r.l.opts.commitTimeout)
+		defer cancel()
+		token, expiry, err := sm.Commit(ctx)
+		if err != nil {
+			return err
+		}
+		commit, ok := scskit.LastCommit(ctx, token)
+		if !ok {
+			commit = scskit.Commit{State: scskit.Stored, Expiry: expiry}
+		}
+		switch commit.State {
+		case scskit.Gone:
+			setCookie(h, expiredCookie(sm))
+		case scskit.Stored:
+			persistent := sm.Cookie.Persist || sm.GetBool(ctx, rememberMe)
+			setCookie(h, sessionCookie(sm, token, commit.Expiry, persistent))
+		case scskit.Kept: // and so is the cookie
+		}
+	}
+	return nil
+}
+
+// End is called when the handler has returned: a change of the session since Finish is lost, and is
+// reported. It does nothing if Finish was not called. With Strict it panics.
+func (r *Request) End() {
+	r.mu.Lock()
+	late := r.finished && r.loaded && r.err == nil && r.changedSinceFinish()
+	r.mu.Unlock()
+	if !late {
+		return
+	}
+	if r.l.report != nil {
+		e := scskit.Event{Kind: scskit.KindLate, Outcome: scskit.OK}
+		if token := r.l.sm.Token(&r.ctx); token != "" {
+			e.ID = scskit.ID(token)
+		}
+		r.l.report(r.base, e)
+	}
+	if r.l.opts.strict {
+		panic("adapters: a handler changed the session after its response had begun, and the change is lost: move it before the first write or flush")
+	}
+}
+
+func (r *Request) changedSinceFinish() bool {
+	status := r.l.sm.Status(&r.ctx)
+	if status != r.status {
+		return true
+	}
+	return r.snapshot != nil && !r.snapshot.equal(takeSnapshot(r.l.sm, &r.ctx))
+}
+
+// snapshot is the state of a session, to see whether it changed later.
+type snapshot struct {
+	token    string
+	deadline time.Time
+	values   map[string]any
+}
+
+func takeSnapshot(sm *scs.SessionManager, ctx context.Context) *snapshot {
+	s := &snapshot{token: sm.Token(ctx), deadline: sm.Deadline(ctx), values: make(map[string]any)}
+	for _, key := range sm.Keys(ctx) {
+		s.values[key] = sm.Get(ctx, key)
+	}
+	return s
+}
+
+func (s *snapshot) equal(other *snapshot) bool {
+	return s.token == other.token && s.deadline.Equal(other.deadline) && reflect.DeepEqual(s.values, other.values)
+}

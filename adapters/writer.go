@@ -1,0 +1,212 @@
+package adapters
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+)
+
+// Writer is an http.ResponseWriter that finishes a Request before the first byte of the
+// final response: at WriteHeader, Write, WriteString, ReadFrom, Flush and Hijack. Informational responses (1xx,
+// but not 101, which is final) pass.
+//
+// If the session cannot be stored, nothing of the handler's response is sent: its writes return the error,
+// and Finish returns it, after which the Writer passes everything on, so that an error response
+// can be written.
+//
+// Like any ResponseWriter it is for one goroutine at a time.
+type Writer struct {
+	http.ResponseWriter
+	req    *Request
+	state  writerState
+	err    error
+	failed func(error) // after Leave
+}
+
+type writerState uint8
+
+const (
+	pending  writerState = iota // nothing was sent
+	passing                     // the session is settled: everything passes
+	withheld                    // the session failed: nothing of the handler's passes
+)
+
+// NewWriter returns a Writer over w.
+func NewWriter(w http.ResponseWriter, r *Request) *Writer {
+	return &Writer{ResponseWriter: w, req: r}
+}
+
+// Handler returns the Writer as what the handler should get: it is a http.Flusher,
+// http.Hijacker and http.Pusher exactly where the writer below, or one that it wraps, is.
+func (w *Writer) Handler() http.ResponseWriter {
+	var flusher, hijacker bool
+	pusher, _ := w.ResponseWriter.(http.Pusher)
+	for below := w.ResponseWriter; below != nil; {
+		switch below.(type) {
+		case http.Flusher, interface{ FlushError() error }:
+			flusher = true
+		}
+		if _, ok := below.(http.Hijacker); ok {
+			hijacker = true
+		}
+		u, ok := below.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			break
+		}
+		below = u.Unwrap()
+	}
+	switch {
+	case flusher && hijacker && pusher != nil:
+		return struct {
+			*Writer
+			flush
+			hijack
+			http.Pusher
+		}{w, flush{w}, hijack{w}, pusher}
+	case flusher && hijacker:
+		return struct {
+			*Writer
+			flush
+			hijack
+		}{w, flush{w}, hijack{w}}
+	case flusher && pusher != nil:
+		return struct {
+			*Writer
+			flush
+			http.Pusher
+		}{w, flush{w}, pusher}
+	case flusher:
+		return struct {
+			*Writer
+			flush
+		}{w, flush{w}}
+	case hijacker:
+		return struct {
+			*Writer
+			hijack
+		}{w, hijack{w}}
+	}
+	return w
+}
+
+// Commit settles the session, once, and reports whether the response may go on.
+func (w *Writer) Commit() bool {
+	if w.state == pending {
+		w.state = passing
+		if w.err = w.req.Finish(w.Header()); w.err != nil {
+			w.state = withheld
+			if w.failed != nil {
+				ResetHeader(w.Header())
+				w.failed(w.err)
+			}
+		}
+	}
+	return w.state == passing
+}
+
+// Finish is called when the handler has returned. If the response has not begun it
+// stores the session; if that fails, or did so before, it takes the handler's headers back and returns
+// the error, which the response must be replaced by.
+func (w *Writer) Finish() error {
+	failed := !w.Commit()
+	w.state = passing
+	if failed {
+		ResetHeader(w.Header())
+		return w.err
+	}
+	w.req.End()
+	return nil
+}
+
+// Err returns why the response is withheld, if it is.
+func (w *Writer) Err() error { return w.err }
+
+// Leave is for frameworks in which the response may be written only after the middleware has
+// returned, by an error handler. In place of Finish, onError is called if the
+// session cannot be stored then. It must answer by the writer below.
+func (w *Writer) Leave(onError func(error)) { w.failed = onError }
+
+// Disarm makes the Writer pass everything on, and store nothing any more. A middleware
+// defers it, so that after a panic the response of a recovery middleware does not store
+// what the handler had left half done.
+func (w *Writer) Disarm() { w.state = passing }
+
+// Settled reports whether the session is settled: stored or not, it is too late for changes.
+func (w *Writer) Settled() bool { return w.state != pending }
+
+// ResetHeader removes the headers that describe a body, or a place to go to, so that an error
+// response can be written in the place of the one they were meant for.
+func ResetHeader(h http.Header) {
+	for _, name := range BodyHeaders() {
+		h.Del(name)
+	}
+}
+
+// BodyHeaders returns the names of the headers that ResetHeader removes.
+func BodyHeaders() []string {
+	return []string{
+		"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "Content-Language",
+		"Content-Range", "Content-Location", "Accept-Ranges", "Etag", "Last-Modified", "Location", "Cache-Control", "Expires", "Trailer",
+	}
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (w *Writer) WriteHeader(code int) {
+	informational := code >= 100 && code < 200 && code != http.StatusSwitchingProtocols
+	if informational && w.state != withheld || w.Commit() {
+		w.ResponseWriter.WriteHeader(code)
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (w *Writer) Write(b []byte) (int, error) {
+	if !w.Commit() {
+		return 0, w.err
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// WriteString implements io.StringWriter.
+func (w *Writer) WriteString(s string) (int, error) {
+	if !w.Commit() {
+		return 0, w.err
+	}
+	return io.WriteString(w.ResponseWriter, s)
+}
+
+// ReadFrom implements io.ReaderFrom, which is how net/http sends files without copying them.
+func (w *Writer) ReadFrom(src io.Reader) (int64, error) {
+	if !w.Commit() {
+		return 0, w.err
+	}
+	return io.Copy(w.ResponseWriter, src)
+}
+
+// FlushError is what http.ResponseController calls. Where nothing below can flush it
+// returns http.ErrNotSupported.
+func (w *Writer) FlushError() error {
+	if !w.Commit() {
+		return w.err
+	}
+	return http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Unwrap lets http.ResponseController find the deadlines of the connection. What is
+// written to the writer it returns goes past the session.
+func (w *Writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+type flush struct{ w *Writer }
+
+func (f flush) Flush() { _ = f.w.FlushError() }
+
+type hijack struct{ w *Writer }
+
+// Hijack commits first. The cookie of a new session is then in the Writer's header, for the
+// handler to send.
+func (h hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !h.w.Commit() {
+		return nil, nil, h.w.err
+	}
+	return http.NewResponseController(h.w.ResponseWriter).Hijack()
+}
