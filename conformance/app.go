@@ -1,0 +1,8 @@
+package conformance
+
+import "github.com/alexedwards/scs/v2"
+
+// App is the application that an adapter serves.
+type App struct {
+	Sessions *scs.SessionManager
+}

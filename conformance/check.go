@@ -1,0 +1,98 @@
+package conformance
+
+import (
+	"fmt"
+	"slices"
+)
+
+// Level says what a check needs of its subject.
+type Level string
+
+const (
+	// LevelStore checks hold for any scs.Store.
+	LevelStore Level = "store"
+	// LevelKit checks hold for a *scskit.Store, and do not apply to others.
+	LevelKit Level = "scskit"
+	// LevelDriver checks hold for a driver.Driver.
+	LevelDriver Level = "driver"
+	// LevelAdapter checks hold for an adapter, over the reference store.
+	LevelAdapter Level = "adapter"
+	// LevelPair checks hold for an adapter and a store together.
+	LevelPair Level = "pair"
+)
+
+// Check describes one check. Its ID is "group/condition" and never changes once
+// released; Why is the promise that it holds the subject to, and where that comes from.
+type Check struct {
+	ID    string
+	Why   string
+	Level Level
+}
+
+// Checks returns every check of the kit, in the order in which they run.
+func Checks() []Check {
+	all := table()
+	list := make([]Check, len(all))
+	for i, c := range all {
+		list[i] = Check{ID: c.id, Why: c.why, Level: c.level}
+	}
+	return list
+}
+
+// check is one row of the table.
+type check struct {
+	id    string
+	why   string
+	level Level
+	run   func(t *T)
+}
+
+func table() []check {
+	return slices.Concat(
+		contractChecks,
+		listChecks,
+		expiryChecks,
+		concurrencyChecks,
+		mergeChecks,
+		dataChecks,
+		hostileChecks,
+		faultChecks,
+		cleanupChecks,
+		driverChecks,
+		driverListChecks,
+		adapterChecks(),
+		pairChecks(),
+	)
+}
+
+func checksOf(levels ...Level) []check {
+	return slices.DeleteFunc(table(), func(c check) bool { return !slices.Contains(levels, c.level) })
+}
+
+// exempt tells whether a subject declares that it fails a check, and why.
+func exempt(c check, exemptions ...map[string]string) (reason string, ok bool) {
+	for _, e := range exemptions {
+		if reason, ok := e[c.id]; ok {
+			return reason, true
+		}
+	}
+	return "", false
+}
+
+// unknownExemptions returns what is wrong with a subject's exemptions: ids that are
+// no check's, or a check's of a level that the subject has no part in, and
+// exemptions without a reason.
+func unknownExemptions(exemptions map[string]string, levels ...Level) []string {
+	var problems []string
+	known := checksOf(levels...)
+	for id, reason := range exemptions {
+		switch {
+		case !slices.ContainsFunc(known, func(c check) bool { return c.id == id }):
+			problems = append(problems, fmt.Sprintf("exemption of %q: there is no such check here", id))
+		case reason == "":
+			problems = append(problems, fmt.Sprintf("exemption of %q: the reason is missing", id))
+		}
+	}
+	slices.Sort(problems)
+	return problems
+}

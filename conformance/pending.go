@@ -1,0 +1,3 @@
+package conformance
+
+var listChecks, expiryChecks, concurrencyChecks, mergeChecks, dataChecks, hostileChecks, faultChecks, cleanupChecks, driverChecks, driverListChecks []check

@@ -1,0 +1,262 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// T is the testing.TB of one check, and knows what is being checked. It works
+// the same with and without go test.
+type T struct {
+	// The embedded TB is nil. It is there because the interface has an unexported method;
+	// every other one is defined below.
+	testing.TB
+
+	name    string
+	store   *Store
+	driver  *Driver
+	adapter *Adapter
+	ctx     context.Context
+	cancel  context.CancelFunc
+
+	mu       sync.Mutex
+	helpers  map[string]bool
+	lines    []string
+	cleanups []func()
+	failed   bool
+	skipped  bool
+	na       string // why the check does not apply
+	over     bool   // the verdict is in; what comes now is too late
+}
+
+var _ testing.TB = (*T)(nil)
+
+// notApplicable ends the check: it has nothing to say about this subject.
+func (t *T) notApplicable(reason string) {
+	t.mu.Lock()
+	t.na = reason
+	t.mu.Unlock()
+	runtime.Goexit()
+}
+
+// each runs f n times at once and waits for all of them. A panic in one of them fails
+// the check.
+func (t *T) each(n int, f func(i int)) {
+	t.Helper()
+	var all sync.WaitGroup
+	begin := make(chan struct{})
+	for i := range n {
+		all.Go(func() {
+			defer t.recovered()
+			<-begin
+			f(i)
+		})
+	}
+	close(begin)
+	all.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+}
+
+// recovered is deferred where a panic is the subject's failure and not the program's end.
+func (t *T) recovered() {
+	if p := recover(); p != nil {
+		stack := make([]byte, 16<<10)
+		t.Errorf("panic: %v\n%s", p, stack[:runtime.Stack(stack, false)])
+	}
+}
+
+// Name implements testing.TB.
+func (t *T) Name() string { return t.name }
+
+// Context implements testing.TB. It ends just before the cleanups, and when the
+// watchdog bites.
+func (t *T) Context() context.Context { return t.ctx }
+
+// Helper implements testing.TB.
+func (t *T) Helper() {
+	var pc [1]uintptr
+	if runtime.Callers(2, pc[:]) == 0 {
+		return
+	}
+	frame, _ := runtime.CallersFrames(pc[:]).Next()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.helpers == nil {
+		t.helpers = make(map[string]bool)
+	}
+	t.helpers[frame.Function] = true
+}
+
+// Log implements testing.TB.
+func (t *T) Log(args ...any) { t.record(fmt.Sprintln(args...), false) }
+
+// Logf implements testing.TB.
+func (t *T) Logf(format string, args ...any) { t.record(fmt.Sprintf(format, args...), false) }
+
+// Error implements testing.TB.
+func (t *T) Error(args ...any) { t.record(fmt.Sprintln(args...), true) }
+
+// Errorf implements testing.TB.
+func (t *T) Errorf(format string, args ...any) { t.record(fmt.Sprintf(format, args...), true) }
+
+// Fatal implements testing.TB.
+func (t *T) Fatal(args ...any) {
+	t.record(fmt.Sprintln(args...), true)
+	runtime.Goexit()
+}
+
+// Fatalf implements testing.TB.
+func (t *T) Fatalf(format string, args ...any) {
+	t.record(fmt.Sprintf(format, args...), true)
+	runtime.Goexit()
+}
+
+func (t *T) record(text string, failed bool) {
+	place := t.place()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.over {
+		return
+	}
+	t.lines = append(t.lines, place+": "+strings.TrimRight(text, "\n"))
+	t.failed = t.failed || failed
+}
+
+// place is the file and line of whoever logs: the nearest caller that is not a helper.
+func (t *T) place() string {
+	var pcs [32]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(4, pcs[:])])
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for {
+		frame, more := frames.Next()
+		if !more || !t.helpers[frame.Function] {
+			return fmt.Sprintf("%s:%d", filepath.Base(frame.File), frame.Line)
+		}
+	}
+}
+
+// Fail implements testing.TB.
+func (t *T) Fail() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.failed = t.failed || !t.over
+}
+
+// FailNow implements testing.TB.
+func (t *T) FailNow() {
+	t.Fail()
+	runtime.Goexit()
+}
+
+// Failed implements testing.TB.
+func (t *T) Failed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.failed
+}
+
+// Skip implements testing.TB. A subject that skips fails: see Store.Exempt.
+func (t *T) Skip(args ...any) {
+	t.Log(args...)
+	t.SkipNow()
+}
+
+// Skipf implements testing.TB.
+func (t *T) Skipf(format string, args ...any) {
+	t.Logf(format, args...)
+	t.SkipNow()
+}
+
+// SkipNow implements testing.TB.
+func (t *T) SkipNow() {
+	t.mu.Lock()
+	t.skipped, t.failed = true, true
+	t.lines = append(t.lines, "the subject skipped the check; a check that it fails is named in Exempt")
+	t.mu.Unlock()
+	runtime.Goexit()
+}
+
+// Skipped implements testing.TB.
+func (t *T) Skipped() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.skipped
+}
+
+// Cleanup implements testing.TB.
+func (t *T) Cleanup(f func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.cleanups = append(t.cleanups, f)
+}
+
+// clean runs the cleanups, the last one first, also those that cleanups add. One
+// that panics or gives up does not keep the others from running.
+func (t *T) clean() {
+	for {
+		t.mu.Lock()
+		n := len(t.cleanups)
+		if n == 0 {
+			t.mu.Unlock()
+			return
+		}
+		f := t.cleanups[n-1]
+		t.cleanups = t.cleanups[:n-1]
+		t.mu.Unlock()
+
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			defer t.recovered()
+			f()
+		}()
+		<-done
+	}
+}
+
+// TempDir implements testing.TB.
+func (t *T) TempDir() string {
+	dir, err := os.MkdirTemp("", "conformance-*")
+	if err != nil {
+		t.Fatalf("temporary directory: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(dir); err != nil {
+			t.Errorf("temporary directory: %v", err)
+		}
+	})
+	return dir
+}
+
+// ArtifactDir implements testing.TB. Nothing in it is kept.
+func (t *T) ArtifactDir() string { return t.TempDir() }
+
+// Setenv implements testing.TB, as for a test that has called Parallel: checks run
+// side by side, and the environment belongs to all of them.
+func (t *T) Setenv(key, _ string) { panic("conformance: checks run in parallel: cannot set " + key) }
+
+// Chdir implements testing.TB, as Setenv.
+func (t *T) Chdir(dir string) { panic("conformance: checks run in parallel: cannot change to " + dir) }
+
+// Attr implements testing.TB.
+func (t *T) Attr(key, value string) { t.Logf("%s: %s", key, value) }
+
+// Output implements testing.TB.
+func (t *T) Output() io.Writer { return output{t} }
+
+type output struct{ t *T }
+
+func (o output) Write(p []byte) (int, error) {
+	o.t.Logf("%s", p)
+	return len(p), nil
+}

@@ -1,0 +1,5 @@
+package conformance
+
+import "testing"
+
+func TestReference(t *testing.T) { TestStore(t, reference()) }

@@ -1,0 +1,53 @@
+package conformance
+
+import (
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// Store is a store to be checked: any scs.Store. If what New returns is a *scskit.Store,
+// the checks of LevelKit apply to it as well.
+type Store struct {
+	// Name tells the store from others, in the names of subtests and in reports.
+	Name string
+
+	// New returns a store that is empty and shares nothing with any other that New
+	// has returned, and cleans up with tb.Cleanup. tb.TempDir is at its disposal; tb.Fatal reports
+	// that the store cannot be had. It is called from many goroutines at a
+	// time, one or more times for each check.
+	New func(tb testing.TB) scs.Store
+
+	// Reopen returns another instance over the backend of s, as a second process would
+	// have it. It may be nil where there cannot be one.
+	Reopen func(tb testing.TB, s scs.Store) scs.Store
+
+	// Exempt names the checks that the store fails, each with the reason. They run all
+	// the same: one that passes fails the suite until the exemption is removed. The zero value
+	// claims everything.
+	Exempt map[string]string
+}
+
+// Driver is a driver to be checked. Its fields are as those of Store.
+type Driver struct {
+	Name   string
+	New    func(tb testing.TB) driver.Driver
+	Reopen func(tb testing.TB, d driver.Driver) driver.Driver
+	Exempt map[string]string
+}
+
+// Adapter is an adapter to be checked.
+type Adapter struct {
+	// Name tells the adapter from others, in the names of subtests and in reports.
+	Name string
+
+	// Serve runs app under the adapter and its framework, on a listener of its own until
+	// the cleanup of tb, and returns the base URL, such as "http://127.0.0.1:4321".
+	Serve func(tb testing.TB, app App) (baseURL string)
+
+	// Exempt is as for Store. A pair of an adapter and a store is exempt from what either
+	// of them is exempt from.
+	Exempt map[string]string
+}
