@@ -1,0 +1,70 @@
+# Everything that is done with this project, by name. `make help` lists it.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+GO            ?= go
+BIN           := $(CURDIR)/bin
+BUILD         := $(CURDIR)/build
+GOLANGCI_LINT := $(BIN)/golangci-lint-v2.15.0
+BENCHSTAT     := $(BIN)/benchstat
+FUZZTIME      ?= 30s
+COUNT         ?= 6
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## Run the demo: one session through five frameworks, at http://localhost:8080
+	$(GO) run ./examples/demo
+
+.PHONY: setup
+setup: ## Install what the tests need and this machine lacks (Debian: gcc, Chromium)
+	@scripts/setup
+
+.PHONY: test
+test: setup ## Set up what is needed, then run everything under the race detector, in a browser too
+	@mkdir -p $(BUILD)
+	@rm -f $(BUILD)/conformance.json
+	SCSKIT_REPORT=$(BUILD)/conformance.json $(GO) test -race -timeout 20m ./...
+	cd examples/demo/e2e && $(GO) test -timeout 10m ./...
+	@$(GO) run ./internal/cmd/report $(BUILD)/conformance.json
+
+.PHONY: check
+check: $(GOLANGCI_LINT) ## What CI checks before the tests: vet, linters, tidy modules, formatting
+	$(GO) vet ./...
+	$(GOLANGCI_LINT) run
+	$(GO) mod tidy -diff
+	cd examples/demo/e2e && $(GO) vet ./... && $(GO) mod tidy -diff
+
+.PHONY: bench
+bench: $(BENCHSTAT) ## Measure against stock scs in one run, and print the ratios
+	@mkdir -p $(BUILD)
+	$(GO) test -run '^$$' -bench 'Codec|Request' -benchmem -count $(COUNT) -benchtime 0.3s . | tee $(BUILD)/bench.txt
+	@echo
+	$(BENCHSTAT) -filter '/codec:*' -col /codec $(BUILD)/bench.txt
+	$(BENCHSTAT) -filter '/stack:(scs OR scskit) /op:(read OR write OR untouched)' -col /stack $(BUILD)/bench.txt
+	$(BENCHSTAT) -filter '/stack:(bare OR scskit) /op:lazy-untouched' -col /stack $(BUILD)/bench.txt
+
+.PHONY: fuzz
+fuzz: ## Fuzz everything that parses bytes from outside; FUZZTIME=10m for each target
+	@scripts/fuzz $(FUZZTIME)
+
+.PHONY: cover
+cover: ## Measure the coverage of the packages that applications import
+	@mkdir -p $(BUILD)
+	$(GO) test -coverprofile $(BUILD)/cover.out -coverpkg ./,./driver,./adapters/...,./stores/...,./conformance ./...
+	$(GO) tool cover -html $(BUILD)/cover.out -o $(BUILD)/cover.html
+	@$(GO) tool cover -func $(BUILD)/cover.out | tail -1
+
+.PHONY: test-latest
+test-latest: ## Upgrade every dependency in a scratch copy, and run the tests there
+	@scripts/test-latest
+
+$(GOLANGCI_LINT):
+	GOBIN=$(BIN) $(GO) install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+	mv $(BIN)/golangci-lint $@
+
+$(BENCHSTAT):
+	GOBIN=$(BIN) $(GO) install golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
