@@ -31,8 +31,8 @@ func (s *Store) merge3(base, ours, theirs []byte) (merged, error) {
 		}
 	}
 	theirDeadline, theirValues, err := s.decode(theirs)
-	if err != nil {
-		return merged{data: ours, deadline: ourDeadline, ours: true}, nil // nothing to keep in it
+	if err != nil { // there is nothing to keep in it
+		return merged{data: ours, deadline: ourDeadline, ours: true}, nil //nolint:nilerr // see above
 	}
 
 	for key, value := range theirValues {

@@ -40,12 +40,12 @@ type Commit struct {
 type CommitState uint8
 
 const (
-	// Kept: nothing was written, since the stored record says the same and lasts
-	// long enough.
+	// Kept says that nothing was written, since the stored record says the same and
+	// lasts long enough.
 	Kept CommitState = iota + 1
-	// Stored: the session, or its new expiry, was written.
+	// Stored says that the session, or its new expiry, was written.
 	Stored
-	// Gone: the session was destroyed or renewed by another request, or has
+	// Gone says that the session was destroyed or renewed by another request, or has
 	// expired. Nothing was stored, and the token is worth nothing.
 	Gone
 )

@@ -133,7 +133,7 @@ func (r *Request) Finish(h http.Header) error {
 	}
 	addVary(h)
 	if r.status != scs.Unmodified && (r.l.opts.strict || r.l.report != nil) {
-		r.snapshot = takeSnapshot(r.l.sm, &r.ctx)
+		r.snapshot = takeSnapshot(&r.ctx, r.l.sm)
 	}
 	return nil
 }
@@ -196,7 +196,7 @@ func (r *Request) changedSinceFinish() bool {
 	if status != r.status {
 		return true
 	}
-	return r.snapshot != nil && !r.snapshot.equal(takeSnapshot(r.l.sm, &r.ctx))
+	return r.snapshot != nil && !r.snapshot.equal(takeSnapshot(&r.ctx, r.l.sm))
 }
 
 // snapshot is the state of a session, to see whether it changed later.
@@ -206,7 +206,7 @@ type snapshot struct {
 	values   map[string]any
 }
 
-func takeSnapshot(sm *scs.SessionManager, ctx context.Context) *snapshot {
+func takeSnapshot(ctx context.Context, sm *scs.SessionManager) *snapshot {
 	s := &snapshot{token: sm.Token(ctx), deadline: sm.Deadline(ctx), values: make(map[string]any)}
 	for _, key := range sm.Keys(ctx) {
 		s.values[key] = sm.Get(ctx, key)
