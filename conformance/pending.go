@@ -1,3 +1,3 @@
 package conformance
 
-var listChecks, expiryChecks, concurrencyChecks, mergeChecks, dataChecks, hostileChecks, faultChecks, cleanupChecks, driverChecks, driverListChecks []check
+var hostileChecks, faultChecks, cleanupChecks, driverChecks, driverListChecks []check

@@ -139,7 +139,9 @@ func variantToken() string { return "aK-_" + newToken()[4:] }
 
 func swapCase(token string) []string { return []string{strings.ToLower(token), strings.ToUpper(token)} }
 
-func padded(token string) []string { return []string{token + " ", " " + token, token + "\t", token + "\n"} }
+func padded(token string) []string {
+	return []string{token + " ", " " + token, token + "\t", token + "\n"}
+}
 
 func lookAlikes(token string) []string {
 	return []string{

@@ -5,6 +5,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
 )
 
@@ -28,6 +29,10 @@ type Store struct {
 	// the same: one that passes fails the suite until the exemption is removed. The zero value
 	// claims everything.
 	Exempt map[string]string
+
+	// build makes the stores of LevelKit checks. It is for the kit's own mutants;
+	// nil means scskit.NewStore.
+	build func(driver.Driver, *scskit.Options) (portable, error)
 }
 
 // Driver is a driver to be checked. Its fields are as those of Store.

@@ -1,0 +1,230 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+// dataChecks hold a store to returning what it was given.
+var dataChecks = []check{
+	{"data/every-byte", "session data is bytes, not text: NUL, invalid UTF-8 and all", LevelStore, dataEveryByte},
+	{"data/64k", "columns and messages of 64 KiB must not cut data short (a MySQL BLOB holds one byte less)", LevelStore, data64K},
+	{"data/1m", "a session of 1 MiB is stored whole, or refused with an error", LevelStore, data1M},
+	{"data/types", "every type that the codec knows comes back as itself", LevelKit, dataTypes},
+	{"data/registered-struct", "a type that the application registered with gob.Register comes back as itself", LevelKit, dataRegisteredStruct},
+	{"data/legacy-gob", "sessions that scs's GobCodec wrote are read, and rewritten in the new format when they change", LevelKit, dataLegacyGob},
+	{"data/too-large", "data over the limit is refused with a *driver.TooLargeError, and the old data is intact", LevelKit, dataTooLarge},
+	{"data/limit-exact", "limits count bytes, not characters: data of just the limit is stored", LevelKit, dataLimitExact},
+	{"data/too-large-merged", "a merge whose result is over the limit is refused, and the old data is intact", LevelKit, dataTooLargeMerged},
+	{"data/backend-limit", "a limit of the backend applies where it is lower than Options.MaxSize", LevelKit, dataBackendLimit},
+}
+
+func dataEveryByte(t *T) {
+	s := t.newStore()
+	var all []byte
+	for b := range 256 {
+		all = append(all, byte(b))
+	}
+	for _, data := range [][]byte{all, {0}, []byte("a\x00b"), {0xff, 0xfe, 0xc0, 0x80}, []byte(" \t\r\n "), []byte(`'"\%_{}`)} {
+		token := newToken()
+		t.commit(s, token, data, in(lifetime))
+		t.wantData(s, token, data)
+	}
+}
+
+// noise returns n bytes that no compression makes smaller.
+func noise(n int) []byte {
+	b := make([]byte, n)
+	src := rand.NewChaCha8([32]byte{1})
+	_, _ = src.Read(b)
+	return b
+}
+
+func data64K(t *T) {
+	s := t.newStore()
+	token := newToken()
+	for _, size := range []int{1<<16 - 1, 1 << 16, 1<<16 + 1} {
+		data := noise(size)
+		t.commit(s, token, data, in(lifetime))
+		t.wantData(s, token, data)
+	}
+}
+
+func data1M(t *T) {
+	s := t.newStore()
+	token := newToken()
+	t.commit(s, token, []byte("small"), in(lifetime))
+	data := noise(1 << 20)
+	if err := commitCtx(t.Context(), s, token, data, in(lifetime)); err != nil {
+		t.wantData(s, token, []byte("small"))
+		return
+	}
+	t.wantData(s, token, data)
+}
+
+// profile is a type that applications would register.
+type profile struct {
+	Name  string
+	Roles []string
+	Since time.Time
+}
+
+func dataTypes(t *T) {
+	when := time.Date(2031, 5, 6, 7, 8, 9, 123456789, time.UTC)
+	values := map[string]any{
+		"string": "päivää", "empty string": "", "not utf-8": "\xff\x00",
+		"bytes": []byte{0, 1, 255}, "true": true, "false": false,
+		"int": -42, "int8": int8(math.MinInt8), "int16": int16(math.MinInt16), "int32": int32(math.MinInt32), "int64": int64(math.MinInt64),
+		"uint": uint(42), "uint8": uint8(math.MaxUint8), "uint16": uint16(math.MaxUint16), "uint32": uint32(math.MaxUint32), "uint64": uint64(math.MaxUint64),
+		"float32": float32(1.5), "float64": math.Pi, "infinity": math.Inf(-1),
+		"time": when, "duration": 90 * time.Second,
+		"strings": []string{"a", ""}, "list": []any{"a", 1, int64(2), nil, []byte("b")},
+		"map": map[string]any{"a": 1, "b": map[string]any{"c": []string{"d"}}}, "map of strings": map[string]string{"a": "b"},
+		"nil": nil,
+	}
+	s, _ := t.newKit(nil)
+	sm := manager(s)
+	r := t.request(sm, "")
+	for key, value := range values {
+		sm.Put(r.ctx, key, value)
+	}
+	token, _ := r.end()
+	r = t.request(sm, token)
+	for key, want := range values {
+		got := sm.Get(r.ctx, key)
+		if at, ok := got.(time.Time); ok && at.Equal(when) {
+			continue
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: put %T(%v), got %T(%v)", key, want, want, got, got)
+		}
+	}
+	if n := len(sm.Keys(r.ctx)); n != len(values) {
+		t.Errorf("%d keys, want %d", n, len(values))
+	}
+}
+
+func dataRegisteredStruct(t *T) {
+	gob.Register(profile{})
+	s, _ := t.newKit(nil)
+	sm := manager(s)
+	want := profile{Name: "ada", Roles: []string{"admin"}, Since: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
+	token := t.begin(sm, "profile", want, "plain", 1)
+	r := t.request(sm, token)
+	if got := sm.Get(r.ctx, "profile"); !reflect.DeepEqual(got, want) {
+		t.Errorf("put %T(%v), got %T(%v)", want, want, got, got)
+	}
+}
+
+func dataLegacyGob(t *T) {
+	s, d := t.newKit(nil)
+	sm := manager(s)
+	token := newToken()
+	legacy, err := scs.GobCodec{}.Encode(in(lifetime), map[string]any{"user": "ada", "n": 7})
+	if err != nil {
+		t.Fatalf("gob: %v", err)
+	}
+	t.plant(d, token, legacy)
+
+	r := t.request(sm, token)
+	if sm.GetString(r.ctx, "user") != "ada" || sm.GetInt(r.ctx, "n") != 7 {
+		t.Fatalf("a session in scs's format: keys %v", sm.Keys(r.ctx))
+	}
+	sm.Put(r.ctx, "new", true)
+	if _, state := r.end(); state != scskit.Stored {
+		t.Errorf("commit: state %d, want Stored", state)
+	}
+	if v := t.values(s, token); len(v) != 3 || v["user"] != "ada" || v["n"] != 7 || v["new"] != true {
+		t.Errorf("after the rewrite the session holds %v", v)
+	}
+	if _, _, err := (scs.GobCodec{}).Decode(t.stored(d, token).Data); err == nil {
+		t.Error("the session that was changed is still in scs's format")
+	}
+}
+
+// wantTooLarge ends the check unless err is a *driver.TooLargeError with these numbers.
+func (t *T) wantTooLarge(err error, size, limit int) {
+	t.Helper()
+	var tooLarge *driver.TooLargeError
+	if !errors.Is(err, driver.ErrTooLarge) || !errors.As(err, &tooLarge) {
+		t.Fatalf("commit: got error %v, want driver.ErrTooLarge", err)
+	}
+	if tooLarge.Size != size || tooLarge.Limit != limit {
+		t.Errorf("commit: %d bytes over a limit of %d: the error says %d and %d", size, limit, tooLarge.Size, tooLarge.Limit)
+	}
+}
+
+func dataTooLarge(t *T) {
+	const limit = 1000
+	s, _ := t.newKit(&scskit.Options{MaxSize: limit})
+	token := newToken()
+	old := t.encode(map[string]any{"k": 1})
+	for _, ctx := range []context.Context{t.Context(), scskit.WithTracker(t.Context())} {
+		t.commit(s, token, old, in(lifetime))
+		if _, _, err := s.FindCtx(ctx, token); err != nil {
+			t.Fatalf("find: %v", err)
+		}
+		big := t.encode(map[string]any{"k": strings.Repeat("x", 2*limit)})
+		t.wantTooLarge(s.CommitCtx(ctx, token, big, in(lifetime)), len(big), limit)
+		t.wantData(s, token, old)
+		t.wantTooLarge(s.CommitCtx(ctx, newToken(), big, in(lifetime)), len(big), limit)
+	}
+}
+
+func dataLimitExact(t *T) {
+	data := t.encode(map[string]any{"k": strings.Repeat("€", 300)}) // three bytes each
+	s, _ := t.newKit(&scskit.Options{MaxSize: len(data)})
+	token := newToken()
+	t.commit(s, token, data, in(lifetime))
+	t.wantData(s, token, data)
+
+	less, _ := t.newKit(&scskit.Options{MaxSize: len(data) - 1})
+	t.wantTooLarge(less.CommitCtx(t.Context(), token, data, in(lifetime)), len(data), len(data)-1)
+	t.wantNone(less, token)
+}
+
+func dataTooLargeMerged(t *T) {
+	const limit = 1000
+	s, _ := t.newKit(&scskit.Options{MaxSize: limit})
+	sm := manager(s)
+	token := t.begin(sm, "k", 1)
+	one, two := t.request(sm, token), t.request(sm, token)
+	half := strings.Repeat("x", limit*6/10)
+	sm.Put(one.ctx, "one", half)
+	sm.Put(two.ctx, "two", half)
+	one.end()
+	if _, _, err := sm.Commit(two.ctx); !errors.Is(err, driver.ErrTooLarge) {
+		t.Errorf("commit: got error %v, want driver.ErrTooLarge", err)
+	}
+	t.wantValues(t.values(s, token), fmt.Sprint(map[string]any{"k": 1, "one": half}))
+}
+
+func dataBackendLimit(t *T) {
+	const most = 32 << 20
+	s, d := t.newKit(&scskit.Options{MaxSize: most})
+	limit := d.MaxData()
+	if limit >= most {
+		t.notApplicable("the driver is no driver.Limiter, or its limit is more than 32 MiB")
+	}
+	token := newToken()
+	t.commit(s, token, []byte("small"), in(lifetime))
+	saves := d.count("save")
+	t.wantTooLarge(s.CommitCtx(t.Context(), token, bytes.Repeat([]byte{'x'}, limit+1), in(lifetime)), limit+1, limit)
+	if d.count("save") != saves {
+		t.Error("the backend was asked to store what it cannot hold")
+	}
+	t.wantData(s, token, []byte("small"))
+}

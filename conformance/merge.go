@@ -1,0 +1,168 @@
+package conformance
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/scskit/scskit"
+)
+
+// mergeChecks hold a *scskit.Store to the promise that no update is lost.
+var mergeChecks = []check{
+	{"concurrency/different-keys", "no lost updates: fifty requests that each put a key of their own keep all fifty (stock scs keeps one)", LevelKit, mergeDifferentKeys},
+	{"concurrency/same-key", "requests that put the same key leave what one of them put, whole", LevelKit, mergeSameKey},
+	{"concurrency/removed-by-us", "a key that this request removed is removed, whatever another changed", LevelKit, mergeRemovedByUs},
+	{"concurrency/removed-by-other", "a key that another request removed, and this one left alone, stays removed", LevelKit, mergeRemovedByOther},
+	{"concurrency/changed-and-removed", "a key that this request changed wins over its removal by another", LevelKit, mergeChangedAndRemoved},
+	{"concurrency/commit-twice", "a request may commit more than once, and each commit merges", LevelKit, mergeCommitTwice},
+	{"concurrency/reader-keeps-writes", "a request that only read, under an idle time-out, undoes no write of another", LevelKit, mergeReaderKeepsWrites},
+	{"concurrency/unchanged-writes-nothing", "a request that changes nothing costs no write", LevelKit, mergeUnchangedWritesNothing},
+	{"concurrency/untracked-overwrites", "without a tracker a commit overwrites, as scs.Store says", LevelKit, mergeUntrackedOverwrites},
+}
+
+func mergeDifferentKeys(t *T) {
+	s, _ := t.newKit(nil)
+	sm := manager(s)
+	token := t.begin(sm, "seed", "sown")
+	requests := make([]*request, crowd)
+	for i := range requests {
+		requests[i] = t.request(sm, token)
+		sm.Put(requests[i].ctx, fmt.Sprintf("key %d", i), i)
+	}
+	t.each(crowd, func(i int) {
+		if _, state := requests[i].end(); state != scskit.Stored {
+			t.Errorf("commit: state %d, want Stored", state)
+		}
+	})
+	v := t.values(s, token)
+	if len(v) != crowd+1 || v["seed"] != "sown" {
+		t.Errorf("%d keys after %d requests put one each beside the seed", len(v), crowd)
+	}
+	for i := range crowd {
+		if v[fmt.Sprintf("key %d", i)] != i {
+			t.Errorf("key %d is lost", i)
+		}
+	}
+}
+
+func mergeSameKey(t *T) {
+	s, _ := t.newKit(nil)
+	sm := manager(s)
+	token := t.begin(sm, "seed", "sown")
+	requests := make([]*request, crowd)
+	value := func(i int) string { return strings.Repeat(fmt.Sprintf("%02d", i), 500) }
+	for i := range requests {
+		requests[i] = t.request(sm, token)
+		sm.Put(requests[i].ctx, "k", value(i))
+	}
+	t.each(crowd, func(i int) { requests[i].end() })
+	v := t.values(s, token)
+	got, _ := v["k"].(string)
+	var i int
+	if _, err := fmt.Sscanf(got, "%02d", &i); err != nil || got != value(i) {
+		t.Errorf("the key holds what no request put: %s", brief([]byte(got)))
+	}
+	if len(v) != 2 || v["seed"] != "sown" {
+		t.Error("another key was lost")
+	}
+}
+
+// meet lets two requests load the session that holds a, b and c; then the first
+// commits, then the second.
+func (t *T) meet(first, second func(r *request)) map[string]any {
+	t.Helper()
+	s, _ := t.newKit(nil)
+	sm := manager(s)
+	token := t.begin(sm, "a", 1, "b", 2, "c", 3)
+	one, two := t.request(sm, token), t.request(sm, token)
+	first(one)
+	one.end()
+	second(two)
+	two.end()
+	return t.values(s, token)
+}
+
+func (t *T) wantValues(got map[string]any, want string) {
+	t.Helper()
+	if text := fmt.Sprint(got); text != want {
+		t.Errorf("the session holds %s, want %s", text, want)
+	}
+}
+
+func mergeRemovedByUs(t *T) {
+	t.wantValues(t.meet(
+		func(r *request) { r.sm.Put(r.ctx, "b", 20) },
+		func(r *request) { r.sm.Remove(r.ctx, "a") },
+	), "map[b:20 c:3]")
+	t.wantValues(t.meet(
+		func(r *request) { r.sm.Put(r.ctx, "a", 10) },
+		func(r *request) { r.sm.Remove(r.ctx, "a") },
+	), "map[b:2 c:3]")
+}
+
+func mergeRemovedByOther(t *T) {
+	t.wantValues(t.meet(
+		func(r *request) { r.sm.Remove(r.ctx, "a") },
+		func(r *request) { r.sm.Put(r.ctx, "b", 20) },
+	), "map[b:20 c:3]")
+}
+
+func mergeChangedAndRemoved(t *T) {
+	t.wantValues(t.meet(
+		func(r *request) { r.sm.Remove(r.ctx, "a") },
+		func(r *request) { r.sm.Put(r.ctx, "a", 10) },
+	), "map[a:10 b:2 c:3]")
+}
+
+func mergeCommitTwice(t *T) {
+	s, _ := t.newKit(nil)
+	sm := manager(s)
+	token := t.begin(sm, "k", 0)
+	r := t.request(sm, token)
+	for i := 1; i <= 3; i++ {
+		other := t.request(sm, token)
+		sm.Put(other.ctx, fmt.Sprintf("other %d", i), i)
+		other.end()
+		sm.Put(r.ctx, fmt.Sprintf("own %d", i), i)
+		r.end()
+	}
+	sm.Remove(r.ctx, "own 1")
+	r.end()
+	t.wantValues(t.values(s, token), "map[k:0 other 1:1 other 2:2 other 3:3 own 2:2 own 3:3]")
+}
+
+func mergeReaderKeepsWrites(t *T) {
+	s, sm := t.idleManager()
+	token := t.begin(sm, "k", 1)
+	reader, writer := t.request(sm, token), t.request(sm, token)
+	sm.Put(writer.ctx, "k", 2)
+	writer.end()
+	reader.late()
+	reader.end()
+	t.wantValues(t.values(s, token), "map[k:2]")
+}
+
+func mergeUnchangedWritesNothing(t *T) {
+	s, d := t.newKit(nil)
+	sm := manager(s)
+	token := t.begin(sm, "k", 1, "other", "value", "third", []string{"a", "b"})
+	before := d.count("save", "touch", "delete")
+	for range 10 {
+		r := t.request(sm, token)
+		sm.Put(r.ctx, "k", sm.GetInt(r.ctx, "k")) // marks the session as modified
+		if _, state := r.end(); state != scskit.Kept {
+			t.Errorf("commit of what is stored already: state %d, want Kept", state)
+		}
+	}
+	if n := d.count("save", "touch", "delete") - before; n != 0 {
+		t.Errorf("%d writes by requests that changed nothing", n)
+	}
+}
+
+func mergeUntrackedOverwrites(t *T) {
+	s, _ := t.newKit(nil)
+	sm := manager(s)
+	token := t.begin(sm, "a", 1, "b", 2)
+	t.commit(s, token, t.encode(map[string]any{"c": 3}), in(lifetime))
+	t.wantValues(t.values(s, token), "map[c:3]")
+}
