@@ -30,13 +30,16 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 	}
 	c := commit{store: s, ctx: ctx, id: id, data: data, expiry: expiry}
 	var err error
-	if t := trackerFrom(ctx); t != nil {
+	t := trackerFrom(ctx)
+	if t != nil {
 		c.note = t.get(s, token)
-		if err = c.tracked(t.lost(s)); err == nil {
-			t.put(c.note)
-		}
-	} else {
-		err = c.untracked(s.ids.isKey(token))
+	}
+	// A key that All returned outside this tracker has no note, but is nothing new.
+	isKey := c.note.state == 0 && s.ids.isKey(token)
+	if t == nil || isKey {
+		err = c.untracked(isKey)
+	} else if err = c.tracked(t.lost(s)); err == nil {
+		t.put(c.note)
 	}
 	if err != nil {
 		return s.failure("commit", token, err)

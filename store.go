@@ -90,10 +90,15 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 		if err := s.checker(rec.Data); err != nil {
 			return nil, false, s.drop(ctx, token, id, err)
 		}
-		data := rec.Data[:len(rec.Data):len(rec.Data)]
-		t.put(note{store: s, token: token, data: data, expiry: rec.Expiry, version: rec.Version, state: noteLive})
+		t.put(s.noteOf(token, rec))
 	}
 	return rec.Data, true, nil
+}
+
+// noteOf returns the note of a record that is about to be handed out.
+func (s *Store) noteOf(token string, rec driver.Record) note {
+	data := rec.Data[:len(rec.Data):len(rec.Data)] // what is appended to it is not in the note
+	return note{store: s, token: token, data: data, expiry: rec.Expiry, version: rec.Version, state: noteLive}
 }
 
 // drop deletes a record that does not decode. Of several requests that find it so,
@@ -135,10 +140,11 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 		switch {
 		case err == nil:
 			n.state = noteDeleted
+			t.put(n)
 		case n.state == noteLive:
 			n.state = noteLost
+			t.put(n)
 		}
-		t.put(n)
 	}
 	return nil
 }
@@ -157,15 +163,19 @@ func (s *Store) All() (map[string][]byte, error) {
 // All of it is held in memory: to go through many sessions, use Range.
 func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 	all := make(map[string][]byte)
-	tracked := trackerFrom(ctx) != nil
+	t := trackerFrom(ctx)
 	for rec, err := range s.Range(ctx) {
 		if err != nil {
 			return nil, err
 		}
-		if tracked && s.checker(rec.Data) != nil {
-			continue
+		key := s.ids.key(rec.ID)
+		if t != nil {
+			if s.checker(rec.Data) != nil {
+				continue
+			}
+			t.put(s.noteOf(key, rec))
 		}
-		all[s.ids.key(rec.ID)] = rec.Data
+		all[key] = rec.Data
 	}
 	return all, nil
 }

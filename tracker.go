@@ -59,8 +59,8 @@ func LastCommit(ctx context.Context, token string) (c Commit, ok bool) {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	for i := range t.notes {
-		if n := &t.notes[i]; n.token == token && n.commit.State != 0 {
+	for n := range t.all {
+		if n.token == token && n.commit.State != 0 {
 			return n.commit, true
 		}
 	}
@@ -75,8 +75,13 @@ type tracker struct {
 	context.Context
 
 	mu    sync.Mutex
-	notes []note
-	first [1]note // room for the usual case
+	first note // the only one, as a rule
+	more  map[noteKey]*note
+}
+
+type noteKey struct {
+	store *Store
+	token string
 }
 
 // note is what the tracker knows of one token in one store.
@@ -128,10 +133,14 @@ func (t *tracker) put(n note) {
 		*old = n
 		return
 	}
-	if t.notes == nil {
-		t.notes = t.first[:0]
+	if t.first.store == nil {
+		t.first = n
+		return
 	}
-	t.notes = append(t.notes, n)
+	if t.more == nil {
+		t.more = make(map[noteKey]*note)
+	}
+	t.more[noteKey{n.store, n.token}] = &n
 }
 
 // lost returns the notes of the sessions in s that this request found already
@@ -140,8 +149,8 @@ func (t *tracker) lost(s *Store) []note {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	var lost []note
-	for i := range t.notes {
-		if n := &t.notes[i]; n.store == s && n.state == noteLost {
+	for n := range t.all {
+		if n.store == s && n.state == noteLost {
 			lost = append(lost, *n)
 		}
 	}
@@ -149,10 +158,20 @@ func (t *tracker) lost(s *Store) []note {
 }
 
 func (t *tracker) find(s *Store, token string) *note {
-	for i := range t.notes {
-		if n := &t.notes[i]; n.store == s && n.token == token {
-			return n
+	if t.first.store == s && t.first.token == token {
+		return &t.first
+	}
+	return t.more[noteKey{s, token}]
+}
+
+// all is an iterator over the notes.
+func (t *tracker) all(yield func(*note) bool) {
+	if t.first.store == nil || !yield(&t.first) {
+		return
+	}
+	for _, n := range t.more {
+		if !yield(n) {
+			return
 		}
 	}
-	return nil
 }
