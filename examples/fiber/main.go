@@ -1,0 +1,114 @@
+// Command fiber is a small shop on Fiber that keeps its visitors' carts in sessions.
+package main
+
+import (
+	"cmp"
+	"context"
+	"embed"
+	"flag"
+	"html/template"
+	"log"
+	"net/http"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/recover"
+
+	"github.com/scskit/scskit"
+	scsfiber "github.com/scskit/scskit/adapters/fiber"
+	"github.com/scskit/scskit/stores/memstore"
+)
+
+//go:embed page.html
+var files embed.FS
+var page = template.Must(template.ParseFS(files, "page.html"))
+
+func main() {
+	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
+	flag.Parse()
+	store, err := memstore.New(nil) // picks the backend: with another store package nothing else changes
+	if err != nil {
+		log.Fatal(err)
+	}
+	app := newShop(store)
+	go func() {
+		if err := app.Listen(*listen); err != nil { // nil after a shutdown
+			log.Fatal(err)
+		}
+	}()
+	log.Printf("http://%s (Ctrl-C stops)", *listen)
+	stop, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	<-stop.Done()
+	release() // Shutdown waits for the requests that run; a second Ctrl-C does not
+	if err := app.ShutdownWithContext(context.Background()); err != nil {
+		log.Print(err)
+	}
+}
+
+type shop struct{ sessions *scs.SessionManager }
+
+func newShop(store scs.Store) *fiber.App {
+	s := shop{scskit.New(store)} // wherever browsers come by HTTPS: s.sessions.Cookie.Secure = true
+	app := fiber.New(fiber.Config{BodyLimit: 64 << 10, DisableStartupMessage: true})
+	app.Use(recover.New(), scsfiber.LoadAndSave(s.sessions))
+	app.Get("/", s.show)
+	// Changes are POSTs. The cookie is SameSite=Lax, so that a form on another site comes
+	// without the session; that is what these handlers rely on against CSRF.
+	app.Post("/signin", s.signIn)
+	app.Post("/cart", s.signedIn, s.add)
+	app.Post("/cart/remove", s.signedIn, s.remove)
+	app.Post("/signout", s.signedIn, s.signOut)
+	return app
+}
+
+func (s shop) signedIn(c *fiber.Ctx) error {
+	if !s.sessions.Exists(c.UserContext(), "user") {
+		return c.Redirect("/", http.StatusSeeOther)
+	}
+	return c.Next()
+}
+
+func (s shop) show(c *fiber.Ctx) error {
+	cart := map[string]string{}
+	for _, key := range s.sessions.Keys(c.UserContext()) {
+		if name, ok := strings.CutPrefix(key, "cart:"); ok {
+			cart[name] = s.sessions.GetString(c.UserContext(), key)
+		}
+	}
+	c.Type("html", "utf-8")
+	return page.Execute(c, fiber.Map{"Flash": s.sessions.PopString(c.UserContext(), "flash"), "User": s.sessions.GetString(c.UserContext(), "user"), "Cart": cart})
+}
+
+func (s shop) signIn(c *fiber.Ctx) error {
+	// A real shop checks a password first. The new token makes one that was planted before worthless.
+	if err := s.sessions.RenewToken(c.UserContext()); err != nil {
+		return err
+	}
+	// Fiber's strings are views of a buffer that it uses again. The session copies
+	// them when it is stored, before that.
+	s.sessions.Put(c.UserContext(), "user", cmp.Or(c.FormValue("name"), "guest"))
+	s.sessions.Put(c.UserContext(), "flash", "Welcome!")
+	return c.Redirect("/", http.StatusSeeOther)
+}
+
+func (s shop) add(c *fiber.Ctx) error {
+	// One key for each item: two that are added at the same moment are both kept.
+	s.sessions.Put(c.UserContext(), "cart:"+c.FormValue("item"), c.FormValue("note"))
+	s.sessions.Put(c.UserContext(), "flash", "Added "+c.FormValue("item")+".")
+	return c.Redirect("/", http.StatusSeeOther)
+}
+
+func (s shop) remove(c *fiber.Ctx) error {
+	s.sessions.Remove(c.UserContext(), "cart:"+c.FormValue("item"))
+	return c.Redirect("/", http.StatusSeeOther)
+}
+
+func (s shop) signOut(c *fiber.Ctx) error {
+	if err := s.sessions.Destroy(c.UserContext()); err != nil {
+		return err
+	}
+	return c.Redirect("/", http.StatusSeeOther)
+}

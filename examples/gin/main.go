@@ -1,0 +1,119 @@
+// Command gin is a small shop on Gin that keeps its visitors' carts in sessions.
+package main
+
+import (
+	"cmp"
+	"context"
+	"embed"
+	"errors"
+	"flag"
+	"html/template"
+	"log"
+	"net/http"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/gin-gonic/gin"
+
+	"github.com/scskit/scskit"
+	scsgin "github.com/scskit/scskit/adapters/gin"
+	"github.com/scskit/scskit/stores/memstore"
+)
+
+//go:embed page.html
+var files embed.FS
+var page = template.Must(template.ParseFS(files, "page.html"))
+
+func main() {
+	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
+	flag.Parse()
+	store, err := memstore.New(nil) // picks the backend: with another store package nothing else changes
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := &http.Server{Addr: *listen, Handler: newShop(store), ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+			log.Fatal(err)
+		}
+	}()
+	log.Printf("http://%s (Ctrl-C stops)", *listen)
+	stop, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	<-stop.Done()
+	release() // Shutdown waits for the requests that run; a second Ctrl-C does not
+	if err := server.Shutdown(context.Background()); err != nil {
+		log.Print(err)
+	}
+}
+
+type shop struct{ sessions *scs.SessionManager }
+
+func newShop(store scs.Store) http.Handler {
+	s := shop{scskit.New(store)} // wherever browsers come by HTTPS: s.sessions.Cookie.Secure = true
+	r := gin.New()
+	r.HandleMethodNotAllowed = true
+	r.SetHTMLTemplate(page)
+	r.Use(gin.Logger(), gin.Recovery(), scsgin.LoadAndSave(s.sessions))
+	r.GET("/", s.show)
+	// Changes are POSTs. The cookie is SameSite=Lax, so that a form on another site comes
+	// without the session; that is what these handlers rely on against CSRF.
+	r.POST("/signin", s.signIn)
+	members := r.Group("/", s.signedIn)
+	members.POST("/cart", s.add)
+	members.POST("/cart/remove", s.remove)
+	members.POST("/signout", s.signOut)
+	return http.MaxBytesHandler(r, 64<<10)
+}
+
+func (s shop) signedIn(c *gin.Context) {
+	if !s.sessions.Exists(c.Request.Context(), "user") {
+		c.Redirect(http.StatusSeeOther, "/")
+		c.Abort()
+	}
+}
+
+func (s shop) show(c *gin.Context) {
+	ctx := c.Request.Context()
+	cart := map[string]string{}
+	for _, key := range s.sessions.Keys(ctx) {
+		if name, ok := strings.CutPrefix(key, "cart:"); ok {
+			cart[name] = s.sessions.GetString(ctx, key)
+		}
+	}
+	c.HTML(http.StatusOK, "page.html", gin.H{"Flash": s.sessions.PopString(ctx, "flash"), "User": s.sessions.GetString(ctx, "user"), "Cart": cart})
+}
+
+func (s shop) signIn(c *gin.Context) {
+	ctx := c.Request.Context()
+	// A real shop checks a password first. The new token makes one that was planted before worthless.
+	if err := s.sessions.RenewToken(ctx); err != nil {
+		_ = c.AbortWithError(http.StatusInternalServerError, err)
+		return
+	}
+	s.sessions.Put(ctx, "user", cmp.Or(c.PostForm("name"), "guest"))
+	s.sessions.Put(ctx, "flash", "Welcome!")
+	c.Redirect(http.StatusSeeOther, "/")
+}
+
+func (s shop) add(c *gin.Context) {
+	// One key for each item: two that are added at the same moment are both kept.
+	s.sessions.Put(c.Request.Context(), "cart:"+c.PostForm("item"), c.PostForm("note"))
+	s.sessions.Put(c.Request.Context(), "flash", "Added "+c.PostForm("item")+".")
+	c.Redirect(http.StatusSeeOther, "/")
+}
+
+func (s shop) remove(c *gin.Context) {
+	s.sessions.Remove(c.Request.Context(), "cart:"+c.PostForm("item"))
+	c.Redirect(http.StatusSeeOther, "/")
+}
+
+func (s shop) signOut(c *gin.Context) {
+	if err := s.sessions.Destroy(c.Request.Context()); err != nil {
+		_ = c.AbortWithError(http.StatusInternalServerError, err)
+		return
+	}
+	c.Redirect(http.StatusSeeOther, "/")
+}

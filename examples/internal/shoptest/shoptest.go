@@ -1,0 +1,152 @@
+// Package shoptest drives the shops of the examples, which behave alike whatever the
+// framework, as a browser would.
+package shoptest
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// Run visits the shop at base: it signs in, fills a cart, and signs out.
+func Run(t *testing.T, base string) {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := visitor{t: t, base: base, client: &http.Client{Jar: jar}}
+
+	v.wants(v.get("/"), "Sign in")
+	if res, _ := v.do(http.MethodGet, "/signin", nil); res.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("GET /signin: status %d, want 405", res.StatusCode)
+	}
+	v.wants(v.post("/cart", "item", "stray"), "Sign in")
+	if token := v.token(); token != "" {
+		t.Error("a visitor who changed nothing has a session")
+	}
+
+	v.wants(v.post("/signin", "name", "<b>Ada</b>"), "Welcome!", "The cart of &lt;b&gt;Ada&lt;/b&gt;", "Nothing yet")
+	first := v.token()
+	if first == "" {
+		t.Fatal("no session cookie after the sign-in")
+	}
+	if body := v.get("/"); strings.Contains(body, "Welcome!") {
+		t.Error("the flash message shows twice")
+	}
+	v.post("/signin", "name", "Ada")
+	second := v.token()
+	if second == first {
+		t.Error("the token did not change at the sign-in")
+	}
+
+	const items = 4
+	for i := range items {
+		v.wants(v.post("/cart", "item", fmt.Sprintf("item-%d", i), "note", note(i)), fmt.Sprintf("Added item-%d.", i))
+	}
+	body := v.get("/")
+	for i := range items {
+		v.wants(body, fmt.Sprintf("item-%d", i), note(i))
+	}
+	if len(body) < 2*4096 {
+		t.Errorf("the cart has %d bytes: it would fit into a cookie", len(body))
+	}
+	if body := v.post("/cart/remove", "item", "item-1"); strings.Contains(body, note(1)) {
+		t.Error("the item that was removed is still there")
+	}
+
+	v.wants(v.post("/signout"), "Sign in")
+	if v.token() != "" {
+		t.Error("the cookie is still there after the sign-out")
+	}
+	for name, token := range map[string]string{"before the sign-in": first, "signed out": second} {
+		v.client.Jar.SetCookies(v.url(), []*http.Cookie{{Name: "session", Value: token}})
+		if body := v.get("/"); !strings.Contains(body, "Sign in") {
+			t.Errorf("the token %s still has a session", name)
+		}
+	}
+}
+
+func note(i int) string { return strings.Repeat(fmt.Sprintf("note %d, ", i), 300) }
+
+type visitor struct {
+	t      *testing.T
+	base   string
+	client *http.Client
+}
+
+func (v *visitor) get(path string) string {
+	v.t.Helper()
+	return v.ok(v.do(http.MethodGet, path, nil))
+}
+
+func (v *visitor) post(path string, fields ...string) string {
+	v.t.Helper()
+	form := url.Values{}
+	for i := 0; i < len(fields); i += 2 {
+		form.Set(fields[i], fields[i+1])
+	}
+	return v.ok(v.do(http.MethodPost, path, form))
+}
+
+func (v *visitor) ok(res *http.Response, body string) string {
+	v.t.Helper()
+	if res.StatusCode != http.StatusOK {
+		v.t.Fatalf("%s %s: status %d: %s", res.Request.Method, res.Request.URL.Path, res.StatusCode, body)
+	}
+	if ct := res.Header.Get("Content-Type"); !strings.HasPrefix(ct, "text/html") {
+		v.t.Errorf("Content-Type %q", ct)
+	}
+	return body
+}
+
+func (v *visitor) do(method, path string, form url.Values) (*http.Response, string) {
+	v.t.Helper()
+	req, err := http.NewRequestWithContext(v.t.Context(), method, v.base+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	res, err := v.client.Do(req)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return res, string(body)
+}
+
+func (v *visitor) wants(body string, parts ...string) {
+	v.t.Helper()
+	for _, part := range parts {
+		if !strings.Contains(body, part) {
+			v.t.Errorf("the page lacks %.60q:\n%.500s", part, body)
+		}
+	}
+}
+
+func (v *visitor) url() *url.URL {
+	u, err := url.Parse(v.base)
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return u
+}
+
+func (v *visitor) token() string {
+	for _, c := range v.client.Jar.Cookies(v.url()) {
+		if c.Name == "session" {
+			return c.Value
+		}
+	}
+	return ""
+}
