@@ -142,7 +142,7 @@ func (t *T) encodeUntil(deadline time.Time, values map[string]any) []byte {
 	return data
 }
 
-// idOf returns the id under which a token's session is stored.
+// idOf returns the id under which a token's session is stored, unless ids are plain.
 func idOf(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
@@ -151,7 +151,7 @@ func idOf(token string) string {
 // stored returns the record under a token, past the store.
 func (t *T) stored(d *tap, token string) driver.Record {
 	t.Helper()
-	rec, err := d.Driver.Load(t.Context(), idOf(token))
+	rec, err := d.Driver.Load(t.Context(), d.id(token))
 	if err != nil {
 		t.Fatalf("driver: load: %v", err)
 	}
@@ -163,7 +163,7 @@ func (t *T) plant(d *tap, token string, data []byte) {
 	t.Helper()
 	now := time.Now()
 	err := d.Driver.Save(t.Context(), driver.Record{
-		ID: idOf(token), Data: data, Expiry: now.Add(lifetime), Created: now, Updated: now, Version: 1,
+		ID: d.id(token), Data: data, Expiry: now.Add(lifetime), Created: now, Updated: now, Version: 1,
 	}, driver.Always())
 	if err != nil {
 		t.Fatalf("driver: save: %v", err)
@@ -174,11 +174,19 @@ func (t *T) plant(d *tap, token string, data []byte) {
 // operations fail or wait.
 type tap struct {
 	driver.Driver
+	plain bool // the store above has Options.PlainIDs
 
 	mu    sync.Mutex
 	calls map[string]int
 	hook  func(ctx context.Context, op, id string) error
 	after func(op string) error // turns the success of an operation into an error
+}
+
+func (d *tap) id(token string) string {
+	if d.plain {
+		return token
+	}
+	return idOf(token)
 }
 
 // on sets the hook.

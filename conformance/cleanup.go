@@ -1,0 +1,243 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/pprof"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+// cleanupChecks hold a store to removing what has expired, and nothing else.
+var cleanupChecks = []check{
+	{"cleanup/only-expired", "a sweep removes expired sessions only, and says how many", LevelKit, cleanupOnlyExpired},
+	{"cleanup/two-at-once", "sweeps that meet do not fail, and count each session once", LevelKit, cleanupTwoAtOnce},
+	{"cleanup/batches", "a sweep goes on until nothing is left, in batches that hold nobody up", LevelKit, cleanupBatches},
+	{"cleanup/partial-failure", "a sweep that fails midway says what it has removed, and the next one goes on", LevelKit, cleanupPartialFailure},
+	{"cleanup/unsupported", "where the backend removes expired sessions itself, a sweep is no error", LevelKit, cleanupUnsupported},
+	{"cleanup/event", "the Observer is told of a sweep: count, duration, failure", LevelKit, cleanupEvent},
+	{"cleanup/ticks", "StartSweep sweeps every interval, also after a failure", LevelKit, cleanupTicks},
+	{"cleanup/stop", "stop ends a sweep that runs, and may be called again, and at the same time", LevelKit, cleanupStop},
+	{"cleanup/leaks-nothing", "after stop has returned, no goroutine is left and no sweep begins", LevelKit, cleanupLeaksNothing},
+}
+
+// expired stores n sessions, and returns when they have expired.
+func (t *T) expired(s portable, n int) {
+	t.Helper()
+	expiry := in(short)
+	for range n {
+		t.commit(s, newToken(), t.encode(map[string]any{"k": 1}), expiry)
+	}
+	last := newToken()
+	t.commit(s, last, t.encode(nil), expiry)
+	t.until(expiry.Add(2*time.Second), "an expired session is not found", func() bool { return t.gone(s, last) })
+}
+
+func (t *T) sweeper(opts *scskit.Options) (portable, *tap) {
+	t.Helper()
+	s, d := t.newKit(opts)
+	if _, ok := d.Driver.(driver.Sweeper); !ok {
+		t.notApplicable("the driver is no driver.Sweeper: the backend removes what has expired")
+	}
+	return s, d
+}
+
+func (t *T) sweep(s portable) int {
+	t.Helper()
+	n, err := s.Sweep(t.Context())
+	if err != nil {
+		t.Fatalf("sweep: %v", err)
+	}
+	return n
+}
+
+func cleanupOnlyExpired(t *T) {
+	const n = 20
+	s, _ := t.sweeper(nil)
+	live := t.fill(s, n)
+	t.expired(s, n-1)
+	if removed := t.sweep(s); removed != n {
+		t.Errorf("sweep: removed %d, want %d", removed, n)
+	}
+	if removed := t.sweep(s); removed != 0 {
+		t.Errorf("sweep again: removed %d, want 0", removed)
+	}
+	for data, token := range live {
+		t.wantData(s, token, []byte(data))
+	}
+}
+
+func cleanupTwoAtOnce(t *T) {
+	const n = 40
+	s, _ := t.sweeper(nil)
+	t.expired(s, n-1)
+	var removed atomic.Int64
+	t.each(4, func(int) { removed.Add(int64(t.sweep(s))) })
+	if removed.Load() != n {
+		t.Errorf("sweeps at once: removed %d together, want %d", removed.Load(), n)
+	}
+}
+
+// scripted is a driver whose sweeps remove what the script says; -1 stands for a failure after 5.
+type scripted struct {
+	driver.Driver
+	script []int
+	limits []int
+}
+
+func (d *scripted) Sweep(_ context.Context, limit int) (int, error) {
+	d.limits = append(d.limits, limit)
+	if len(d.script) == 0 {
+		return 0, nil
+	}
+	n := d.script[0]
+	d.script = d.script[1:]
+	if n < 0 {
+		return 5, errDown
+	}
+	return min(n, limit), nil
+}
+
+func cleanupBatches(t *T) {
+	_, d := t.newKit(nil)
+	const most = 10000
+	sweeps := &scripted{Driver: d.Driver, script: []int{most, most, most, 7}}
+	s := t.kitOver(sweeps, nil)
+	removed := t.sweep(s)
+	if len(sweeps.limits) != 4 {
+		t.Fatalf("sweep: %d batches for three full ones and one that is not, want 4", len(sweeps.limits))
+	}
+	want := 7
+	for i, limit := range sweeps.limits {
+		if limit <= 0 || limit > most {
+			t.Errorf("batch %d: at most %d records", i, limit)
+		}
+		if i < 3 {
+			want += limit
+		}
+	}
+	if removed != want {
+		t.Errorf("sweep: removed %d, want %d", removed, want)
+	}
+}
+
+func cleanupPartialFailure(t *T) {
+	_, d := t.newKit(nil)
+	const most = 10000
+	sweeps := &scripted{Driver: d.Driver, script: []int{most, -1, most, 3}}
+	s := t.kitOver(sweeps, nil)
+	removed, err := s.Sweep(t.Context())
+	if !errors.Is(err, errDown) {
+		t.Fatalf("sweep: got error %v, want the backend's", err)
+	}
+	if want := sweeps.limits[0] + 5; removed != want {
+		t.Errorf("a sweep that failed: removed %d, want %d", removed, want)
+	}
+	if removed, want := t.sweep(s), sweeps.limits[0]+3; removed != want {
+		t.Errorf("the sweep after it: removed %d, want %d", removed, want)
+	}
+}
+
+func cleanupUnsupported(t *T) {
+	_, d := t.newKit(nil)
+	s := t.kitOver(struct{ driver.Driver }{d.Driver}, nil)
+	if removed := t.sweep(s); removed != 0 {
+		t.Errorf("sweep: removed %d from a backend that cannot sweep", removed)
+	}
+	s.StartSweep(time.Hour)()
+}
+
+func cleanupEvent(t *T) {
+	_, d := t.newKit(nil)
+	var log eventLog
+	sweeps := &scripted{Driver: d.Driver, script: []int{4, -1}}
+	s := t.kitOver(sweeps, &scskit.Options{Observer: log.observe})
+	_, _ = s.Sweep(t.Context())
+	_, _ = s.Sweep(t.Context())
+	events := log.of(scskit.KindSweep)
+	if len(events) != 2 {
+		t.Fatalf("%d events for two sweeps", len(events))
+	}
+	if e := events[0]; e.Outcome != scskit.OK || e.Count != 4 || e.Duration <= 0 || e.ID != "" {
+		t.Errorf("a sweep of 4: outcome %v, count %d, duration %v, id %q", e.Outcome, e.Count, e.Duration, e.ID)
+	}
+	if e := events[1]; e.Outcome != scskit.Failed || e.Count != 5 || !errors.Is(e.Err, errDown) {
+		t.Errorf("a sweep that failed after 5: outcome %v, count %d, error %v", e.Outcome, e.Count, e.Err)
+	}
+}
+
+func cleanupTicks(t *T) {
+	s, d := t.newKit(nil)
+	d.on(func(_ context.Context, op, _ string) error {
+		if op == "sweep" && d.count("sweep")%2 == 1 {
+			return errDown
+		}
+		return nil
+	})
+	stop := s.StartSweep(time.Millisecond)
+	defer stop()
+	t.until(in(5*time.Second), "five sweeps", func() bool { return d.count("sweep") >= 5 })
+}
+
+func cleanupStop(t *T) {
+	s, d := t.newKit(&scskit.Options{Timeout: -1})
+	var running atomic.Int64
+	d.on(func(ctx context.Context, op, id string) error {
+		running.Add(1)
+		defer running.Add(-1)
+		return silent(ctx, op, id)
+	})
+	stop := s.StartSweep(time.Millisecond)
+	t.until(in(5*time.Second), "a sweep is running", func() bool { return running.Load() == 1 })
+	begin := time.Now()
+	t.each(5, func(int) {
+		stop()
+		if running.Load() != 0 {
+			t.Error("stop returned while a sweep was running")
+		}
+	})
+	stop()
+	idle := s.StartSweep(time.Hour)
+	idle()
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("stop took %v", took)
+	}
+}
+
+func cleanupLeaksNothing(t *T) {
+	s, d := t.newKit(nil)
+	const label = "conformance-sweep"
+	mark := newToken() // goroutines inherit the labels of the one that starts them
+	left := func() int {
+		var profile strings.Builder
+		if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
+			t.Fatalf("goroutine profile: %v", err)
+		}
+		return strings.Count(profile.String(), fmt.Sprintf("%q:%q", label, mark))
+	}
+	var stops []func()
+	pprof.Do(t.Context(), pprof.Labels(label, mark), func(context.Context) {
+		for range 5 {
+			stops = append(stops, s.StartSweep(time.Millisecond))
+		}
+	})
+	t.until(in(5*time.Second), "sweeps are running", func() bool { return d.count("sweep") > 5 })
+	if left() == 0 {
+		t.Log("StartSweep has no goroutine of its own")
+	}
+	for _, stop := range stops {
+		stop()
+	}
+	after := d.count("sweep")
+	t.pause(20 * time.Millisecond)
+	if n := d.count("sweep"); n != after {
+		t.Errorf("%d sweeps began after stop had returned", n-after)
+	}
+	// A goroutine that has announced its end may take a moment to be gone.
+	t.until(in(time.Second), "no goroutine is left after stop", func() bool { return left() == 0 })
+}

@@ -1,3 +1,0 @@
-package conformance
-
-var hostileChecks, faultChecks, cleanupChecks, driverChecks, driverListChecks []check
