@@ -1,0 +1,30 @@
+package customstore
+
+import (
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit/conformance"
+	"github.com/scskit/scskit/driver"
+)
+
+func TestDriver(t *testing.T) {
+	conformance.TestDriver(t, conformance.Driver{Name: "directory", New: func(tb testing.TB) driver.Driver {
+		d, err := NewDriver(tb.TempDir())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return d
+	}})
+}
+
+func TestStore(t *testing.T) {
+	conformance.TestStore(t, conformance.Store{Name: "directory", New: func(tb testing.TB) scs.Store {
+		s, err := New(tb.TempDir(), nil)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return s
+	}})
+}
