@@ -1,0 +1,307 @@
+package sqlstore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"modernc.org/sqlite"
+
+	"github.com/scskit/scskit/driver"
+)
+
+func TestRoundTrip(t *testing.T) {
+	onEach(t, func(t *testing.T, s *table, c *clock) {
+		_, err := s.Load(background, "a")
+		want(t, "load of nothing", err, driver.ErrNotFound)
+
+		every := make([]byte, 256)
+		for i := range every {
+			every[i] = byte(i)
+		}
+		for name, data := range map[string][]byte{
+			"nil": nil, "empty": {}, "every byte": every, "sql": []byte("'); DROP TABLE sessions; --"),
+			"1 MiB": bytes.Repeat([]byte{0, 0xff, 'x', '\''}, 1<<18),
+		} {
+			rec := record(c, "a", 7, time.Hour)
+			rec.Data = data
+			rec.Expiry = rec.Expiry.In(time.FixedZone("east", 3600))
+			save(t, s, rec)
+			got := load(t, s, "a")
+			if !equal(got, rec) {
+				t.Errorf("%s: what was saved did not come back", name)
+			}
+			if got.Expiry.Location() != time.UTC {
+				t.Errorf("expiry in %v", got.Expiry.Location())
+			}
+		}
+	})
+}
+
+func TestTimes(t *testing.T) {
+	onEach(t, func(t *testing.T, s *table, c *clock) {
+		rec := record(c, "a", 1, time.Hour)
+		rec.Expiry = time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
+		rec.Created = time.Date(2039, 1, 2, 3, 4, 5, 678_901_234, time.UTC)
+		rec.Updated = time.Time{}
+		save(t, s, rec)
+		got := load(t, s, "a")
+		if w := time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC); !got.Expiry.Equal(w) {
+			t.Errorf("expiry %v, want %v", got.Expiry, w)
+		}
+		if w := time.Date(2039, 1, 2, 3, 4, 5, 678_901_000, time.UTC); !got.Created.Equal(w) {
+			t.Errorf("created %v, want %v", got.Created, w)
+		}
+		if !got.Updated.IsZero() {
+			t.Errorf("updated %v, want zero", got.Updated)
+		}
+
+		// To the microsecond a record lives until its expiry, and never longer.
+		save(t, s, record(c, "b", 1, 1500*time.Microsecond+999))
+		c.advance(1499 * time.Microsecond)
+		load(t, s, "b")
+		c.advance(time.Microsecond + 999)
+		_, err := s.Load(background, "b")
+		want(t, "load at expiry", err, driver.ErrNotFound)
+	})
+}
+
+func TestConditions(t *testing.T) {
+	onEach(t, func(t *testing.T, s *table, c *clock) {
+		type state string
+		const (
+			absent  state = "absent"
+			live    state = "live"
+			expired state = "expired"
+		)
+		for i, tc := range []struct {
+			state state
+			cond  driver.Condition
+			want  error
+		}{
+			{absent, driver.Always(), nil},
+			{absent, driver.IfAbsent(), nil},
+			{absent, driver.IfVersion(1), driver.ErrConflict},
+			{live, driver.Always(), nil},
+			{live, driver.IfAbsent(), driver.ErrConflict},
+			{live, driver.IfVersion(1), nil},
+			{live, driver.IfVersion(2), driver.ErrConflict},
+			{expired, driver.Always(), nil},
+			{expired, driver.IfAbsent(), nil},
+			{expired, driver.IfVersion(1), driver.ErrConflict},
+		} {
+			what := fmt.Sprintf("%s, %+v", tc.state, tc.cond)
+			id := fmt.Sprint(i)
+			before := record(c, id, 1, time.Minute)
+			if tc.state != absent {
+				save(t, s, before)
+			}
+			c.advance(30 * time.Second)
+			if tc.state == expired {
+				c.advance(30 * time.Second)
+			}
+			rec := record(c, id, 9, time.Hour)
+			rec.Data = []byte("new")
+			err := s.Save(background, rec, tc.cond)
+			if !errors.Is(err, tc.want) {
+				t.Errorf("%s: got error %v, want %v", what, err, tc.want)
+			}
+			if tc.state == live {
+				rec.Created = before.Created
+				if err != nil {
+					rec = before
+				}
+			} else if err != nil {
+				_, err := s.Load(background, id)
+				want(t, what, err, driver.ErrNotFound)
+				continue
+			}
+			if got := load(t, s, id); !equal(got, rec) {
+				t.Errorf("%s: got %+v, want %+v", what, got, rec)
+			}
+		}
+	})
+}
+
+func TestTouch(t *testing.T) {
+	onEach(t, func(t *testing.T, s *table, c *clock) {
+		want(t, "of nothing", s.Touch(background, "a", 1, c.now().Add(time.Hour)), driver.ErrConflict)
+		_, err := s.Load(background, "a")
+		want(t, "load after a touch of nothing", err, driver.ErrNotFound)
+
+		rec := record(c, "a", 1, time.Minute)
+		save(t, s, rec)
+		want(t, "of another version", s.Touch(background, "a", 2, c.now().Add(time.Hour)), driver.ErrConflict)
+		for range 2 { // the second changes nothing
+			if err := s.Touch(background, "a", 1, c.now().Add(time.Hour)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		rec.Expiry = c.now().Add(time.Hour)
+		c.advance(time.Hour - time.Microsecond)
+		if got := load(t, s, "a"); !equal(got, rec) {
+			t.Errorf("got %+v, want %+v", got, rec)
+		}
+		c.advance(time.Microsecond)
+		want(t, "of an expired record", s.Touch(background, "a", 1, c.now().Add(time.Hour)), driver.ErrConflict)
+		_, err = s.Load(background, "a")
+		want(t, "load of the expired", err, driver.ErrNotFound)
+	})
+}
+
+func TestDelete(t *testing.T) {
+	onEach(t, func(t *testing.T, s *table, c *clock) {
+		want(t, "of nothing", s.Delete(background, "a"), driver.ErrNotFound)
+		save(t, s, record(c, "a", 1, time.Hour))
+		save(t, s, record(c, "b", 1, time.Hour))
+		if err := s.Delete(background, "a"); err != nil {
+			t.Fatal(err)
+		}
+		want(t, "again", s.Delete(background, "a"), driver.ErrNotFound)
+		_, err := s.Load(background, "a")
+		want(t, "load", err, driver.ErrNotFound)
+		load(t, s, "b")
+	})
+}
+
+func TestIDsAreBytes(t *testing.T) {
+	onEach(t, func(t *testing.T, s *table, c *clock) {
+		ids := []string{
+			"", "a", "A", "a ", " a", "a\x00", "\x00", "\x00a", "a\x00b", "a\n", "\xff", "\xff\x00", "\xff\xff", "\xc3",
+			"é", "e\u0301", "ß", "ss", "ı", "i", "I", "İ", "0", "00", "0x61", "1e0", "1", "%", "_", "a%", "*", "?", "[a]", `a"`,
+			"'", "''", "' OR '1'='1", "a'; DROP TABLE sessions; --", "NULL", "\ufeffa", "\U0001f600",
+			strings.Repeat("x", 512), strings.Repeat("x", 511), strings.Repeat("\xff", 512),
+		}
+		for i, id := range ids {
+			rec := record(c, id, int64(i+1), time.Hour)
+			if err := s.Save(background, rec, driver.IfAbsent()); err != nil {
+				t.Fatalf("save %q: %v", id, err)
+			}
+		}
+		seen := map[string]int{}
+		for rec, err := range s.Range(background) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[rec.ID]++
+		}
+		for i, id := range ids {
+			if got := load(t, s, id); got.Version != int64(i+1) || got.ID != id {
+				t.Errorf("%q: got %q, version %d", id, got.ID, got.Version)
+			}
+			if seen[id] != 1 {
+				t.Errorf("%q was seen %d times by range", id, seen[id])
+			}
+		}
+		for _, id := range ids {
+			if err := s.Delete(background, id); err != nil {
+				t.Errorf("delete %q: %v", id, err)
+			}
+		}
+	})
+}
+
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	db := openMemory(t)
+	c := newClock()
+	s := newTestTable(t, db, c)
+	save(t, s, record(c, "a", 1, time.Hour))
+
+	const limitLength = 0 // SQLITE_LIMIT_LENGTH
+	conn, err := db.Conn(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sqlite.Limit(conn, limitLength, 10_000); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, size := range []int{9_990, 10_001, 50_000} { // the row, the value
+		rec := record(c, "a", 2, time.Hour)
+		rec.Data = bytes.Repeat([]byte("secret"), size)[:size]
+		for _, cond := range []driver.Condition{driver.Always(), driver.IfVersion(1)} {
+			err := s.Save(background, rec, cond)
+			want(t, "save", err, driver.ErrTooLarge)
+			var large *driver.TooLargeError
+			if !errors.As(err, &large) || large.Size != size || large.Limit >= size {
+				t.Errorf("got %#v", err)
+			}
+			if err != nil && strings.Contains(err.Error(), "secret") {
+				t.Error("the error holds data")
+			}
+		}
+	}
+	if got := load(t, s, "a"); got.Version != 1 || string(got.Data) != "data of a" {
+		t.Errorf("what was stored changed: %+v", got)
+	}
+}
+
+func TestEndedContext(t *testing.T) {
+	onEach(t, func(t *testing.T, s *table, c *clock) {
+		save(t, s, record(c, "a", 1, time.Hour))
+		cancelled, cancel := context.WithCancel(background)
+		cancel()
+		late, cancel := context.WithDeadline(background, time.Now().Add(-time.Second))
+		defer cancel()
+		for _, ctx := range []context.Context{cancelled, late} {
+			_, loadErr := s.Load(ctx, "a")
+			_, sweepErr := s.Sweep(ctx, 1)
+			var rangeErr error
+			for _, err := range s.Range(ctx) {
+				rangeErr = err
+			}
+			for op, err := range map[string]error{
+				"load":          loadErr,
+				"save":          s.Save(ctx, record(c, "a", 2, time.Hour), driver.Always()),
+				"touch":         s.Touch(ctx, "a", 1, c.now()),
+				"delete":        s.Delete(ctx, "a"),
+				"range":         rangeErr,
+				"sweep":         sweepErr,
+				"create schema": s.CreateSchema(ctx),
+				"check schema":  s.CheckSchema(ctx),
+				"drop schema":   s.DropSchema(ctx),
+			} {
+				want(t, op, err, ctx.Err())
+				if text := "sqlstore: " + op + ": " + ctx.Err().Error(); err != nil && err.Error() != text {
+					t.Errorf("got %q, want %q", err, text)
+				}
+			}
+		}
+		if got := load(t, s, "a"); got.Version != 1 {
+			t.Errorf("version %d", got.Version)
+		}
+	})
+}
+
+func TestSweep(t *testing.T) {
+	onEach(t, func(t *testing.T, s *table, c *clock) {
+		for i := range 25 {
+			save(t, s, record(c, fmt.Sprint("dead", i), 1, time.Minute))
+		}
+		save(t, s, record(c, "live", 1, time.Hour))
+		save(t, s, record(c, "renewed", 1, time.Minute))
+		if err := s.Touch(background, "renewed", 1, c.now().Add(time.Hour)); err != nil {
+			t.Fatal(err)
+		}
+		c.advance(time.Minute)
+		for _, tc := range []struct{ limit, want int }{{0, 0}, {-1, 0}, {10, 10}, {10, 10}, {10, 5}, {10, 0}} {
+			if got, err := s.Sweep(background, tc.limit); err != nil || got != tc.want {
+				t.Errorf("swept %d, %v, want %d", got, err, tc.want)
+			}
+		}
+		var rows int
+		if err := s.db.QueryRow("SELECT COUNT(*) FROM sessions").Scan(&rows); err != nil || rows != 2 {
+			t.Errorf("%d rows are left, %v", rows, err)
+		}
+		load(t, s, "live")
+		load(t, s, "renewed")
+	})
+}

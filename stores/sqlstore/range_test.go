@@ -1,0 +1,148 @@
+package sqlstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// fill saves n records in one transaction.
+func fill(t testing.TB, s *table, c *clock, n, size int) {
+	t.Helper()
+	tx, err := s.db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	now := c.now().UnixMicro()
+	for i := range n {
+		_, err := tx.Exec(`INSERT INTO sessions (id, version, expiry, created, updated, data) VALUES (?, 1, ?, ?, ?, ?)`,
+			fmt.Appendf(nil, "id%07d", i), now+3600e6, now, now, make([]byte, size))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRangeWhileTheBodyWrites(t *testing.T) {
+	onEach(t, func(t *testing.T, s *table, c *clock) {
+		s.db.SetMaxOpenConns(1) // a connection that Range held would block the body
+		fill(t, s, c, 2500, 10)
+		save(t, s, record(c, "expired", 1, 0))
+		ctx, cancel := context.WithTimeout(background, time.Minute)
+		defer cancel()
+		seen := map[string]int{}
+		for rec, err := range s.Range(ctx) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			seen[rec.ID]++
+			if rec.ID[0] != 'i' {
+				continue
+			}
+			if err := s.Delete(ctx, rec.ID); err != nil {
+				t.Fatal(err)
+			}
+			if len(seen)%5 == 0 {
+				if err := s.Save(ctx, record(c, "a"+rec.ID, 1, time.Hour), driver.IfAbsent()); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		for i := range 2500 {
+			id := fmt.Sprintf("id%07d", i)
+			if seen[id] != 1 {
+				t.Fatalf("%s was seen %d times", id, seen[id])
+			}
+		}
+		if seen["expired"] != 0 {
+			t.Error("an expired record was yielded")
+		}
+		n := 0
+		for range s.Range(ctx) {
+			n++
+		}
+		if n != 500 {
+			t.Errorf("%d records are left, want 500", n)
+		}
+	})
+}
+
+// A page ends early when it holds much data, and the sequence goes on after it.
+func TestRangeOverLargeRecords(t *testing.T) {
+	onEach(t, func(t *testing.T, s *table, c *clock) {
+		fill(t, s, c, 50, 300<<10)
+		page, more, err := s.readPage(background, nil)
+		if err != nil || !more || len(page) != 4 {
+			t.Errorf("a page of %d records, more %v, %v", len(page), more, err)
+		}
+		n := 0
+		for rec, err := range s.Range(background) {
+			if err != nil || len(rec.Data) != 300<<10 {
+				t.Fatalf("%d bytes, %v", len(rec.Data), err)
+			}
+			n++
+		}
+		if n != 50 {
+			t.Errorf("%d records, want 50", n)
+		}
+	})
+}
+
+func TestRangeEnds(t *testing.T) {
+	onEach(t, func(t *testing.T, s *table, c *clock) {
+		for range s.Range(background) {
+			t.Error("an empty table yielded")
+		}
+		fill(t, s, c, 250, 1)
+		for range s.Range(background) {
+			break
+		}
+		for _, after := range []int{1, 99, 100, 101, 250} {
+			ctx, cancel := context.WithCancel(background)
+			n := 0
+			var last error
+			for _, err := range s.Range(ctx) {
+				if last != nil {
+					t.Fatal("the sequence went on after an error")
+				}
+				if last = err; err == nil {
+					n++
+				}
+				if n == after {
+					cancel()
+				}
+			}
+			cancel()
+			if after < 250 {
+				want(t, "range", last, context.Canceled)
+			}
+			if n != after {
+				t.Errorf("%d records after a cancel at %d", n, after)
+			}
+		}
+		if open := s.db.Stats().InUse; open != 0 {
+			t.Errorf("%d connections are in use", open)
+		}
+		if err := s.DropSchema(background); err != nil {
+			t.Fatal(err)
+		}
+		n := 0
+		for _, err := range s.Range(background) {
+			n++
+			if !errors.Is(err, driver.ErrNoSchema) {
+				t.Errorf("got error %v", err)
+			}
+		}
+		if n != 1 {
+			t.Errorf("%d turns, want 1", n)
+		}
+	})
+}

@@ -1,0 +1,191 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// statement is one of the store's statements. Unless the dialect is uninterrupted, it is
+// prepared when it is first used.
+type statement struct {
+	text   string
+	params []param
+	stmt   atomic.Pointer[sql.Stmt]
+}
+
+// prepared returns the prepared statement. A failure is not remembered: the table may
+// be created later. Of two that prepare it at once one wins; nobody waits for another,
+// whose context may be longer.
+func (s *statement) prepared(ctx context.Context, db *sql.DB) (*sql.Stmt, error) {
+	if p := s.stmt.Load(); p != nil {
+		return p, nil
+	}
+	p, err := db.PrepareContext(ctx, s.text)
+	if err != nil {
+		return nil, err
+	}
+	if !s.stmt.CompareAndSwap(nil, p) {
+		_ = p.Close()
+		return s.stmt.Load(), nil
+	}
+	return p, nil
+}
+
+func (s *statement) args(v *values) []any {
+	args := make([]any, len(s.params))
+	for i, p := range s.params {
+		args[i] = v.get(p)
+	}
+	return args
+}
+
+// exec runs a statement that writes and returns how many rows it affected.
+func (t *table) exec(ctx context.Context, s *statement, v *values) (n int64, err error) {
+	args := s.args(v)
+	err = t.write(ctx, func() error {
+		return t.run(ctx, s, func(ctx context.Context, r runner) error {
+			result, err := r.exec(ctx, args)
+			if err != nil {
+				return err
+			}
+			n, err = result.RowsAffected()
+			return err
+		})
+	})
+	return n, err
+}
+
+// query runs a statement that reads and has read take what it wants from the
+// rows, from the start if the database was busy.
+func (t *table) query(ctx context.Context, s *statement, v *values, read func(*sql.Rows) error) error {
+	args := s.args(v)
+	return t.retry(ctx, func() error {
+		return t.run(ctx, s, func(ctx context.Context, r runner) error {
+			rows, err := r.query(ctx, args)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			if err := read(rows); err != nil {
+				return err
+			}
+			return rows.Err()
+		})
+	})
+}
+
+// runner is a statement and what it runs on.
+type runner struct {
+	text string
+	conn *sql.Conn // if nil, stmt runs on any connection
+	stmt *sql.Stmt
+}
+
+func (r runner) exec(ctx context.Context, args []any) (sql.Result, error) {
+	if r.conn != nil {
+		return r.conn.ExecContext(ctx, r.text, args...)
+	}
+	return r.stmt.ExecContext(ctx, args...)
+}
+
+func (r runner) query(ctx context.Context, args []any) (*sql.Rows, error) {
+	if r.conn != nil {
+		return r.conn.QueryContext(ctx, r.text, args...)
+	}
+	return r.stmt.QueryContext(ctx, args...)
+}
+
+// run calls f with what the statement runs on, and the context for it.
+func (t *table) run(ctx context.Context, s *statement, f func(context.Context, runner) error) error {
+	if t.dialect.uninterrupted {
+		return t.onConn(ctx, func(ctx context.Context, conn *sql.Conn) error {
+			return f(ctx, runner{text: s.text, conn: conn})
+		})
+	}
+	p, err := s.prepared(ctx, t.db)
+	if err != nil {
+		return err
+	}
+	return f(ctx, runner{stmt: p})
+}
+
+// onConn calls f with a connection, and with a context that does not end if
+// the dialect is uninterrupted. The wait for the connection ends with ctx.
+func (t *table) onConn(ctx context.Context, f func(context.Context, *sql.Conn) error) error {
+	conn, err := t.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if t.dialect.uninterrupted {
+		ctx = context.WithoutCancel(ctx)
+	}
+	err = f(ctx, conn)
+	if err != nil && t.dialect.classify(err) == faultStale {
+		_ = conn.Raw(func(any) error { return sqldriver.ErrBadConn }) // closes it for good
+	}
+	return err
+}
+
+// write calls f, which must be undone by the database if it fails, as the one writer if the
+// dialect has but one, and again while the database is busy.
+func (t *table) write(ctx context.Context, f func() error) error {
+	if t.writer != nil {
+		select {
+		case t.writer <- struct{}{}:
+			defer func() { <-t.writer }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return t.retry(ctx, f)
+}
+
+// retry calls f until the database is not busy, or the context ends.
+func (t *table) retry(ctx context.Context, f func() error) error {
+	for attempt := 0; ; attempt++ {
+		err := f()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if f := t.dialect.classify(err); f != faultBusy && f != faultStale {
+			return err
+		}
+		timer := time.NewTimer(pause(attempt))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+	}
+}
+
+// pause is how long to wait before the next attempt: from about 1 ms, twice as
+// long each time, to about 16, and half as much less or more, so that those who
+// met once do not meet again.
+func pause(attempt int) time.Duration {
+	base := time.Millisecond << min(attempt, 4)
+	return base/2 + rand.N(base)
+}
+
+// failure is the error of an operation of the driver. Where the context has ended it
+// says so, whatever the database made of that.
+func (t *table) failure(ctx context.Context, op string, err error) error {
+	ended := ctx.Err()
+	switch {
+	case ended != nil && !errors.Is(err, ended):
+		return fmt.Errorf("sqlstore: %s: %w: %w", op, ended, err)
+	case t.dialect.classify(err) == faultNoSchema:
+		return fmt.Errorf("sqlstore: %s: %w: table %s: %s: %w", op, driver.ErrNoSchema, t.name, schemaFix, err)
+	}
+	return fmt.Errorf("sqlstore: %s: %w", op, err)
+}

@@ -1,0 +1,10 @@
+CREATE TABLE IF NOT EXISTS "auth"."web_sessions" (
+	id      BLOB    NOT NULL PRIMARY KEY,
+	version INTEGER NOT NULL,
+	expiry  INTEGER NOT NULL, -- times are microseconds since 1970-01-01 00:00 UTC
+	created INTEGER NOT NULL,
+	updated INTEGER NOT NULL,
+	data    BLOB    NOT NULL
+);
+
+CREATE INDEX IF NOT EXISTS "auth"."web_sessions_expiry" ON "web_sessions" (expiry);
