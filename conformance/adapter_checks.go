@@ -1,3 +1,7 @@
 package conformance
 
-func adapterChecks() []check { return nil }
+import "slices"
+
+func adapterChecks() []check {
+	return slices.Concat(cookieChecks, tokenChecks, responseChecks, errorChecks, featureChecks)
+}

@@ -1,0 +1,249 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+)
+
+// browser visits a site and keeps the session cookies that it is given, as a browser would.
+type browser struct {
+	s  *site
+	mu sync.Mutex
+	// cookies are the session cookies by name. Domain and path are not looked at.
+	cookies map[string]string
+}
+
+func (s *site) browser() *browser { return &browser{s: s, cookies: make(map[string]string)} }
+
+// with returns a browser that has a session cookie already.
+func (s *site) with(token string) *browser {
+	b := s.browser()
+	b.cookies[s.sm.Cookie.Name] = token
+	return b
+}
+
+// token returns the value of the session cookie, and "" if there is none.
+func (b *browser) token() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.cookies[b.s.sm.Cookie.Name]
+}
+
+// answer is a response that has come to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	names  []string // of session cookies
+}
+
+// get visits a path and keeps the cookies it is given.
+func (b *browser) get(path string) *answer {
+	b.s.t.Helper()
+	return b.do(http.MethodGet, path)
+}
+
+// do is get for any method; header lines are given in pairs.
+func (b *browser) do(method, path string, header ...string) *answer {
+	b.s.t.Helper()
+	a, err := b.try(b.s.t.Context(), method, path, header...)
+	if err != nil {
+		b.s.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	b.s.lacking()
+	return a
+}
+
+// try is do where the request may fail.
+func (b *browser) try(ctx context.Context, method, path string, header ...string) (*answer, error) {
+	req, err := http.NewRequestWithContext(ctx, method, b.s.base+path, http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	for i := 0; i < len(header); i += 2 {
+		req.Header.Set(header[i], header[i+1])
+	}
+	return b.send(req)
+}
+
+func (b *browser) send(req *http.Request) (*answer, error) {
+	res, err := b.begin(req)
+	if err != nil {
+		return nil, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return nil, fmt.Errorf("response with status %d: %w", res.StatusCode, err)
+	}
+	return b.answer(res, string(body)), nil
+}
+
+// begin sends a request; the body of the response is still to be read, and closed.
+func (b *browser) begin(req *http.Request) (*http.Response, error) {
+	b.mu.Lock()
+	var pairs []string
+	for name, value := range b.cookies {
+		pairs = append(pairs, name+"="+value)
+	}
+	if len(pairs) > 0 {
+		req.Header.Set("Cookie", strings.Join(pairs, "; ")) // one line: RFC 6265 5.4
+	}
+	b.mu.Unlock()
+	res, err := b.s.web.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	b.keep(res.Header)
+	return res, nil
+}
+
+func (b *browser) answer(res *http.Response, body string) *answer {
+	a := &answer{status: res.StatusCode, header: res.Header, body: body, names: []string{b.s.sm.Cookie.Name}}
+	if b.s.app.Second != nil {
+		a.names = append(a.names, b.s.app.Second.Cookie.Name)
+	}
+	return a
+}
+
+func (b *browser) keep(h http.Header) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, line := range h["Set-Cookie"] {
+		c := parseCookie(line)
+		if c.name != b.s.sm.Cookie.Name && (b.s.app.Second == nil || c.name != b.s.app.Second.Cookie.Name) {
+			continue
+		}
+		if c.deletes() {
+			delete(b.cookies, c.name)
+		} else {
+			b.cookies[c.name] = c.value
+		}
+	}
+}
+
+// visit is a request on its way.
+type visit struct {
+	b    *browser
+	path string
+	done chan struct{}
+	a    *answer
+	err  error
+}
+
+// start visits a path, and returns before the answer is there.
+func (b *browser) start(path string) *visit {
+	v := &visit{b: b, path: path, done: make(chan struct{})}
+	go func() {
+		defer close(v.done)
+		v.a, v.err = b.try(b.s.t.Context(), http.MethodGet, path)
+	}()
+	return v
+}
+
+// wait returns the answer.
+func (v *visit) wait() *answer {
+	v.b.s.t.Helper()
+	<-v.done
+	if v.err != nil {
+		v.b.s.t.Fatalf("GET %s: %v", v.path, v.err)
+	}
+	v.b.s.lacking()
+	return v.a
+}
+
+// put stores a value in the session.
+func (b *browser) put(key, value string) *answer {
+	b.s.t.Helper()
+	return b.get("/put?k=" + url.QueryEscape(key) + "&v=" + url.QueryEscape(value))
+}
+
+// wants ends the check unless the session has a value under the key.
+func (b *browser) wants(key, value string) {
+	b.s.t.Helper()
+	if a := b.get("/get?k=" + url.QueryEscape(key)); a.status != http.StatusOK || a.body != value {
+		b.s.t.Fatalf("the session has under %q: %q, want %q (status %d)", key, a.body, value, a.status)
+	}
+}
+
+// wants ends the check unless the response has the status and the body.
+func (a *answer) wants(t *T, status int, body string) {
+	t.Helper()
+	if a.status != status || a.body != body {
+		t.Fatalf("response: status %d and body %s, want %d and %s", a.status, brief([]byte(a.body)), status, brief([]byte(body)))
+	}
+}
+
+// session returns the session cookie of the response, and nil if there is none. More than one
+// ends the check.
+func (a *answer) session(t *T) *setCookie {
+	t.Helper()
+	var found *setCookie
+	for _, line := range a.header["Set-Cookie"] {
+		c := parseCookie(line)
+		if c.name != a.names[0] {
+			continue
+		}
+		if found != nil {
+			t.Fatal("the response has more than one session cookie")
+		}
+		found = c
+	}
+	return found
+}
+
+// given returns the session cookie of a response that must have one with a value.
+func (a *answer) given(t *T) *setCookie {
+	t.Helper()
+	c := a.session(t)
+	if c == nil {
+		t.Fatalf("the response has no session cookie (status %d)", a.status)
+	}
+	if c.deletes() {
+		t.Fatalf("the response deletes the session cookie (status %d)", a.status)
+	}
+	return c
+}
+
+// withheld ends the check if the response has a session cookie.
+func (a *answer) withheld(t *T) {
+	t.Helper()
+	if c := a.session(t); c != nil && c.deletes() {
+		t.Fatalf("the response deletes the session cookie (status %d)", a.status)
+	} else if c != nil {
+		t.Fatalf("the response has a session cookie (status %d)", a.status)
+	}
+}
+
+// setCookie is a Set-Cookie header, read as RFC 6265 has browsers do.
+type setCookie struct {
+	name, value string
+	attributes  map[string]string // in lower case
+}
+
+func parseCookie(line string) *setCookie {
+	parts := strings.Split(line, ";")
+	c := &setCookie{attributes: make(map[string]string)}
+	c.name, c.value, _ = strings.Cut(strings.TrimSpace(parts[0]), "=")
+	for _, part := range parts[1:] {
+		key, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		c.attributes[strings.ToLower(key)] = value
+	}
+	return c
+}
+
+func (c *setCookie) has(attribute string) bool {
+	_, ok := c.attributes[attribute]
+	return ok
+}
+
+// deletes reports whether a browser that gets the cookie has none of the name afterwards.
+func (c *setCookie) deletes() bool {
+	age, ok := c.attributes["max-age"]
+	return c.value == "" || ok && (age == "0" || strings.HasPrefix(age, "-"))
+}

@@ -1,0 +1,284 @@
+package conformance
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// cookieChecks hold the session cookie to RFC 6265bis and to what browsers do with it.
+var cookieChecks = []check{
+	{"cookie/defaults", "OWASP: a session cookie is HttpOnly and SameSite=Lax, for the whole site, and nothing else unless it is told", LevelAdapter, cookieDefaults},
+	{"cookie/attributes", "scs.SessionCookie: every attribute is sent as it is set", LevelAdapter, cookieAttributes},
+	{"cookie/browser-session", "scs.SessionCookie.Persist: without it the cookie ends with the browser, so that it has neither Expires nor Max-Age", LevelAdapter, cookieBrowserSession},
+	{"cookie/remember-me", "scs.RememberMe: the cookie becomes persistent for this session", LevelAdapter, cookieRememberMe},
+	{"cookie/max-age", "RFC 6265bis 5.5: user agents cap the age of a cookie at 400 days, 34560000 seconds", LevelAdapter, cookieMaxAge},
+	{"cookie/deletion", "RFC 6265bis 5.7: a cookie is replaced only by one with its Domain, Path and Partitioned", LevelAdapter, cookieDeletion},
+	{"cookie/once", "RFC 6265 4.1.1: not more than one Set-Cookie of a name, and the application's own stay", LevelAdapter, cookieOnce},
+	{"cookie/no-store", "OWASP: a response that hands out a session is not to be stored by any cache", LevelAdapter, cookieNoStore},
+	{"cookie/vary", "RFC 9110 12.5.5: what depends on the session depends on the Cookie header", LevelAdapter, cookieVary},
+	{"cookie/bad-samesite", "RFC 6265bis 5.7: SameSite=None without Secure is rejected; building the middleware panics", LevelAdapter, refuses(badSameSite)},
+	{"cookie/bad-partitioned", "CHIPS: Partitioned without Secure is rejected; building the middleware panics", LevelAdapter, refuses(badPartitioned)},
+	{"cookie/bad-prefix", "RFC 6265bis 4.1.3: what __Host- and __Secure- demand, in any case; building the middleware panics", LevelAdapter, refuses(badPrefix)},
+	{"cookie/bad-name", "RFC 6265 4.1.1: a cookie's name is a token; building the middleware panics", LevelAdapter, refuses(badName)},
+	{"cookie/bad-size", "RFC 6265bis 5.6: 4096 octets for name and value, 1024 for an attribute; building the middleware panics", LevelAdapter, refuses(badSize)},
+	{"cookie/bad-lifetime", "RFC 6265bis 5.5: a session of more than 400 days outlives every cookie; building the middleware panics", LevelAdapter, refuses(badLifetime)},
+}
+
+func cookieDefaults(t *T) {
+	s := t.newSite().open()
+	c := s.browser().put("k", "v").given(t)
+	expires, age := c.attributes["expires"], c.attributes["max-age"]
+	delete(c.attributes, "expires")
+	delete(c.attributes, "max-age")
+	want := map[string]string{"path": "/", "httponly": "", "samesite": "Lax"}
+	if c.name != "session" || !maps.Equal(c.attributes, want) {
+		t.Errorf("cookie: name %q, attributes %v, want %q and %v", c.name, c.attributes, "session", want)
+	}
+	if expires == "" || age == "" {
+		t.Errorf("cookie: Expires %q, Max-Age %q: both are needed, for browsers old and new", expires, age)
+	}
+}
+
+// strictest sets every attribute of the cookie.
+func strictest(a *App) {
+	c := &a.Sessions.Cookie
+	c.Name, c.Domain, c.Path = "__Secure-id", "example.org", "/app"
+	c.Secure, c.Partitioned, c.SameSite = true, true, http.SameSiteNoneMode
+}
+
+func cookieAttributes(t *T) {
+	s := t.newSite()
+	strictest(&s.app)
+	s.open()
+	c := s.browser().put("k", "v").given(t)
+	delete(c.attributes, "expires")
+	delete(c.attributes, "max-age")
+	want := map[string]string{
+		"domain": "example.org", "path": "/app", "secure": "", "partitioned": "", "samesite": "None", "httponly": "",
+	}
+	if !maps.Equal(c.attributes, want) {
+		t.Errorf("cookie: attributes %v, want %v", c.attributes, want)
+	}
+
+	bare := t.newSite()
+	bare.sm.Cookie.HttpOnly, bare.sm.Cookie.SameSite, bare.sm.Cookie.Path = false, 0, ""
+	bare.sm.Cookie.Persist = false
+	bare.open()
+	if c := bare.browser().put("k", "v").given(t); len(c.attributes) != 0 {
+		t.Errorf("cookie: attributes %v, want none", c.attributes)
+	}
+}
+
+func cookieBrowserSession(t *T) {
+	s := t.newSite()
+	s.sm.Cookie.Persist = false
+	s.open()
+	if c := s.browser().put("k", "v").given(t); c.has("expires") || c.has("max-age") {
+		t.Errorf("cookie: attributes %v, want neither Expires nor Max-Age", c.attributes)
+	}
+}
+
+func cookieRememberMe(t *T) {
+	s := t.newSite()
+	s.sm.Cookie.Persist = false
+	s.route("/remember", func(c Context) error {
+		s.sm.RememberMe(c.Context(), c.Query("yes") != "")
+		return c.Send(http.StatusOK, "ok")
+	})
+	s.open()
+	b := s.browser()
+	if c := b.get("/remember?yes=1").given(t); !c.has("expires") || !c.has("max-age") {
+		t.Errorf("cookie after RememberMe(true): attributes %v, want Expires and Max-Age", c.attributes)
+	}
+	if c := b.put("k", "v").given(t); !c.has("max-age") {
+		t.Error("cookie of a later request: want Max-Age still")
+	}
+	if c := b.get("/remember").given(t); c.has("expires") || c.has("max-age") {
+		t.Errorf("cookie after RememberMe(false): attributes %v, want neither Expires nor Max-Age", c.attributes)
+	}
+}
+
+func cookieMaxAge(t *T) {
+	const most = 400 * 24 * time.Hour
+	s := t.newSite()
+	s.sm.Lifetime = most
+	s.open()
+	c := s.browser().put("k", "v").given(t)
+	if age, err := strconv.Atoi(c.attributes["max-age"]); err != nil || age > int(most/time.Second) || age < int(most/time.Second)-60 {
+		t.Errorf("cookie: Max-Age=%s, want at most %d, and not much less", c.attributes["max-age"], int(most/time.Second))
+	}
+	if expires, err := http.ParseTime(c.attributes["expires"]); err != nil || time.Until(expires) > most {
+		t.Errorf("cookie: Expires=%s, want at most 400 days from now", c.attributes["expires"])
+	}
+}
+
+func cookieDeletion(t *T) {
+	s := t.newSite()
+	strictest(&s.app)
+	s.open()
+	b := s.browser()
+	given := b.put("k", "v").given(t)
+	a := b.get("/destroy")
+	c := a.session(t)
+	if c == nil {
+		t.Fatal("destroy: the response has no session cookie")
+	}
+	if !c.deletes() || c.value != "" {
+		t.Errorf("destroy: the cookie has the value %q and attributes %v, want none and Max-Age=0", c.value, c.attributes)
+	}
+	if expires, err := http.ParseTime(c.attributes["expires"]); err != nil || !expires.Before(time.Now()) {
+		t.Errorf("destroy: Expires=%q, want a time in the past", c.attributes["expires"])
+	}
+	for _, name := range []string{"domain", "path", "partitioned", "secure", "httponly", "samesite"} {
+		if c.has(name) != given.has(name) || c.attributes[name] != given.attributes[name] {
+			t.Errorf("destroy: %s is %q, want that of the cookie to be deleted, %q", name, c.attributes[name], given.attributes[name])
+		}
+	}
+}
+
+func cookieOnce(t *T) {
+	s := t.newSite()
+	s.route("/own", func(c Context) error {
+		c.SetHeader("Set-Cookie", c.Query("cookie"))
+		s.sm.Put(c.Context(), "k", "v")
+		return c.Send(http.StatusOK, "own")
+	})
+	s.open()
+	for _, own := range []string{"theme=dark", "session2=two", "Session=upper", "sess=part"} {
+		b := s.browser()
+		a := b.get("/own?cookie=" + own)
+		a.given(t)
+		if lines := a.header["Set-Cookie"]; len(lines) != 2 || !slices.Contains(lines, own) {
+			t.Errorf("Set-Cookie has %d lines, want the session's and %q", len(lines), own)
+		}
+		b.wants("k", "v")
+	}
+	b := s.browser()
+	if a := b.get("/own?cookie=session=forged"); a.given(t).value == "forged" || len(a.header["Set-Cookie"]) != 1 {
+		t.Errorf("a cookie that the handler has set under the session's name: %d lines, want the session's own in its place", len(a.header["Set-Cookie"]))
+	}
+	b.wants("k", "v")
+}
+
+func cookieNoStore(t *T) {
+	s := t.newSite()
+	public := func(h Handler) Handler {
+		return func(c Context) error {
+			c.SetHeader("Cache-Control", "public, max-age=600")
+			return h(c)
+		}
+	}
+	for i, r := range s.app.Routes {
+		s.app.Routes[i].Handler = public(r.Handler)
+	}
+	s.open()
+	b := s.browser()
+	for _, path := range []string{"/put?k=k&v=v", "/renew", "/destroy"} {
+		if got := b.get(path).header["Cache-Control"]; len(got) != 1 || got[0] != "no-store" {
+			t.Errorf("%s: Cache-Control is %q, want no-store beside the session cookie", path, got)
+		}
+	}
+	if got := b.get("/plain").header["Cache-Control"]; len(got) != 1 || got[0] != "public, max-age=600" {
+		t.Errorf("no cookie: Cache-Control is %q, want the handler's own", got)
+	}
+}
+
+func cookieVary(t *T) {
+	s := t.newSite()
+	s.route("/vary", func(c Context) error {
+		c.SetHeader("Vary", c.Query("vary"))
+		s.sm.Put(c.Context(), "k", "v")
+		return c.Send(http.StatusOK, "vary")
+	})
+	s.open()
+	b := s.browser()
+	fields := func(path string) []string {
+		var fields []string
+		for _, line := range b.get(path).header["Vary"] {
+			for field := range strings.SplitSeq(line, ",") {
+				fields = append(fields, strings.ToLower(strings.TrimSpace(field)))
+			}
+		}
+		slices.Sort(fields)
+		return fields
+	}
+	for path, want := range map[string][]string{
+		"/get?k=k":            {"cookie"},
+		"/put?k=k&v=v":        {"cookie"},
+		"/vary?vary=Accept":   {"accept", "cookie"},
+		"/vary?vary=cookie":   {"cookie"},
+		"/vary?vary=Origin,X": {"cookie", "origin", "x"},
+	} {
+		if got := fields(path); !slices.Equal(got, want) {
+			t.Errorf("%s: Vary is %q, want %q", path, got, want)
+		}
+	}
+}
+
+// refuses checks that the middleware cannot be built for any of the settings.
+func refuses(settings map[string]func(*App)) func(t *T) {
+	return func(t *T) {
+		for _, name := range slices.Sorted(maps.Keys(settings)) {
+			s := t.newSite()
+			settings[name](&s.app)
+			if !s.panics() {
+				t.Errorf("%s: the middleware was built, want a panic", name)
+			}
+		}
+	}
+}
+
+// panics reports whether the application cannot be built.
+func (s *site) panics() (p bool) {
+	defer func() {
+		if recover() != nil {
+			p = true
+		}
+	}()
+	s.open()
+	return false
+}
+
+var (
+	badSameSite = map[string]func(*App){
+		"SameSite=None": func(a *App) { a.Sessions.Cookie.SameSite = http.SameSiteNoneMode },
+	}
+	badPartitioned = map[string]func(*App){
+		"Partitioned": func(a *App) { a.Sessions.Cookie.Partitioned = true },
+	}
+	badPrefix = map[string]func(*App){
+		"__Secure-": func(a *App) { a.Sessions.Cookie.Name = "__Secure-id" },
+		"__sEcUrE-": func(a *App) { a.Sessions.Cookie.Name = "__sEcUrE-id" },
+		"__Host-":   func(a *App) { a.Sessions.Cookie.Name = "__Host-id" },
+		"__Host- with a Domain": func(a *App) {
+			a.Sessions.Cookie.Name, a.Sessions.Cookie.Secure, a.Sessions.Cookie.Domain = "__Host-id", true, "example.org"
+		},
+		"__HOST- with a Path": func(a *App) {
+			a.Sessions.Cookie.Name, a.Sessions.Cookie.Secure, a.Sessions.Cookie.Path = "__HOST-id", true, "/app"
+		},
+		"__host- without a Path": func(a *App) {
+			a.Sessions.Cookie.Name, a.Sessions.Cookie.Secure, a.Sessions.Cookie.Path = "__host-id", true, ""
+		},
+	}
+	badName = map[string]func(*App){
+		"no name":        func(a *App) { a.Sessions.Cookie.Name = "" },
+		"a space":        func(a *App) { a.Sessions.Cookie.Name = "my session" },
+		"an equals sign": func(a *App) { a.Sessions.Cookie.Name = "my=session" },
+		"a semicolon":    func(a *App) { a.Sessions.Cookie.Name = "my;session" },
+		"a line break":   func(a *App) { a.Sessions.Cookie.Name = "my\r\nsession" },
+		"not ASCII":      func(a *App) { a.Sessions.Cookie.Name = "séance" },
+	}
+	badSize = map[string]func(*App){
+		"name and value": func(a *App) { a.Sessions.Cookie.Name = strings.Repeat("n", 4090) },
+		"path":           func(a *App) { a.Sessions.Cookie.Path = "/" + strings.Repeat("p", 1024) },
+		"domain":         func(a *App) { a.Sessions.Cookie.Domain = strings.Repeat("d", 1021) + ".org" },
+	}
+	badLifetime = map[string]func(*App){
+		"401 days": func(a *App) { a.Sessions.Lifetime = 401 * 24 * time.Hour },
+		"none":     func(a *App) { a.Sessions.Lifetime = 0 },
+	}
+)

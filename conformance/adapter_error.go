@@ -1,0 +1,290 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+
+	"github.com/scskit/scskit/adapters"
+)
+
+// errorChecks: what becomes of the session when a handler fails or panics, or the session itself
+// fails. Those of a failing store work over any store, and are checks of the pair.
+var errorChecks = []check{
+	{"adapter/handler-error", "the cookie and the record agree: an error that the application's error handler answers", LevelAdapter, errorHandler},
+	{"adapter/handler-error-default", "the cookie and the record agree: an error that the framework's own error handler answers", LevelAdapter, errorDefault},
+	{"adapter/error-reset", "the cookie and the record agree: an error handler that takes the response back first", LevelAdapter, errorReset},
+	{"adapter/panic-outside", "a panic commits nothing: recovery outside answers without a cookie", LevelAdapter, panicOutside},
+	{"adapter/panic-after-write", "a panic commits nothing that was not already committed", LevelAdapter, panicAfterWrite},
+	{"adapter/panic-inside", "the cookie and the record agree: recovery inside answers as a handler does", LevelAdapter, panicInside},
+	{"adapter/load-failure", "adapters.Begin: when the session cannot be loaded the handler does not run, and the client gets an error", LevelAdapter, loadFailure},
+	{"adapter/lazy-failure", "adapters.Lazy: when the session cannot be loaded then, the error replaces the handler's response", LevelAdapter, lazyFailure},
+	{"adapter/lazy-untouched", "adapters.Lazy: a request that does not use its session costs no call of the store, and its response does not vary", LevelAdapter, lazyUntouched},
+	{"adapter/lazy", "adapters.Lazy: one that does is as without it", LevelAdapter, lazyUsed},
+	{"adapter/failure-typed", "adapters.OnError: every failure is told once, as an *adapters.Error that says which", LevelAdapter, failureTyped},
+}
+
+var (
+	errTeapot = errors.New("a handler's error")
+	errStore   = errors.New("the store at 10.11.12.13 is down")
+)
+
+// failing is a fault of a store that cannot do op.
+func failing(op string) func(string) error {
+	return func(o string) error {
+		if o == op {
+			return errStore
+		}
+		return nil
+	}
+}
+
+func errorHandler(t *T) {
+	s := t.newSite()
+	s.app.OnError = func(c Context, err error) error {
+		return c.Send(http.StatusTeapot, "sorry: "+err.Error())
+	}
+	s.route("/fail", func(c Context) error {
+		s.sm.Put(c.Context(), "flash", "try again")
+		return errTeapot
+	})
+	s.open()
+	b := s.browser()
+	a := b.get("/fail")
+	a.wants(t, http.StatusTeapot, "sorry: "+errTeapot.Error())
+	s.kept(b, a, "flash", "try again")
+}
+
+func errorDefault(t *T) {
+	s := t.newSite()
+	s.route("/fail", func(c Context) error {
+		s.sm.Put(c.Context(), "flash", "try again")
+		return errTeapot
+	})
+	s.open()
+	b := s.browser()
+	a := b.get("/fail")
+	if a.status != http.StatusInternalServerError {
+		t.Fatalf("response: status %d, want 500", a.status)
+	}
+	s.kept(b, a, "flash", "try again")
+}
+
+func errorReset(t *T) {
+	s := t.newSite()
+	s.app.OnError = func(c Context, _ error) error {
+		r, err := offers[Resetter](s, c)
+		if err != nil {
+			return c.Send(http.StatusNotImplemented, err.Error())
+		}
+		r.Reset()
+		return c.Send(http.StatusTeapot, "sorry")
+	}
+	s.route("/fail", func(c Context) error {
+		s.sm.Put(c.Context(), "flash", "try again")
+		c.SetHeader("X-Own", "own")
+		return errTeapot
+	})
+	s.open()
+	b := s.browser()
+	a := b.get("/fail")
+	a.wants(t, http.StatusTeapot, "sorry")
+	if got := a.header.Get("X-Own"); got != "" {
+		t.Errorf("X-Own is %q: the response was taken back", got)
+	}
+	s.kept(b, a, "flash", "try again")
+}
+
+// agrees checks that a new session was stored if the response has a cookie, and only then.
+func (s *site) agrees(w *spy, b *browser, a *answer, key, value string) {
+	s.t.Helper()
+	if a.session(s.t) != nil {
+		s.kept(b, a, key, value)
+	} else if n := w.count("commit"); n != 0 {
+		s.t.Errorf("the response has no session cookie, but the store was asked to commit %d times", n)
+	}
+}
+
+func panicOutside(t *T) {
+	s := t.newSite()
+	s.app.Recover = Outside
+	s.route("/panic", func(c Context) error {
+		s.sm.Put(c.Context(), "k", "half done")
+		panic("in a handler")
+	})
+	w := s.watch()
+	s.open()
+	a := s.browser().get("/panic")
+	if a.status != http.StatusInternalServerError {
+		t.Errorf("response: status %d, want 500", a.status)
+	}
+	a.withheld(t)
+	if n := w.count("commit"); n != 0 {
+		t.Errorf("the store was asked to commit %d times after a panic", n)
+	}
+
+	b := s.browser()
+	b.put("k", "whole")
+	b.get("/panic").withheld(t)
+	b.wants("k", "whole")
+}
+
+func panicAfterWrite(t *T) {
+	s := t.newSite()
+	s.app.Recover = Outside
+	s.route("/panic", func(c Context) error {
+		s.sm.Put(c.Context(), "k", "v")
+		if err := c.Send(http.StatusOK, "so far"); err != nil {
+			return err
+		}
+		s.sm.Put(c.Context(), "k", "half done")
+		panic("in a handler")
+	})
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	s.agrees(w, b, b.get("/panic"), "k", "v")
+}
+
+func panicInside(t *T) {
+	s := t.newSite()
+	s.app.Recover = Inside
+	s.route("/panic", func(c Context) error {
+		s.sm.Put(c.Context(), "k", "v")
+		panic("in a handler")
+	})
+	s.open()
+	b := s.browser()
+	a := b.get("/panic")
+	if a.status != http.StatusInternalServerError {
+		t.Errorf("response: status %d, want 500", a.status)
+	}
+	s.kept(b, a, "k", "v")
+}
+
+// refused checks that a response is an error, and has nothing of what the handler meant to send.
+func (a *answer) refused(t *T) {
+	t.Helper()
+	if a.status < 500 {
+		t.Errorf("response: status %d, want an error", a.status)
+	}
+	if strings.Contains(a.body, "the handler's") || a.header.Get("Location") != "" {
+		t.Errorf("response: body %s and Location %q: they are the handler's", brief([]byte(a.body)), a.header.Get("Location"))
+	}
+	if strings.Contains(a.body, errStore.Error()) {
+		t.Errorf("response: the body tells the store's error to the client: %s", brief([]byte(a.body)))
+	}
+	a.withheld(t)
+}
+
+func loadFailure(t *T) {
+	s := t.newSite()
+	s.route("/handler", func(c Context) error {
+		t.Error("the handler ran, though the session could not be loaded")
+		return c.Send(http.StatusOK, "the handler's")
+	})
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	w.fail(failing("find"))
+	b.get("/handler").refused(t)
+	w.fail(nil)
+	b.wants("k", "v")
+}
+
+func lazyFailure(t *T) {
+	s := t.newSite()
+	s.option(adapters.Lazy())
+	s.route("/handler", func(c Context) error {
+		c.SetHeader("Location", "/the handler's")
+		return c.Send(http.StatusOK, "the handler's: "+valueOf(s.sm, c.Context(), "k"))
+	})
+	s.route("/write", func(c Context) error {
+		s.sm.Put(c.Context(), "k", "overwritten")
+		return c.Send(http.StatusOK, "the handler's")
+	})
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	commits := w.count("commit")
+	w.fail(failing("find"))
+	b.get("/handler").refused(t)
+	b.get("/write").refused(t)
+	if n := w.count("commit") - commits; n != 0 {
+		t.Errorf("the store was asked to commit %d times a session that was not loaded", n)
+	}
+	w.fail(nil)
+	b.wants("k", "v")
+}
+
+func lazyUntouched(t *T) {
+	s := t.newSite()
+	s.option(adapters.Lazy())
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	calls := w.count()
+	a := b.get("/plain")
+	a.wants(t, http.StatusOK, "plain")
+	a.withheld(t)
+	if n := w.count() - calls; n != 0 {
+		t.Errorf("the store was called %d times", n)
+	}
+	if got := a.header["Vary"]; len(got) != 0 {
+		t.Errorf("Vary is %q, though the response did not use the session", got)
+	}
+}
+
+func lazyUsed(t *T) {
+	s := t.newSite()
+	s.option(adapters.Lazy())
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	s.kept(b, b.put("k", "v"), "k", "v")
+	calls := w.count()
+	b.get("/keys").wants(t, http.StatusOK, "keys k")
+	if n := w.count() - calls; n != 1 {
+		t.Errorf("a read called the store %d times, want once", n)
+	}
+	b.get("/destroy")
+	b.wants("k", none)
+}
+
+func failureTyped(t *T) {
+	s := t.newSite()
+	var mu sync.Mutex
+	var told []error
+	s.option(adapters.OnError(func(_ context.Context, err error) error {
+		mu.Lock()
+		defer mu.Unlock()
+		told = append(told, err)
+		return nil
+	}))
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	for op, call := range map[string]string{"load": "find", "commit": "commit"} {
+		mu.Lock()
+		told = nil
+		mu.Unlock()
+		w.fail(failing(call))
+		b.put("k", "w").refused(t)
+		w.fail(nil)
+		mu.Lock()
+		var typed *adapters.Error
+		switch {
+		case len(told) != 1:
+			t.Errorf("%s: OnError was called %d times, want once", op, len(told))
+		case !errors.As(told[0], &typed) || typed.Op != op || !errors.Is(told[0], errStore):
+			t.Errorf("%s: OnError got %v, want an *adapters.Error with this Op and the store's error", op, told[0])
+		}
+		mu.Unlock()
+	}
+}

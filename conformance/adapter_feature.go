@@ -1,0 +1,243 @@
+package conformance
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
+	"strings"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
+)
+
+// featureChecks: what a framework can do besides sending a body, it can still do.
+var featureChecks = []check{
+	{"adapter/event-stream", "the cookie and the record agree: server-sent events, when the first one arrives", LevelAdapter, featureEventStream},
+	{"adapter/late-change", "adapters.Observe: a change after the response has begun cannot be saved, and is reported", LevelAdapter, featureLateChange},
+	{"adapter/upgrade", "the cookie and the record agree: a connection that is given away, to a websocket for example", LevelAdapter, featureUpgrade},
+	{"adapter/early-hints", "RFC 8297: 103 is not the response; it commits nothing and carries no cookie", LevelAdapter, featureEarlyHints},
+	{"adapter/std-handler", "one behaviour everywhere: a handler of net/http inside the framework has the same session", LevelAdapter, featureStdHandler},
+	{"adapter/writer", "adapters.Writer: the response writer can do what it can without the middleware", LevelAdapter, featureWriter},
+}
+
+func featureEventStream(t *T) {
+	s := t.newSite()
+	g := t.gate()
+	s.route("/events", func(c Context) error {
+		f, err := offers[Streamer](s, c)
+		if err != nil {
+			return err
+		}
+		s.sm.Put(c.Context(), "k", "v")
+		c.SetHeader("Content-Type", "text/event-stream")
+		return f.Stream(func(w io.Writer, flush func() error) error {
+			if _, err := io.WriteString(w, "data: one\n\n"); err != nil {
+				return err
+			}
+			if err := flush(); err != nil {
+				return err
+			}
+			g.pass()
+			_, err := io.WriteString(w, "data: two\n\n")
+			return err
+		})
+	})
+	s.open()
+	b := s.browser()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base+"/events", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	res, err := b.begin(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	s.lacking()
+	first := make([]byte, len("data: one\n\n"))
+	if _, err := io.ReadFull(res.Body, first); err != nil || string(first) != "data: one\n\n" {
+		t.Fatalf("the first event is %q, %v", first, err)
+	}
+	s.kept(b, b.answer(res, ""), "k", "v") // while the stream is still open
+	g.open()
+	if rest, err := io.ReadAll(res.Body); err != nil || string(rest) != "data: two\n\n" {
+		t.Errorf("the rest of the stream is %q, %v", rest, err)
+	}
+}
+
+func featureLateChange(t *T) {
+	s := t.newSite()
+	late := make(chan scskit.Event, 10)
+	s.option(adapters.Observe(func(_ context.Context, e scskit.Event) {
+		if e.Kind == scskit.KindLate {
+			late <- e
+		}
+	}))
+	s.route("/late", func(c Context) error {
+		f, err := offers[Streamer](s, c)
+		if err != nil {
+			return err
+		}
+		ctx, value := c.Context(), strings.Clone(c.Query("v"))
+		s.sm.Put(ctx, "k", "in time")
+		return f.Stream(func(w io.Writer, flush func() error) error {
+			if _, err := io.WriteString(w, "begun"); err != nil {
+				return err
+			}
+			if err := flush(); err != nil {
+				return err
+			}
+			if value != "" {
+				s.sm.Put(ctx, "k", value)
+			}
+			return nil
+		})
+	})
+	s.open()
+	b := s.browser()
+	s.kept(b, b.get("/late"), "k", "in time") // and not late
+	b.get("/late?v=late").wants(t, http.StatusOK, "begun")
+	select {
+	case e := <-late:
+		if e.ID != scskit.ID(b.token()) {
+			t.Errorf("the event has the id %q, want that of the session", e.ID)
+		}
+	case <-time.After(reach):
+		t.Error("no event of scskit.KindLate")
+	}
+	b.wants("k", "in time")
+	if n := len(late); n != 0 {
+		t.Errorf("%d more events of scskit.KindLate than there were late changes", n)
+	}
+}
+
+func featureUpgrade(t *T) {
+	s := t.newSite()
+	s.route("/upgrade", func(c Context) error {
+		u, err := offers[Upgrader](s, c)
+		if err != nil {
+			return err
+		}
+		s.sm.Put(c.Context(), "k", "v")
+		return u.Upgrade("echo", func(conn io.ReadWriter) {
+			line, err := bufio.NewReader(conn).ReadString('\n')
+			if err == nil {
+				_, _ = io.WriteString(conn, "you said "+line)
+			}
+		})
+	})
+	s.open()
+	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", strings.TrimPrefix(s.base, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(reach))
+	fmt.Fprint(conn, "GET /upgrade HTTP/1.1\r\nHost: example.org\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	r := bufio.NewReader(conn)
+	res, err := http.ReadResponse(r, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	s.lacking()
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("response: status %d, want 101", res.StatusCode)
+	}
+	b := s.browser()
+	b.keep(res.Header)
+	s.kept(b, b.answer(res, ""), "k", "v")
+	fmt.Fprint(conn, "hello\n")
+	if line, err := r.ReadString('\n'); err != nil || line != "you said hello\n" {
+		t.Errorf("the connection answers %q, %v", line, err)
+	}
+}
+
+func featureEarlyHints(t *T) {
+	s := t.newSite()
+	s.route("/hints", func(c Context) error {
+		h, err := offers[Hinter](s, c)
+		if err != nil {
+			return err
+		}
+		s.sm.Put(c.Context(), "before", "v")
+		if err := h.EarlyHints("</style.css>; rel=preload"); err != nil {
+			return err
+		}
+		s.sm.Put(c.Context(), "after", "w")
+		return c.Send(http.StatusOK, "hinted")
+	})
+	s.open()
+	var hints []textproto.MIMEHeader
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{
+		Got1xxResponse: func(_ int, h textproto.MIMEHeader) error {
+			hints = append(hints, h)
+			return nil
+		},
+	})
+	b := s.browser()
+	a, err := b.try(ctx, http.MethodGet, "/hints")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.lacking()
+	a.wants(t, http.StatusOK, "hinted")
+	if len(hints) != 1 || hints[0].Get("Link") == "" || hints[0].Get("Set-Cookie") != "" {
+		t.Errorf("informational responses: %v, want one with a Link and no cookie", hints)
+	}
+	s.kept(b, a, "before", "v")
+	b.wants("after", "w")
+}
+
+// mount is a page in which h answers.
+func (s *site) mount(h http.HandlerFunc) Handler {
+	return func(c Context) error {
+		m, err := offers[Mounter](s, c)
+		if err != nil {
+			return err
+		}
+		return m.Mount(h)
+	}
+}
+
+func featureStdHandler(t *T) {
+	s := t.newSite()
+	s.route("/std", s.mount(func(w http.ResponseWriter, r *http.Request) {
+		name := valueOf(s.sm, r.Context(), "user")
+		s.sm.Put(r.Context(), "std", "yes")
+		w.WriteHeader(http.StatusAccepted)
+		_, _ = io.WriteString(w, "hello, "+name)
+	}))
+	s.open()
+	b := s.browser()
+	b.put("user", "ada")
+	a := b.get("/std")
+	a.wants(t, http.StatusAccepted, "hello, ada")
+	s.kept(b, a, "std", "yes")
+}
+
+func featureWriter(t *T) {
+	s := t.newSite()
+	s.option(adapters.Skip(func(_, path string) bool { return path == "/bare" }))
+	page := s.mount(func(w http.ResponseWriter, r *http.Request) {
+		_, flusher := w.(http.Flusher)
+		_, hijacker := w.(http.Hijacker)
+		_, pusher := w.(http.Pusher)
+		deadline := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Hour))
+		flush := http.NewResponseController(w).Flush()
+		fmt.Fprintf(w, "flusher %v, hijacker %v, pusher %v, deadline %v, flush %v", flusher, hijacker, pusher, deadline, flush)
+	})
+	s.route("/bare", page)
+	s.route("/wrapped", page)
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	bare := b.get("/bare")
+	b.get("/wrapped").wants(t, http.StatusOK, bare.body)
+}

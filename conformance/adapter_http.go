@@ -1,0 +1,233 @@
+package conformance
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit/adapters"
+)
+
+// Middleware is what an adapter for net/http offers.
+type Middleware func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler
+
+// HTTP returns the Adapter for a middleware of net/http: its harness is ready made.
+func HTTP(name string, middleware Middleware) Adapter {
+	return Adapter{Name: name, Serve: func(tb testing.TB, app App) string {
+		return Listen(tb, httpApp(app, middleware))
+	}}
+}
+
+// Listen serves h on a port of its own until the cleanup of tb, and returns the base URL.
+func Listen(tb testing.TB, h http.Handler) (baseURL string) {
+	tb.Helper()
+	l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatalf("listen: %v", err)
+	}
+	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)} // it logs panics
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			tb.Errorf("serve: %v", err)
+		}
+	}()
+	tb.Cleanup(func() {
+		_ = server.Close()
+		<-done
+	})
+	return "http://" + l.Addr().String()
+}
+
+// httpApp is the application on http.ServeMux.
+func httpApp(app App, middleware Middleware) http.Handler {
+	session := middleware(app.Sessions, app.Options...)
+	handler := func(h Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c := HTTPContext{ResponseWriter: w, Request: r}
+			if err := h(c); err != nil {
+				c.fail(app, err)
+			}
+		})
+	}
+	mux := http.NewServeMux()
+	for _, r := range app.Routes {
+		h := r.Handler
+		if r.Guard != nil {
+			h = r.Guard
+		}
+		route := handler(h)
+		if app.Nested {
+			route = session(route)
+		}
+		mux.Handle(r.Method+" "+r.Path, route)
+		if app.NotAllowed != nil {
+			mux.Handle(r.Path, handler(app.NotAllowed))
+		}
+	}
+	if app.NotFound != nil {
+		mux.Handle("/", handler(app.NotFound))
+	}
+	var h http.Handler = mux
+	if app.Recover == Inside {
+		h = recovery(h)
+	}
+	if app.Second != nil {
+		h = middleware(app.Second)(h)
+	}
+	h = session(h)
+	if app.Recover == Outside {
+		h = recovery(h)
+	}
+	return h
+}
+
+// recovery is the middleware that applications on net/http write for themselves.
+func recovery(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer func() {
+			if recover() != nil {
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		}()
+		next.ServeHTTP(w, r)
+	})
+}
+
+// HTTPContext is a Context for handlers of net/http, and all that a Context can be.
+type HTTPContext struct {
+	ResponseWriter http.ResponseWriter
+	Request        *http.Request
+}
+
+var _ interface {
+	Context
+	Renderer
+	Streamer
+	Upgrader
+	Hinter
+	Mounter
+	Resetter
+} = HTTPContext{}
+
+func (c HTTPContext) fail(app App, err error) {
+	if app.OnError != nil {
+		err = app.OnError(c, err)
+	}
+	if err != nil {
+		http.Error(c.ResponseWriter, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+	}
+}
+
+// Context implements Context.
+func (c HTTPContext) Context() context.Context { return c.Request.Context() }
+
+// Query implements Context.
+func (c HTTPContext) Query(name string) string { return c.Request.URL.Query().Get(name) }
+
+// SetHeader implements Context.
+func (c HTTPContext) SetHeader(name, value string) { c.ResponseWriter.Header().Set(name, value) }
+
+// Send implements Context.
+func (c HTTPContext) Send(status int, body string) error {
+	if body == "" {
+		c.ResponseWriter.WriteHeader(status)
+		return nil
+	}
+	c.SetHeader("Content-Type", "text/plain; charset=utf-8")
+	c.ResponseWriter.WriteHeader(status)
+	_, err := io.WriteString(c.ResponseWriter, body)
+	return err
+}
+
+// JSON implements Renderer.
+func (c HTTPContext) JSON(status int, v any) error {
+	c.SetHeader("Content-Type", "application/json")
+	c.ResponseWriter.WriteHeader(status)
+	return json.NewEncoder(c.ResponseWriter).Encode(v)
+}
+
+// File implements Renderer.
+func (c HTTPContext) File(name string) error {
+	http.ServeFile(c.ResponseWriter, c.Request, name)
+	return nil
+}
+
+// Redirect implements Renderer.
+func (c HTTPContext) Redirect(status int, url string) error {
+	http.Redirect(c.ResponseWriter, c.Request, url, status)
+	return nil
+}
+
+// Stream implements Streamer.
+func (c HTTPContext) Stream(write func(io.Writer, func() error) error) error {
+	return write(c.ResponseWriter, http.NewResponseController(c.ResponseWriter).Flush)
+}
+
+// Upgrade implements Upgrader.
+func (c HTTPContext) Upgrade(protocol string, serve func(io.ReadWriter)) error {
+	conn, rw, err := http.NewResponseController(c.ResponseWriter).Hijack()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return Upgrade(rw, c.ResponseWriter.Header(), protocol, serve)
+}
+
+// Upgrade writes to a connection just hijacked a response with status 101 and the
+// headers, and calls serve. It does not close the connection.
+func Upgrade(conn interface {
+	io.ReadWriter
+	Flush() error
+}, h http.Header, protocol string, serve func(io.ReadWriter),
+) error {
+	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n", protocol)
+	_ = h.Write(conn)
+	fmt.Fprint(conn, "\r\n")
+	if err := conn.Flush(); err != nil {
+		return err
+	}
+	serve(flushing{conn})
+	return nil
+}
+
+type flushing struct {
+	conn interface {
+		io.ReadWriter
+		Flush() error
+	}
+}
+
+func (f flushing) Read(b []byte) (int, error) { return f.conn.Read(b) }
+
+func (f flushing) Write(b []byte) (int, error) {
+	if n, err := f.conn.Write(b); err != nil {
+		return n, err
+	}
+	return len(b), f.conn.Flush()
+}
+
+// EarlyHints implements Hinter.
+func (c HTTPContext) EarlyHints(link string) error {
+	c.SetHeader("Link", link)
+	c.ResponseWriter.WriteHeader(http.StatusEarlyHints)
+	return nil
+}
+
+// Mount implements Mounter.
+func (c HTTPContext) Mount(h http.Handler) error {
+	h.ServeHTTP(c.ResponseWriter, c.Request)
+	return nil
+}
+
+// Reset implements Resetter.
+func (c HTTPContext) Reset() { clear(c.ResponseWriter.Header()) }

@@ -1,0 +1,332 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/scskit/scskit/adapters"
+)
+
+// responseChecks: however a handler answers, what it has put into the session is stored, and the
+// cookie says so, once.
+var responseChecks = []check{
+	{"adapter/empty", "the cookie and the record agree: a handler that answers nothing at all", LevelAdapter, responseEmpty},
+	{"adapter/status-only", "the cookie and the record agree: 200, 204 and 304 without a body", LevelAdapter, responseStatusOnly},
+	{"adapter/status", "one behaviour everywhere: the handler's status and body are the client's", LevelAdapter, responseStatus},
+	{"adapter/large-body", "the cookie and the record agree: a body larger than any buffer", LevelAdapter, responseLargeBody},
+	{"adapter/redirect", "the cookie and the record agree: sign-in pages redirect", LevelAdapter, responseRedirect},
+	{"adapter/json", "the cookie and the record agree: the framework's JSON helper", LevelAdapter, responseJSON},
+	{"adapter/file", "the cookie and the record agree: the framework's file helper", LevelAdapter, responseFile},
+	{"adapter/head", "RFC 9110 9.3.2: HEAD has the headers of GET, the cookie's too", LevelAdapter, responseHead},
+	{"adapter/abort", "the cookie and the record agree: a middleware that answers and ends the chain", LevelAdapter, responseAbort},
+	{"adapter/not-found", "one behaviour everywhere: the page for unknown paths has a session", LevelAdapter, responseNotFound},
+	{"adapter/not-allowed", "one behaviour everywhere: the page for methods not allowed has a session", LevelAdapter, responseNotAllowed},
+	{"adapter/nested", "LoadAndSave: a group with the middleware once more loads and stores once", LevelAdapter, responseNested},
+	{"adapter/two-managers", "scs.New: two managers in one request have a session each", LevelAdapter, responseTwoManagers},
+	{"adapter/skip", "adapters.Skip: a request that is skipped has no session and costs no call; others are not skipped", LevelAdapter, responseSkip},
+	{"adapter/commits-once", "one behaviour everywhere: a request loads once and stores once", LevelAdapter, responseCommitsOnce},
+}
+
+// kept checks that a response has given a cookie, and that the session behind it has the value.
+func (s *site) kept(b *browser, a *answer, key, value string) {
+	s.t.Helper()
+	a.given(s.t)
+	b.wants(key, value)
+}
+
+func responseEmpty(t *T) {
+	s := t.newSite()
+	s.route("/empty", func(c Context) error {
+		s.sm.Put(c.Context(), "k", "v")
+		return nil
+	})
+	s.open()
+	b := s.browser()
+	a := b.get("/empty")
+	a.wants(t, http.StatusOK, "")
+	s.kept(b, a, "k", "v")
+}
+
+func responseStatusOnly(t *T) {
+	s := t.newSite()
+	status := http.StatusOK
+	s.route("/status", func(c Context) error {
+		s.sm.Put(c.Context(), "k", "v")
+		return c.Send(status, "")
+	})
+	s.open()
+	for _, status = range []int{http.StatusOK, http.StatusNoContent, http.StatusNotModified} {
+		b := s.browser()
+		a := b.get("/status")
+		a.wants(t, status, "")
+		s.kept(b, a, "k", "v")
+	}
+}
+
+func responseStatus(t *T) {
+	s := t.newSite()
+	status := 0
+	s.route("/status", func(c Context) error {
+		s.sm.Put(c.Context(), "k", "v")
+		c.SetHeader("X-Own", "own")
+		return c.Send(status, "body")
+	})
+	s.open()
+	for _, status = range []int{http.StatusCreated, http.StatusTeapot, http.StatusServiceUnavailable} {
+		b := s.browser()
+		a := b.get("/status")
+		a.wants(t, status, "body")
+		if got := a.header.Get("X-Own"); got != "own" {
+			t.Errorf("the handler's header is %q, want %q", got, "own")
+		}
+		s.kept(b, a, "k", "v")
+	}
+}
+
+func responseLargeBody(t *T) {
+	body := strings.Repeat("0123456789abcdef", 1<<16)
+	s := t.newSite()
+	s.route("/large", func(c Context) error {
+		s.sm.Put(c.Context(), "k", "v")
+		return c.Send(http.StatusOK, body)
+	})
+	s.open()
+	b := s.browser()
+	a := b.get("/large")
+	a.wants(t, http.StatusOK, body)
+	s.kept(b, a, "k", "v")
+}
+
+func responseRedirect(t *T) {
+	s := t.newSite()
+	s.route("/sign-in", func(c Context) error {
+		r, err := offers[Renderer](s, c)
+		if err != nil {
+			return err
+		}
+		if err := s.sm.RenewToken(c.Context()); err != nil {
+			return err
+		}
+		s.sm.Put(c.Context(), "user", "ada")
+		return r.Redirect(http.StatusSeeOther, "/get?k=user")
+	})
+	s.open()
+	b := s.browser()
+	a := b.get("/sign-in")
+	if got := a.header.Get("Location"); a.status != http.StatusSeeOther || got != "/get?k=user" {
+		t.Fatalf("response: status %d and Location %q, want 303 and /get?k=user", a.status, got)
+	}
+	a.given(t)
+	b.get(a.header.Get("Location")).wants(t, http.StatusOK, "ada")
+}
+
+func responseJSON(t *T) {
+	s := t.newSite()
+	s.route("/json", func(c Context) error {
+		r, err := offers[Renderer](s, c)
+		if err != nil {
+			return err
+		}
+		s.sm.Put(c.Context(), "k", "v")
+		return r.JSON(http.StatusAccepted, map[string]string{"answer": "yes"})
+	})
+	s.open()
+	b := s.browser()
+	a := b.get("/json")
+	var got map[string]string
+	if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status != http.StatusAccepted || got["answer"] != "yes" {
+		t.Fatalf("response: status %d, body %s, want 202 and the JSON sent", a.status, brief([]byte(a.body)))
+	}
+	if typ := a.header.Get("Content-Type"); !strings.HasPrefix(typ, "application/json") {
+		t.Errorf("response: Content-Type is %q, want application/json", typ)
+	}
+	s.kept(b, a, "k", "v")
+}
+
+func responseFile(t *T) {
+	content := bytes.Repeat([]byte("file "), 40<<10)
+	name := filepath.Join(t.TempDir(), "file.txt")
+	if err := os.WriteFile(name, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := t.newSite()
+	s.route("/file", func(c Context) error {
+		r, err := offers[Renderer](s, c)
+		if err != nil {
+			return err
+		}
+		s.sm.Put(c.Context(), "k", "v")
+		return r.File(name)
+	})
+	s.open()
+	b := s.browser()
+	a := b.get("/file")
+	a.wants(t, http.StatusOK, string(content))
+	s.kept(b, a, "k", "v")
+}
+
+func responseHead(t *T) {
+	s := t.newSite()
+	s.app.Routes = append(s.app.Routes, Route{Method: http.MethodHead, Path: "/head", Handler: func(c Context) error {
+		s.sm.Put(c.Context(), "k", "v")
+		return c.Send(http.StatusOK, "not sent")
+	}})
+	s.open()
+	b := s.browser()
+	a := b.do(http.MethodHead, "/head")
+	a.wants(t, http.StatusOK, "")
+	s.kept(b, a, "k", "v")
+}
+
+func responseAbort(t *T) {
+	s := t.newSite()
+	body := ""
+	s.app.Routes = append(s.app.Routes, Route{
+		Method: http.MethodGet, Path: "/guarded",
+		Guard: func(c Context) error {
+			s.sm.Put(c.Context(), "back", "/guarded")
+			return c.Send(http.StatusForbidden, body)
+		},
+		Handler: func(Context) error {
+			t.Error("the handler ran behind a guard that had ended the chain")
+			return nil
+		},
+	})
+	s.open()
+	for _, body = range []string{"", "sign in first"} {
+		b := s.browser()
+		a := b.get("/guarded")
+		a.wants(t, http.StatusForbidden, body)
+		s.kept(b, a, "back", "/guarded")
+	}
+}
+
+func responseNotFound(t *T) {
+	s := t.newSite()
+	s.app.NotFound = s.page(http.StatusNotFound)
+	s.open()
+	s.wantsPage(http.MethodGet, "/nowhere", http.StatusNotFound)
+}
+
+func responseNotAllowed(t *T) {
+	s := t.newSite()
+	s.app.NotAllowed = s.page(http.StatusMethodNotAllowed)
+	s.open()
+	s.wantsPage(http.MethodPost, "/plain", http.StatusMethodNotAllowed)
+}
+
+// page is an error page that greets the user, and remembers that they came by.
+func (s *site) page(status int) Handler {
+	return func(c Context) error {
+		if !adapters.HasSession(c.Context(), s.sm) {
+			return c.Send(status, "no session")
+		}
+		name := valueOf(s.sm, c.Context(), "user")
+		s.sm.Put(c.Context(), "lost", "yes")
+		return c.Send(status, name+" is lost")
+	}
+}
+
+func (s *site) wantsPage(method, path string, status int) {
+	s.t.Helper()
+	b := s.browser()
+	b.put("user", "ada")
+	a := b.do(method, path)
+	a.wants(s.t, status, "ada is lost")
+	s.kept(b, a, "lost", "yes")
+}
+
+func responseNested(t *T) {
+	s := t.newSite()
+	s.app.Nested = true
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	s.kept(b, b.put("k", "v"), "k", "v")
+	finds, commits := w.count("find"), w.count("commit")
+	s.kept(b, b.put("k", "w"), "k", "w")
+	if f, c := w.count("find")-finds, w.count("commit")-commits; f != 2 || c != 1 {
+		t.Errorf("a write and a read: the store was asked %d times to find and %d times to commit, want 2 and 1", f, c)
+	}
+}
+
+func responseTwoManagers(t *T) {
+	s := t.newSite()
+	second := newManager(t.newStore())
+	second.Cookie.Name = "admin"
+	s.app.Second = second
+	s.route("/both", func(c Context) error {
+		s.sm.Put(c.Context(), "k", "first")
+		second.Put(c.Context(), "k", "second")
+		return c.Send(http.StatusOK, "both")
+	})
+	s.route("/values", func(c Context) error {
+		return c.Send(http.StatusOK, valueOf(s.sm, c.Context(), "k")+" and "+valueOf(second, c.Context(), "k"))
+	})
+	s.open()
+	b := s.browser()
+	a := b.get("/both")
+	a.given(t)
+	if n := len(a.header["Set-Cookie"]); n != 2 {
+		t.Fatalf("Set-Cookie has %d lines, want one for each manager", n)
+	}
+	b.get("/values").wants(t, http.StatusOK, "first and second")
+	b.put("k", "third")
+	b.get("/values").wants(t, http.StatusOK, "third and second")
+}
+
+func responseSkip(t *T) {
+	s := t.newSite()
+	s.option(adapters.Skip(func(method, path string) bool {
+		return method == http.MethodGet && path == "/skip me"
+	}))
+	s.app.NotFound = func(c Context) error {
+		if adapters.HasSession(c.Context(), s.sm) {
+			return c.Send(http.StatusNotFound, "has a session")
+		}
+		return c.Send(http.StatusNotFound, "has none")
+	}
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	calls := w.count()
+	b.get("/skip%20me").wants(t, http.StatusNotFound, "has none")
+	if n := w.count() - calls; n != 0 {
+		t.Errorf("a request that is skipped called the store %d times", n)
+	}
+	b.get("/skip").wants(t, http.StatusNotFound, "has a session")
+	b.wants("k", "v")
+}
+
+func responseCommitsOnce(t *T) {
+	s := t.newSite()
+	s.app.OnError = func(c Context, _ error) error { return c.Send(http.StatusTeapot, "failed") }
+	s.route("/fail", func(c Context) error {
+		s.sm.Put(c.Context(), "k", "w")
+		return errTeapot
+	})
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	for _, visit := range []struct {
+		path           string
+		finds, commits int
+	}{
+		{"/put?k=k&v=v", 0, 1},
+		{"/put?k=k&v=w", 1, 1},
+		{"/fail", 1, 1},
+		{"/get?k=k", 1, 0},
+		{"/plain", 1, 0},
+	} {
+		finds, commits := w.count("find"), w.count("commit")
+		b.get(visit.path)
+		if f, c := w.count("find")-finds, w.count("commit")-commits; f != visit.finds || c != visit.commits {
+			t.Errorf("%s: the store was asked %d times to find and %d times to commit, want %d and %d", visit.path, f, c, visit.finds, visit.commits)
+		}
+	}
+}

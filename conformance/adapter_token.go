@@ -1,0 +1,96 @@
+package conformance
+
+import (
+	"net/http"
+	"strings"
+)
+
+// tokenChecks hold tokens to the OWASP Session Management Cheat Sheet.
+var tokenChecks = []check{
+	{"token/random", "OWASP session id entropy: at least 128 random bits", LevelAdapter, tokenRandom},
+	{"token/cookie-only", "OWASP session id exchange: a token is taken from the cookie, and never from URL, header or form", LevelAdapter, tokenCookieOnly},
+	{"token/cookie-exact", "RFC 6265 4.1.1: a cookie's name is compared byte for byte", LevelAdapter, tokenCookieExact},
+}
+
+func tokenRandom(t *T) {
+	const n = 100
+	s := t.newSite().open()
+	tokens := make(map[string]bool)
+	varies := make(map[int]map[byte]bool)
+	for range n {
+		token := s.browser().put("k", "v").given(t).value
+		if tokens[token] {
+			t.Fatal("the same token was given twice")
+		}
+		tokens[token] = true
+		for i := range len(token) {
+			if varies[i] == nil {
+				varies[i] = make(map[byte]bool)
+			}
+			varies[i][token[i]] = true
+		}
+	}
+	// Of a hundred characters in one place of random base64 some fifty differ, and
+	// each stands for 6 bits. Half of that is taken for random, and counted with 5 bits.
+	bits := 0
+	for _, seen := range varies {
+		if len(seen) > 25 {
+			bits += 5
+		}
+	}
+	if bits < 128 {
+		t.Errorf("some %d bits of a token are random, want 128", bits)
+	}
+}
+
+func tokenCookieOnly(t *T) {
+	s := t.newSite()
+	s.app.Routes = append(s.app.Routes, Route{Method: http.MethodPost, Path: "/form", Handler: func(c Context) error {
+		return c.Send(http.StatusOK, valueOf(s.sm, c.Context(), "k"))
+	}})
+	s.open()
+	owner := s.browser()
+	owner.put("k", "secret")
+	token := owner.token()
+	thief := s.browser()
+	for _, a := range []*answer{
+		thief.get("/get?k=k&session=" + token),
+		thief.get("/get?k=k&session=" + token + "&token=" + token),
+		thief.do(http.MethodPost, "/form?session="+token),
+		thief.do(http.MethodGet, "/get?k=k", "Session", token),
+		thief.do(http.MethodGet, "/get?k=k", "X-Session", token),
+		thief.do(http.MethodGet, "/get?k=k", "Authorization", "Bearer "+token),
+	} {
+		a.wants(t, http.StatusOK, none)
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.base+"/form", strings.NewReader("session="+token))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	a, err := thief.send(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.wants(t, http.StatusOK, none)
+	owner.wants("k", "secret")
+}
+
+func tokenCookieExact(t *T) {
+	s := t.newSite().open()
+	b := s.browser()
+	b.put("k", "secret")
+	for _, name := range []string{"Session", "SESSION", "session2", "sess", "xsession"} {
+		a := s.browser().do(http.MethodGet, "/get?k=k", "Cookie", name+"="+b.token())
+		a.wants(t, http.StatusOK, none)
+	}
+	for _, line := range []string{
+		"session=" + b.token(),
+		"theme=dark; session=" + b.token() + "; lang=en",
+		`session="` + b.token() + `"`,
+		"broken; ;=; session=" + b.token(),
+	} {
+		a := s.browser().do(http.MethodGet, "/get?k=k", "Cookie", line)
+		a.wants(t, http.StatusOK, "secret")
+	}
+}

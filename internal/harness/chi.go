@@ -1,0 +1,78 @@
+package harness
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/scskit/scskit/conformance"
+)
+
+// Chi is the harness for chi.
+func Chi(session conformance.Middleware) conformance.Adapter {
+	return conformance.Adapter{Name: "chi", Serve: func(tb testing.TB, app conformance.App) string {
+		return conformance.Listen(tb, chiRouter(app, session))
+	}}
+}
+
+func chiRouter(app conformance.App, session conformance.Middleware) http.Handler {
+	handler := func(h conformance.Handler) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			c := conformance.HTTPContext{ResponseWriter: w, Request: r}
+			err := h(c)
+			if err != nil && app.OnError != nil {
+				err = app.OnError(c, err)
+			}
+			if err != nil {
+				http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+			}
+		}
+	}
+	root := chi.NewRouter()
+	if app.Recover == conformance.Outside {
+		root.Use(quiet, middleware.Recoverer)
+	}
+	root.Use(session(app.Sessions, app.Options...))
+	if app.Second != nil {
+		root.Use(session(app.Second))
+	}
+	if app.Recover == conformance.Inside {
+		root.Use(quiet, middleware.Recoverer)
+	}
+	if app.NotFound != nil {
+		root.NotFound(handler(app.NotFound))
+	}
+	if app.NotAllowed != nil {
+		root.MethodNotAllowed(handler(app.NotAllowed))
+	}
+	root.Group(func(r chi.Router) {
+		if app.Nested {
+			r.Use(session(app.Sessions, app.Options...))
+		}
+		for _, route := range app.Routes {
+			if route.Guard == nil {
+				r.Method(route.Method, route.Path, handler(route.Handler))
+				continue
+			}
+			guard := func(http.Handler) http.Handler { return handler(route.Guard) }
+			r.With(guard).Method(route.Method, route.Path, handler(route.Handler))
+		}
+	})
+	return root
+}
+
+// quiet keeps Recoverer from printing stacks.
+func quiet(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, middleware.WithLogEntry(r, noEntry{}))
+	})
+}
+
+type noEntry struct{}
+
+func (noEntry) Write(int, int, http.Header, time.Duration, any) {}
+
+func (noEntry) Panic(any, []byte) {}

@@ -1,0 +1,137 @@
+package harness
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/labstack/echo/v4"
+
+	"github.com/scskit/scskit/adapters"
+	"github.com/scskit/scskit/conformance"
+)
+
+// Echo is the harness for Echo v4.
+func Echo(session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc) conformance.Adapter {
+	return conformance.Adapter{Name: "echo", Serve: func(tb testing.TB, app conformance.App) string {
+		return conformance.Listen(tb, echoServer(app, session))
+	}}
+}
+
+func echoServer(app conformance.App, session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc) *echo.Echo {
+	handler := func(h conformance.Handler) echo.HandlerFunc {
+		return func(c echo.Context) error { return h(echoContext{c}) }
+	}
+	e := echo.New()
+	e.Logger.SetOutput(io.Discard) // panics
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		page := app.OnError
+		switch {
+		case c.Response().Committed:
+			return
+		case app.NotFound != nil && err == echo.ErrNotFound:
+			page = func(c conformance.Context, _ error) error { return app.NotFound(c) }
+		case app.NotAllowed != nil && err == echo.ErrMethodNotAllowed:
+			page = func(c conformance.Context, _ error) error { return app.NotAllowed(c) }
+		}
+		if page != nil {
+			err = page(echoContext{c}, err)
+		}
+		if err != nil {
+			e.DefaultHTTPErrorHandler(err, c)
+		}
+	}
+	if app.Recover == conformance.Outside {
+		e.Use(echoRecover)
+	}
+	e.Use(session(app.Sessions, app.Options...))
+	if app.Second != nil {
+		e.Use(session(app.Second))
+	}
+	if app.Recover == conformance.Inside {
+		e.Use(echoRecover)
+	}
+	add := e.Add
+	if app.Nested {
+		add = e.Group("", session(app.Sessions, app.Options...)).Add
+	}
+	for _, r := range app.Routes {
+		if r.Guard == nil {
+			add(r.Method, r.Path, handler(r.Handler))
+			continue
+		}
+		add(r.Method, r.Path, handler(r.Handler), func(echo.HandlerFunc) echo.HandlerFunc { return handler(r.Guard) })
+	}
+	return e
+}
+
+// echoRecover does what Echo's own middleware.Recover does but for the log. Its package needs a module
+// for its rate limiter, which nothing else here does.
+func echoRecover(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		defer func() {
+			if p := recover(); p != nil {
+				c.Error(fmt.Errorf("%v", p))
+			}
+		}()
+		return next(c)
+	}
+}
+
+type echoContext struct{ c echo.Context }
+
+var _ interface {
+	conformance.Renderer
+	conformance.Streamer
+	conformance.Upgrader
+	conformance.Hinter
+	conformance.Mounter
+	conformance.Resetter
+} = echoContext{}
+
+func (c echoContext) Context() context.Context { return c.c.Request().Context() }
+
+func (c echoContext) Query(name string) string { return c.c.QueryParam(name) }
+
+func (c echoContext) SetHeader(name, value string) { c.c.Response().Header().Set(name, value) }
+
+func (c echoContext) Send(status int, body string) error {
+	if body == "" {
+		return c.c.NoContent(status)
+	}
+	return c.c.String(status, body)
+}
+
+func (c echoContext) JSON(status int, v any) error { return c.c.JSON(status, v) }
+
+func (c echoContext) File(name string) error { return c.c.File(name) }
+
+func (c echoContext) Redirect(status int, url string) error { return c.c.Redirect(status, url) }
+
+func (c echoContext) Stream(write func(io.Writer, func() error) error) error {
+	res := c.c.Response()
+	return write(res, func() error { res.Flush(); return nil })
+}
+
+func (c echoContext) Upgrade(protocol string, serve func(io.ReadWriter)) error {
+	conn, rw, err := c.c.Response().Hijack()
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return conformance.Upgrade(rw, c.c.Response().Header(), protocol, serve)
+}
+
+// EarlyHints goes past Echo's Response, which takes every status for the final one.
+func (c echoContext) EarlyHints(link string) error {
+	c.SetHeader("Link", link)
+	c.c.Response().Writer.WriteHeader(http.StatusEarlyHints)
+	return nil
+}
+
+func (c echoContext) Mount(h http.Handler) error { return echo.WrapHandler(h)(c.c) }
+
+func (c echoContext) Reset() { clear(c.c.Response().Header()) }

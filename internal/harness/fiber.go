@@ -1,0 +1,147 @@
+package harness
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
+	"github.com/gofiber/fiber/v2/middleware/recover"
+
+	"github.com/scskit/scskit/adapters"
+	"github.com/scskit/scskit/conformance"
+)
+
+// Fiber is the harness for Fiber v2.
+func Fiber(session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) conformance.Adapter {
+	return conformance.Adapter{Name: "fiber", Serve: func(tb testing.TB, app conformance.App) string {
+		server := fiberApp(app, session)
+		l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+		if err != nil {
+			tb.Fatalf("listen: %v", err)
+		}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			if err := server.Listener(l); err != nil {
+				tb.Errorf("serve: %v", err)
+			}
+		}()
+		tb.Cleanup(func() {
+			_ = server.ShutdownWithTimeout(time.Second)
+			_ = l.Close()
+			<-done
+		})
+		return "http://" + l.Addr().String()
+	}}
+}
+
+func fiberApp(app conformance.App, session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) *fiber.App {
+	handler := func(h conformance.Handler) fiber.Handler {
+		return func(c *fiber.Ctx) error { return h(fiberContext{c}) }
+	}
+	server := fiber.New(fiber.Config{
+		DisableStartupMessage: true,
+		ErrorHandler: func(c *fiber.Ctx, err error) error {
+			page := app.OnError
+			var known *fiber.Error
+			switch {
+			case !errors.As(err, &known):
+			case app.NotFound != nil && known.Code == http.StatusNotFound:
+				page = func(c conformance.Context, _ error) error { return app.NotFound(c) }
+			case app.NotAllowed != nil && known.Code == http.StatusMethodNotAllowed:
+				page = func(c conformance.Context, _ error) error { return app.NotAllowed(c) }
+			}
+			if page != nil {
+				err = page(fiberContext{c}, err)
+			}
+			if err != nil {
+				return fiber.DefaultErrorHandler(c, err)
+			}
+			return nil
+		},
+	})
+	if app.Recover == conformance.Outside {
+		server.Use(recover.New())
+	}
+	server.Use(session(app.Sessions, app.Options...))
+	if app.Second != nil {
+		server.Use(session(app.Second))
+	}
+	if app.Recover == conformance.Inside {
+		server.Use(recover.New())
+	}
+	group := server.Group("/")
+	if app.Nested {
+		group.Use(session(app.Sessions, app.Options...))
+	}
+	for _, r := range app.Routes {
+		if r.Guard == nil {
+			group.Add(r.Method, r.Path, handler(r.Handler))
+			continue
+		}
+		group.Add(r.Method, r.Path, handler(r.Guard), handler(r.Handler))
+	}
+	return server
+}
+
+// fiberContext has no EarlyHints: fasthttp sends none in the versions that Fiber v2 takes.
+type fiberContext struct{ c *fiber.Ctx }
+
+var _ interface {
+	conformance.Renderer
+	conformance.Streamer
+	conformance.Upgrader
+	conformance.Mounter
+	conformance.Resetter
+} = fiberContext{}
+
+func (c fiberContext) Context() context.Context { return c.c.UserContext() }
+
+func (c fiberContext) Query(name string) string { return c.c.Query(name) }
+
+func (c fiberContext) SetHeader(name, value string) { c.c.Set(name, value) }
+
+func (c fiberContext) Send(status int, body string) error {
+	c.c.Status(status)
+	if body == "" {
+		return nil
+	}
+	return c.c.SendString(body)
+}
+
+func (c fiberContext) JSON(status int, v any) error { return c.c.Status(status).JSON(v) }
+
+func (c fiberContext) File(name string) error { return c.c.SendFile(name) }
+
+func (c fiberContext) Redirect(status int, url string) error { return c.c.Redirect(url, status) }
+
+func (c fiberContext) Stream(write func(io.Writer, func() error) error) error {
+	c.c.Context().SetBodyStreamWriter(func(w *bufio.Writer) { _ = write(w, w.Flush) })
+	return nil
+}
+
+func (c fiberContext) Upgrade(protocol string, serve func(io.ReadWriter)) error {
+	c.c.Status(http.StatusSwitchingProtocols)
+	c.SetHeader(fiber.HeaderConnection, "Upgrade")
+	c.SetHeader(fiber.HeaderUpgrade, protocol)
+	c.c.Context().Hijack(func(conn net.Conn) { serve(conn) })
+	return nil
+}
+
+// Mount hands the session's context on: the adaptor knows only that of fasthttp.
+func (c fiberContext) Mount(h http.Handler) error {
+	ctx := c.c.UserContext()
+	return adaptor.HTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.ServeHTTP(w, r.WithContext(ctx))
+	})(c.c)
+}
+
+func (c fiberContext) Reset() { c.c.Response().Reset() }
