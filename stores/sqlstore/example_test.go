@@ -9,7 +9,6 @@ import (
 	"github.com/alexedwards/scs/v2"
 	_ "modernc.org/sqlite"
 
-	"github.com/scskit/scskit/driver"
 	"github.com/scskit/scskit/stores/sqlstore"
 )
 
@@ -18,14 +17,13 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer db.Close()
 	db.SetMaxOpenConns(1) // in memory only; a file takes many
 
 	store, err := sqlstore.New(db, sqlstore.SQLite(), nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	if err := store.Driver().(driver.SchemaManager).CreateSchema(context.Background()); err != nil {
+	if err := store.CreateSchema(context.Background()); err != nil {
 		log.Fatal(err)
 	}
 

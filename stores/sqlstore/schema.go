@@ -11,7 +11,7 @@ import (
 )
 
 // schemaFix is what an error that matches driver.ErrNoSchema advises.
-const schemaFix = "create it with the driver's CreateSchema, or apply its Schema by hand"
+const schemaFix = "create it with the store's CreateSchema, or apply its Schema by hand"
 
 var columns = []string{"id", "version", "expiry", "created", "updated", "data"}
 
@@ -55,7 +55,7 @@ func (t *table) check(ctx context.Context, op string) error {
 		return t.foreign(op, missing)
 	}
 	if !l.uniqueID {
-		return fmt.Errorf("sqlstore: %s: %w: table %s: id alone is neither primary key nor unique: recreate the table, with the driver's Schema", op, driver.ErrNoSchema, t.name)
+		return fmt.Errorf("sqlstore: %s: %w: table %s: id alone is neither primary key nor unique: recreate the table, with the store's Schema", op, driver.ErrNoSchema, t.name)
 	}
 	if !l.expiryIndex {
 		return fmt.Errorf("sqlstore: %s: %w: table %s: no index on expiry: %s", op, driver.ErrNoSchema, t.name, schemaFix)

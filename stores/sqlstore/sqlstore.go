@@ -1,10 +1,10 @@
 // Package sqlstore keeps sessions in one table of a SQL database, over database/sql with
 // any driver for it. What differs between databases is in a Dialect.
 //
-// The table must exist before the first session: apply the driver's Schema with
-// your migrations, or let the program call CreateSchema (see [driver.SchemaManager], which
-// the driver of every store of this package implements). Expired sessions are
-// invisible at once, but stay in the table until somebody calls Sweep.
+// The table must exist before the first session: apply the store's Schema with your
+// migrations, or let the program call its CreateSchema. Expired sessions are
+// invisible at once, but stay in the table until somebody calls the driver's Sweep
+// (see driver.Sweeper).
 //
 // # SQLite
 //
@@ -54,8 +54,8 @@ type Options struct {
 
 // New returns a store that keeps its sessions in db. It does not connect: that
 // the table is missing is found out by the first operation, whose error then matches
-// driver.ErrNoSchema, or by CheckSchema. The store never closes db, and holds prepared
-// statements on it until db is closed.
+// driver.ErrNoSchema, or by the store's CheckSchema. The store never closes db. It may
+// share it with the rest of the program.
 func New(db *sql.DB, dialect Dialect, opts *Options) (*scskit.Store, error) {
 	d, err := NewDriver(db, dialect, opts)
 	if err != nil {
