@@ -28,7 +28,7 @@ var errorChecks = []check{
 
 var (
 	errTeapot = errors.New("a handler's error")
-	errStore   = errors.New("the store at 10.11.12.13 is down")
+	errStore  = errors.New("the store at 10.11.12.13 is down")
 )
 
 // failing is a fault of a store that cannot do op.

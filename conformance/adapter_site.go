@@ -181,6 +181,8 @@ func (g *gate) await(n int) {
 
 func (g *gate) open() { g.once.Do(func() { close(g.opened) }) }
 
+var _ scs.CtxStore = (*spy)(nil)
+
 // spy is a store that counts, tells and can fail.
 type spy struct {
 	scs.Store

@@ -1,3 +1,5 @@
 package conformance
 
-func pairChecks() []check { return nil }
+import "slices"
+
+func pairChecks() []check { return slices.Concat(sessionChecks, raceChecks) }

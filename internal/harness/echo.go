@@ -2,13 +2,13 @@ package harness
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"net/http"
 	"testing"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
 
 	"github.com/scskit/scskit/adapters"
 	"github.com/scskit/scskit/conformance"
@@ -45,14 +45,14 @@ func echoServer(app conformance.App, session func(*scs.SessionManager, ...adapte
 		}
 	}
 	if app.Recover == conformance.Outside {
-		e.Use(echoRecover)
+		e.Use(middleware.Recover())
 	}
 	e.Use(session(app.Sessions, app.Options...))
 	if app.Second != nil {
 		e.Use(session(app.Second))
 	}
 	if app.Recover == conformance.Inside {
-		e.Use(echoRecover)
+		e.Use(middleware.Recover())
 	}
 	add := e.Add
 	if app.Nested {
@@ -66,19 +66,6 @@ func echoServer(app conformance.App, session func(*scs.SessionManager, ...adapte
 		add(r.Method, r.Path, handler(r.Handler), func(echo.HandlerFunc) echo.HandlerFunc { return handler(r.Guard) })
 	}
 	return e
-}
-
-// echoRecover does what Echo's own middleware.Recover does but for the log. Its package needs a module
-// for its rate limiter, which nothing else here does.
-func echoRecover(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		defer func() {
-			if p := recover(); p != nil {
-				c.Error(fmt.Errorf("%v", p))
-			}
-		}()
-		return next(c)
-	}
 }
 
 type echoContext struct{ c echo.Context }

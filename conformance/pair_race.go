@@ -1,0 +1,258 @@
+package conformance
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// raceChecks have requests of one session in flight together. Gates hold their handlers, so that the
+// order in which they load and store is that of the check, every time.
+var raceChecks = []check{
+	{"pair/parallel-keys", "no lost updates: fifty parallel requests that each put a different key keep all fifty", LevelPair, raceParallelKeys},
+	{"pair/parallel-clients", "no value crosses from one client to another: two hundred at a time", LevelPair, raceParallelClients},
+	{"pair/logout-beats-reader", "no resurrection: a reader in flight under IdleTimeout does not bring back a destroyed session", LevelPair, raceLogoutReader},
+	{"pair/logout-beats-writer", "no resurrection: nor does a writer, and its cookie is cleared", LevelPair, raceLogoutWriter},
+	{"pair/renew-beats-old", "no resurrection: a request in flight under the old token changes nothing, and its cookie is cleared", LevelPair, raceRenew},
+	{"pair/renew-twice", "no resurrection: two renewals at once leave one live session", LevelPair, raceRenewTwice},
+	{"pair/destroy-twice", "no resurrection: of two sign-outs at once neither fails", LevelPair, raceDestroyTwice},
+}
+
+// held adds a route that does nothing until the gate is open, after its session was loaded.
+func (s *site) held(path string, g *gate, h Handler) {
+	s.route(path, func(c Context) error {
+		_ = s.sm.Token(c.Context())
+		g.pass()
+		return h(c)
+	})
+}
+
+func raceParallelKeys(t *T) {
+	const n = 50
+	s := t.newSite()
+	g := t.gate()
+	s.held("/slow", g, func(c Context) error {
+		s.sm.Put(c.Context(), c.Query("k"), "v")
+		return c.Send(http.StatusOK, "put")
+	})
+	s.open()
+	b := s.browser()
+	b.put("first", "v")
+	want := []string{"first"}
+	visits := make([]*visit, n)
+	for i := range visits {
+		key := fmt.Sprintf("key%02d", i)
+		want = append(want, key)
+		visits[i] = b.start("/slow?k=" + key)
+	}
+	g.await(n)
+	g.open()
+	for _, v := range visits {
+		v.wait().wants(t, http.StatusOK, "put")
+	}
+	slices.Sort(want)
+	b.get("/keys").wants(t, http.StatusOK, "keys "+strings.Join(want, ","))
+}
+
+func raceParallelClients(t *T) {
+	const n = 200
+	s := t.newSite()
+	g := t.gate()
+	s.held("/slow", g, func(c Context) error {
+		s.sm.Put(c.Context(), "name", strings.Clone(c.Query("name")))
+		return c.Send(http.StatusOK, "put")
+	})
+	s.open()
+	browsers := make([]*browser, n)
+	visits := make([]*visit, n)
+	for i := range browsers {
+		browsers[i] = s.browser()
+		visits[i] = browsers[i].start(fmt.Sprintf("/slow?name=client%d", i))
+	}
+	g.await(n)
+	g.open()
+	var mu sync.Mutex
+	owners := make(map[string]int)
+	for i, v := range visits {
+		token := v.wait().given(t).value
+		if other, ok := owners[token]; ok {
+			t.Fatalf("clients %d and %d were given the same session", other, i)
+		}
+		owners[token] = i
+	}
+	t.each(n, func(i int) {
+		name := fmt.Sprintf("client%d", i)
+		for range 3 {
+			browsers[i].wants("name", name)
+			browsers[i].put("again", name)
+			mu.Lock()
+			owner, ok := owners[browsers[i].token()]
+			mu.Unlock()
+			if !ok || owner != i {
+				t.Errorf("client %d has another session now", i)
+			}
+		}
+		browsers[i].wants("again", name)
+	})
+}
+
+// nearExpiry makes the store's record of a session one that any request under an idle timeout has to
+// write again.
+func (s *site) nearExpiry(token string) {
+	s.t.Helper()
+	data, found := s.t.find(s.sm.Store, token)
+	if !found {
+		s.t.Fatal("find: the session is not found")
+	}
+	s.t.commit(s.sm.Store, token, data, in(time.Minute))
+}
+
+// wantsDead checks that a token is worth nothing any more.
+func (s *site) wantsDead(token string) {
+	s.t.Helper()
+	if !s.t.gone(s.sm.Store, token) {
+		s.t.Error("the session is in the store again")
+	}
+	s.with(token).get("/keys").wants(s.t, http.StatusOK, "keys ")
+}
+
+// cleared checks that a response leaves the client without a session cookie.
+func (a *answer) cleared(t *T) {
+	t.Helper()
+	if c := a.session(t); c != nil && !c.deletes() {
+		t.Error("the response has a session cookie, of a session that is gone")
+	}
+}
+
+func raceLogoutReader(t *T) {
+	s := t.newSite()
+	s.sm.IdleTimeout = 30 * time.Minute
+	g := t.gate()
+	s.held("/slow", g, func(c Context) error {
+		return c.Send(http.StatusOK, valueOf(s.sm, c.Context(), "user"))
+	})
+	s.open()
+	b := s.browser()
+	b.put("user", "ada")
+	s.nearExpiry(b.token())
+	token := b.token()
+	v := b.start("/slow")
+	g.await(1)
+	s.with(token).get("/destroy").wants(t, http.StatusOK, "destroyed")
+	g.open()
+	a := v.wait()
+	a.wants(t, http.StatusOK, "ada")
+	a.cleared(t)
+	s.wantsDead(token)
+}
+
+func raceLogoutWriter(t *T) {
+	s := t.newSite()
+	g := t.gate()
+	s.held("/slow", g, func(c Context) error {
+		s.sm.Put(c.Context(), "k", "late")
+		return c.Send(http.StatusOK, "put")
+	})
+	s.open()
+	b := s.browser()
+	b.put("user", "ada")
+	token := b.token()
+	v := b.start("/slow")
+	g.await(1)
+	s.with(token).get("/destroy").wants(t, http.StatusOK, "destroyed")
+	g.open()
+	a := v.wait()
+	a.wants(t, http.StatusOK, "put")
+	if c := a.session(t); c == nil || !c.deletes() {
+		t.Error("the response of a request whose session was destroyed does not clear its cookie")
+	}
+	s.wantsDead(token)
+}
+
+func raceRenew(t *T) {
+	s := t.newSite()
+	s.sm.IdleTimeout = 30 * time.Minute
+	g := t.gate()
+	s.held("/read", g, func(c Context) error {
+		return c.Send(http.StatusOK, valueOf(s.sm, c.Context(), "user"))
+	})
+	s.held("/write", g, func(c Context) error {
+		s.sm.Put(c.Context(), "k", "late")
+		return c.Send(http.StatusOK, "put")
+	})
+	s.open()
+	b := s.browser()
+	b.put("user", "ada")
+	s.nearExpiry(b.token())
+	old := b.token()
+	reader, writer := s.with(old).start("/read"), s.with(old).start("/write")
+	g.await(2)
+	b.get("/renew").given(t)
+	g.open()
+	reader.wait().cleared(t)
+	writer.wait().cleared(t)
+	s.wantsDead(old)
+	b.wants("user", "ada")
+	b.wants("k", none)
+}
+
+func raceRenewTwice(t *T) {
+	s := t.newSite()
+	g := t.gate()
+	s.held("/slow", g, func(c Context) error {
+		if err := s.sm.RenewToken(c.Context()); err != nil {
+			return err
+		}
+		return c.Send(http.StatusOK, "renewed")
+	})
+	s.open()
+	b := s.browser()
+	b.put("user", "ada")
+	old := b.token()
+	first, second := s.with(old), s.with(old)
+	visits := []*visit{first.start("/slow"), second.start("/slow")}
+	g.await(2)
+	g.open()
+	for _, v := range visits {
+		v.wait().wants(t, http.StatusOK, "renewed")
+	}
+	live := 0
+	for _, b := range []*browser{first, second} {
+		if a := b.get("/get?k=user"); a.body == "ada" {
+			live++
+		}
+	}
+	if live != 1 {
+		t.Errorf("%d of the two renewed sessions are live, want 1", live)
+	}
+	s.wantsDead(old)
+}
+
+func raceDestroyTwice(t *T) {
+	s := t.newSite()
+	g := t.gate()
+	s.held("/slow", g, func(c Context) error {
+		if err := s.sm.Destroy(c.Context()); err != nil {
+			return err
+		}
+		return c.Send(http.StatusOK, "destroyed")
+	})
+	s.open()
+	b := s.browser()
+	b.put("user", "ada")
+	token := b.token()
+	visits := []*visit{s.with(token).start("/slow"), s.with(token).start("/slow")}
+	g.await(2)
+	g.open()
+	for _, v := range visits {
+		a := v.wait()
+		a.wants(t, http.StatusOK, "destroyed")
+		if c := a.session(t); c == nil || !c.deletes() {
+			t.Error("the response does not clear the cookie")
+		}
+	}
+	s.wantsDead(token)
+}

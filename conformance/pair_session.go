@@ -1,0 +1,474 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
+	"github.com/scskit/scskit/driver"
+)
+
+// sessionChecks follow a session from the first request to the last, through the adapter into the
+// store and back.
+var sessionChecks = []check{
+	{"pair/put-then-read", "scs: what one request puts, the next one gets", LevelPair, pairPutThenRead},
+	{"pair/unchanged", "the cookie and the record agree: a request that changes nothing sets no cookie and stores nothing", LevelPair, pairUnchanged},
+	{"pair/destroy", "OWASP: a sign-out ends the session on the server and clears the cookie", LevelPair, pairDestroy},
+	{"pair/destroy-then-put", "scs.Destroy: what is put after it begins one new session, with nothing of the old", LevelPair, pairDestroyThenPut},
+	{"pair/renew", "OWASP: renewing keeps the data under a new token, and the old one is dead", LevelPair, pairRenew},
+	{"pair/unknown-token", "OWASP session fixation: a token that the client made up is never adopted", LevelPair, pairUnknownToken},
+	{"pair/stale-cookie", "the cookie and the record agree: a cookie without a session is cleared", LevelPair, pairStaleCookie},
+	{"pair/duplicate-cookies", "RFC 6265 4.2.2: of several cookies of one name any may be the live one", LevelPair, pairDuplicateCookies},
+	{"pair/cookie-expiry", "the cookie and the record agree: they expire together, the cookie never first", LevelPair, pairCookieExpiry},
+	{"pair/idle", "scs.IdleTimeout: reading keeps a session alive, at the price of a write once an interval, and the cookie with it", LevelPair, pairIdle},
+	{"pair/token-secret", "OWASP: the token is nowhere but in the cookie: not in the backend, nor in errors, nor in events", LevelPair, pairTokenSecret},
+	{"pair/corrupt-record", "a record that does not decode is dropped: the client begins anew, and no page fails", LevelPair, pairCorruptRecord},
+	{"pair/commit-failure", "a failed commit sends an error, never the handler's body, and no cookie", LevelPair, pairCommitFailure},
+	{"pair/client-gone", "a client that hangs up loses nothing", LevelPair, pairClientGone},
+	{"pair/shared", "one behaviour everywhere: two frameworks on one store share their sessions", LevelPair, pairShared},
+}
+
+func pairPutThenRead(t *T) {
+	s := t.newSite().open()
+	b := s.browser()
+	b.wants("k", none)
+	s.kept(b, b.put("k", "v"), "k", "v")
+	token := b.token()
+	s.kept(b, b.put("k", "w"), "k", "w")
+	if b.token() != token {
+		t.Error("the second request of a session has changed its token")
+	}
+	s.browser().wants("k", none)
+}
+
+func pairUnchanged(t *T) {
+	s := t.newSite()
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	b.get("/plain").withheld(t)
+	b.wants("k", none)
+	b.get("/get?k=k").withheld(t)
+	if n := w.count("commit"); n != 0 {
+		t.Errorf("the store was asked to commit %d times for clients without a session", n)
+	}
+	b.put("k", "v")
+	commits := w.count("commit")
+	b.get("/plain").withheld(t)
+	b.get("/get?k=k").withheld(t)
+	if n := w.count("commit") - commits; n != 0 {
+		t.Errorf("the store was asked to commit %d times for requests that changed nothing", n)
+	}
+}
+
+func pairDestroy(t *T) {
+	s := t.newSite().open()
+	b := s.browser()
+	b.put("k", "v")
+	token := b.token()
+	if c := b.get("/destroy").session(t); c == nil || !c.deletes() {
+		t.Error("the response does not clear the cookie")
+	}
+	if b.token() != "" {
+		t.Error("the browser still has the cookie")
+	}
+	s.with(token).wants("k", none)
+	if !t.gone(s.sm.Store, token) {
+		t.Error("the session is still in the store")
+	}
+}
+
+func pairDestroyThenPut(t *T) {
+	s := t.newSite()
+	s.route("/again", func(c Context) error {
+		if err := s.sm.Destroy(c.Context()); err != nil {
+			return err
+		}
+		s.sm.Put(c.Context(), "new", "w")
+		return c.Send(http.StatusOK, "again")
+	})
+	s.open()
+	b := s.browser()
+	b.put("old", "v")
+	token := b.token()
+	b.get("/again").given(t)
+	if b.token() == token {
+		t.Error("the new session has the token of the old one")
+	}
+	b.get("/keys").wants(t, http.StatusOK, "keys new")
+	b.wants("new", "w")
+	s.with(token).get("/keys").wants(t, http.StatusOK, "keys ")
+}
+
+func pairRenew(t *T) {
+	s := t.newSite().open()
+	b := s.browser()
+	b.put("k", "v")
+	old := b.token()
+	b.get("/renew").given(t)
+	if b.token() == old {
+		t.Fatal("the token is still the old one")
+	}
+	b.wants("k", "v")
+	s.with(old).wants("k", none)
+}
+
+func pairUnknownToken(t *T) {
+	s := t.newSite().open()
+	for _, token := range []string{newToken(), "letmein", strings.Repeat("x", 600)} {
+		b := s.with(token)
+		b.wants("k", none)
+		b = s.with(token)
+		b.put("k", "v").given(t)
+		if b.token() == token {
+			t.Errorf("the session has the token that the client sent, of %d bytes", len(token))
+		}
+		b.wants("k", "v")
+		s.with(token).wants("k", none)
+	}
+}
+
+func pairStaleCookie(t *T) {
+	s := t.newSite().open()
+	b := s.with(newToken())
+	if c := b.get("/get?k=k").session(t); c == nil || !c.deletes() {
+		t.Error("a cookie of no session was not cleared")
+	}
+	b.get("/get?k=k").withheld(t)
+
+	b.put("k", "v")
+	t.remove(s.sm.Store, b.token())
+	if c := b.get("/get?k=k").session(t); c == nil || !c.deletes() {
+		t.Error("the cookie of a session that was destroyed was not cleared")
+	}
+}
+
+func pairDuplicateCookies(t *T) {
+	s := t.newSite().open()
+	b := s.browser()
+	b.put("k", "v")
+	live, stale := "session="+b.token(), "session="+newToken()
+	for _, line := range []string{stale + "; " + live, live + "; " + stale, stale + "; session=; " + live, live + "; " + live} {
+		a := s.browser().do(http.MethodGet, "/get?k=k", "Cookie", line)
+		a.wants(t, http.StatusOK, "v")
+		a.withheld(t)
+	}
+}
+
+// portableStore returns the store, if it is scskit's own. Where a check needs to see
+// records, others fail it and declare so.
+func (s *site) portableStore() *scskit.Store {
+	s.t.Helper()
+	p, ok := s.sm.Store.(*scskit.Store)
+	if !ok {
+		s.t.Fatal("the store is not a *scskit.Store: its records cannot be looked at")
+	}
+	return p
+}
+
+// record returns the record of the session that the browser has a cookie for.
+func (b *browser) record(d driver.Driver) driver.Record {
+	b.s.t.Helper()
+	rec, err := d.Load(b.s.t.Context(), idOf(b.token()))
+	if err != nil {
+		b.s.t.Fatalf("driver: load: %v", err)
+	}
+	return rec
+}
+
+// lasts checks that the cookie expires with a record that expires at the time given, and not before.
+func (c *setCookie) lasts(t *T, until time.Time) {
+	t.Helper()
+	expires, err := http.ParseTime(c.attributes["expires"])
+	if err != nil {
+		t.Fatalf("cookie: Expires: %v", err)
+	}
+	if expires.Before(until) || expires.After(until.Add(2*time.Second)) {
+		t.Errorf("cookie: expires %v after the record, want the same time, rounded up to a second or two", expires.Sub(until))
+	}
+	age, err := strconv.Atoi(c.attributes["max-age"])
+	if err != nil {
+		t.Fatalf("cookie: Max-Age: %v", err)
+	}
+	if d := time.Until(until); age < int(d/time.Second) || age > int(d/time.Second)+2+int(reach/time.Second) {
+		t.Errorf("cookie: Max-Age=%d, want %d: what is left of the record's time", age, int(d/time.Second)+1)
+	}
+}
+
+func pairCookieExpiry(t *T) {
+	for _, lifetime := range []time.Duration{time.Hour, 90 * 24 * time.Hour} {
+		s := t.newSite()
+		s.sm.Lifetime = lifetime
+		s.open()
+		before := time.Now()
+		b := s.browser()
+		c := b.put("k", "v").given(t)
+		if p, ok := s.sm.Store.(*scskit.Store); ok {
+			c.lasts(t, b.record(p.Driver()).Expiry)
+			continue
+		}
+		if expires, err := http.ParseTime(c.attributes["expires"]); err != nil || expires.Before(before.Add(lifetime)) {
+			t.Errorf("cookie: Expires=%q, want at least %v from now", c.attributes["expires"], lifetime)
+		}
+	}
+}
+
+func pairIdle(t *T) {
+	const idle = 10 * time.Minute
+	s := t.newSite()
+	s.sm.IdleTimeout = idle
+	d := s.portableStore().Driver()
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	began := time.Now()
+	c := b.put("k", "v").given(t)
+	first := b.record(d)
+	if first.Expiry.Before(began.Add(idle)) {
+		t.Errorf("the record expires %v after the request, want at least %v", first.Expiry.Sub(began), idle)
+	}
+	c.lasts(t, first.Expiry)
+
+	b.get("/get?k=k").withheld(t)
+	if again := b.record(d); !again.Expiry.Equal(first.Expiry) || again.Version != first.Version {
+		t.Error("a read right after a write has written the record again")
+	}
+
+	// As if most of the time had passed.
+	near := time.Now().Add(time.Minute).Truncate(time.Millisecond)
+	if err := d.Touch(t.Context(), first.ID, first.Version, near); err != nil {
+		t.Fatalf("driver: touch: %v", err)
+	}
+	began = time.Now()
+	c = b.get("/get?k=k").given(t)
+	slid := b.record(d)
+	if slid.Expiry.Before(began.Add(idle)) {
+		t.Errorf("after a read the record expires in %v, want at least %v", slid.Expiry.Sub(began), idle)
+	}
+	c.lasts(t, slid.Expiry)
+	if n := w.count("delete"); n != 0 {
+		t.Errorf("the store was asked to delete %d times", n)
+	}
+	b.wants("k", "v")
+}
+
+func pairTokenSecret(t *T) {
+	for _, plainIDs := range []bool{false, true} {
+		p, ok := t.newStore().(*scskit.Store)
+		if !ok {
+			t.Fatal("the store is not a *scskit.Store: what it keeps and tells cannot be looked at")
+		}
+		t.keepsSecret(&tap{Driver: p.Driver()}, plainIDs)
+	}
+}
+
+func (t *T) keepsSecret(d *tap, plainIDs bool) {
+	t.Helper()
+	told := make(chan string, 1000)
+	store, err := scskit.NewStore(d, &scskit.Options{
+		PlainIDs: plainIDs,
+		Observer: func(_ context.Context, e scskit.Event) {
+			told <- fmt.Sprint(e.ID, " ", e.Err)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := t.siteOver(store)
+	s.option(adapters.OnError(func(_ context.Context, err error) error {
+		told <- err.Error()
+		return nil
+	}))
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	token := b.token()
+	if !plainIDs {
+		rec := b.record(d.Driver)
+		if strings.Contains(rec.ID+string(rec.Data), token) {
+			t.Error("the record has the token in it")
+		}
+		s.with(rec.ID).wants("k", none) // what the backend shows is no key to a session
+	}
+	for _, faulty := range []string{"load", "save", "delete"} {
+		d.on(func(_ context.Context, op, id string) error {
+			if op == faulty {
+				return &driverFault{op, id}
+			}
+			return nil
+		})
+		if faulty == "delete" {
+			b.get("/destroy")
+		} else {
+			b.put("k", faulty).refused(t)
+		}
+	}
+	d.on(nil)
+	b.wants("k", "v")
+	for len(told) > 0 {
+		if text := <-told; strings.Contains(text, token) {
+			t.Errorf("with PlainIDs %v the token was told: %s", plainIDs, strings.ReplaceAll(text, token, "[the token]"))
+		}
+	}
+}
+
+// driverFault is an error of a careless driver, which names what it failed with.
+type driverFault struct{ op, id string }
+
+func (e *driverFault) Error() string { return e.op + " of session " + e.id + " failed" }
+
+func pairCorruptRecord(t *T) {
+	s := t.newSite().open()
+	b := s.browser()
+	b.put("k", "v")
+	t.commit(s.sm.Store, b.token(), []byte("this is no session"), in(lifetime))
+	old := b.token()
+	a := b.get("/get?k=k")
+	a.wants(t, http.StatusOK, none)
+	if c := a.session(t); c == nil || !c.deletes() {
+		t.Error("the cookie of a record that does not decode was not cleared")
+	}
+	s.kept(b, b.put("k", "w"), "k", "w")
+	if b.token() == old {
+		t.Error("the new session has the token of the corrupt record")
+	}
+	if !t.gone(s.sm.Store, old) {
+		t.Error("the corrupt record is still in the store")
+	}
+}
+
+func pairCommitFailure(t *T) {
+	s := t.newSite()
+	changed := func(answer Handler) Handler {
+		return func(c Context) error {
+			s.sm.Put(c.Context(), "k", "w")
+			return answer(c)
+		}
+	}
+	s.route("/body", changed(func(c Context) error { return c.Send(http.StatusOK, "the handler's") }))
+	s.route("/large", changed(func(c Context) error { return c.Send(http.StatusOK, strings.Repeat("the handler's", 1<<16)) }))
+	s.route("/status", changed(func(c Context) error { return c.Send(http.StatusNoContent, "") }))
+	s.route("/nothing", changed(func(Context) error { return nil }))
+	s.route("/error", changed(func(Context) error { return errTeapot }))
+	s.route("/redirect", changed(func(c Context) error {
+		if r, ok := c.(Renderer); ok {
+			return r.Redirect(http.StatusSeeOther, "/the-handlers")
+		}
+		return c.Send(http.StatusOK, "the handler's")
+	}))
+	s.route("/json", changed(func(c Context) error {
+		if r, ok := c.(Renderer); ok {
+			return r.JSON(http.StatusOK, "the handler's")
+		}
+		return c.Send(http.StatusOK, "the handler's")
+	}))
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	w.fail(failing("commit"))
+	for _, path := range []string{"/body", "/large", "/status", "/nothing", "/error", "/redirect", "/json"} {
+		commits := w.count("commit")
+		b.get(path).refused(t)
+		s.browser().get(path).refused(t)
+		if n := w.count("commit") - commits; n != 2 {
+			t.Errorf("%s: two requests asked the store to commit %d times", path, n)
+		}
+		if t.Failed() {
+			t.Fatalf("that was %s", path)
+		}
+	}
+	w.fail(nil)
+	b.wants("k", "v")
+	s.kept(b, b.put("k", "x"), "k", "x")
+}
+
+func pairClientGone(t *T) {
+	s := t.newSite()
+	g := t.gate()
+	s.route("/slow", func(c Context) error {
+		g.pass()
+		if gone := c.Context().Done(); gone != nil { // nil where the framework cannot tell
+			select {
+			case <-gone:
+			case <-time.After(reach):
+				t.Error("the request's context did not end when the client was gone")
+			}
+		}
+		s.sm.Put(c.Context(), "k", "w")
+		return c.Send(http.StatusOK, "to nobody")
+	})
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	w.ended(t, "commit")
+	ctx, hangUp := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_, _ = b.try(ctx, http.MethodGet, "/slow")
+	}()
+	g.await(1)
+	hangUp()
+	<-over
+	g.open()
+	w.ended(t, "commit")
+	b.wants("k", "w")
+}
+
+// plain is an adapter for net/http as small as can be.
+func plain(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
+	l := adapters.New(sm, opts...)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			req, err := l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])
+			if err != nil {
+				l.HandleError(w, r, err)
+				return
+			}
+			if req == nil {
+				next.ServeHTTP(w, r)
+				return
+			}
+			sw := adapters.NewWriter(w, req)
+			defer sw.Disarm()
+			next.ServeHTTP(sw.Handler(), r.WithContext(req.Context()))
+			if err := sw.Finish(); err != nil {
+				l.HandleError(w, r, err)
+			}
+		})
+	}
+}
+
+func pairShared(t *T) {
+	store := t.newStore()
+	here := t.siteOver(store).open()
+	if t.store.Reopen != nil {
+		store = t.store.Reopen(t, store) // another process
+	}
+	there := t.siteOver(store)
+	there.base = HTTP("plain", plain).Serve(testing.TB(t), there.app)
+	there.connect()
+
+	b := here.browser()
+	b.put("k", "here")
+	other := there.with(b.token())
+	other.wants("k", "here")
+	other.put("k", "there")
+	b.wants("k", "there")
+	other.get("/renew")
+	b.wants("k", none)
+	b = here.with(other.token())
+	b.wants("k", "there")
+	b.get("/destroy")
+	other.wants("k", none)
+}
