@@ -4,6 +4,7 @@ package scsfiber
 import (
 	"log"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/alexedwards/scs/v2"
@@ -26,7 +27,7 @@ import (
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
 	l := adapters.New(sm, opts...)
 	return func(c *fiber.Ctx) error {
-		req, err := l.Begin(c.UserContext(), c.Method(), c.Path(), cookieLines(c))
+		req, err := l.Begin(c.UserContext(), c.Method(), decodedPath(c), cookieLines(c))
 		if err != nil {
 			return &failure{err}
 		}
@@ -41,6 +42,9 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 			}
 		}
 		h := make(http.Header, 3)
+		if vary := c.GetRespHeader(fiber.HeaderVary); vary != "" {
+			h["Vary"] = []string{vary}
+		}
 		if err := req.Finish(h); err != nil {
 			c.SetUserContext(outside)
 			c.Response().ResetBody()
@@ -57,8 +61,8 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 		if v := h.Get("Cache-Control"); v != "" {
 			c.Set(fiber.HeaderCacheControl, v)
 		}
-		if h.Get("Vary") != "" {
-			c.Vary("Cookie")
+		if vary := strings.Join(h["Vary"], ", "); vary != "" {
+			c.Set(fiber.HeaderVary, vary)
 		}
 		if c.Response().IsBodyStream() {
 			c.Context().SetUserValue(streamKey{sm}, closer(req.End))
@@ -67,14 +71,23 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 	}
 }
 
-// cookieLines returns a copy of the Cookie header: Fiber's strings are views of
+// cookieLines returns a copy of the Cookie header: Fiber's bytes are views of
 // buffers that the next request overwrites.
 func cookieLines(c *fiber.Ctx) []string {
-	line := c.Get(fiber.HeaderCookie)
-	if line == "" {
-		return nil
+	var lines []string
+	for _, line := range c.Request().Header.PeekAll(fiber.HeaderCookie) {
+		lines = append(lines, string(line))
 	}
-	return []string{strings.Clone(line)}
+	return lines
+}
+
+// decodedPath returns the path as net/http has it.
+func decodedPath(c *fiber.Ctx) string {
+	path, err := url.PathUnescape(c.Path())
+	if err != nil {
+		return c.Path()
+	}
+	return path
 }
 
 type streamKey struct{ sm *scs.SessionManager }
