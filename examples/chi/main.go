@@ -17,7 +17,6 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/scskit/scskit"
 	scschi "github.com/scskit/scskit/adapters/chi"
@@ -55,7 +54,7 @@ type shop struct{ sessions *scs.SessionManager }
 func newShop(store scs.Store) http.Handler {
 	s := shop{scskit.New(store)} // wherever browsers come by HTTPS: s.sessions.Cookie.Secure = true
 	r := chi.NewRouter()
-	r.Use(middleware.Recoverer, middleware.RequestSize(64<<10), scschi.LoadAndSave(s.sessions))
+	r.Use(scschi.LoadAndSave(s.sessions))
 	r.Get("/", s.show)
 	// Changes are POSTs. The cookie is SameSite=Lax, so that a form on another site comes
 	// without the session; that is what these handlers rely on against CSRF.
@@ -63,7 +62,7 @@ func newShop(store scs.Store) http.Handler {
 	r.With(s.signedIn).Post("/cart", s.add)
 	r.With(s.signedIn).Post("/cart/remove", s.remove)
 	r.With(s.signedIn).Post("/signout", s.signOut)
-	return r
+	return http.MaxBytesHandler(r, 64<<10)
 }
 
 func (s shop) signedIn(next http.Handler) http.Handler {
@@ -83,7 +82,8 @@ func (s shop) show(w http.ResponseWriter, r *http.Request) {
 			cart[name] = s.sessions.GetString(r.Context(), key)
 		}
 	}
-	if err := page.Execute(w, map[string]any{"Flash": s.sessions.PopString(r.Context(), "flash"), "User": s.sessions.GetString(r.Context(), "user"), "Cart": cart}); err != nil {
+	flash, user := s.sessions.PopString(r.Context(), "flash"), s.sessions.GetString(r.Context(), "user")
+	if err := page.Execute(w, map[string]any{"Flash": flash, "User": user, "Cart": cart}); err != nil {
 		log.Print(err)
 	}
 }

@@ -82,7 +82,8 @@ func (s shop) show(c echo.Context) error {
 			cart[name] = s.sessions.GetString(ctx, key)
 		}
 	}
-	return page.Execute(c.Response(), echo.Map{"Flash": s.sessions.PopString(ctx, "flash"), "User": s.sessions.GetString(ctx, "user"), "Cart": cart})
+	flash, user := s.sessions.PopString(ctx, "flash"), s.sessions.GetString(ctx, "user")
+	return page.Execute(c.Response(), echo.Map{"Flash": flash, "User": user, "Cart": cart})
 }
 
 func (s shop) signIn(c echo.Context) error {

@@ -79,7 +79,8 @@ func (s shop) show(c *fiber.Ctx) error {
 		}
 	}
 	c.Type("html", "utf-8")
-	return page.Execute(c, fiber.Map{"Flash": s.sessions.PopString(c.UserContext(), "flash"), "User": s.sessions.GetString(c.UserContext(), "user"), "Cart": cart})
+	flash, user := s.sessions.PopString(c.UserContext(), "flash"), s.sessions.GetString(c.UserContext(), "user")
+	return page.Execute(c, fiber.Map{"Flash": flash, "User": user, "Cart": cart})
 }
 
 func (s shop) signIn(c *fiber.Ctx) error {

@@ -83,7 +83,8 @@ func (s shop) show(c *gin.Context) {
 			cart[name] = s.sessions.GetString(ctx, key)
 		}
 	}
-	c.HTML(http.StatusOK, "page.html", gin.H{"Flash": s.sessions.PopString(ctx, "flash"), "User": s.sessions.GetString(ctx, "user"), "Cart": cart})
+	flash, user := s.sessions.PopString(ctx, "flash"), s.sessions.GetString(ctx, "user")
+	c.HTML(http.StatusOK, "page.html", gin.H{"Flash": flash, "User": user, "Cart": cart})
 }
 
 func (s shop) signIn(c *gin.Context) {
