@@ -43,9 +43,10 @@ bench: $(BENCHSTAT) ## Measure against stock scs in one run, and print the ratio
 	@mkdir -p $(BUILD)
 	$(GO) test -run '^$$' -bench 'Codec|Request' -benchmem -count $(COUNT) -benchtime 0.3s . | tee $(BUILD)/bench.txt
 	@echo
-	$(BENCHSTAT) -filter '/codec:*' -col /codec $(BUILD)/bench.txt
+	$(BENCHSTAT) -filter '/op:(encode OR decode) /codec:(gob OR scskit)' -col /codec $(BUILD)/bench.txt
 	$(BENCHSTAT) -filter '/stack:(scs OR scskit) /op:(read OR write OR untouched)' -col /stack $(BUILD)/bench.txt
 	$(BENCHSTAT) -filter '/stack:(bare OR scskit) /op:lazy-untouched' -col /stack $(BUILD)/bench.txt
+	@scripts/ratios $(BUILD)/bench.txt
 
 .PHONY: fuzz
 fuzz: ## Fuzz everything that parses bytes from outside; FUZZTIME=10m for each target

@@ -1,0 +1,109 @@
+package scskit_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/scskit/scskit/conformance"
+)
+
+// TestREADME holds every Go block of the documents against the project's compiled code: its
+// lines must stand, one after the other, in some Go file.
+func TestREADME(t *testing.T) {
+	var files []string
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		if err == nil && filepath.Ext(path) == ".go" {
+			files = append(files, path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := make(map[string]string, len(files))
+	for _, f := range files {
+		code[f] = normalize(read(t, f))
+	}
+	blocks := 0
+	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/design.md", "docs/frameworks.md"} {
+		for i, part := range strings.Split(read(t, doc), "```go\n")[1:] {
+			block, _, ok := strings.Cut(part, "```")
+			if !ok {
+				t.Fatalf("%s: Go block %d does not end", doc, i+1)
+			}
+			blocks++
+			found := false
+			for f := range code {
+				found = found || strings.Contains(code[f], normalize(block))
+			}
+			if !found {
+				t.Errorf("%s: Go block %d is not in any Go file:\n%s", doc, i+1, block)
+			}
+		}
+	}
+	if blocks == 0 {
+		t.Error("no Go blocks found")
+	}
+}
+
+// TestREADMEChecks wants every check that the README names to exist.
+func TestREADMEChecks(t *testing.T) {
+	known := make(map[string]bool)
+	groups := make(map[string]bool)
+	for _, c := range conformance.Checks() {
+		known[c.ID] = true
+		group, _, _ := strings.Cut(c.ID, "/")
+		groups[group] = true
+	}
+	named := 0
+	for i, word := range strings.Split(read(t, "README.md"), "`") {
+		group, _, ok := strings.Cut(word, "/")
+		if i%2 == 0 || !ok || !groups[group] {
+			continue
+		}
+		named++
+		if !known[word] {
+			t.Errorf("README.md names the check %q, which does not exist", word)
+		}
+	}
+	if named < 4 {
+		t.Errorf("README.md names %d checks", named)
+	}
+}
+
+func TestREADMECommands(t *testing.T) {
+	text := read(t, "README.md")
+	makefile := read(t, "Makefile")
+	for _, target := range []string{"test", "bench"} {
+		if !strings.Contains(text, "make "+target) {
+			t.Errorf("README.md does not name make %s", target)
+		}
+		if !strings.Contains(makefile, "\n"+target+":") {
+			t.Errorf("Makefile has no target %s", target)
+		}
+	}
+}
+
+// normalize drops indentation and alignment, so that a block may stand anywhere.
+func normalize(s string) string {
+	var b strings.Builder
+	for line := range strings.Lines(s) {
+		if fields := strings.Fields(line); len(fields) > 0 {
+			b.WriteString(strings.Join(fields, " "))
+			b.WriteByte('\n')
+		}
+	}
+	return "\n" + b.String()
+}
+
+func read(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
