@@ -181,10 +181,9 @@ func driverFarFuture(t *T) {
 
 func driverVersions(t *T) {
 	d := t.newDriver()
-	id := newID()
+	rec := record(newID(), "data")
 	cond := driver.IfAbsent()
 	for _, v := range []int64{1, 1<<53 + 1, 1 << 62, math.MaxInt64 - 1, math.MaxInt64} {
-		rec := record(id, "data")
 		rec.Version = v
 		t.save(d, rec, cond)
 		t.wantRecord(d, rec)

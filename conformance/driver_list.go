@@ -207,16 +207,22 @@ func rangeContext(t *T) {
 	}
 }
 
-// populateExpired saves n records and returns when they have expired.
+// populateExpired saves n records and returns when they have expired, but are still there.
 func (t *T) populateExpired(d driver.Driver, n int) {
 	t.Helper()
-	expiry := in(short).Truncate(time.Millisecond)
-	for i := range n {
-		rec := record(newID(), fmt.Sprint(i))
-		rec.Expiry = expiry
-		t.save(d, rec, driver.Always())
+	for span := short; ; span *= 4 {
+		expiry := in(span).Truncate(time.Millisecond)
+		for i := range n {
+			rec := record(newID(), fmt.Sprint(i))
+			rec.Expiry = expiry
+			t.save(d, rec, driver.Always())
+		}
+		if time.Now().Before(expiry) {
+			t.pause(time.Until(expiry.Add(patience / 2)))
+			return
+		}
+		t.sweepRecords(d.(driver.Sweeper), 10*n) // it took too long: a save may remove what has expired
 	}
-	t.pause(time.Until(expiry.Add(patience / 2)))
 }
 
 func (t *T) sweepRecords(s driver.Sweeper, limit int) int {
@@ -284,18 +290,19 @@ func sweepAtOnce(t *T) {
 // sweepRenewed lets records expire under a sweep that does not pause, and saves them again.
 func sweepRenewed(t *T) {
 	d, s := t.sweepingDriver()
-	const rounds, each = 10, 10
+	const rounds, each = 6, 20
 	var done atomic.Bool
+	var ids []string
 	t.each(2, func(i int) {
 		if i == 0 {
 			for !done.Load() && !t.Failed() {
 				t.sweepRecords(s, 1000)
+				t.pause(100 * time.Microsecond)
 			}
 			return
 		}
 		defer done.Store(true)
 		for range rounds {
-			var ids []string
 			expiry := in(20 * time.Millisecond)
 			for range each {
 				rec := record(newID(), "before")
@@ -304,16 +311,17 @@ func sweepRenewed(t *T) {
 				ids = append(ids, rec.ID)
 			}
 			t.pause(time.Until(expiry))
-			for _, id := range ids {
+			for _, id := range ids[len(ids)-each:] {
+				t.pause(time.Millisecond) // so that sweeps meet some before and others after
 				t.save(d, record(id, "after"), driver.Always())
-			}
-			for _, id := range ids {
-				if _, err := d.Load(t.Context(), id); err != nil {
-					t.Fatalf("load of a record that was saved again: %v", err)
-				}
 			}
 		}
 	})
+	for _, id := range ids {
+		if _, err := d.Load(t.Context(), id); err != nil {
+			t.Fatalf("load of a record that was saved again: %v", err)
+		}
+	}
 }
 
 func limitExact(t *T) {

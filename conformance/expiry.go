@@ -54,7 +54,7 @@ func expirySubSecond(t *T) {
 
 func expiryPast(t *T) {
 	s := t.newStore()
-	for _, ago := range []time.Duration{time.Millisecond, time.Hour, 30 * 365 * 24 * time.Hour} {
+	for _, ago := range []time.Duration{2 * time.Second, time.Hour, 30 * 365 * 24 * time.Hour} {
 		token := newToken()
 		// An error is an answer too; what counts is what is there afterwards.
 		_ = commitCtx(t.Context(), s, token, []byte("data"), in(-ago))

@@ -44,7 +44,7 @@ type backend struct {
 	records map[string]driver.Record
 }
 
-const referenceLimit = 8 << 20
+const referenceLimit = 2 << 20
 
 // referenceDriver implements every interface of package driver in the plainest way.
 type referenceDriver struct{ backend *backend }

@@ -175,6 +175,22 @@ func (t *T) pause(d time.Duration) {
 	}
 }
 
+// prompt is how soon an operation returns whose context has ended.
+const prompt = 100 * time.Millisecond
+
+// promptly calls f, which returns how long it took, and again if that was too long: once may be
+// the machine's doing, three times are the subject's.
+func (t *T) promptly(what string, f func() time.Duration) {
+	t.Helper()
+	var took time.Duration
+	for range 3 {
+		if took = f(); took <= prompt {
+			return
+		}
+	}
+	t.Errorf("%s: returned %v after its context had ended", what, took)
+}
+
 // gone reports whether the token has no session.
 func (t *T) gone(s scs.Store, token string) bool {
 	t.Helper()

@@ -1,0 +1,176 @@
+package conformance
+
+import (
+	"context"
+	"iter"
+	"sync/atomic"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// listing makes the driver range over what list returns.
+func (b *bent) listing(list func() []driver.Record) {
+	b.ranged = func(ctx context.Context) iter.Seq2[driver.Record, error] {
+		return func(yield func(driver.Record, error) bool) {
+			if err := ctx.Err(); err != nil {
+				yield(driver.Record{}, err)
+				return
+			}
+			for _, rec := range list() {
+				if err := ctx.Err(); err != nil {
+					yield(driver.Record{}, err)
+					return
+				}
+				if !yield(rec, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// records returns what is stored and live, or has expired as well, and no copies.
+func (b *bent) records(expired bool) []driver.Record {
+	b.backend.mu.Lock()
+	defer b.backend.mu.Unlock()
+	var all []driver.Record
+	for _, rec := range b.backend.records {
+		if expired || rec.Expiry.After(time.Now()) {
+			all = append(all, rec)
+		}
+	}
+	return all
+}
+
+func driverListMutants() []mutant {
+	return []mutant{
+		driverMutant("range-with-expired", `driver/range-copies driver/range-live`, func(b *bent) {
+			b.listing(func() []driver.Record { return b.records(true) })
+		}),
+		driverMutant("range-without-data", `driver/range-break driver/range-copies driver/range-live driver/range-many`, func(b *bent) {
+			b.listing(func() []driver.Record {
+				all := b.records(false)
+				for i := range all {
+					all[i].Data = nil
+				}
+				return all
+			})
+		}),
+		driverMutant("range-yields-nothing-once", `driver/range-copies driver/range-empty`, func(b *bent) {
+			b.listing(func() []driver.Record {
+				if all := b.records(false); len(all) > 0 {
+					return all
+				}
+				return []driver.Record{{}}
+			})
+		}),
+		driverMutant("range-one-page", `driver/range-copies driver/range-many`, func(b *bent) {
+			b.listing(func() []driver.Record {
+				all := b.records(false)
+				return all[:min(len(all), 1000)]
+			})
+		}),
+		driverMutant("range-shares", `driver/range-copies`, func(b *bent) {
+			b.listing(func() []driver.Record { return b.records(false) })
+		}),
+		driverMutant("range-leaks-connections", `driver/range-break`, func(b *bent) {
+			pool := make(chan struct{}, 10)
+			b.ranged = func(ctx context.Context) iter.Seq2[driver.Record, error] {
+				return func(yield func(driver.Record, error) bool) {
+					select {
+					case pool <- struct{}{}:
+					case <-ctx.Done():
+						yield(driver.Record{}, ctx.Err())
+						return
+					}
+					for rec, err := range b.referenceDriver.Range(ctx) {
+						if !yield(rec, err) {
+							return
+						}
+					}
+					<-pool
+				}
+			}
+		}),
+		driverMutant("range-holds-the-only-connection", `driver/range-calls`, func(b *bent) {
+			connection := make(chan struct{}, 1)
+			b.load = func(ctx context.Context, id string) (driver.Record, error) {
+				select {
+				case connection <- struct{}{}:
+					defer func() { <-connection }()
+				case <-ctx.Done():
+				}
+				return b.referenceDriver.Load(ctx, id)
+			}
+			b.ranged = func(ctx context.Context) iter.Seq2[driver.Record, error] {
+				return func(yield func(driver.Record, error) bool) {
+					connection <- struct{}{}
+					defer func() { <-connection }()
+					for rec, err := range b.referenceDriver.Range(ctx) {
+						if !yield(rec, err) {
+							return
+						}
+					}
+				}
+			}
+		}),
+		driverMutant("range-repeats-its-error", `driver/range-context`, func(b *bent) {
+			b.ranged = func(ctx context.Context) iter.Seq2[driver.Record, error] {
+				return func(yield func(driver.Record, error) bool) {
+					for rec, err := range b.referenceDriver.Range(ctx) {
+						if !yield(rec, err) || err != nil && !yield(rec, err) {
+							return
+						}
+					}
+				}
+			}
+		}),
+		driverMutant("sweeps-the-living", `~driver/concurrent driver/sweep-expired ~driver/sweep-renewed`, func(b *bent) {
+			b.sweep = func(ctx context.Context, limit int) (int, error) {
+				n, err := b.referenceDriver.Sweep(ctx, limit)
+				if n == 0 && err == nil {
+					for _, rec := range b.records(false) {
+						_ = b.referenceDriver.Delete(ctx, rec.ID)
+					}
+				}
+				return n, err
+			}
+		}),
+		driverMutant("sweep-without-limit", `driver/sweep-at-once driver/sweep-limit`, func(b *bent) {
+			b.sweep = func(ctx context.Context, _ int) (int, error) { return b.referenceDriver.Sweep(ctx, 1<<30) }
+		}),
+		driverMutant("sweep-stops-early", `driver/sweep-limit`, func(b *bent) {
+			b.sweep = func(ctx context.Context, limit int) (int, error) { return b.referenceDriver.Sweep(ctx, limit/2) }
+		}),
+		driverMutant("sweep-counts-twice", `driver/sweep-at-once`, func(b *bent) {
+			var last atomic.Int64
+			b.sweep = func(ctx context.Context, limit int) (int, error) {
+				n, err := b.referenceDriver.Sweep(ctx, limit)
+				if n == 0 && limit < 10 {
+					return int(last.Swap(0)), err
+				}
+				last.Store(int64(n))
+				return n, err
+			}
+		}),
+		driverMutant("sweep-reads-first", `driver/sweep-renewed`, func(b *bent) {
+			b.sweep = func(ctx context.Context, limit int) (int, error) {
+				if err := ctx.Err(); err != nil {
+					return 0, err
+				}
+				n := 0
+				for _, rec := range b.records(true) {
+					if n == limit || rec.Expiry.After(time.Now()) {
+						continue
+					}
+					beat()
+					if b.referenceDriver.Delete(ctx, rec.ID) == nil {
+						n++
+					}
+				}
+				return n, nil
+			}
+		}),
+	}
+}
