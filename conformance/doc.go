@@ -1,0 +1,46 @@
+// Package conformance proves that a session store, a driver or a framework adapter behaves. It is
+// for their authors, whether part of scskit or not, and for whoever wants to see in their own
+// CI that the pair they picked works:
+//
+//	func TestConformance(t *testing.T) {
+//		conformance.TestStore(t, conformance.Store{Name: "mystore", New: newMyStore})
+//	}
+//
+// Checks lists the checks. Each has an id that stays the same, a reason, and a level that says what
+// it can be run against. A store is put to those of LevelStore and, if it is a
+// *scskit.Store, of LevelKit; a driver to LevelDriver; an adapter to LevelAdapter and
+// LevelPair, over a reference store in memory. TestMatrix puts every adapter
+// together with every store.
+//
+// # Exemptions
+//
+// A subject that cannot keep a promise says so, in Exempt, with the reason. The check runs all the
+// same. If it passes, or does not even apply, the exemption is not needed and the suite fails, and so it
+// does if there is no such check. Nothing is skipped in silence: a check that has nothing
+// to say about a subject is reported as not applicable, with the reason, and a
+// constructor that calls Skip fails.
+//
+// # Time
+//
+// Whether a session has expired is decided by the backend's own clock, so the checks wait for it: some
+// seconds for a whole suite. A clock that is off by more than some 200 ms from that of the machine
+// which runs the checks will fail some. Each check is given thirty seconds; then it is a failure, with
+// the stacks of the goroutines, and what it was doing is left behind.
+//
+// # Reports
+//
+// The flag -scskit.report, or the environment variable SCSKIT_REPORT where not every package under
+// test has the flag, names a file to which the Test functions write their results as JSON. It
+// should be an absolute path: go test runs each package in its own directory. The Run functions
+// are the Test functions for programs that are no tests; they return the Report.
+//
+// # Limits
+//
+// What passes is not proven right: checks of races arrange them where they can, and otherwise
+// try often. What fails is wrong.
+//
+// These promises have no check yet, since nothing that could break them is there: sealed
+// records (truncated, altered, swapped, copied to another id, under a retired key, plaintext), locks, the cookie
+// store (chunks, size), TTL attributes, the limits of DynamoDB items and BSON documents, throttled
+// backends, connections cut in mid-command, and restarts of a backend.
+package conformance
