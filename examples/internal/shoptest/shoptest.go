@@ -21,9 +21,9 @@ func Run(t *testing.T, base string) {
 	}
 	v := visitor{t: t, base: base, client: &http.Client{Jar: jar}}
 
-	v.wants(v.get("/"), "Sign in")
-	if res, _ := v.do(http.MethodGet, "/signin", nil); res.StatusCode != http.StatusMethodNotAllowed {
-		t.Errorf("GET /signin: status %d, want 405", res.StatusCode)
+	v.wants(v.front(), "Sign in")
+	if status, _ := v.do(http.MethodGet, "/signin", nil); status != http.StatusMethodNotAllowed {
+		t.Errorf("GET /signin: status %d, want 405", status)
 	}
 	v.wants(v.post("/cart", "item", "stray"), "Sign in")
 	if token := v.token(); token != "" {
@@ -35,7 +35,7 @@ func Run(t *testing.T, base string) {
 	if first == "" {
 		t.Fatal("no session cookie after the sign-in")
 	}
-	if body := v.get("/"); strings.Contains(body, "Welcome!") {
+	if body := v.front(); strings.Contains(body, "Welcome!") {
 		t.Error("the flash message shows twice")
 	}
 	v.post("/signin", "name", "Ada")
@@ -48,7 +48,7 @@ func Run(t *testing.T, base string) {
 	for i := range items {
 		v.wants(v.post("/cart", "item", fmt.Sprintf("item-%d", i), "note", note(i)), fmt.Sprintf("Added item-%d.", i))
 	}
-	body := v.get("/")
+	body := v.front()
 	for i := range items {
 		v.wants(body, fmt.Sprintf("item-%d", i), note(i))
 	}
@@ -65,7 +65,7 @@ func Run(t *testing.T, base string) {
 	}
 	for name, token := range map[string]string{"before the sign-in": first, "signed out": second} {
 		v.client.Jar.SetCookies(v.url(), []*http.Cookie{{Name: "session", Value: token}})
-		if body := v.get("/"); !strings.Contains(body, "Sign in") {
+		if body := v.front(); !strings.Contains(body, "Sign in") {
 			t.Errorf("the token %s still has a session", name)
 		}
 	}
@@ -79,32 +79,30 @@ type visitor struct {
 	client *http.Client
 }
 
-func (v *visitor) get(path string) string {
+func (v *visitor) front() string {
 	v.t.Helper()
-	return v.ok(v.do(http.MethodGet, path, nil))
+	status, body := v.do(http.MethodGet, "/", nil)
+	if status != http.StatusOK {
+		v.t.Fatalf("GET /: status %d: %s", status, body)
+	}
+	return body
 }
 
+// post sends a form and returns the page that it leads to.
 func (v *visitor) post(path string, fields ...string) string {
 	v.t.Helper()
 	form := url.Values{}
 	for i := 0; i < len(fields); i += 2 {
 		form.Set(fields[i], fields[i+1])
 	}
-	return v.ok(v.do(http.MethodPost, path, form))
-}
-
-func (v *visitor) ok(res *http.Response, body string) string {
-	v.t.Helper()
-	if res.StatusCode != http.StatusOK {
-		v.t.Fatalf("%s %s: status %d: %s", res.Request.Method, res.Request.URL.Path, res.StatusCode, body)
-	}
-	if ct := res.Header.Get("Content-Type"); !strings.HasPrefix(ct, "text/html") {
-		v.t.Errorf("Content-Type %q", ct)
+	status, body := v.do(http.MethodPost, path, form)
+	if status != http.StatusOK {
+		v.t.Fatalf("POST %s: status %d: %s", path, status, body)
 	}
 	return body
 }
 
-func (v *visitor) do(method, path string, form url.Values) (*http.Response, string) {
+func (v *visitor) do(method, path string, form url.Values) (status int, page string) {
 	v.t.Helper()
 	req, err := http.NewRequestWithContext(v.t.Context(), method, v.base+path, strings.NewReader(form.Encode()))
 	if err != nil {
@@ -122,7 +120,10 @@ func (v *visitor) do(method, path string, form url.Values) (*http.Response, stri
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	return res, string(body)
+	if ct := res.Header.Get("Content-Type"); res.StatusCode == http.StatusOK && !strings.HasPrefix(ct, "text/html") {
+		v.t.Errorf("%s %s: Content-Type %q", method, path, ct)
+	}
+	return res.StatusCode, string(body)
 }
 
 func (v *visitor) wants(body string, parts ...string) {

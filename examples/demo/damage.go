@@ -1,0 +1,65 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"net/http"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+// damageResult is what became of a session whose record was damaged.
+type damageResult struct {
+	None    bool // there was no session
+	Answers []answer
+	Events  int // of kind corrupt
+}
+
+// answer is how a framework answered a request with the damaged session.
+type answer struct {
+	Name   string
+	Status int
+	Live   bool
+}
+
+func (d *demo) serveDamage(w http.ResponseWriter, r *http.Request) {
+	token := tokenOf(r, d.sessions.Cookie.Name)
+	err := d.damage(r.Context(), token)
+	if errors.Is(err, driver.ErrNotFound) {
+		d.answer(w, r, "damage", result{Damage: &damageResult{None: true}})
+		return
+	}
+	if err != nil {
+		d.fail(w, err)
+		return
+	}
+	heard, stop := d.events.listen()
+	defer stop()
+	found := &damageResult{}
+	for i, seen := range d.look(w, r) {
+		found.Answers = append(found.Answers, answer{d.frameworks[i].Name, seen.Status, seen.Live})
+	}
+	for range len(heard) {
+		if e := <-heard; e.Kind == scskit.KindCorrupt.String() && e.ID == shortID(scskit.ID(token)) {
+			found.Events++
+		}
+	}
+	d.answer(w, r, "damage", result{Damage: found})
+}
+
+// damage overwrites the record of the visitor's own session, under the store, with what no
+// codec reads.
+func (d *demo) damage(ctx context.Context, token string) error {
+	if token == "" {
+		return driver.ErrNotFound
+	}
+	rec, err := d.store.Driver().Load(ctx, scskit.ID(token))
+	if err != nil {
+		return err
+	}
+	before := rec.Version
+	rec.Data, rec.Version = []byte("\xffdamaged"), 1+rand.Int64N(1<<62)
+	return d.store.Driver().Save(ctx, rec, driver.IfVersion(before))
+}

@@ -1,0 +1,71 @@
+// Command demo carries one session through Gin, Echo, Fiber, Chi and net/http behind one
+// address, and shows what becomes of it, beside stock scs.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+)
+
+func main() {
+	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
+	store := flag.String("store", "sqlite:scskit-demo.db", "`where` to keep sessions: memory: or sqlite:PATH")
+	flag.Parse()
+	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	context.AfterFunc(ctx, release) // a second Ctrl-C does not wait
+	if err := run(ctx, *listen, *store); err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves the demo until ctx ends.
+func run(ctx context.Context, listen, storeSpec string) (err error) {
+	var lc net.ListenConfig
+	listener, err := lc.Listen(ctx, "tcp", listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s (%w); choose another address with -listen, such as -listen localhost:8081", listen, err)
+	}
+	defer listener.Close()
+	d, err := newDemo(ctx, storeSpec, listener.Addr().String())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+
+	server := &http.Server{Handler: d, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
+	server.RegisterOnShutdown(d.events.close) // its streams would not end by themselves
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	fmt.Printf("scskit demo at %s\nsessions in %s; Ctrl-C stops\n", address(listener), d.place)
+
+	select {
+	case err := <-served:
+		return err
+	case <-ctx.Done():
+	}
+	fmt.Println("stopping")
+	grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	return server.Shutdown(grace)
+}
+
+// address returns the URL to open in a browser.
+func address(l net.Listener) string {
+	host, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		return l.Addr().String()
+	}
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() || ip.IsLoopback() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}
