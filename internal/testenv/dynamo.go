@@ -1,0 +1,70 @@
+package testenv
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+var dynamoKind = kind{
+	name:  "dynamodb",
+	env:   "SCSKIT_TEST_DYNAMODB",
+	ready: 60 * time.Second,
+	nodes: func(dir string) ([]*node, error) {
+		jar, err := built("dynamodb/DynamoDBLocal.jar")
+		if err != nil {
+			return nil, err
+		}
+		java, err := program("java", "/usr/lib/jvm/*/bin/java")
+		if err != nil {
+			return nil, err
+		}
+		addr, err := freeAddr()
+		if err != nil {
+			return nil, err
+		}
+		data := filepath.Join(dir, "data")
+		if err := (*account)(nil).own(data); err != nil {
+			return nil, err
+		}
+		return []*node{{addr: addr, dir: data, path: java, args: []string{
+			"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
+			"-Djava.library.path=" + filepath.Join(filepath.Dir(jar), "DynamoDBLocal_lib"),
+			"-jar", jar, "-port", portOf(addr), "-sharedDb", "-dbPath", data,
+		}}}, nil
+	},
+	probe: probeDynamo,
+	url:   func(addrs []string) string { return "http://" + addrs[0] },
+	addr:  hostOf,
+}
+
+// probeDynamo lists the tables. DynamoDB Local wants a signature, and takes any.
+func probeDynamo(ctx context.Context, addr string) (string, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/", strings.NewReader("{}"))
+	if err != nil {
+		return "", err
+	}
+	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
+	req.Header.Set("X-Amz-Target", "DynamoDB_20120810.ListTables")
+	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 "+
+		"Credential=local/20000101/us-east-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-target, Signature=0")
+	transport := &http.Transport{DisableKeepAlives: true}
+	defer transport.CloseIdleConnections()
+	resp, err := (&http.Client{Transport: transport}).Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
+	if err != nil {
+		return "", err
+	}
+	if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), "TableNames") {
+		return "", fmt.Errorf("dynamodb answers %s: %.200s", resp.Status, body)
+	}
+	return "DynamoDB Local", nil
+}

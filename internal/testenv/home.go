@@ -1,0 +1,81 @@
+//go:build unix
+
+package testenv
+
+import (
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// The directory of this process for everything it starts. It holds a lock file that stays locked while the process
+// lives, so that the next one can tell what a killed process left behind, and remove it.
+var (
+	homeMu   sync.Mutex
+	homeDir  string
+	homeLock *os.File
+)
+
+const homePrefix = "scskit-testenv-"
+
+// newDir makes an empty directory that anyone may pass through, because some servers run as another user.
+func newDir(name string) (string, error) {
+	homeMu.Lock()
+	defer homeMu.Unlock()
+	if homeDir == "" {
+		removeLeftovers()
+		dir, err := os.MkdirTemp("", homePrefix)
+		if err != nil {
+			return "", err
+		}
+		lock, err := os.Create(filepath.Join(dir, "lock"))
+		if err != nil {
+			return "", err
+		}
+		if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+			return "", err
+		}
+		if err := os.Chmod(dir, 0o711); err != nil {
+			return "", err
+		}
+		homeDir, homeLock = dir, lock
+	}
+	dir, err := os.MkdirTemp(homeDir, name+"-")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o711)
+}
+
+// removeHome removes the directory with all that is in it.
+func removeHome() {
+	homeMu.Lock()
+	defer homeMu.Unlock()
+	if homeDir == "" {
+		return
+	}
+	_ = os.RemoveAll(homeDir)
+	_ = homeLock.Close()
+	homeDir = ""
+}
+
+// removeLeftovers removes the directories of processes that are gone.
+func removeLeftovers() {
+	locks, _ := filepath.Glob(filepath.Join(os.TempDir(), homePrefix+"*", "lock"))
+	for _, path := range locks {
+		lock, err := os.OpenFile(path, os.O_RDWR, 0)
+		if err != nil {
+			continue
+		}
+		if info, err := lock.Stat(); err != nil || time.Since(info.ModTime()) < time.Minute {
+			_ = lock.Close() // its process may be about to lock it
+			continue
+		}
+		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+			_ = os.RemoveAll(filepath.Dir(path))
+		}
+		_ = lock.Close()
+	}
+}

@@ -1,0 +1,229 @@
+package testenv
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// Server is a private server of one test, to be killed and started again. Its methods end the test if they fail; they
+// are not safe for concurrent use.
+type Server struct {
+	tb testing.TB
+	s  *server
+}
+
+// Start starts a server that belongs to the test alone, whatever the environment names, and stops it when the test
+// ends.
+func Start(tb testing.TB, kind Kind) *Server {
+	tb.Helper()
+	skip(tb, kind.String())
+	s, err := launch(kind)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(s.close)
+	return &Server{tb, s}
+}
+
+// Addr returns the address of the server's first node, host:port: what a [Proxy] takes.
+func (s *Server) Addr() string { return s.s.nodes[0].addr }
+
+// URL returns what clients take, in the same form as [Redis], [Postgres] and so on.
+func (s *Server) URL() string { return s.s.url() }
+
+// PIDs returns the processes of the server, one a node, of those that run.
+func (s *Server) PIDs() []int { return s.s.pids() }
+
+// Kill ends the server at once, as a power cut does to a program: SIGKILL. It returns when the server is gone.
+func (s *Server) Kill() {
+	s.tb.Helper()
+	for _, n := range s.s.nodes {
+		n.kill()
+	}
+}
+
+// Stop ends the server in good order. Its data stays until the test ends.
+func (s *Server) Stop() {
+	s.tb.Helper()
+	s.s.quit()
+}
+
+// Restart starts the server again on the same port and with the same data, after ending it in good order if it runs. It
+// returns when the server answers.
+func (s *Server) Restart() {
+	s.tb.Helper()
+	s.s.quit()
+	if err := s.s.start(); err != nil {
+		s.tb.Fatal(err)
+	}
+}
+
+// server is a running server that this process started.
+type server struct {
+	kind    Kind
+	dir     string
+	nodes   []*node
+	version string
+	took    time.Duration
+}
+
+// running holds every server that this process has started and not yet closed.
+var running struct {
+	sync.Mutex
+	servers []*server
+	closed  bool
+	signals sync.Once
+}
+
+var errClosed = errors.New("testenv: the tests are over")
+
+// launch starts a private server and waits until it answers. A port that somebody else takes between our look and the
+// server's start gets the server a second chance.
+func launch(k Kind) (*server, error) {
+	running.signals.Do(closeOnSignal)
+	s, err := launchOnce(k)
+	if err != nil && strings.Contains(strings.ToLower(err.Error()), "in use") {
+		s, err = launchOnce(k)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("testenv: start %s: %w", k, err)
+	}
+	return s, nil
+}
+
+func launchOnce(k Kind) (_ *server, err error) {
+	begin := time.Now()
+	s := &server{kind: k}
+	if err := s.register(); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if s.dir, err = newDir(k.String()); err != nil {
+		return nil, err
+	}
+	if s.nodes, err = kinds[k].nodes(s.dir); err != nil {
+		return nil, err
+	}
+	if err := s.start(); err != nil {
+		return nil, err
+	}
+	s.took = time.Since(begin)
+	return s, nil
+}
+
+// start starts the nodes and waits until all of them answer as one server.
+func (s *server) start() error {
+	spec := kinds[s.kind]
+	for _, n := range s.nodes {
+		if err := n.start(); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), spec.ready)
+	defer cancel()
+	for _, n := range s.nodes {
+		version, err := n.await(ctx, spec.probe)
+		if err != nil {
+			return err
+		}
+		s.version = version
+	}
+	if spec.join != nil {
+		return spec.join(ctx, s.nodes)
+	}
+	return nil
+}
+
+func (s *server) quit() {
+	for _, n := range s.nodes {
+		n.quit()
+	}
+}
+
+func (s *server) pids() (pids []int) {
+	for _, n := range s.nodes {
+		if pid := n.pid(); pid != 0 {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func (s *server) addrs() []string {
+	addrs := make([]string, len(s.nodes))
+	for i, n := range s.nodes {
+		addrs[i] = n.addr
+	}
+	return addrs
+}
+
+func (s *server) url() string { return kinds[s.kind].url(s.addrs()) }
+
+func (s *server) backend() Backend {
+	return Backend{
+		Kind: s.kind, URL: s.url(), Addr: strings.Join(s.addrs(), ","), Version: s.version,
+		Private: true, PIDs: s.pids(), Started: s.took,
+	}
+}
+
+func (s *server) register() error {
+	running.Lock()
+	defer running.Unlock()
+	if running.closed {
+		return errClosed
+	}
+	running.servers = append(running.servers, s)
+	return nil
+}
+
+// close ends the server and removes its data.
+func (s *server) close() {
+	running.Lock()
+	running.servers = slices.DeleteFunc(running.servers, func(other *server) bool { return other == s })
+	running.Unlock()
+	s.quit()
+	if s.dir != "" {
+		_ = os.RemoveAll(s.dir)
+	}
+}
+
+// Close stops every server that this process has started, and removes their data. None can be started afterwards.
+func Close() {
+	running.Lock()
+	running.closed = true
+	servers := slices.Clone(running.servers)
+	running.Unlock()
+	var wg sync.WaitGroup
+	for _, s := range servers {
+		wg.Go(s.close)
+	}
+	wg.Wait()
+	removeHome()
+}
+
+// closeOnSignal has a signal that ends the process first end the servers.
+func closeOnSignal() {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		sig := <-signals
+		Close()
+		signal.Reset(sig)
+		if p, err := os.FindProcess(os.Getpid()); err == nil {
+			_ = p.Signal(sig)
+		}
+	}()
+}
