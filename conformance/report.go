@@ -155,7 +155,7 @@ func lock(name string) (unlock func(), err error) {
 	}
 }
 
-// sort brings the results into the order of the subjects' names and of the table.
+// sort brings the results into the order of the subjects' names, the levels and the ids.
 func (r *Report) sort() { slices.SortStableFunc(r.Results, compare) }
 
 func compare(a, b Result) int {

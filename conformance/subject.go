@@ -12,7 +12,7 @@ import (
 // Store is a store to be checked: any scs.Store. If what New returns is a *scskit.Store,
 // the checks of LevelKit apply to it as well.
 type Store struct {
-	// Name tells the store from others, in the names of subtests and in reports.
+	// Name tells the store from others, in the names of subtests and in reports. It has no slash.
 	Name string
 
 	// New returns a store that is empty and shares nothing with any other that New
