@@ -37,6 +37,9 @@ func featureEventStream(t *T) {
 		s.sm.Put(c.Context(), "k", "v")
 		c.SetHeader("Content-Type", "text/event-stream")
 		return f.Stream(func(w io.Writer, flush func() error) error {
+			if err := flush(); err != nil { // many do, so that the client has the headers early
+				return err
+			}
 			if _, err := io.WriteString(w, "data: one\n\n"); err != nil {
 				return err
 			}

@@ -20,6 +20,7 @@ import (
 // store and back.
 var sessionChecks = []check{
 	{"pair/put-then-read", "scs: what one request puts, the next one gets", LevelPair, pairPutThenRead},
+	{"pair/handler-commits", "the cookie and the record agree: a handler may call scs.SessionManager.Commit itself, and go on", LevelPair, pairHandlerCommits},
 	{"pair/unchanged", "the cookie and the record agree: a request that changes nothing sets no cookie and stores nothing", LevelPair, pairUnchanged},
 	{"pair/destroy", "OWASP: a sign-out ends the session on the server and clears the cookie", LevelPair, pairDestroy},
 	{"pair/destroy-then-put", "scs.Destroy: what is put after it begins one new session, with nothing of the old", LevelPair, pairDestroyThenPut},
@@ -47,6 +48,31 @@ func pairPutThenRead(t *T) {
 		t.Error("the second request of a session has changed its token")
 	}
 	s.browser().wants("k", none)
+}
+
+func pairHandlerCommits(t *T) {
+	s := t.newSite()
+	s.sm.IdleTimeout = 30 * time.Minute
+	s.route("/commit", func(c Context) error {
+		if c.Query("early") != "" {
+			s.sm.Put(c.Context(), "early", c.Query("early"))
+		}
+		if _, _, err := s.sm.Commit(c.Context()); err != nil {
+			return err
+		}
+		if c.Query("late") != "" {
+			s.sm.Put(c.Context(), "late", c.Query("late"))
+		}
+		return c.Send(http.StatusOK, "committed")
+	})
+	s.open()
+	b := s.browser()
+	s.kept(b, b.get("/commit?early=a"), "early", "a")
+	s.kept(b, b.get("/commit?late=b"), "late", "b")
+	s.kept(b, b.get("/commit?early=c&late=d"), "late", "d")
+	b.wants("early", "c")
+	s.nearExpiry(b.token())
+	b.get("/commit").given(t) // with a new expiry
 }
 
 func pairUnchanged(t *T) {
@@ -392,37 +418,40 @@ func pairCommitFailure(t *T) {
 }
 
 func pairClientGone(t *T) {
-	s := t.newSite()
-	g := t.gate()
-	s.route("/slow", func(c Context) error {
-		g.pass()
-		if gone := c.Context().Done(); gone != nil { // nil where the framework cannot tell
-			select {
-			case <-gone:
-			case <-time.After(reach):
-				t.Error("the request's context did not end when the client was gone")
+	for _, options := range [][]adapters.Option{nil, {adapters.Lazy()}} {
+		s := t.newSite()
+		s.app.Options = options
+		g := t.gate()
+		s.route("/slow", func(c Context) error {
+			g.pass()
+			if gone := c.Context().Done(); gone != nil { // nil where the framework cannot tell
+				select {
+				case <-gone:
+				case <-time.After(reach):
+					t.Error("the request's context did not end when the client was gone")
+				}
 			}
-		}
-		s.sm.Put(c.Context(), "k", "w")
-		return c.Send(http.StatusOK, "to nobody")
-	})
-	w := s.watch()
-	s.open()
-	b := s.browser()
-	b.put("k", "v")
-	w.ended(t, "commit")
-	ctx, hangUp := context.WithCancel(t.Context())
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		_, _ = b.try(ctx, http.MethodGet, "/slow")
-	}()
-	g.await(1)
-	hangUp()
-	<-over
-	g.open()
-	w.ended(t, "commit")
-	b.wants("k", "w")
+			s.sm.Put(c.Context(), "k", "w")
+			return c.Send(http.StatusOK, "to nobody")
+		})
+		w := s.watch()
+		s.open()
+		b := s.browser()
+		b.put("k", "v")
+		w.ended(t, "commit")
+		ctx, hangUp := context.WithCancel(t.Context())
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			_, _ = b.try(ctx, http.MethodGet, "/slow")
+		}()
+		g.await(1)
+		hangUp()
+		<-over
+		g.open()
+		w.ended(t, "commit")
+		b.wants("k", "w")
+	}
 }
 
 // plain is an adapter for net/http as small as can be.
