@@ -24,6 +24,7 @@ var dataChecks = []check{
 	{"data/64k", "columns and messages of 64 KiB must not cut data short (a MySQL BLOB holds one byte less)", LevelStore, data64K},
 	{"data/1m", "a session of 1 MiB is stored whole, or refused with an error", LevelStore, data1M},
 	{"data/types", "every type that the codec knows comes back as itself", LevelKit, dataTypes},
+	{"data/changed-in-place", "bytes that a handler changes in place and puts back are a change: what the store remembers is its own", LevelKit, dataChangedInPlace},
 	{"data/registered-struct", "a type that the application registered with gob.Register comes back as itself", LevelKit, dataRegisteredStruct},
 	{"data/legacy-gob", "sessions that scs's GobCodec wrote are read, and rewritten in the new format when they change", LevelKit, dataLegacyGob},
 	{"data/too-large", "data over the limit is refused with a *driver.TooLargeError, and the old data is intact", LevelKit, dataTooLarge},
@@ -114,6 +115,22 @@ func dataTypes(t *T) {
 	}
 	if n := len(sm.Keys(r.ctx)); n != len(values) {
 		t.Errorf("%d keys, want %d", n, len(values))
+	}
+}
+
+func dataChangedInPlace(t *T) {
+	s, _ := t.newKit(nil)
+	sm := manager(s)
+	token := t.begin(sm, "bytes", []byte("before"))
+	r := t.request(sm, token)
+	b, _ := sm.Get(r.ctx, "bytes").([]byte)
+	copy(b, "behind")
+	sm.Put(r.ctx, "bytes", b)
+	if _, state := r.end(); state != scskit.Stored {
+		t.Errorf("commit: state %d, want Stored", state)
+	}
+	if v := t.values(s, token); fmt.Sprintf("%s", v["bytes"]) != "behind" {
+		t.Errorf("the session holds %s, want behind", v["bytes"])
 	}
 }
 

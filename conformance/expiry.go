@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"context"
 	"time"
 
 	"github.com/scskit/scskit"
@@ -23,6 +24,7 @@ var expiryChecks = []check{
 	{"expiry/absolute", "OWASP: the idle time-out never outlives the session's absolute deadline, slack included", LevelKit, expiryAbsolute},
 	{"expiry/touch-throttled", "a session that is only read is written once per touch interval at most", LevelKit, expiryTouchThrottled},
 	{"expiry/touch-never-early", "throttling ends no session before the idle time-out that scs promised", LevelKit, expiryTouchNeverEarly},
+	{"expiry/merged", "a merge ends no session before the idle time-out that either request was promised", LevelKit, expiryMerged},
 	{"expiry/deadline-moved", "SessionManager.SetDeadline decides when the record ends, earlier as well as later", LevelKit, expiryDeadlineMoved},
 }
 
@@ -225,6 +227,30 @@ func expiryTouchNeverEarly(t *T) {
 			}
 		})
 	}
+}
+
+func expiryMerged(t *T) {
+	s, d := t.newKit(&scskit.Options{TouchInterval: -1})
+	deadline := in(24 * time.Hour)
+	token := newToken()
+	t.trackedCommit(s, token, t.encodeUntil(deadline, map[string]any{"k": 1}), in(time.Hour))
+	early, late := scskit.WithTracker(t.Context()), scskit.WithTracker(t.Context())
+	for _, ctx := range []context.Context{early, late} {
+		if _, _, err := s.FindCtx(ctx, token); err != nil {
+			t.Fatalf("find: %v", err)
+		}
+	}
+	promised := in(3 * time.Hour)
+	if err := s.CommitCtx(late, token, t.encodeUntil(deadline, map[string]any{"k": 1, "late": 1}), promised); err != nil {
+		t.Fatalf("commit: %v", err)
+	}
+	if err := s.CommitCtx(early, token, t.encodeUntil(deadline, map[string]any{"k": 1, "early": 1}), in(2*time.Hour)); err != nil {
+		t.Fatalf("commit: %v", err)
+	}
+	if got := t.stored(d, token).Expiry; got.Before(promised.Truncate(time.Millisecond)) {
+		t.Errorf("the merged record ends %v before the expiry that was promised", promised.Sub(got))
+	}
+	t.wantValues(t.values(s, token), "map[early:1 k:1 late:1]")
 }
 
 func expiryDeadlineMoved(t *T) {

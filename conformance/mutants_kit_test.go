@@ -307,7 +307,7 @@ func kitMutants() []mutant {
 		}}),
 		kitMutant("last-writer-wins", `
 			concurrency/commit-twice concurrency/different-keys concurrency/removed-by-other
-			concurrency/removed-by-us data/too-large-merged faults/events`, change{driver: func(p *patch) {
+			concurrency/removed-by-us data/too-large-merged expiry/merged faults/events`, change{driver: func(p *patch) {
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				if _, ok := cond.Match(); ok {
 					old, err := p.Driver.Load(ctx, rec.ID)
@@ -362,6 +362,24 @@ func kitMutants() []mutant {
 					return nil
 				}
 				return k.Store.CommitCtx(ctx, token, data, e)
+			}
+		}}),
+		kitMutant("decodes-in-place", `data/changed-in-place`, coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
+			deadline, values, err := scskit.Codec{}.Decode(data)
+			for key, v := range values {
+				if b, ok := v.([]byte); ok && len(b) > 0 {
+					i := bytes.Index(data, b)
+					values[key] = data[i : i+len(b)]
+				}
+			}
+			return deadline, values, err
+		}})),
+		kitMutant("last-expiry-wins", `expiry/deadline-moved expiry/merged`, change{driver: func(p *patch) {
+			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				if _, ok := cond.Match(); ok {
+					rec.Expiry = rec.Expiry.Add(-time.Minute)
+				}
+				return p.Driver.Save(ctx, rec, cond)
 			}
 		}}),
 		kitMutant("int64-is-int", `data/types`, eachValue(func(v any) any {
