@@ -1,0 +1,230 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+func kitMutants() []mutant {
+	return []mutant{
+		kitMutant("correct", ``, change{driver: func(*patch) {}, kit: func(*kit) {}}),
+		kitMutant("delete-takes-no-keys", `all/iterate-destroy`, change{kit: func(k *kit) {
+			k.delete = func(ctx context.Context, token string) error {
+				if strings.HasPrefix(token, "id.") {
+					return nil
+				}
+				return k.Store.DeleteCtx(ctx, token)
+			}
+		}}),
+		kitMutant("commit-takes-no-keys", `all/iterate-commit all/key-never-creates`, change{kit: func(k *kit) {
+			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+				return k.Store.CommitCtx(ctx, strings.Replace(token, "id.", "id:", 1), data, e)
+			}
+		}}),
+		kitMutant("keys-create", `all/key-never-creates`, change{kit: func(k *kit) {
+			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+				err := k.Store.CommitCtx(ctx, token, data, e)
+				if errors.Is(err, scskit.ErrGone) {
+					id := strings.Split(token, ".")[1]
+					return k.inner.Save(ctx, driver.Record{ID: id, Data: data, Expiry: e, Version: 1}, driver.Always())
+				}
+				return err
+			}
+		}}),
+		kitMutant("past-lives-on", `expiry/tracked-past`, change{kit: func(k *kit) {
+			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+				if expired(e) {
+					e = in(lifetime)
+				}
+				return k.Store.CommitCtx(ctx, token, data, e)
+			}
+		}}),
+		kitMutant("outlives-deadline", `cleanup/only-expired cleanup/two-at-once expiry/absolute expiry/deadline-moved`, change{driver: func(p *patch) {
+			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				rec.Expiry = rec.Expiry.Add(time.Minute)
+				return p.Driver.Save(ctx, rec, cond)
+			}
+		}}),
+		kitMutant("touches-always", `expiry/touch-throttled`, change{options: func(o *scskit.Options) { o.TouchInterval = -1 }}),
+		kitMutant("touches-never", `
+			concurrency/logout-beats-reader concurrency/renew-beats-old expiry/absolute expiry/touch-never-early`, change{driver: func(p *patch) {
+			p.touch = func(context.Context, string, int64, time.Time) error { return nil }
+		}}),
+		kitMutant("expiry-only-grows", `expiry/deadline-moved`, change{driver: func(p *patch) {
+			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				if old, err := p.Driver.Load(ctx, rec.ID); err == nil && old.Expiry.After(rec.Expiry) {
+					rec.Expiry = old.Expiry
+				}
+				return p.Driver.Save(ctx, rec, cond)
+			}
+		}}),
+		kitMutant("touch-writes-data", `
+			concurrency/logout-beats-reader concurrency/reader-keeps-writes concurrency/renew-beats-old`, change{driver: func(p *patch) {
+			var saved sync.Map
+			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				saved.Store(rec.Version, rec)
+				return p.Driver.Save(ctx, rec, cond)
+			}
+			p.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
+				if rec, ok := saved.Load(version); ok {
+					rec := rec.(driver.Record)
+					rec.Expiry = e
+					return p.Driver.Save(ctx, rec, driver.Always())
+				}
+				return p.Driver.Touch(ctx, id, version, e)
+			}
+		}}),
+		kitMutant("save-resurrects", `concurrency/logout-beats-writer concurrency/renew-beats-old faults/events`, change{driver: func(p *patch) {
+			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				err := p.Driver.Save(ctx, rec, cond)
+				if _, ok := cond.Match(); ok && lostRace(err) {
+					return p.Driver.Save(ctx, rec, driver.IfAbsent())
+				}
+				return err
+			}
+		}}),
+		kitMutant("delete-is-always-ok", `concurrency/renew-twice`, change{driver: func(p *patch) {
+			p.delete = func(ctx context.Context, id string) error {
+				if err := p.Driver.Delete(ctx, id); !errors.Is(err, driver.ErrNotFound) {
+					return err
+				}
+				return nil
+			}
+		}}),
+		kitMutant("logout-is-final", `concurrency/fresh-after-logout concurrency/renew-twice`, change{driver: func(p *patch) {
+			var lost atomic.Bool
+			p.delete = func(ctx context.Context, id string) error {
+				err := p.Driver.Delete(ctx, id)
+				if errors.Is(err, driver.ErrNotFound) {
+					lost.Store(true)
+				}
+				return err
+			}
+			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				if cond.Absent() && lost.Load() {
+					return driver.ErrConflict
+				}
+				return p.Driver.Save(ctx, rec, cond)
+			}
+		}}),
+		kitMutant("never-gives-up", `concurrency/storm-ends`, change{kit: func(k *kit) {
+			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+				for {
+					err := k.Store.CommitCtx(ctx, token, data, e)
+					if !errors.Is(err, driver.ErrConflict) || ctx.Err() != nil {
+						return err
+					}
+				}
+			}
+		}}),
+		kitMutant("last-writer-wins", `
+			concurrency/commit-twice concurrency/different-keys concurrency/removed-by-other
+			concurrency/removed-by-us data/too-large-merged expiry/merged faults/events`, change{driver: func(p *patch) {
+			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				if _, ok := cond.Match(); ok {
+					old, err := p.Driver.Load(ctx, rec.ID)
+					if err != nil {
+						return err
+					}
+					cond = driver.IfVersion(old.Version)
+				}
+				return p.Driver.Save(ctx, rec, cond)
+			}
+		}}),
+		kitMutant("keeps-all-keys", `concurrency/commit-twice concurrency/removed-by-other concurrency/removed-by-us`, change{kit: func(k *kit) {
+			k.commit = merging(k, func(ours, stored map[string]any) { // union
+				for key, v := range stored {
+					if _, ok := ours[key]; !ok {
+						ours[key] = v
+					}
+				}
+			})
+		}}),
+		kitMutant("removal-wins", `concurrency/changed-and-removed concurrency/same-key`, change{kit: func(k *kit) {
+			k.commit = merging(k, func(ours, stored map[string]any) {
+				for key := range ours {
+					if _, ok := stored[key]; !ok && len(key) == 1 { // those that meet begins with
+						delete(ours, key)
+					}
+				}
+			})
+		}}),
+		kitMutant("cuts-strings", `concurrency/same-key`, eachValue(func(v any) any {
+			if s, ok := v.(string); ok {
+				return s[:min(len(s), 900)]
+			}
+			return v
+		})),
+		kitMutant("writes-what-is-there", `concurrency/unchanged-writes-nothing expiry/touch-throttled ~concurrency/same-key ~concurrency/different-keys`, change{kit: func(k *kit) {
+			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+				if err := k.Store.CommitCtx(ctx, token, data, e); err != nil || !tracked(ctx) {
+					return err
+				}
+				rec, err := k.inner.Load(ctx, idOf(token))
+				if err != nil {
+					return nil
+				}
+				return k.inner.Touch(ctx, rec.ID, rec.Version, rec.Expiry)
+			}
+		}}),
+		kitMutant("untracked-keeps", `
+			concurrency/untracked-overwrites data/backend-limit data/too-large faults/cancelled faults/down`, change{kit: func(k *kit) {
+			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+				if _, err := k.peek(idOf(token)); err == nil && !tracked(ctx) {
+					return nil
+				}
+				return k.Store.CommitCtx(ctx, token, data, e)
+			}
+		}}),
+		kitMutant("decodes-in-place", `data/changed-in-place`, coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
+			deadline, values, err := scskit.Codec{}.Decode(data)
+			for key, v := range values {
+				if b, ok := v.([]byte); ok && len(b) > 0 {
+					i := bytes.Index(data, b)
+					values[key] = data[i : i+len(b)]
+				}
+			}
+			return deadline, values, err
+		}})),
+		kitMutant("last-expiry-wins", `expiry/deadline-moved expiry/merged`, change{driver: func(p *patch) {
+			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				if _, ok := cond.Match(); ok {
+					rec.Expiry = rec.Expiry.Add(-time.Minute)
+				}
+				return p.Driver.Save(ctx, rec, cond)
+			}
+		}}),
+		kitMutant("int64-is-int", `data/types`, eachValue(func(v any) any {
+			if n, ok := v.(int64); ok {
+				return int(n)
+			}
+			return v
+		})),
+		kitMutant("structs-are-maps", `data/registered-struct`, eachValue(func(v any) any {
+			if reflect.ValueOf(v).Kind() == reflect.Struct {
+				if _, ok := v.(time.Time); !ok {
+					return map[string]any{"struct": fmt.Sprint(v)}
+				}
+			}
+			return v
+		})),
+		kitMutant("reads-no-gob", `data/legacy-gob`, coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
+			if _, _, err := (scs.GobCodec{}).Decode(data); err == nil {
+				return time.Time{}, nil, errors.New("unknown format")
+			}
+			return scskit.Codec{}.Decode(data)
+		}})),
+	}
+}
