@@ -1,0 +1,52 @@
+package scshttp_test
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+
+	"github.com/scskit/scskit"
+	scshttp "github.com/scskit/scskit/adapters/nethttp"
+	"github.com/scskit/scskit/stores/memstore"
+)
+
+func ExampleLoadAndSave() {
+	store, err := memstore.New(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	sessions := scskit.New(store)
+
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /sign-in", func(w http.ResponseWriter, r *http.Request) {
+		if err := sessions.RenewToken(r.Context()); err != nil {
+			http.Error(w, "try again", http.StatusServiceUnavailable)
+			return
+		}
+		sessions.Put(r.Context(), "user", "ada")
+		fmt.Fprint(w, "welcome")
+	})
+	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "hello, ", sessions.GetString(r.Context(), "user"))
+	})
+
+	server := httptest.NewServer(scshttp.LoadAndSave(sessions)(mux))
+	defer server.Close()
+	jar, _ := cookiejar.New(nil)
+	browser := &http.Client{Jar: jar}
+	for _, path := range []string{"/sign-in", "/"} {
+		res, err := browser.Get(server.URL + path)
+		if err != nil {
+			log.Fatal(err)
+		}
+		body, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		fmt.Println(string(body))
+	}
+	// Output:
+	// welcome
+	// hello, ada
+}
