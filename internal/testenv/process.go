@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,6 +22,7 @@ type node struct {
 	dir  string // data directory; the log is beside it
 	path string
 	args []string
+	env  []string
 	user *account // nil: run as this process's user
 	// stop is the signal that ends it in good order; zero means SIGTERM.
 	stop syscall.Signal
@@ -43,7 +45,7 @@ func (n *node) start() error {
 	defer func() { _ = log.Close() }()
 	cmd := exec.Command(n.path, n.args...) //nolint:noctx // it is to live until it is stopped
 	cmd.Dir, cmd.Stdout, cmd.Stderr = n.dir, log, log
-	cmd.Env = environment()
+	cmd.Env = n.environment()
 	cmd.SysProcAttr = attributes(n.user)
 	if err := spawn(cmd); err != nil {
 		return fmt.Errorf("%s: %w", n.path, err)
@@ -64,10 +66,14 @@ func (n *node) await(ctx context.Context, probe func(context.Context, string) (s
 	n.mu.Unlock()
 	poll := time.NewTicker(20 * time.Millisecond)
 	defer poll.Stop()
+	var reason error // of the last attempt that was not cut short
 	for {
 		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
 		version, err := probe(attempt, n.addr)
 		cancel()
+		if reason == nil || ctx.Err() == nil {
+			reason = err
+		}
 		select {
 		case <-done:
 			return "", fmt.Errorf("%s: %w\n%s", filepath.Base(n.path), errEnded, tail(n.log()))
@@ -80,7 +86,7 @@ func (n *node) await(ctx context.Context, probe func(context.Context, string) (s
 		case <-done:
 		case <-poll.C:
 		case <-ctx.Done():
-			return "", fmt.Errorf("%s does not answer at %s: %w\n%s", filepath.Base(n.path), n.addr, err, tail(n.log()))
+			return "", fmt.Errorf("%s does not answer at %s: %w\n%s", filepath.Base(n.path), n.addr, reason, tail(n.log()))
 		}
 	}
 }
@@ -130,7 +136,7 @@ func (n *node) prepare(path string, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
-	cmd.Dir, cmd.Env = n.dir, environment()
+	cmd.Dir, cmd.Env = n.dir, n.environment()
 	cmd.SysProcAttr = attributes(n.user)
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
@@ -138,7 +144,7 @@ func (n *node) prepare(path string, args ...string) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if err := cmd.Wait(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", path, err, lastLines(out.String()))
+		return fmt.Errorf("%s: %w\n%s", path, err, excerpt(out.String()))
 	}
 	return nil
 }
@@ -162,12 +168,13 @@ var spawner = sync.OnceValue(func() chan<- func() {
 	return work
 })
 
-// environment is the environment without what would make a server differ from one machine to the next.
-func environment() []string {
-	env := []string{"LC_ALL=C", "TZ=UTC"}
+// environment is this process's without what would make a server differ from one machine to the next, and with a place
+// for temporary files that the node's user may write to.
+func (n *node) environment() []string {
+	env := append([]string{"LC_ALL=C", "TZ=UTC", "TMPDIR=" + n.dir}, n.env...)
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
-		if name == "TZ" || name == "LANG" || name == "LANGUAGE" || strings.HasPrefix(name, "LC_") ||
+		if name == "TZ" || name == "TMPDIR" || name == "LANG" || name == "LANGUAGE" || strings.HasPrefix(name, "LC_") ||
 			strings.HasPrefix(name, "PG") || strings.HasPrefix(name, "MYSQL") || strings.HasPrefix(name, "JAVA_TOOL") {
 			continue
 		}
@@ -181,13 +188,14 @@ func tail(path string) string {
 	if err != nil {
 		return err.Error()
 	}
-	return lastLines(string(text))
+	return excerpt(string(text))
 }
 
-func lastLines(text string) string {
+// excerpt indents a program's output, and shortens it to where its message may be: the beginning and the end.
+func excerpt(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
-	if len(lines) > 20 {
-		lines = lines[len(lines)-20:]
+	if len(lines) > 30 {
+		lines = slices.Concat(lines[:10], []string{"…"}, lines[len(lines)-20:])
 	}
 	return "    " + strings.Join(lines, "\n    ")
 }
@@ -224,7 +232,8 @@ func missing(what string) error {
 	return fmt.Errorf("%s is missing: run `make backends` (scripts/install-backends)", what)
 }
 
-var moduleRoot = sync.OnceValues(func() (string, error) {
+// moduleRoot finds the checkout around the working directory: go test runs tests in their package's directory.
+func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
@@ -240,4 +249,4 @@ var moduleRoot = sync.OnceValues(func() (string, error) {
 		}
 		dir = parent
 	}
-})
+}

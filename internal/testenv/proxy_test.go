@@ -1,0 +1,151 @@
+package testenv_test
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/scskit/scskit/internal/testenv"
+)
+
+// ask sends PING over a connection, and returns the reply.
+func ask(conn net.Conn) (string, error) {
+	if _, err := io.WriteString(conn, "PING\r\n"); err != nil {
+		return "", err
+	}
+	line, err := bufio.NewReader(conn).ReadString('\n')
+	return strings.TrimRight(line, "\r\n"), err
+}
+
+func connect(t *testing.T, addr string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+func isTimeout(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) && ne.Timeout()
+}
+
+func TestProxyFaults(t *testing.T) {
+	upstream := testenv.Redis(t)
+	impatient := func(conn net.Conn) error {
+		return conn.SetDeadline(time.Now().Add(200 * time.Millisecond))
+	}
+	tests := []struct {
+		name  string
+		fault func(*testenv.Proxy)
+		check func(t *testing.T, open, fresh net.Conn)
+	}{
+		{"hang", (*testenv.Proxy).Hang, func(t *testing.T, open, fresh net.Conn) {
+			for _, conn := range []net.Conn{open, fresh} {
+				if err := impatient(conn); err != nil {
+					t.Fatal(err)
+				}
+				if reply, err := ask(conn); !isTimeout(err) {
+					t.Errorf("got %q, %v; want no answer", reply, err)
+				}
+			}
+		}},
+		{"hang replies", (*testenv.Proxy).HangReplies, func(t *testing.T, _, fresh net.Conn) {
+			key := testenv.Name(t)
+			if err := impatient(fresh); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := io.WriteString(fresh, "SET "+key+" 1\r\nPING\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			if n, err := fresh.Read(make([]byte, 1)); n > 0 || !isTimeout(err) {
+				t.Errorf("got %d bytes, %v; want no answer", n, err)
+			}
+			direct := connect(t, upstream)
+			if _, err := io.WriteString(direct, "EXISTS "+key+"\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			if line, _ := bufio.NewReader(direct).ReadString('\n'); line != ":1\r\n" {
+				t.Errorf("EXISTS: %q; want the write carried out", line)
+			}
+		}},
+		{"slow", func(p *testenv.Proxy) { p.Slow(300 * time.Millisecond) }, func(t *testing.T, open, fresh net.Conn) {
+			for _, conn := range []net.Conn{open, fresh} {
+				begin := time.Now()
+				if reply, err := ask(conn); reply != "+PONG" || err != nil {
+					t.Errorf("got %q, %v", reply, err)
+				}
+				if took := time.Since(begin); took < 250*time.Millisecond {
+					t.Errorf("answered after %s", took)
+				}
+			}
+		}},
+		{"reset", (*testenv.Proxy).Reset, func(t *testing.T, open, fresh net.Conn) {
+			if reply, err := ask(fresh); !errors.Is(err, syscall.ECONNRESET) {
+				t.Errorf("got %q, %v; want a reset", reply, err)
+			}
+			if reply, err := ask(open); reply != "" || err == nil || isTimeout(err) {
+				t.Errorf("the open connection gives %q, %v; want its end", reply, err)
+			}
+		}},
+		{"cut", func(p *testenv.Proxy) { p.CutAfter(3) }, func(t *testing.T, open, fresh net.Conn) {
+			for _, conn := range []net.Conn{open, fresh} {
+				if reply, err := ask(conn); reply != "+PO" || !errors.Is(err, io.EOF) {
+					t.Errorf("got %q, %v; want 3 bytes and the end", reply, err)
+				}
+			}
+		}},
+		{"cut requests", func(p *testenv.Proxy) { p.CutRequestsAfter(3) }, func(t *testing.T, open, fresh net.Conn) {
+			for _, conn := range []net.Conn{open, fresh} {
+				if reply, err := ask(conn); reply != "" || err == nil || isTimeout(err) {
+					t.Errorf("got %q, %v; want the end", reply, err)
+				}
+			}
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			p := testenv.NewProxy(t, upstream)
+			open := connect(t, p.Addr())
+			if reply, err := ask(open); reply != "+PONG" || err != nil {
+				t.Fatalf("the new proxy answers %q, %v", reply, err)
+			}
+			test.fault(p)
+			test.check(t, open, connect(t, p.Addr()))
+			p.Enable()
+			if reply, err := ask(connect(t, p.Addr())); reply != "+PONG" || err != nil {
+				t.Errorf("without faults it answers %q, %v", reply, err)
+			}
+		})
+	}
+}
+
+func TestProxyRefuse(t *testing.T) {
+	p := testenv.NewProxy(t, testenv.Redis(t))
+	open := connect(t, p.Addr())
+	if _, err := ask(open); err != nil {
+		t.Fatal(err)
+	}
+	p.Refuse()
+	if reply, err := ask(open); err == nil || isTimeout(err) {
+		t.Errorf("the open connection gives %q, %v; want its end", reply, err)
+	}
+	if conn, err := net.Dial("tcp", p.Addr()); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("a new connection: %v, %v; want it refused", conn, err)
+	}
+	p.Enable()
+	if reply, err := ask(connect(t, p.Addr())); reply != "+PONG" || err != nil {
+		t.Errorf("enabled again it answers %q, %v", reply, err)
+	}
+}
