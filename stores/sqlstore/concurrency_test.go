@@ -176,6 +176,7 @@ func TestContextEndsWhileLocked(t *testing.T) {
 // However the contexts of some end, others that use the same connections afterwards
 // are not interrupted, find the database there, and may write.
 func TestContextEndsWhileRunning(t *testing.T) {
+	t.Parallel()
 	onEachSQLite(t, func(t *testing.T, s *table, c *clock) {
 		fill(t, s, c, 2000, 200)
 		var wg sync.WaitGroup

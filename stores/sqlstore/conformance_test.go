@@ -10,21 +10,49 @@ import (
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/conformance"
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/testenv"
 )
 
-// Each store has a file of its own; a second process is a second pool on it.
+// On SQLite each store has a file of its own, on a server a table; a second process
+// is a second pool on it.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	newDB := func(tb testing.TB) *sql.DB { return openFile(tb, filepath.Join(tb.TempDir(), "test.db")) }
-	path := func(tb testing.TB, d driver.Driver) string {
-		var path string
-		if err := d.(*table).db.QueryRowContext(background, "SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&path); err != nil {
-			tb.Fatal(err)
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		conform(t, "sqlite", SQLite(),
+			func(tb testing.TB) (*sql.DB, string) {
+				return openFile(tb, filepath.Join(tb.TempDir(), "test.db")), "sessions"
+			},
+			func(tb testing.TB, first *sql.DB) *sql.DB {
+				var path string
+				if err := first.QueryRow("SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&path); err != nil {
+					tb.Fatal(err)
+				}
+				return openFile(tb, path)
+			})
+	})
+	for _, p := range servers {
+		if p.ownDatabase {
+			continue // its contract is the same, and a database for each check takes long to make
 		}
-		return path
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			conform(t, p.name, p.dialect,
+				func(tb testing.TB) (*sql.DB, string) {
+					db, name := p.open(tb), testenv.Name(tb)
+					newServerDriver(tb, db, p.dialect, name, newClock())
+					return db, name
+				},
+				func(tb testing.TB, _ *sql.DB) *sql.DB { return p.open(tb) })
+		})
 	}
-	newDriver := func(tb testing.TB, db *sql.DB) driver.Driver {
-		d, err := NewDriver(db, SQLite(), nil)
+}
+
+// conform runs the kit. fresh returns a pool and the name of a table that nobody else has, and
+// again another pool on the same database.
+func conform(t *testing.T, name string, dialect Dialect, fresh func(testing.TB) (*sql.DB, string), again func(testing.TB, *sql.DB) *sql.DB) {
+	newDriver := func(tb testing.TB, db *sql.DB, table string) driver.Driver {
+		d, err := NewDriver(db, dialect, &Options{Table: table})
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -33,8 +61,8 @@ func TestConformance(t *testing.T) {
 		}
 		return d
 	}
-	newStore := func(tb testing.TB, db *sql.DB) scs.Store {
-		s, err := New(db, SQLite(), nil)
+	newStore := func(tb testing.TB, db *sql.DB, table string) scs.Store {
+		s, err := New(db, dialect, &Options{Table: table})
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -43,18 +71,30 @@ func TestConformance(t *testing.T) {
 		}
 		return s
 	}
+	reopen := func(tb testing.TB, d driver.Driver) (*sql.DB, string) {
+		first := d.(*table)
+		return again(tb, first.db), first.name.String()
+	}
 	conformance.TestStore(t, conformance.Store{
-		Name: "sqlite",
-		New:  func(tb testing.TB) scs.Store { return newStore(tb, newDB(tb)) },
+		Name: name,
+		New: func(tb testing.TB) scs.Store {
+			db, table := fresh(tb)
+			return newStore(tb, db, table)
+		},
 		Reopen: func(tb testing.TB, s scs.Store) scs.Store {
-			return newStore(tb, openFile(tb, path(tb, s.(*scskit.Store).Driver())))
+			db, table := reopen(tb, s.(*scskit.Store).Driver())
+			return newStore(tb, db, table)
 		},
 	})
 	conformance.TestDriver(t, conformance.Driver{
-		Name: "sqlite",
-		New:  func(tb testing.TB) driver.Driver { return newDriver(tb, newDB(tb)) },
+		Name: name,
+		New: func(tb testing.TB) driver.Driver {
+			db, table := fresh(tb)
+			return newDriver(tb, db, table)
+		},
 		Reopen: func(tb testing.TB, d driver.Driver) driver.Driver {
-			return newDriver(tb, openFile(tb, path(tb, d)))
+			db, table := reopen(tb, d)
+			return newDriver(tb, db, table)
 		},
 	})
 }

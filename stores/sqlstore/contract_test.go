@@ -298,7 +298,7 @@ func TestSweep(t *testing.T) {
 			}
 		}
 		var rows int
-		if err := s.db.QueryRow("SELECT COUNT(*) FROM sessions").Scan(&rows); err != nil || rows != 2 {
+		if err := s.db.QueryRow("SELECT COUNT(*) FROM " + s.dialect.quoteName(s.name)).Scan(&rows); err != nil || rows != 2 {
 			t.Errorf("%d rows are left, %v", rows, err)
 		}
 		load(t, s, "live")

@@ -23,11 +23,18 @@ type Dialect struct {
 
 	statements templates
 
-	// createTable, createIndexes and dropTable are the DDL, without semicolon, each
-	// a no-op if there is nothing to do.
+	// affected reads from the result of a statement that writes how many rows it affected.
+	// If nil, that is sql.Result's RowsAffected.
+	affected func(sql.Result) (int64, error)
+
+	// createTable, createIndexes and dropTable are the DDL, without semicolon. The first and
+	// the last are no-ops if there is nothing to do, and so are the second ones, unless
+	// indexInTable is set: then createTable makes the index as well, and they are for
+	// a table that was made without.
 	createTable   func(n tableName) string
 	createIndexes func(n tableName) []string
 	dropTable     func(n tableName) string
+	indexInTable  bool
 
 	// inspect reads from the catalogue what is there.
 	inspect func(ctx context.Context, conn *sql.Conn, n tableName) (layout, error)
@@ -52,7 +59,7 @@ type Dialect struct {
 // itself: no operation needs a transaction. In braces are {table} and the parameters
 // of type param, each as often as needed. Except for load and page, whose columns
 // are read in the order of their names below, a statement tells by the number of
-// rows it affected whether its condition held.
+// rows it affected whether its condition held; overwrite has none, and may affect any number.
 type templates struct {
 	load      string // data, expiry, created, updated, version
 	overwrite string // Save under driver.Always
@@ -104,6 +111,7 @@ const (
 	faultStale          // nothing was done; the same again works on another connection only
 	faultNoSchema       // the table is missing, or is another one
 	faultTooLarge       // the row is more than the database holds
+	faultExists         // what the DDL was to create is there
 )
 
 // layout is what a database has under the name of the table.

@@ -18,11 +18,15 @@ func fill(t testing.TB, s *table, c *clock, n, size int) {
 		t.Fatal(err)
 	}
 	defer tx.Rollback()
+	insert := s.dialect.compile(s.dialect.statements.overwrite, s.name)
+	prepared, err := tx.Prepare(insert.text)
+	if err != nil {
+		t.Fatal(err)
+	}
 	now := c.now().UnixMicro()
 	for i := range n {
-		_, err := tx.Exec(`INSERT INTO sessions (id, version, expiry, created, updated, data) VALUES (?, 1, ?, ?, ?, ?)`,
-			fmt.Appendf(nil, "id%07d", i), now+3600e6, now, now, make([]byte, size))
-		if err != nil {
+		v := values{id: fmt.Appendf(nil, "id%07d", i), version: 1, expiry: now + 3600e6, created: now, updated: now, data: make([]byte, size), now: now}
+		if _, err := prepared.Exec(insert.args(&v)...); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -56,7 +56,11 @@ func (t *table) exec(ctx context.Context, s *statement, v *values) (n int64, err
 			if err != nil {
 				return err
 			}
-			n, err = result.RowsAffected()
+			if t.dialect.affected != nil {
+				n, err = t.dialect.affected(result)
+			} else {
+				n, err = result.RowsAffected()
+			}
 			return err
 		})
 	})

@@ -15,23 +15,28 @@ const schemaFix = "create it with the store's CreateSchema, or apply its Schema 
 
 var columns = []string{"id", "version", "expiry", "created", "updated", "data"}
 
-// CreateSchema makes the table, and its index. A table of that name with other
-// columns, such as one of scs's own stores, is left as it is, and an error.
+// CreateSchema makes the table, and its index. If both are there it changes nothing, and
+// needs no right to. A table of that name with other columns, such as one of scs's
+// own stores, is left as it is, and an error.
 func (t *table) CreateSchema(ctx context.Context) error {
 	const op = "create schema"
-	if err := t.ddl(ctx, t.dialect.createTable(t.name)); err != nil {
-		return t.failure(ctx, op, err)
-	}
 	l, err := t.inspect(ctx)
+	if err == nil && len(l.columns) == 0 {
+		if err = t.ddl(ctx, t.dialect.createTable(t.name)); err == nil {
+			l, err = t.inspect(ctx)
+		}
+	}
 	if err != nil {
 		return t.failure(ctx, op, err)
 	}
 	if missing := l.missingColumns(); len(missing) > 0 {
 		return t.foreign(op, missing)
 	}
-	for _, index := range t.dialect.createIndexes(t.name) {
-		if err := t.ddl(ctx, index); err != nil {
-			return t.failure(ctx, op, err)
+	if !l.expiryIndex {
+		for _, index := range t.dialect.createIndexes(t.name) {
+			if err := t.ddl(ctx, index); err != nil {
+				return t.failure(ctx, op, err)
+			}
 		}
 	}
 	return t.check(ctx, op)
@@ -82,17 +87,25 @@ func (t *table) DropSchema(ctx context.Context) error {
 
 // Schema returns the DDL, each statement with its semicolon.
 func (t *table) Schema() string {
-	all := append([]string{t.dialect.createTable(t.name)}, t.dialect.createIndexes(t.name)...)
+	all := []string{t.dialect.createTable(t.name)}
+	if !t.dialect.indexInTable {
+		all = append(all, t.dialect.createIndexes(t.name)...)
+	}
 	return strings.Join(all, ";\n\n") + ";\n"
 }
 
+// ddl runs a statement that creates or drops something. That somebody else was faster is no failure.
 func (t *table) ddl(ctx context.Context, text string) error {
-	return t.write(ctx, func() error {
+	err := t.write(ctx, func() error {
 		return t.onConn(ctx, func(ctx context.Context, conn *sql.Conn) error {
 			_, err := conn.ExecContext(ctx, text)
 			return err
 		})
 	})
+	if err != nil && t.dialect.classify(err) == faultExists {
+		return nil
+	}
+	return err
 }
 
 func (t *table) inspect(ctx context.Context) (l layout, err error) {
@@ -103,6 +116,32 @@ func (t *table) inspect(ctx context.Context) (l layout, err error) {
 		})
 	})
 	return l, err
+}
+
+// readLayout reads, and closes, rows of a catalogue: whether it is an index, the name of the column,
+// which of an index is the first one, and whether the index is on that alone, and unique.
+func readLayout(rows *sql.Rows) (layout, error) {
+	defer rows.Close()
+	var l layout
+	for rows.Next() {
+		var (
+			index  bool
+			name   string
+			unique bool
+		)
+		if err := rows.Scan(&index, &name, &unique); err != nil {
+			return layout{}, err
+		}
+		switch {
+		case !index:
+			l.columns = append(l.columns, name)
+		case strings.EqualFold(name, "expiry"):
+			l.expiryIndex = true
+		case strings.EqualFold(name, "id") && unique:
+			l.uniqueID = true
+		}
+	}
+	return l, rows.Err()
 }
 
 // foreign says that the table is somebody else's.

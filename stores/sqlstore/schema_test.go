@@ -23,6 +23,10 @@ func TestSchemaText(t *testing.T) {
 	}{
 		{SQLite(), "", "sqlite.sql"},
 		{SQLite(), "auth.web_sessions", "sqlite_qualified.sql"},
+		{PostgreSQL(), "", "postgresql.sql"},
+		{PostgreSQL(), "auth.web_sessions", "postgresql_qualified.sql"},
+		{MySQL(), "", "mysql.sql"},
+		{MySQL(), "auth.web_sessions", "mysql_qualified.sql"},
 	} {
 		d, err := NewDriver(new(sql.DB), tc.dialect, &Options{Table: tc.table})
 		if err != nil {

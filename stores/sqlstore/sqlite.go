@@ -75,27 +75,7 @@ func inspectSQLite(ctx context.Context, conn *sql.Conn, n tableName) (layout, er
 	if err != nil {
 		return layout{}, err
 	}
-	defer rows.Close()
-	var l layout
-	for rows.Next() {
-		var (
-			index  bool
-			name   string
-			unique bool
-		)
-		if err := rows.Scan(&index, &name, &unique); err != nil {
-			return layout{}, err
-		}
-		switch {
-		case !index:
-			l.columns = append(l.columns, name)
-		case strings.EqualFold(name, "expiry"):
-			l.expiryIndex = true
-		case strings.EqualFold(name, "id") && unique:
-			l.uniqueID = true
-		}
-	}
-	return l, rows.Err()
+	return readLayout(rows)
 }
 
 // Result codes, https://www.sqlite.org/rescode.html.

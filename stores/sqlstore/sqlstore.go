@@ -75,7 +75,7 @@ func NewDriver(db *sql.DB, dialect Dialect, opts *Options) (driver.Driver, error
 		return nil, errors.New("sqlstore: db is nil")
 	}
 	if dialect.name == "" {
-		return nil, errors.New("sqlstore: the dialect is not set: pass sqlstore.SQLite()")
+		return nil, errors.New("sqlstore: the dialect is not set: pass sqlstore.SQLite(), sqlstore.PostgreSQL() or sqlstore.MySQL()")
 	}
 	if opts == nil {
 		opts = new(Options)

@@ -75,9 +75,11 @@ func newTableOf(t testing.TB, db *sql.DB, dialect Dialect, c *clock) *table {
 	return d.(*table)
 }
 
-// onEach runs a test on a file with a pool of connections, in memory with one, and
-// on a file with the prepared statements and several writers that other databases have.
+// onEach runs a test on a file with a pool of connections, in memory with one, on
+// a file with the prepared statements and several writers that other databases have,
+// and on the other databases.
 func onEach(t *testing.T, test func(t *testing.T, s *table, c *clock)) {
+	t.Parallel()
 	onEachSQLite(t, test)
 	t.Run("prepared", func(t *testing.T) {
 		t.Parallel()
@@ -86,10 +88,11 @@ func onEach(t *testing.T, test func(t *testing.T, s *table, c *clock)) {
 		c := newClock()
 		test(t, newTableOf(t, openFile(t, filepath.Join(t.TempDir(), "test.db")), dialect, c), c)
 	})
+	onServers(t, test)
 }
 
 func onEachSQLite(t *testing.T, test func(t *testing.T, s *table, c *clock)) {
-	t.Parallel()
+	t.Helper()
 	t.Run("file", func(t *testing.T) {
 		t.Parallel()
 		c := newClock()
@@ -150,7 +153,7 @@ func TestOptions(t *testing.T) {
 		want    string
 	}{
 		{nil, SQLite(), nil, "sqlstore: db is nil"},
-		{db, Dialect{}, nil, "sqlstore: the dialect is not set: pass sqlstore.SQLite()"},
+		{db, Dialect{}, nil, "sqlstore: the dialect is not set: pass sqlstore.SQLite(), sqlstore.PostgreSQL() or sqlstore.MySQL()"},
 		{db, SQLite(), &Options{Options: scskit.Options{MaxSize: -1}}, "scskit: Options.MaxSize is -1: it must not be negative"},
 		{db, SQLite(), &Options{Table: "a-b"}, `sqlstore: Options.Table is "a-b": it must be a name, or a schema and a name, of at most 50 ASCII letters, digits and underscores each`},
 	} {

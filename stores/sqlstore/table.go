@@ -86,7 +86,7 @@ func (t *table) Save(ctx context.Context, rec driver.Record, cond driver.Conditi
 		return &driver.TooLargeError{Size: len(rec.Data), Limit: min(t.dialect.maxData, len(rec.Data)-1)}
 	case err != nil:
 		return t.failure(ctx, "save", err)
-	case n == 0:
+	case n == 0 && s != t.overwrite: // which affects no row of MySQL's if it changes nothing
 		return driver.ErrConflict
 	}
 	return nil
