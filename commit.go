@@ -23,7 +23,7 @@ const maxAttempts = 256
 func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
 	id, ok := s.ids.id(token)
 	if !ok {
-		return fmt.Errorf("scskit: commit: token is empty or longer than %d bytes", maxTokenBytes)
+		return fmt.Errorf("scskit: commit: token is empty or longer than %d bytes", s.ids.max)
 	}
 	if len(data) > s.maxSize {
 		return fmt.Errorf("scskit: commit: %w", &driver.TooLargeError{Size: len(data), Limit: s.maxSize})
@@ -74,7 +74,11 @@ func (c *commit) untracked(mustExist bool) error {
 		}
 		cond = driver.IfVersion(rec.Version)
 	}
-	return c.store.save(c.ctx, KindSave, c.record(c.data, c.expiry), cond)
+	if c.store.carrier != nil {
+		return errors.New("the session travels in the cookie, so that it can be saved only where an adapter writes one")
+	}
+	_, err := c.store.save(c.ctx, KindSave, c.record(c.data, c.expiry), cond)
+	return err
 }
 
 // tracked stores what this request changed and nothing else.
@@ -95,12 +99,14 @@ func (c *commit) tracked(lost []note) error {
 	if n.state == 0 {
 		return c.write(KindCreate, driver.IfAbsent(), expiry)
 	}
-	if n.version != 0 && bytes.Equal(n.data, c.data) {
+	if n.version != 0 && !n.rewrite && bytes.Equal(n.data, c.data) {
 		if !n.expiry.Before(c.expiry) {
-			n.commit = Commit{State: Kept, Expiry: n.expiry}
+			n.keep(n.expiry)
 			return nil
 		}
-		return c.touch(expiry)
+		if s.carrier == nil {
+			return c.touch(expiry)
+		}
 	}
 	return c.write(KindSave, driver.IfVersion(n.version), expiry)
 }
@@ -128,15 +134,15 @@ func (c *commit) write(kind Kind, cond driver.Condition, expiry time.Time) error
 		return c.merge(expiry, false) // this request has merged before: what is stored is not its base
 	}
 	rec := c.record(c.data, expiry)
-	err := c.store.save(c.ctx, kind, rec, cond)
+	value, err := c.store.save(c.ctx, kind, rec, cond)
 	if lostRace(err) {
 		return c.merge(expiry, true)
 	}
 	if err != nil {
 		return err
 	}
-	n.data, n.expiry, n.version, n.state = c.data, expiry, rec.Version, noteLive
-	n.commit = Commit{State: Stored, Expiry: expiry}
+	n.data, n.expiry, n.version, n.rewrite, n.state = c.data, expiry, rec.Version, false, noteLive
+	n.commit = Commit{State: Stored, Expiry: expiry, Value: value}
 	return nil
 }
 
@@ -178,7 +184,7 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 			}
 		} else {
 			rec := c.record(merged.data, until)
-			err = s.save(c.ctx, KindMerge, rec, driver.IfVersion(current.Version))
+			_, err = s.save(c.ctx, KindMerge, rec, driver.IfVersion(current.Version))
 			if err == nil {
 				c.merged(merged.data, rec.Version, until, Stored)
 				return nil
@@ -201,7 +207,20 @@ func (c *commit) merged(stored []byte, version int64, expiry time.Time, state Co
 		version = 0
 	}
 	n.data, n.expiry, n.version, n.state = c.data, expiry, version, noteLive
+	if state == Kept {
+		n.keep(expiry)
+		return
+	}
 	n.commit = Commit{State: state, Expiry: expiry}
+}
+
+// keep notes that nothing had to be written. What an earlier commit of the same request has
+// written, the cookie does not say yet.
+func (n *note) keep(expiry time.Time) {
+	if n.commit.State != Stored {
+		n.commit.State = Kept
+	}
+	n.commit.Expiry = expiry
 }
 
 // gone notes that there is no session to commit to.

@@ -21,11 +21,12 @@ const keyPrefix = "id."
 // instead are ids signed with a secret of this process, so that only All can make them.
 type identifier struct {
 	plain  bool
+	max    int // bytes of a token
 	secret [sha256.Size]byte
 }
 
-func newIdentifier(plain bool) (identifier, error) {
-	i := identifier{plain: plain}
+func newIdentifier(plain bool, max int) (identifier, error) {
+	i := identifier{plain: plain, max: max}
 	if _, err := rand.Read(i.secret[:]); err != nil {
 		return i, fmt.Errorf("scskit: %w", err)
 	}
@@ -35,7 +36,7 @@ func newIdentifier(plain bool) (identifier, error) {
 // id returns the id for a token or a key from All. ok is false for what can be neither;
 // it then needs no look in the backend.
 func (i *identifier) id(token string) (id string, ok bool) {
-	if token == "" || len(token) > maxTokenBytes {
+	if token == "" || len(token) > i.max {
 		return "", false
 	}
 	if i.plain {

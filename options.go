@@ -10,7 +10,9 @@ import (
 const (
 	defaultTimeout = 5 * time.Second
 	defaultMaxSize = 4 << 20
-	maxTokenBytes  = 512
+
+	maxTokenBytes   = 512
+	maxCarriedBytes = 64 << 10 // of a token that is the session itself
 )
 
 // Options are the settings that every backend shares. Each backend's own Options

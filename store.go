@@ -25,6 +25,7 @@ var ErrGone = errors.New("scskit: session is gone")
 // behaves as scs's own stores do: a commit overwrites.
 type Store struct {
 	driver  driver.Driver
+	carrier driver.Carrier // the driver, if it is one; else nil
 	opts    Options
 	checker func([]byte) error
 	maxSize int
@@ -48,11 +49,14 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids, err := newIdentifier(o.PlainIDs)
-	if err != nil {
+	s := &Store{driver: d, opts: o, maxSize: o.MaxSize, checker: checkerOf(o.Codec)}
+	maxToken := maxTokenBytes
+	if s.carrier, _ = d.(driver.Carrier); s.carrier != nil {
+		maxToken = maxCarriedBytes
+	}
+	if s.ids, err = newIdentifier(o.PlainIDs || s.carrier != nil, maxToken); err != nil {
 		return nil, err
 	}
-	s := &Store{driver: d, opts: o, maxSize: o.MaxSize, ids: ids, checker: checkerOf(o.Codec)}
 	if l, ok := d.(driver.Limiter); ok && l.MaxData() < s.maxSize {
 		s.maxSize = l.MaxData()
 	}
@@ -98,7 +102,7 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 // noteOf returns the note of a record that is about to be handed out.
 func (s *Store) noteOf(token string, rec driver.Record) note {
 	data := rec.Data[:len(rec.Data):len(rec.Data)] // what is appended to it is not in the note
-	return note{store: s, token: token, data: data, expiry: rec.Expiry, version: rec.Version, state: noteLive}
+	return note{store: s, token: token, data: data, expiry: rec.Expiry, version: rec.Version, rewrite: rec.Rewrite, state: noteLive}
 }
 
 // drop deletes a record that does not decode. Of several requests that find it so,
@@ -205,11 +209,16 @@ func (s *Store) load(ctx context.Context, id string) (driver.Record, error) {
 	return rec, err
 }
 
-func (s *Store) save(ctx context.Context, kind Kind, rec driver.Record, cond driver.Condition) error {
+// save returns the value that the cookie must hold in place of the token, if any.
+func (s *Store) save(ctx context.Context, kind Kind, rec driver.Record, cond driver.Condition) (value string, err error) {
 	op := s.begin(ctx)
-	err := s.driver.Save(op.ctx, rec, cond)
+	if s.carrier != nil {
+		value, err = s.carrier.Carry(rec)
+	} else {
+		err = s.driver.Save(op.ctx, rec, cond)
+	}
 	op.end(kind, rec.ID, err)
-	return err
+	return value, err
 }
 
 func (s *Store) touch(ctx context.Context, id string, version int64, expiry time.Time) error {

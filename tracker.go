@@ -34,6 +34,9 @@ type Commit struct {
 	// Expiry is when the stored record expires; zero if it is Gone. The cookie
 	// should expire at the same time.
 	Expiry time.Time
+	// Value is what the cookie must hold in place of the token, if the store keeps sessions
+	// in the client; otherwise it is empty.
+	Value string
 }
 
 // CommitState says what became of a commit.
@@ -51,7 +54,7 @@ const (
 )
 
 // LastCommit returns what became of the last commit for token in a context with a
-// tracker. ok is false if there was none, or the manager's store is not a *Store.
+// tracker. It is Stored also if an earlier commit stored something and the last had nothing to add. ok is false if there was none, or the manager's store is not a *Store.
 func LastCommit(ctx context.Context, token string) (c Commit, ok bool) {
 	t := trackerFrom(ctx)
 	if t == nil {
@@ -91,6 +94,7 @@ type note struct {
 	data    []byte // as handed to scs: the base of a merge
 	expiry  time.Time
 	version int64 // the stored version; 0 if what is stored is not data
+	rewrite bool  // save it again although unchanged
 	state   noteState
 	commit  Commit
 }

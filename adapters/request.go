@@ -86,8 +86,15 @@ func (r *Request) Context() context.Context { return &r.ctx }
 // of one name, from other paths and parent domains, and the first need not be the live one.
 func (r *Request) doLoad() {
 	var ctx context.Context
+	base := r.base
+	if r.l.opts.lazy {
+		// What a handler is about to change is saved also if the client has gone, and so is loaded.
+		var cancel context.CancelFunc
+		base, cancel = context.WithTimeout(context.WithoutCancel(r.base), r.l.opts.commitTimeout)
+		defer cancel()
+	}
 	for _, token := range r.tokens[:r.ntokens] {
-		loaded, err := r.l.sm.Load(r.base, token)
+		loaded, err := r.l.sm.Load(base, token)
 		if err != nil {
 			r.loadErr = err
 			break

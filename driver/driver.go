@@ -21,6 +21,8 @@
 //     beyond the year 2038 are stored like any other.
 //   - Nothing that is passed in is kept, and nothing that is returned is shared:
 //     the caller may change both afterwards.
+//   - Where the backend lacks the table or index that it needs, errors match ErrNoSchema and
+//     name the fix.
 //   - Errors other than those of this package are wrapped, with the package and the
 //     operation in front ("redisstore: load: …"). No error holds Data.
 package driver
@@ -51,9 +53,12 @@ type Record struct {
 
 	// Version identifies one saved state of the record. The caller draws it at
 	// random for each save, so that a state is never mistaken for another one,
-	// not even of a record that was deleted and created again, and so that a save
-	// which was sent twice is recognised. It is never zero.
+	// not even of a record that was deleted and created again. It is never zero.
 	Version int64
+
+	// Rewrite is set by Load if the record should be saved again although nothing
+	// changed: it was sealed under a key that is being retired, say. Save ignores it.
+	Rewrite bool
 }
 
 // Condition tells under which circumstances Save stores the record. The zero
@@ -151,4 +156,20 @@ type SchemaManager interface {
 type Limiter interface {
 	// MaxData returns the most bytes of Data that the backend is sure to hold.
 	MaxData() int
+}
+
+// Carrier is implemented by a driver that keeps nothing: the record travels in the client's
+// cookie, in place of a token. The id that the other methods get is the value of the cookie; Load opens it,
+// Touch and Save are not called, and Delete has nothing to do. Such a driver cannot revoke a session,
+// and knows of no other request.
+type Carrier interface {
+	Driver
+
+	// Carry returns the cookie's value for the record, of printable ASCII without
+	// spaces, quotes, commas, semicolons, backslashes and dots. The error is a
+	// *TooLargeError if it does not fit into cookies.
+	Carry(rec Record) (value string, err error)
+
+	// CookieName is the name of the cookie that values are made for.
+	CookieName() string
 }

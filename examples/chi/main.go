@@ -56,8 +56,7 @@ func newShop(store scs.Store) http.Handler {
 	r := chi.NewRouter()
 	r.Use(scschi.LoadAndSave(s.sessions))
 	r.Get("/", s.show)
-	// Changes are POSTs. The cookie is SameSite=Lax, so that a form on another site comes
-	// without the session; that is what these handlers rely on against CSRF.
+	// Against CSRF: changes are POSTs, and SameSite=Lax keeps the cookie from other sites' forms.
 	r.Post("/signin", s.signIn)
 	r.With(s.signedIn).Post("/cart", s.add)
 	r.With(s.signedIn).Post("/cart/remove", s.remove)

@@ -56,8 +56,7 @@ func newShop(store scs.Store) http.Handler {
 	e := echo.New()
 	e.Use(scsecho.LoadAndSave(s.sessions))
 	e.GET("/", s.show)
-	// Changes are POSTs. The cookie is SameSite=Lax, so that a form on another site comes
-	// without the session; that is what these handlers rely on against CSRF.
+	// Against CSRF: changes are POSTs, and SameSite=Lax keeps the cookie from other sites' forms.
 	e.POST("/signin", s.signIn)
 	e.POST("/cart", s.add, s.signedIn)
 	e.POST("/cart/remove", s.remove, s.signedIn)

@@ -55,8 +55,7 @@ func newShop(store scs.Store) *fiber.App {
 	app := fiber.New(fiber.Config{BodyLimit: 64 << 10, DisableStartupMessage: true})
 	app.Use(recover.New(), scsfiber.LoadAndSave(s.sessions))
 	app.Get("/", s.show)
-	// Changes are POSTs. The cookie is SameSite=Lax, so that a form on another site comes
-	// without the session; that is what these handlers rely on against CSRF.
+	// Against CSRF: changes are POSTs, and SameSite=Lax keeps the cookie from other sites' forms.
 	app.Post("/signin", s.signIn)
 	app.Post("/cart", s.signedIn, s.add)
 	app.Post("/cart/remove", s.signedIn, s.remove)

@@ -58,8 +58,7 @@ func newShop(store scs.Store) http.Handler {
 	r.SetHTMLTemplate(page)
 	r.Use(gin.Logger(), gin.Recovery(), scsgin.LoadAndSave(s.sessions))
 	r.GET("/", s.show)
-	// Changes are POSTs. The cookie is SameSite=Lax, so that a form on another site comes
-	// without the session; that is what these handlers rely on against CSRF.
+	// Against CSRF: changes are POSTs, and SameSite=Lax keeps the cookie from other sites' forms.
 	r.POST("/signin", s.signIn)
 	members := r.Group("/", s.signedIn)
 	members.POST("/cart", s.add)
