@@ -3,6 +3,7 @@
 package testenv
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -63,19 +64,24 @@ func removeHome() {
 
 // removeLeftovers removes the directories of processes that are gone.
 func removeLeftovers() {
-	locks, _ := filepath.Glob(filepath.Join(os.TempDir(), homePrefix+"*", "lock"))
-	for _, path := range locks {
-		lock, err := os.OpenFile(path, os.O_RDWR, 0)
-		if err != nil {
-			continue
+	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), homePrefix+"*"))
+	for _, dir := range dirs {
+		if abandoned(dir) {
+			_ = os.RemoveAll(dir)
 		}
-		if info, err := lock.Stat(); err != nil || time.Since(info.ModTime()) < time.Minute {
-			_ = lock.Close() // its process may be about to lock it
-			continue
-		}
-		if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
-			_ = os.RemoveAll(filepath.Dir(path))
-		}
-		_ = lock.Close()
 	}
+}
+
+// abandoned reports whether nobody holds a directory's lock. What is young may be about to be locked.
+func abandoned(dir string) bool {
+	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0)
+	if err != nil { // another user's, or the rest of one that was being removed
+		info, statErr := os.Stat(dir)
+		return errors.Is(err, os.ErrNotExist) && statErr == nil && time.Since(info.ModTime()) > time.Hour
+	}
+	defer func() { _ = lock.Close() }()
+	if info, err := lock.Stat(); err != nil || time.Since(info.ModTime()) < time.Minute {
+		return false
+	}
+	return syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil
 }

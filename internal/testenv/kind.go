@@ -103,7 +103,8 @@ var finders = func() (f [numKinds]func() (Backend, error)) {
 }()
 
 // Find returns this process's server of a kind: the one that the environment names, or else a private one, which it
-// starts at the first call. It is safe for concurrent use, and later calls return the same. See [Close].
+// starts at the first call. It is safe for concurrent use, and later calls return the same. Tests call [Redis] and its
+// like; who calls Find without [Main] must call [Close].
 func Find(kind Kind) (Backend, error) { return finders[kind]() }
 
 func find(k Kind) (Backend, error) {
@@ -122,6 +123,5 @@ func find(k Kind) (Backend, error) {
 		}
 		b = s.backend()
 	}
-	fmt.Fprintln(os.Stderr, "testenv:", b)
 	return b, nil
 }

@@ -71,9 +71,12 @@ func (s *Server) Restart() {
 type server struct {
 	kind    Kind
 	dir     string
-	nodes   []*node
 	version string
 	took    time.Duration
+
+	mu     sync.Mutex // held while a node starts, so that none does after close
+	nodes  []*node
+	closed bool
 }
 
 // running holds every server that this process has started and not yet closed.
@@ -81,7 +84,6 @@ var running struct {
 	sync.Mutex
 	servers []*server
 	closed  bool
-	signals sync.Once
 }
 
 var errClosed = errors.New("testenv: the tests are over")
@@ -89,7 +91,6 @@ var errClosed = errors.New("testenv: the tests are over")
 // launch starts a private server and waits until it answers. A port that somebody else takes between our look and the
 // server's start gets the server a second chance.
 func launch(k Kind) (*server, error) {
-	running.signals.Do(closeOnSignal)
 	s, err := launchOnce(k)
 	if err != nil && strings.Contains(strings.ToLower(err.Error()), "in use") {
 		s, err = launchOnce(k)
@@ -114,9 +115,13 @@ func launchOnce(k Kind) (_ *server, err error) {
 	if s.dir, err = newDir(k.String()); err != nil {
 		return nil, err
 	}
-	if s.nodes, err = kinds[k].nodes(s.dir); err != nil {
+	nodes, err := kinds[k].nodes(s.dir)
+	if err != nil {
 		return nil, err
 	}
+	s.mu.Lock()
+	s.nodes = nodes
+	s.mu.Unlock()
 	if err := s.start(); err != nil {
 		return nil, err
 	}
@@ -128,7 +133,7 @@ func launchOnce(k Kind) (_ *server, err error) {
 func (s *server) start() error {
 	spec := kinds[s.kind]
 	for _, n := range s.nodes {
-		if err := n.start(); err != nil {
+		if err := s.startNode(n); err != nil {
 			return err
 		}
 	}
@@ -145,6 +150,15 @@ func (s *server) start() error {
 		return spec.join(ctx, s.nodes)
 	}
 	return nil
+}
+
+func (s *server) startNode(n *node) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errClosed
+	}
+	return n.start()
 }
 
 func (s *server) quit() {
@@ -194,7 +208,13 @@ func (s *server) close() {
 	running.Lock()
 	running.servers = slices.DeleteFunc(running.servers, func(other *server) bool { return other == s })
 	running.Unlock()
-	s.quit()
+	s.mu.Lock()
+	s.closed = true
+	nodes := s.nodes
+	s.mu.Unlock()
+	for _, n := range nodes {
+		n.quit()
+	}
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir)
 	}

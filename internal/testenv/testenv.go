@@ -26,16 +26,20 @@ package testenv
 import (
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
-// Main runs a package's tests and then stops every server that they started. It returns the exit code:
+// Main runs a package's tests and then stops every server that they started; it also does so before an interrupt or
+// SIGTERM ends the process. It returns the exit code:
 //
 //	func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 func Main(m *testing.M) int {
+	closeOnSignal()
 	defer Close()
 	return m.Run()
 }
@@ -107,8 +111,12 @@ func need(tb testing.TB, kind Kind) Backend {
 	if err != nil {
 		tb.Fatal(err)
 	}
+	reports[kind].Do(func() { fmt.Fprintln(os.Stderr, "testenv:", backend) })
 	return backend
 }
+
+// reports has each server that the tests use told once.
+var reports [numKinds]sync.Once
 
 // skip skips the test if SCSKIT_SKIP_BACKENDS names what it needs.
 func skip(tb testing.TB, name string) {
