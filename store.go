@@ -71,6 +71,15 @@ func (s *Store) Driver() driver.Driver { return s.driver }
 // the same.
 func (s *Store) Codec() scs.Codec { return s.opts.Codec }
 
+// CookieName returns the name of the cookie that the store makes values for, if it keeps
+// sessions in the client. Otherwise ok is false.
+func (s *Store) CookieName() (name string, ok bool) {
+	if s.carrier == nil {
+		return "", false
+	}
+	return s.carrier.CookieName(), true
+}
+
 // Find implements scs.Store.
 func (s *Store) Find(token string) ([]byte, bool, error) {
 	return s.FindCtx(context.Background(), token)

@@ -47,6 +47,8 @@ type Lifecycle struct {
 	key    any // under which scs keeps the session in a context
 	opts   options
 	report func(context.Context, scskit.Event) // nil: nobody listens
+
+	carried bool // the session travels in the cookie
 }
 
 type options struct {
@@ -120,8 +122,11 @@ func New(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 		panic("adapters: the session manager was not made by scskit.New or scs.New: such managers share one context key")
 	}
 	observer := l.opts.observer
-	if s, ok := sm.Store.(*scskit.Store); ok && observer == nil {
-		observer = s.Observer()
+	if s, ok := sm.Store.(*scskit.Store); ok {
+		_, l.carried = s.CookieName()
+		if observer == nil {
+			observer = s.Observer()
+		}
 	}
 	if observer != nil {
 		l.report = func(ctx context.Context, e scskit.Event) {
@@ -154,6 +159,9 @@ func (l *Lifecycle) validate() error {
 		}
 		if sm.HashTokenInStore {
 			return errors.New("SessionManager.HashTokenInStore is set, but the store hashes tokens itself; unset it")
+		}
+		if name, ok := s.CookieName(); ok && name != sm.Cookie.Name {
+			return fmt.Errorf("SessionManager.Cookie.Name is %q, but the store seals sessions for a cookie %q; set its Options.CookieName", sm.Cookie.Name, name)
 		}
 		if manager, store := fmt.Sprintf("%T", sm.Codec), fmt.Sprintf("%T", s.Codec()); manager != store {
 			return fmt.Errorf("SessionManager.Codec is a %s, but the store's is a %s; make the manager with scskit.New(store), or set Options.Codec", manager, store)

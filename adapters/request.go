@@ -21,6 +21,10 @@ type Request struct {
 	tokens  [maxCandidates]string // the cookies sent, in their order
 	ntokens int
 
+	// Of a session that travels in the cookie; see chunk.go.
+	chunks     uint32 // bit i: the request has part i
+	incomplete bool   // the request has a first part
+
 	load    sync.Once
 	base    context.Context // the parent, with a tracker
 	loaded  bool
@@ -69,6 +73,9 @@ func (l *Lifecycle) Begin(ctx context.Context, method, path string, cookies []st
 	r := &Request{l: l, base: scskit.WithTracker(ctx)}
 	r.ctx = requestContext{Context: r.base, r: r}
 	r.ntokens = candidates(r.tokens[:], cookies, l.sm.Cookie.Name)
+	if l.carried {
+		r.join(cookies)
+	}
 	if !l.opts.lazy {
 		r.load.Do(r.doLoad)
 		if r.loadErr != nil {
@@ -108,7 +115,7 @@ func (r *Request) doLoad() {
 		ctx, _ = r.l.sm.Load(r.base, "") // without a token there is nothing that can fail
 	}
 	r.session = ctx.Value(r.l.key)
-	r.stale = r.ntokens > 0 && r.loadErr == nil && r.l.sm.Token(ctx) == ""
+	r.stale = (r.ntokens > 0 || r.incomplete) && r.loadErr == nil && r.l.sm.Token(ctx) == ""
 	r.mu.Lock()
 	r.loaded = true
 	r.mu.Unlock()
@@ -150,10 +157,10 @@ func (r *Request) commit(h http.Header) error {
 	switch r.status {
 	case scs.Unmodified:
 		if r.stale {
-			setCookie(h, expiredCookie(sm))
+			r.setCookie(h, expiredCookie(sm))
 		}
 	case scs.Destroyed:
-		setCookie(h, expiredCookie(sm))
+		r.setCookie(h, expiredCookie(sm))
 	case scs.Modified:
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(&r.ctx), r.l.opts.commitTimeout)
 		defer cancel()
@@ -167,10 +174,13 @@ func (r *Request) commit(h http.Header) error {
 		}
 		switch commit.State {
 		case scskit.Gone:
-			setCookie(h, expiredCookie(sm))
+			r.setCookie(h, expiredCookie(sm))
 		case scskit.Stored:
+			if commit.Value != "" {
+				token = commit.Value
+			}
 			persistent := sm.Cookie.Persist || sm.GetBool(ctx, rememberMe)
-			setCookie(h, sessionCookie(sm, token, commit.Expiry, persistent))
+			r.setCookie(h, sessionCookie(sm, token, commit.Expiry, persistent))
 		case scskit.Kept: // and so is the cookie
 		}
 	}

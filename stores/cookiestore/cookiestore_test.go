@@ -1,0 +1,325 @@
+package cookiestore_test
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+	scshttp "github.com/scskit/scskit/adapters/nethttp"
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/stores/cookiestore"
+)
+
+func newKey() []byte {
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	return key
+}
+
+// site is a browser with an application whose sessions are in its cookies.
+type site struct {
+	t      *testing.T
+	client *http.Client
+	url    *url.URL
+	last   *http.Response
+}
+
+// newSite serves put, get, size, destroy and renew under the keys given. Sites share nothing but what carry
+// copies.
+func newSite(t *testing.T, opts *cookiestore.Options, configure func(*scs.SessionManager), keys ...[]byte) *site {
+	t.Helper()
+	store, err := cookiestore.New(keys, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sm := scskit.New(store)
+	if configure != nil {
+		configure(sm)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/put", func(_ http.ResponseWriter, r *http.Request) {
+		sm.Put(r.Context(), r.FormValue("key"), strings.Repeat(r.FormValue("value"), 1+len(r.FormValue("times"))))
+	})
+	mux.HandleFunc("/big", func(_ http.ResponseWriter, r *http.Request) {
+		var n int
+		_, _ = fmt.Sscan(r.FormValue("bytes"), &n)
+		sm.Put(r.Context(), "big", strings.Repeat("x", n))
+	})
+	mux.HandleFunc("/get", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, sm.GetString(r.Context(), r.FormValue("key")))
+	})
+	mux.HandleFunc("/destroy", func(_ http.ResponseWriter, r *http.Request) { _ = sm.Destroy(r.Context()) })
+	mux.HandleFunc("/renew", func(_ http.ResponseWriter, r *http.Request) { _ = sm.RenewToken(r.Context()) })
+	server := httptest.NewServer(scshttp.LoadAndSave(sm)(mux))
+	t.Cleanup(server.Close)
+	u, _ := url.Parse(server.URL)
+	jar, _ := cookiejar.New(nil)
+	return &site{t: t, client: &http.Client{Jar: jar}, url: u}
+}
+
+func (s *site) get(format string, args ...any) string {
+	s.t.Helper()
+	resp, err := s.client.Get(s.url.String() + fmt.Sprintf(format, args...))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	s.last = resp
+	var b bytes.Buffer
+	_, _ = b.ReadFrom(resp.Body)
+	return b.String()
+}
+
+func (s *site) cookies() map[string]string {
+	m := make(map[string]string)
+	for _, c := range s.client.Jar.Cookies(s.url) {
+		m[c.Name] = c.Value
+	}
+	return m
+}
+
+func (s *site) set(name, value string) {
+	c := &http.Cookie{Name: name, Value: value, Path: "/"}
+	if value == "" {
+		c.MaxAge = -1
+	}
+	s.client.Jar.SetCookies(s.url, []*http.Cookie{c})
+}
+
+func TestRoundTrip(t *testing.T) {
+	s := newSite(t, nil, nil, newKey())
+	s.get("/put?key=user&value=ada")
+	s.get("/put?key=city&value=London")
+	if got := s.get("/get?key=user") + s.get("/get?key=city"); got != "adaLondon" {
+		t.Errorf("got %q", got)
+	}
+	if v := s.cookies()["session"]; strings.Contains(v, "ada") || len(s.cookies()) != 1 {
+		t.Errorf("cookies %v", s.cookies())
+	}
+	s.get("/get?key=user")
+	if set := s.last.Header["Set-Cookie"]; set != nil {
+		t.Errorf("a request that only reads sets %v", set)
+	}
+	s.get("/renew")
+	if got := s.get("/get?key=user"); got != "ada" {
+		t.Errorf("after renewal: got %q", got)
+	}
+	s.get("/destroy")
+	if got := s.get("/get?key=user"); got != "" || len(s.cookies()) != 0 {
+		t.Errorf("after destroy: got %q, cookies %v", got, s.cookies())
+	}
+}
+
+func TestChunks(t *testing.T) {
+	big := func(t *testing.T) *site {
+		s := newSite(t, nil, nil, newKey())
+		s.get("/big?bytes=5000")
+		if got := len(s.get("/get?key=big")); got != 5000 || len(s.cookies()) != 2 {
+			t.Fatalf("got %d bytes in %d cookies", got, len(s.cookies()))
+		}
+		for _, c := range s.last.Cookies() {
+			if n := len(c.Name) + len(c.Value); n > 4096 {
+				t.Errorf("cookie %s has %d bytes", c.Name, n)
+			}
+		}
+		return s
+	}
+	t.Run("shrinking deletes the rest", func(t *testing.T) {
+		s := big(t)
+		s.get("/big?bytes=10")
+		if got := len(s.get("/get?key=big")); got != 10 || len(s.cookies()) != 1 {
+			t.Errorf("got %d bytes in %d cookies", got, len(s.cookies()))
+		}
+	})
+	t.Run("destroy deletes all", func(t *testing.T) {
+		s := big(t)
+		s.get("/destroy")
+		if len(s.cookies()) != 0 {
+			t.Errorf("%d cookies are left", len(s.cookies()))
+		}
+	})
+	for name, damage := range map[string]func(s *site, c map[string]string){
+		"missing":   func(s *site, _ map[string]string) { s.set("session.1", "") },
+		"left over": func(s *site, c map[string]string) { s.set("session.2", c["session.1"]) },
+		"reordered": func(s *site, c map[string]string) {
+			s.set("session", "2."+c["session.1"])
+			s.set("session.1", strings.TrimPrefix(c["session"], "2."))
+		},
+		"another count": func(s *site, c map[string]string) { s.set("session", "3"+c["session"][1:]) },
+		"count gone":    func(s *site, c map[string]string) { s.set("session", c["session"][2:]) },
+		"huge count":    func(s *site, c map[string]string) { s.set("session", "99999999999"+c["session"][1:]) },
+	} {
+		t.Run(name+" is refused", func(t *testing.T) {
+			s := big(t)
+			damage(s, s.cookies())
+			if got := s.get("/get?key=big"); got != "" || s.last.StatusCode != 200 {
+				t.Errorf("got %d bytes, status %d", len(got), s.last.StatusCode)
+			}
+			if len(s.cookies()) != 0 {
+				t.Errorf("%d worthless cookies are left", len(s.cookies()))
+			}
+		})
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	var failure error
+	s := newSite(t, nil, func(sm *scs.SessionManager) {
+		sm.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, err error) {
+			failure = err
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}, newKey())
+	s.get("/put?key=user&value=ada")
+	s.get("/big?bytes=7000")
+	if !errors.Is(failure, driver.ErrTooLarge) || s.last.StatusCode != 500 {
+		t.Errorf("status %d, error %v", s.last.StatusCode, failure)
+	}
+	if got := s.get("/get?key=user"); got != "ada" {
+		t.Errorf("the old session: %q", got)
+	}
+}
+
+// TestBudget fills a session up and looks at what is sent.
+func TestBudget(t *testing.T) {
+	for _, limit := range []int{600, 4096, 8000, 20000} {
+		s := newSite(t, &cookiestore.Options{MaxBytes: limit}, nil, newKey())
+		last := 0
+		for n := limit / 2; ; n += 7 {
+			if s.get("/big?bytes=%d", n); s.last.StatusCode != 200 {
+				break
+			}
+			last = 0
+			for name, value := range s.cookies() {
+				last += len(name) + len("=") + len(value)
+			}
+		}
+		if last > limit || last < limit*9/10-40 {
+			t.Errorf("with MaxBytes %d at most %d bytes were sent", limit, last)
+		}
+	}
+}
+
+func TestTampering(t *testing.T) {
+	s := newSite(t, nil, nil, newKey())
+	s.get("/put?key=user&value=ada")
+	v := s.cookies()["session"]
+	for _, bad := range []string{v[:len(v)-1], v + "A", "A" + v, strings.ToLower(v), v[:20] + "A" + v[21:], "1." + v, "x", strings.Repeat("A", 4000)} {
+		if bad == v {
+			continue
+		}
+		s.set("session", bad)
+		if got := s.get("/get?key=user"); got != "" || s.last.StatusCode != 200 {
+			t.Errorf("a damaged cookie gives %q, status %d", got, s.last.StatusCode)
+		}
+	}
+	s.set("session", v)
+	if got := s.get("/get?key=user"); got != "ada" {
+		t.Errorf("the cookie itself gives %q", got)
+	}
+}
+
+func TestPurpose(t *testing.T) {
+	key := newKey()
+	a := newSite(t, nil, nil, key)
+	b := newSite(t, &cookiestore.Options{CookieName: "admin"}, func(sm *scs.SessionManager) { sm.Cookie.Name = "admin" }, key)
+	a.get("/put?key=user&value=ada")
+	b.set("admin", a.cookies()["session"])
+	if got := b.get("/get?key=user"); got != "" {
+		t.Errorf("a cookie of another name gives %q", got)
+	}
+}
+
+func TestRotation(t *testing.T) {
+	oldKey, newKey := newKey(), newKey()
+	idle := func(sm *scs.SessionManager) { sm.IdleTimeout = time.Hour }
+	before := newSite(t, nil, idle, oldKey)
+	before.get("/put?key=user&value=ada")
+	cookie := before.cookies()["session"]
+
+	during := newSite(t, nil, idle, newKey, oldKey)
+	during.set("session", cookie)
+	if got := during.get("/get?key=user"); got != "ada" {
+		t.Fatalf("under both keys: %q", got)
+	}
+	after := newSite(t, nil, idle, newKey)
+	after.set("session", during.cookies()["session"])
+	if got := after.get("/get?key=user"); got != "ada" {
+		t.Errorf("what was read under the old key was not sealed anew: %q", got)
+	}
+	after.set("session", cookie)
+	if got := after.get("/get?key=user"); got != "" {
+		t.Errorf("under a retired key: %q", got)
+	}
+}
+
+func TestExpiry(t *testing.T) {
+	now := time.Now()
+	s := newSite(t, &cookiestore.Options{Options: scskit.Options{Now: func() time.Time { return now }}},
+		func(sm *scs.SessionManager) { sm.Lifetime = time.Hour; sm.Cookie.Persist = false }, newKey())
+	s.get("/put?key=user&value=ada")
+	now = now.Add(time.Hour + time.Second)
+	if got := s.get("/get?key=user"); got != "" {
+		t.Errorf("an expired session gives %q", got)
+	}
+}
+
+func TestBadSettings(t *testing.T) {
+	for name, f := range map[string]func() error{
+		"no keys":        func() error { _, err := cookiestore.New(nil, nil); return err },
+		"short key":      func() error { _, err := cookiestore.New([][]byte{{1}}, nil); return err },
+		"negative bytes": func() error { _, err := cookiestore.New([][]byte{newKey()}, &cookiestore.Options{MaxBytes: -1}); return err },
+		"few bytes":      func() error { _, err := cookiestore.New([][]byte{newKey()}, &cookiestore.Options{MaxBytes: 20}); return err },
+	} {
+		if err := f(); err == nil || !strings.HasPrefix(err.Error(), "cookiestore: ") {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+	defer func() {
+		if p := fmt.Sprint(recover()); !strings.Contains(p, "CookieName") {
+			t.Errorf("another cookie name: panic %q", p)
+		}
+	}()
+	store, err := cookiestore.New([][]byte{newKey()}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sm := scskit.New(store)
+	sm.Cookie.Name = "other"
+	scshttp.LoadAndSave(sm)
+}
+
+// FuzzLoad opens what a client may send.
+func FuzzLoad(f *testing.F) {
+	d, err := cookiestore.NewDriver([][]byte{newKey()}, nil)
+	if err != nil {
+		f.Fatal(err)
+	}
+	value, err := d.(driver.Carrier).Carry(driver.Record{Expiry: time.Now().Add(time.Hour), Version: 1, Data: []byte("data")})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{"", "A", "!", value, value[:len(value)-1], value + "\n", value + "="} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		rec, err := d.Load(t.Context(), s)
+		if err == nil && s != value {
+			t.Errorf("%q opens as %v", s, rec)
+		}
+		if err != nil && !errors.Is(err, driver.ErrNotFound) {
+			t.Errorf("%q: %v", s, err)
+		}
+	})
+}
