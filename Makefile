@@ -20,14 +20,19 @@ demo: ## Run the demo: one session through five frameworks, at http://localhost:
 	$(GO) run ./examples/demo
 
 .PHONY: setup
-setup: ## Install what the tests need and this machine lacks (Debian: gcc, Chromium)
+setup: ## Install what the tests need and this machine lacks (Debian: gcc, Chromium, the servers)
 	@scripts/setup
+	@scripts/install-backends
+
+.PHONY: backends
+backends: setup ## Start the servers that the tests use, and print how to find them, until Ctrl-C
+	$(GO) run ./internal/cmd/backends
 
 .PHONY: test
 test: setup ## Set up what is needed, then run everything under the race detector, in a browser too
 	@mkdir -p $(BUILD)
 	@rm -f $(BUILD)/conformance.json
-	SCSKIT_REPORT=$(BUILD)/conformance.json $(GO) test -race -timeout 20m ./...
+	SCSKIT_REPORT=$(BUILD)/conformance.json $(GO) run ./internal/cmd/backends -- $(GO) test -race -timeout 30m ./...
 	cd examples/demo/e2e && $(GO) test -timeout 10m ./...
 	@$(GO) run ./internal/cmd/report $(BUILD)/conformance.json
 
@@ -37,6 +42,7 @@ check: $(GOLANGCI_LINT) ## What CI checks before the tests: vet, linters, tidy m
 	$(GOLANGCI_LINT) run
 	$(GO) mod tidy -diff
 	cd examples/demo/e2e && $(GO) vet ./... && $(GO) mod tidy -diff
+	cd internal/testservers && $(GO) vet ./... && $(GO) mod tidy -diff
 
 .PHONY: bench
 bench: $(BENCHSTAT) ## Measure against stock scs in one run, and print the ratios
@@ -53,9 +59,9 @@ fuzz: ## Fuzz everything that parses bytes from outside; FUZZTIME=10m for each t
 	@scripts/fuzz $(FUZZTIME)
 
 .PHONY: cover
-cover: ## Measure the coverage of the packages that applications import
+cover: setup ## Measure the coverage of the packages that applications import
 	@mkdir -p $(BUILD)
-	$(GO) test -coverprofile $(BUILD)/cover.out -coverpkg ./,./driver,./adapters/...,./stores/...,./conformance ./...
+	$(GO) run ./internal/cmd/backends -- $(GO) test -coverprofile $(BUILD)/cover.out -coverpkg ./,./driver,./adapters/...,./stores/...,./conformance ./...
 	$(GO) tool cover -html $(BUILD)/cover.out -o $(BUILD)/cover.html
 	@$(GO) tool cover -func $(BUILD)/cover.out | tail -1
 
