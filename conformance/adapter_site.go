@@ -213,7 +213,14 @@ func (w *spy) count(ops ...string) int {
 	return n
 }
 
-// ended waits until an operation has ended.
+// drain forgets the operations that have ended so far.
+func (w *spy) drain() {
+	for len(w.done) > 0 {
+		<-w.done
+	}
+}
+
+// ended waits until an operation has ended, after the last drain.
 func (w *spy) ended(t *T, op string) {
 	t.Helper()
 	timeout := time.NewTimer(reach)

@@ -22,7 +22,7 @@ type mutant struct {
 }
 
 func mutants() []mutant {
-	return slices.Concat(storeMutants(), kitMutants(), kitFaultMutants(), driverMutants(), driverListMutants())
+	return slices.Concat(storeMutants(), kitMutants(), kitFaultMutants(), driverMutants(), driverListMutants(), adapterMutants())
 }
 
 // mutantWatchdog is short: what hangs is meant to.

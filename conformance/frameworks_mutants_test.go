@@ -1,0 +1,248 @@
+package conformance_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/gin-gonic/gin"
+	"github.com/gofiber/fiber/v2"
+	"github.com/labstack/echo/v4"
+
+	"github.com/scskit/scskit/adapters"
+	"github.com/scskit/scskit/conformance"
+	"github.com/scskit/scskit/internal/harness"
+)
+
+// TestFrameworkMutants has adapters with the mistakes that a framework invites, and the checks that
+// find each of them: these and no others.
+func TestFrameworkMutants(t *testing.T) {
+	for name, tt := range map[string]struct {
+		adapter conformance.Adapter
+		fails   string
+	}{
+		"gin overrides Write alone": {harness.Gin(ginWriteOnly), `adapter/abort adapter/event-stream adapter/late-change adapter/panic-inside
+			adapter/std-handler adapter/upgrade adapter/writer`},
+		"gin leaves its writer behind": {harness.Gin(ginKeepsWriter), `adapter/panic-outside adapter/upgrade adapter/writer`},
+		"echo hooks Before alone": {harness.Echo(echoBefore), `adapter/empty adapter/event-stream adapter/failure-typed adapter/lazy-failure
+			adapter/panic-outside adapter/upgrade pair/commit-failure pair/token-secret`},
+		"echo finishes what failed": {harness.Echo(echoEager), `adapter/error-reset adapter/failure-typed adapter/lazy-failure adapter/not-allowed
+			adapter/not-found adapter/panic-outside pair/commit-failure pair/token-secret`},
+		"fiber returns the handler's error": {harness.Fiber(fiberReturns), `adapter/error-reset adapter/late-change adapter/not-allowed adapter/not-found`},
+		"fiber stops at the handler's error": {harness.Fiber(fiberStops), `adapter/commits-once adapter/error-reset adapter/handler-error adapter/handler-error-default
+			adapter/late-change adapter/not-allowed adapter/not-found adapter/panic-inside pair/commit-failure`},
+		"fiber sets cookies its own way": {harness.Fiber(fiberCookie), `adapter/late-change cookie/attributes cookie/defaults cookie/max-age cookie/remember-me
+			pair/cookie-expiry pair/idle`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var failed []string
+			var reasons strings.Builder
+			for _, r := range conformance.RunAdapter(t.Context(), tt.adapter).Results {
+				if r.Outcome == conformance.Failed {
+					failed = append(failed, r.Check)
+					reasons.WriteString(r.Check + ": " + r.Reason + "\n")
+				}
+			}
+			want := strings.Fields(tt.fails)
+			slices.Sort(failed)
+			slices.Sort(want)
+			if !slices.Equal(failed, want) {
+				t.Errorf("fails %s\nwant  %s\n%s", strings.Join(failed, " "), strings.Join(want, " "), reasons.String())
+			}
+		})
+	}
+}
+
+// begin begins a request on net/http; nil is one without a session of its own.
+func begin(l *adapters.Lifecycle, r *http.Request) (*adapters.Request, error) {
+	return l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])
+}
+
+func ginWith(wrap func(below gin.ResponseWriter, w *adapters.Writer) gin.ResponseWriter, leave func(c *gin.Context, below gin.ResponseWriter, w *adapters.Writer)) func(*scs.SessionManager, ...adapters.Option) gin.HandlerFunc {
+	return func(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
+		l := adapters.New(sm, opts...)
+		return func(c *gin.Context) {
+			req, err := begin(l, c.Request)
+			if err != nil {
+				_ = c.AbortWithError(http.StatusInternalServerError, err)
+				return
+			}
+			if req == nil {
+				c.Next()
+				return
+			}
+			below := c.Writer
+			w := adapters.NewWriter(below, req)
+			c.Writer = wrap(below, w)
+			c.Request = c.Request.WithContext(req.Context())
+			defer leave(c, below, w)
+			c.Next()
+			if err := w.Finish(); err != nil {
+				_ = c.AbortWithError(http.StatusInternalServerError, err)
+			}
+		}
+	}
+}
+
+type ginWriter struct {
+	gin.ResponseWriter
+	w *adapters.Writer
+}
+
+func (g ginWriter) Write(b []byte) (int, error) { return g.w.Write(b) }
+
+func ginWriteOnly(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
+	return ginWith(func(below gin.ResponseWriter, w *adapters.Writer) gin.ResponseWriter {
+		return ginWriter{below, w}
+	}, func(c *gin.Context, below gin.ResponseWriter, w *adapters.Writer) {
+		w.Disarm()
+		c.Writer = below
+	})(sm, opts...)
+}
+
+type ginFullWriter struct{ ginWriter }
+
+func (g ginFullWriter) WriteString(s string) (int, error) { return g.w.WriteString(s) }
+
+func (g ginFullWriter) Flush() { _ = g.w.FlushError() }
+
+func (g ginFullWriter) WriteHeaderNow() {
+	if g.w.Commit() {
+		g.ResponseWriter.WriteHeaderNow()
+	}
+}
+
+func ginKeepsWriter(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
+	return ginWith(func(below gin.ResponseWriter, w *adapters.Writer) gin.ResponseWriter {
+		return ginFullWriter{ginWriter{below, w}}
+	}, func(*gin.Context, gin.ResponseWriter, *adapters.Writer) {})(sm, opts...)
+}
+
+func echoBefore(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
+	l := adapters.New(sm, opts...)
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			req, err := begin(l, c.Request())
+			if err != nil || req == nil {
+				if err == nil {
+					err = next(c)
+				}
+				return err
+			}
+			c.SetRequest(c.Request().WithContext(req.Context()))
+			c.Response().Before(func() { _ = req.Finish(c.Response().Header()) })
+			err = next(c)
+			req.End()
+			return err
+		}
+	}
+}
+
+// echoEager is what echo.WrapMiddleware makes of a middleware for net/http: what the handler
+// returns is not known to it.
+func echoEager(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
+	l := adapters.New(sm, opts...)
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			req, err := begin(l, c.Request())
+			if err != nil || req == nil {
+				if err == nil {
+					err = next(c)
+				}
+				return err
+			}
+			w := adapters.NewWriter(c.Response().Writer, req)
+			c.Response().Writer = w.Handler()
+			c.SetRequest(c.Request().WithContext(req.Context()))
+			err = next(c)
+			if failed := w.Finish(); failed != nil {
+				return failed
+			}
+			return err
+		}
+	}
+}
+
+func fiberWith(finish func(c *fiber.Ctx, sm *scs.SessionManager, req *adapters.Request, err error) error) func(*scs.SessionManager, ...adapters.Option) fiber.Handler {
+	return func(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
+		l := adapters.New(sm, opts...)
+		return func(c *fiber.Ctx) error {
+			path := string(c.Context().URI().Path())
+			req, err := l.Begin(c.UserContext(), strings.Clone(c.Method()), path, []string{strings.Clone(c.Get("Cookie"))})
+			if err != nil {
+				return fiber.ErrInternalServerError
+			}
+			if req == nil {
+				return c.Next()
+			}
+			c.SetUserContext(req.Context())
+			return finish(c, sm, req, c.Next())
+		}
+	}
+}
+
+// send finishes a request as the adapter does, and returns what became of it.
+func send(c *fiber.Ctx, sm *scs.SessionManager, req *adapters.Request, set func(line string)) error {
+	h := make(http.Header)
+	if v := c.GetRespHeader("Vary"); v != "" {
+		h.Set("Vary", v)
+	}
+	if err := req.Finish(h); err != nil {
+		c.Response().ResetBody()
+		for _, name := range adapters.BodyHeaders() {
+			c.Response().Header.Del(name)
+		}
+		return fiber.ErrInternalServerError
+	}
+	for _, line := range h["Set-Cookie"] {
+		c.Response().Header.DelCookie(sm.Cookie.Name)
+		set(line)
+	}
+	if v := h.Get("Cache-Control"); v != "" {
+		c.Set("Cache-Control", v)
+	}
+	if v := h["Vary"]; v != nil {
+		c.Set("Vary", strings.Join(v, ", "))
+	}
+	return nil
+}
+
+func fiberReturns(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
+	return fiberWith(func(c *fiber.Ctx, sm *scs.SessionManager, req *adapters.Request, err error) error {
+		if failed := send(c, sm, req, func(line string) { c.Response().Header.Add("Set-Cookie", line) }); failed != nil {
+			return failed
+		}
+		return err
+	})(sm, opts...)
+}
+
+func fiberStops(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
+	return fiberWith(func(c *fiber.Ctx, sm *scs.SessionManager, req *adapters.Request, err error) error {
+		if err != nil {
+			return err
+		}
+		return send(c, sm, req, func(line string) { c.Response().Header.Add("Set-Cookie", line) })
+	})(sm, opts...)
+}
+
+func fiberCookie(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
+	return fiberWith(func(c *fiber.Ctx, sm *scs.SessionManager, req *adapters.Request, err error) error {
+		if err != nil {
+			err = c.App().ErrorHandler(c, err)
+		}
+		failed := send(c, sm, req, func(line string) {
+			parsed, _ := http.ParseSetCookie(line)
+			c.Cookie(&fiber.Cookie{
+				Name: parsed.Name, Value: parsed.Value, Path: parsed.Path, Domain: parsed.Domain, MaxAge: parsed.MaxAge, Expires: parsed.Expires,
+				Secure: parsed.Secure, HTTPOnly: parsed.HttpOnly, SameSite: map[http.SameSite]string{http.SameSiteLaxMode: "Lax", http.SameSiteNoneMode: "None"}[parsed.SameSite],
+			})
+		})
+		if failed != nil {
+			return failed
+		}
+		return err
+	})(sm, opts...)
+}
