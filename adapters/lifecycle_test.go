@@ -132,7 +132,7 @@ func TestContextKey(t *testing.T) {
 	if contextKey(one) == contextKey(two) {
 		t.Fatal("two managers have one key")
 	}
-	if contextKey(one) != contextKey(one) { //nolint:gocritic // it is asked twice
+	if contextKey(one) != contextKey(one) {
 		t.Fatal("a manager has two keys")
 	}
 	ctx, err := one.Load(t.Context(), "")
@@ -146,6 +146,8 @@ func TestContextKey(t *testing.T) {
 		t.Error("there is something under the key of another manager")
 	}
 }
+
+type belowKey struct{}
 
 func TestHasSession(t *testing.T) {
 	t.Parallel()
@@ -172,7 +174,7 @@ func TestHasSession(t *testing.T) {
 		"scs's own Load":         {loaded, sm, true},
 		"middleware":             {eager.Context(), sm, true},
 		"lazy middleware":        {lazy.Context(), sm, true},
-		"below it":               {context.WithValue(lazy.Context(), struct{}{}, 1), sm, true},
+		"below it":               {context.WithValue(lazy.Context(), belowKey{}, 1), sm, true},
 		"another manager's":      {eager.Context(), other, false},
 		"another manager's Load": {loaded, other, false},
 	} {

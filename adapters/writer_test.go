@@ -17,7 +17,6 @@ type (
 	bare     struct{ http.ResponseWriter }
 	flusher  struct{ bare }
 	hijacker struct{ bare }
-	pusher   struct{ bare }
 	wrapper  struct {
 		bare
 		below http.ResponseWriter
@@ -29,8 +28,6 @@ func (flusher) Flush() {}
 func (hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return nil, nil, errors.New("no connection here")
 }
-
-func (pusher) Push(string, *http.PushOptions) error { return nil }
 
 func (w wrapper) Unwrap() http.ResponseWriter { return w.below }
 

@@ -200,7 +200,7 @@ func lazyFailure(t *T) {
 	s.option(adapters.Lazy())
 	s.route("/handler", func(c Context) error {
 		c.SetHeader("Location", "/the handler's")
-		return c.Send(http.StatusOK, "the handler's: "+valueOf(s.sm, c.Context(), "k"))
+		return c.Send(http.StatusOK, "the handler's: "+valueOf(c.Context(), s.sm, "k"))
 	})
 	s.route("/write", func(c Context) error {
 		s.sm.Put(c.Context(), "k", "overwritten")

@@ -212,7 +212,7 @@ func (s *site) mount(h http.HandlerFunc) Handler {
 func featureStdHandler(t *T) {
 	s := t.newSite()
 	s.route("/std", s.mount(func(w http.ResponseWriter, r *http.Request) {
-		name := valueOf(s.sm, r.Context(), "user")
+		name := valueOf(r.Context(), s.sm, "user")
 		s.sm.Put(r.Context(), "std", "yes")
 		w.WriteHeader(http.StatusAccepted)
 		_, _ = io.WriteString(w, "hello, "+name)

@@ -192,7 +192,7 @@ func lifeMutants() []mutant {
 		}),
 		adapterMutant("no-options", `adapter/failure-typed adapter/late-change adapter/lazy-untouched adapter/skip`, func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler { return plain(sm) }),
 		adapterMutant("always-lazy", `adapter/commits-once adapter/load-failure`, func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
-			return plain(sm, append(opts, adapters.Lazy())...)
+			return plain(sm, slices.Concat(opts, []adapters.Option{adapters.Lazy()})...)
 		}),
 		adapterMutant("forgets-the-outer", `adapter/nested adapter/two-managers`, func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 			session := plain(sm, opts...)

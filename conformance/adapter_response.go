@@ -225,7 +225,7 @@ func (s *site) page(status int) Handler {
 		if !adapters.HasSession(c.Context(), s.sm) {
 			return c.Send(status, "no session")
 		}
-		name := valueOf(s.sm, c.Context(), "user")
+		name := valueOf(c.Context(), s.sm, "user")
 		s.sm.Put(c.Context(), "lost", "yes")
 		return c.Send(status, name+" is lost")
 	}
@@ -265,7 +265,7 @@ func responseTwoManagers(t *T) {
 		return c.Send(http.StatusOK, "both")
 	})
 	s.route("/values", func(c Context) error {
-		return c.Send(http.StatusOK, valueOf(s.sm, c.Context(), "k")+" and "+valueOf(second, c.Context(), "k"))
+		return c.Send(http.StatusOK, valueOf(c.Context(), s.sm, "k")+" and "+valueOf(c.Context(), second, "k"))
 	})
 	s.open()
 	b := s.browser()

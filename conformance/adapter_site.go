@@ -46,7 +46,7 @@ func (t *T) siteOver(store scs.Store) *site {
 		return c.Send(http.StatusOK, "put")
 	})
 	s.route("/get", func(c Context) error {
-		return c.Send(http.StatusOK, valueOf(sm, c.Context(), c.Query("k")))
+		return c.Send(http.StatusOK, valueOf(c.Context(), sm, c.Query("k")))
 	})
 	s.route("/keys", func(c Context) error {
 		return c.Send(http.StatusOK, "keys "+strings.Join(sm.Keys(c.Context()), ","))
@@ -79,7 +79,7 @@ func newManager(store scs.Store) *scs.SessionManager {
 // none is what a page shows for a key that the session does not have.
 const none = "(none)"
 
-func valueOf(sm *scs.SessionManager, ctx context.Context, key string) string { //nolint:revive // as scs's own
+func valueOf(ctx context.Context, sm *scs.SessionManager, key string) string {
 	if v, ok := sm.Get(ctx, key).(string); ok {
 		return v
 	}

@@ -46,7 +46,7 @@ func tokenRandom(t *T) {
 func tokenCookieOnly(t *T) {
 	s := t.newSite()
 	s.app.Routes = append(s.app.Routes, Route{Method: http.MethodPost, Path: "/form", Handler: func(c Context) error {
-		return c.Send(http.StatusOK, valueOf(s.sm, c.Context(), "k"))
+		return c.Send(http.StatusOK, valueOf(c.Context(), s.sm, "k"))
 	}})
 	s.open()
 	owner := s.browser()

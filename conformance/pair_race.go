@@ -132,7 +132,7 @@ func raceLogoutReader(t *T) {
 	s.sm.IdleTimeout = 30 * time.Minute
 	g := t.gate()
 	s.held("/slow", g, func(c Context) error {
-		return c.Send(http.StatusOK, valueOf(s.sm, c.Context(), "user"))
+		return c.Send(http.StatusOK, valueOf(c.Context(), s.sm, "user"))
 	})
 	s.open()
 	b := s.browser()
@@ -177,7 +177,7 @@ func raceRenew(t *T) {
 	s.sm.IdleTimeout = 30 * time.Minute
 	g := t.gate()
 	s.held("/read", g, func(c Context) error {
-		return c.Send(http.StatusOK, valueOf(s.sm, c.Context(), "user"))
+		return c.Send(http.StatusOK, valueOf(c.Context(), s.sm, "user"))
 	})
 	s.held("/write", g, func(c Context) error {
 		s.sm.Put(c.Context(), "k", "late")

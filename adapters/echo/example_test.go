@@ -43,7 +43,8 @@ func ExampleLoadAndSave() {
 	for _, path := range []string{"/sign-in", "/"} {
 		res, err := browser.Get(server.URL + path)
 		if err != nil {
-			log.Fatal(err)
+			fmt.Println(err)
+			return
 		}
 		body, _ := io.ReadAll(res.Body)
 		_ = res.Body.Close()

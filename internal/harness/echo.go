@@ -2,6 +2,7 @@ package harness
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"testing"
@@ -32,9 +33,9 @@ func echoServer(app conformance.App, session func(*scs.SessionManager, ...adapte
 		switch {
 		case c.Response().Committed:
 			return
-		case app.NotFound != nil && err == echo.ErrNotFound:
+		case app.NotFound != nil && errors.Is(err, echo.ErrNotFound):
 			page = func(c conformance.Context, _ error) error { return app.NotFound(c) }
-		case app.NotAllowed != nil && err == echo.ErrMethodNotAllowed:
+		case app.NotAllowed != nil && errors.Is(err, echo.ErrMethodNotAllowed):
 			page = func(c conformance.Context, _ error) error { return app.NotAllowed(c) }
 		}
 		if page != nil {
