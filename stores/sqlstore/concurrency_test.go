@@ -21,14 +21,11 @@ func TestOneWinnerPerVersion(t *testing.T) {
 	})
 }
 
-// As above, with two pools on one file, as two processes have.
+// As above, with two pools on one table, as two processes have.
 func TestOneWinnerPerVersionOfTwoPools(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "test.db")
-	c := newClock()
-	a := newTestTable(t, openFile(t, path), c)
-	b := newTestTable(t, openFile(t, path), c)
-	oneWinner(t, c, 10, a, b)
+	twoPools(t, func(t *testing.T, a, b *table, c *clock) {
+		oneWinner(t, c, 10, a, b)
+	})
 }
 
 func oneWinner(t *testing.T, c *clock, rounds int64, tables ...*table) {
@@ -234,41 +231,6 @@ func TestStaleConnectionIsReplaced(t *testing.T) {
 	}
 	if got := load(t, other, "a"); got.Version != 3 {
 		t.Errorf("version %d", got.Version)
-	}
-}
-
-// A session that is renewed while a sweep goes on survives it.
-func TestSweepRacesRenewal(t *testing.T) {
-	t.Parallel()
-	path := filepath.Join(t.TempDir(), "test.db")
-	c := newClock()
-	a := newTestTable(t, openFile(t, path), c)
-	b := newTestTable(t, openFile(t, path), c)
-	const n = 100
-	for i := range n {
-		save(t, a, record(c, fmt.Sprint(i), 1, time.Minute))
-	}
-	c.advance(time.Minute)
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for range n {
-			if _, err := b.Sweep(background, 3); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-	wg.Go(func() {
-		for i := range n {
-			if err := a.Save(background, record(c, fmt.Sprint(i), 2, time.Minute), driver.IfAbsent()); err != nil {
-				t.Error(err)
-			}
-		}
-	})
-	wg.Wait()
-	for i := range n {
-		if got := load(t, a, fmt.Sprint(i)); got.Version != 2 {
-			t.Errorf("%d: version %d", i, got.Version)
-		}
 	}
 }
 

@@ -10,29 +10,13 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// fill saves n records in one transaction.
+// fill makes n live records, id0000000 and so on.
 func fill(t testing.TB, s *table, c *clock, n, size int) {
 	t.Helper()
-	tx, err := s.db.Begin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tx.Rollback()
-	insert := s.dialect.compile(s.dialect.statements.overwrite, s.name)
-	prepared, err := tx.Prepare(insert.text)
-	if err != nil {
-		t.Fatal(err)
-	}
 	now := c.now().UnixMicro()
-	for i := range n {
-		v := values{id: fmt.Appendf(nil, "id%07d", i), version: 1, expiry: now + 3600e6, created: now, updated: now, data: make([]byte, size), now: now}
-		if _, err := prepared.Exec(insert.args(&v)...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := tx.Commit(); err != nil {
-		t.Fatal(err)
-	}
+	bulk(t, s, n, func(i int, v *values) {
+		*v = values{id: fmt.Appendf(nil, "id%07d", i), version: 1, expiry: now + 3600e6, created: now, updated: now, data: make([]byte, size)}
+	})
 }
 
 func TestRangeWhileTheBodyWrites(t *testing.T) {
