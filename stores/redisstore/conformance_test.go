@@ -1,0 +1,61 @@
+package redisstore
+
+import (
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/redis/go-redis/v9"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/conformance"
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/testenv"
+)
+
+// Each store has a prefix of its own; a second process is a second client.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	conform(t, "redis",
+		func(tb testing.TB) redis.UniversalClient { return singleClient(tb) },
+		func(tb testing.TB) redis.UniversalClient {
+			return redis.NewClient(&redis.Options{Addr: testenv.Redis(tb)})
+		})
+}
+
+func TestConformanceOfCluster(t *testing.T) {
+	t.Parallel()
+	conform(t, "redis-cluster",
+		func(tb testing.TB) redis.UniversalClient { return clusterClient(tb) },
+		func(tb testing.TB) redis.UniversalClient {
+			return redis.NewClusterClient(&redis.ClusterOptions{Addrs: testenv.RedisCluster(tb)})
+		})
+}
+
+func conform(t *testing.T, name string, shared, another func(tb testing.TB) redis.UniversalClient) {
+	newStore := func(tb testing.TB, client redis.UniversalClient, prefix string) *scskit.Store {
+		s, err := New(client, &Options{Prefix: prefix})
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return s
+	}
+	second := func(tb testing.TB) redis.UniversalClient {
+		c := another(tb)
+		tb.Cleanup(func() { _ = c.Close() })
+		return c
+	}
+	conformance.TestStore(t, conformance.Store{
+		Name: name,
+		New:  func(tb testing.TB) scs.Store { return newStore(tb, shared(tb), testenv.Name(tb)+":") },
+		Reopen: func(tb testing.TB, s scs.Store) scs.Store {
+			return newStore(tb, second(tb), s.(*scskit.Store).Driver().(*sessions).prefix)
+		},
+	})
+	conformance.TestDriver(t, conformance.Driver{
+		Name: name,
+		New:  func(tb testing.TB) driver.Driver { return newSessions(tb, shared(tb), testenv.Name(tb)+":") },
+		Reopen: func(tb testing.TB, d driver.Driver) driver.Driver {
+			return newSessions(tb, second(tb), d.(*sessions).prefix)
+		},
+	})
+}

@@ -1,0 +1,348 @@
+package redisstore
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/testenv"
+)
+
+func TestRoundTrip(t *testing.T) {
+	onEach(t, func(t *testing.T, s *sessions) {
+		_, err := s.Load(background, "a")
+		want(t, "load of nothing", err, driver.ErrNotFound)
+
+		every := make([]byte, 256)
+		for i := range every {
+			every[i] = byte(i)
+		}
+		for name, data := range map[string][]byte{
+			"nil": nil, "empty": {}, "every byte": every, "1 MiB": bytes.Repeat([]byte{0, 0xff, 'x', '\n'}, 1<<18),
+		} {
+			rec := record("a", 7, time.Hour)
+			rec.Data = data
+			rec.Expiry = rec.Expiry.In(time.FixedZone("east", 3600))
+			save(t, s, rec)
+			got := load(t, s, "a")
+			rec.Created = got.Created
+			if !equal(got, rec) {
+				t.Errorf("%s: what was saved did not come back", name)
+			}
+			if got.Expiry.Location() != time.UTC || cap(got.Data) != len(got.Data) {
+				t.Errorf("%s: expiry in %v, capacity %d", name, got.Expiry.Location(), cap(got.Data))
+			}
+		}
+	})
+}
+
+func TestConditions(t *testing.T) {
+	onEach(t, func(t *testing.T, s *sessions) {
+		for i, tc := range []struct {
+			there bool
+			cond  driver.Condition
+			want  error
+		}{
+			{false, driver.Always(), nil},
+			{false, driver.IfAbsent(), nil},
+			{false, driver.IfVersion(1), driver.ErrNotFound},
+			{true, driver.Always(), nil},
+			{true, driver.IfAbsent(), driver.ErrConflict},
+			{true, driver.IfVersion(1), nil},
+			{true, driver.IfVersion(2), driver.ErrConflict},
+		} {
+			what := fmt.Sprintf("there %v, %+v", tc.there, tc.cond)
+			before := record(fmt.Sprint(i), 1, time.Minute)
+			before.Created = before.Created.Add(-time.Hour)
+			if tc.there {
+				save(t, s, before)
+			}
+			rec := record(before.ID, 9, time.Hour)
+			rec.Data = []byte("new")
+			err := s.Save(background, rec, tc.cond)
+			if !errors.Is(err, tc.want) {
+				t.Errorf("%s: got error %v, want %v", what, err, tc.want)
+			}
+			switch {
+			case tc.there && err == nil:
+				rec.Created = before.Created
+			case tc.there:
+				rec = before
+			case err != nil:
+				_, err := s.Load(background, rec.ID)
+				want(t, what, err, driver.ErrNotFound)
+				continue
+			}
+			if got := load(t, s, rec.ID); !equal(got, rec) {
+				t.Errorf("%s: got %+v, want %+v", what, got, rec)
+			}
+			wantTTL(t, s, rec.ID, rec.Expiry)
+		}
+	})
+}
+
+// wantTTL checks when Redis itself will remove a session.
+func wantTTL(t *testing.T, s *sessions, id string, expiry time.Time) {
+	t.Helper()
+	ms, err := s.client.Do(background, "pexpiretime", s.prefix+id).Int64()
+	if err != nil || ms != expiry.UnixMilli() {
+		t.Errorf("id %q: the key ends at %d, %v; want %d", id, ms, err, expiry.UnixMilli())
+	}
+}
+
+func TestTouch(t *testing.T) {
+	onEach(t, func(t *testing.T, s *sessions) {
+		rec := record("a", 1<<60+3, time.Hour)
+		save(t, s, rec)
+		before, err := s.client.Get(background, s.prefix+"a").Result()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, by := range []time.Duration{time.Minute + 3*time.Millisecond, -30 * time.Minute, 200 * 365 * 24 * time.Hour} {
+			rec.Expiry = rec.Expiry.Add(by)
+			if err := s.Touch(background, "a", rec.Version, rec.Expiry); err != nil {
+				t.Fatal(err)
+			}
+			if got := load(t, s, "a"); !equal(got, rec) {
+				t.Errorf("got %+v, want %+v", got, rec)
+			}
+			wantTTL(t, s, "a", rec.Expiry)
+		}
+		after, err := s.client.Get(background, s.prefix+"a").Result()
+		if err != nil || after[:9] != before[:9] || after[15:] != before[15:] {
+			t.Errorf("touching changed more than the expiry (%v)", err)
+		}
+		want(t, "other version", s.Touch(background, "a", 1, time.Now()), driver.ErrConflict)
+		want(t, "missing", s.Touch(background, "b", 1, time.Now().Add(time.Hour)), driver.ErrNotFound)
+		if n := s.client.Exists(background, s.prefix+"b").Val(); n != 0 {
+			t.Error("touching created a key")
+		}
+	})
+}
+
+// Whatever the condition, what has expired already leaves no key, and never one that stays.
+func TestPastExpiry(t *testing.T) {
+	onEach(t, func(t *testing.T, s *sessions) {
+		for i, expiry := range []time.Time{
+			time.Now().Add(-time.Millisecond), time.Now().Add(-30 * 365 * 24 * time.Hour), time.Unix(0, 0), time.Unix(-1, 0), {},
+		} {
+			for name, op := range map[string]func(id string) error{
+				"save": func(id string) error {
+					return s.Save(background, driver.Record{ID: id, Expiry: expiry, Version: 2}, driver.Always())
+				},
+				"save if absent": func(id string) error {
+					if err := s.Delete(background, id); err != nil {
+						return err
+					}
+					return s.Save(background, driver.Record{ID: id, Expiry: expiry, Version: 2}, driver.IfAbsent())
+				},
+				"save if version": func(id string) error {
+					return s.Save(background, driver.Record{ID: id, Expiry: expiry, Version: 2}, driver.IfVersion(1))
+				},
+				"touch": func(id string) error { return s.Touch(background, id, 1, expiry) },
+			} {
+				id := fmt.Sprint(name, i)
+				save(t, s, record(id, 1, time.Hour))
+				if err := op(id); err != nil {
+					t.Errorf("%s: %v", id, err)
+				}
+				if n, err := s.client.Exists(background, s.prefix+id).Result(); n != 0 || err != nil {
+					t.Errorf("%s: the key exists (%v)", id, err)
+				}
+				_, err := s.Load(background, id)
+				want(t, id, err, driver.ErrNotFound)
+			}
+		}
+	})
+}
+
+// After whatever happens to a session, its key has a time to live.
+func TestEveryKeyExpires(t *testing.T) {
+	onEach(t, func(t *testing.T, s *sessions) {
+		store, err := scskit.NewStore(s, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sm := scskit.New(store)
+		sm.IdleTimeout = time.Minute
+		var wg sync.WaitGroup
+		for range 10 {
+			wg.Go(func() {
+				token := ""
+				for i := range 10 {
+					ctx, err := sm.Load(scskit.WithTracker(background), token)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					switch i % 4 {
+					case 1:
+						if err := sm.RenewToken(ctx); err != nil {
+							t.Error(err)
+						}
+					case 2:
+						sm.SetDeadline(ctx, time.Now().Add(time.Hour))
+					case 3: // touch
+					default:
+						sm.Put(ctx, "k", i)
+					}
+					if token, _, err = sm.Commit(ctx); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		n := 0
+		for rec, err := range s.Range(background) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			n++
+			wantTTL(t, s, rec.ID, rec.Expiry)
+		}
+		if n < 10 {
+			t.Errorf("%d sessions", n)
+		}
+	})
+}
+
+// Somebody has removed the time to live from a key: the record itself says when it ends.
+func TestPersistedKey(t *testing.T) {
+	onEach(t, func(t *testing.T, s *sessions) {
+		rec := record("a", 1, time.Hour)
+		save(t, s, rec)
+		if err := s.client.Persist(background, s.prefix+"a").Err(); err != nil {
+			t.Fatal(err)
+		}
+		s.now = func() time.Time { return rec.Expiry.Add(-time.Millisecond) }
+		load(t, s, "a")
+		s.now = func() time.Time { return rec.Expiry }
+		_, err := s.Load(background, "a")
+		want(t, "load", err, driver.ErrNotFound)
+		for range s.Range(background) {
+			t.Error("range yields it")
+		}
+	})
+}
+
+func TestOneWinnerPerVersion(t *testing.T) {
+	onEach(t, func(t *testing.T, s *sessions) {
+		for version := range int64(10) {
+			cond := driver.IfVersion(version)
+			if version == 0 {
+				cond = driver.IfAbsent()
+			}
+			var wins atomic.Int64
+			var wg sync.WaitGroup
+			for range 50 {
+				wg.Go(func() {
+					err := s.Save(background, record("a", version+1, time.Hour), cond)
+					if err == nil {
+						wins.Add(1)
+					} else if !errors.Is(err, driver.ErrConflict) {
+						t.Error(err)
+					}
+				})
+			}
+			wg.Wait()
+			if wins.Load() != 1 {
+				t.Fatalf("version %d: %d winners", version, wins.Load())
+			}
+		}
+	})
+}
+
+// What this package has not written is no session, and stays as it is.
+func TestForeignValues(t *testing.T) {
+	onEach(t, func(t *testing.T, s *sessions) {
+		ours := string(encode(record("x", 1, time.Hour)))
+		gob := "\x2c\x7f\x03\x01\x02\xff\x80\x00\x01\x02\x01\x08Deadline\x01\xff\x82\x00\x01\x06Values\x01\xff\x84"
+		c := s.client
+		key := func(id string) string { return s.prefix + id }
+		foreign := map[string]func(id string) error{
+			"empty": func(id string) error { return c.Set(background, key(id), "", 0).Err() },
+			"text": func(id string) error {
+				return c.Set(background, key(id), "a value of somebody else's, long enough", 0).Err()
+			},
+			"gob":        func(id string) error { return c.Set(background, key(id), gob, time.Hour).Err() },
+			"number":     func(id string) error { return c.Incr(background, key(id)).Err() },
+			"first byte": func(id string) error { return c.Set(background, key(id), ours[:1], time.Hour).Err() },
+			"cut":        func(id string) error { return c.Set(background, key(id), ours[:shortHeader-1], time.Hour).Err() },
+			"cut long":   func(id string) error { return c.Set(background, key(id), "\xf6"+ours[1:longHeader-1], time.Hour).Err() },
+			"hash":       func(id string) error { return c.HSet(background, key(id), "field", "value").Err() },
+			"list":       func(id string) error { return c.RPush(background, key(id), "value").Err() },
+			"set":        func(id string) error { return c.SAdd(background, key(id), "value").Err() },
+			"stream":     func(id string) error { return c.Do(background, "xadd", key(id), "*", "field", "value").Err() },
+		}
+		for id, put := range foreign {
+			if err := put(id); err != nil {
+				t.Fatalf("%s: %v", id, err)
+			}
+			before := c.Dump(background, key(id)).Val()
+			_, err := s.Load(background, id)
+			want(t, id+": load", err, driver.ErrNotFound)
+			want(t, id+": touch", s.Touch(background, id, 2, time.Now().Add(time.Hour)), driver.ErrNotFound)
+			want(t, id+": save if version", s.Save(background, record(id, 3, time.Hour), driver.IfVersion(2)), driver.ErrNotFound)
+			want(t, id+": save if absent", s.Save(background, record(id, 3, time.Hour), driver.IfAbsent()), driver.ErrConflict)
+			if after := c.Dump(background, key(id)).Val(); after != before || after == "" {
+				t.Errorf("%s: it was changed", id)
+			}
+		}
+		for rec := range s.Range(background) {
+			t.Errorf("range yields %q", rec.ID)
+		}
+		for id := range foreign {
+			rec := record(id, 1, time.Hour)
+			save(t, s, rec) // stores, whatever is there
+			if got := load(t, s, id); !equal(got, rec) {
+				t.Errorf("%s: got %+v, want %+v", id, got, rec)
+			}
+			wantTTL(t, s, id, rec.Expiry)
+			if err := s.Delete(background, id); err != nil {
+				t.Errorf("%s: delete: %v", id, err)
+			}
+		}
+	})
+}
+
+// A foreign value where a session should be is a new session, not an error at every request.
+func TestForeignValueIsANewSession(t *testing.T) {
+	onEach(t, func(t *testing.T, s *sessions) {
+		store, err := New(s.client, &Options{Prefix: s.prefix})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sm := scskit.New(store)
+		token := testenv.Name(t)
+		if err := s.client.HSet(background, s.prefix+scskit.ID(token), "field", "value").Err(); err != nil {
+			t.Fatal(err)
+		}
+		ctx, err := sm.Load(scskit.WithTracker(background), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sm.Put(ctx, "k", 1)
+		if fresh, _, err := sm.Commit(ctx); err != nil || fresh == token {
+			t.Errorf("commit: %v; the same token: %v", err, fresh == token)
+		}
+	})
+}
+
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	s := newSessions(t, singleClient(t), testenv.Name(t))
+	rec := record("a", 1, time.Hour)
+	rec.Data = make([]byte, maxData+1) // zeros that are never touched cost no memory
+	err := s.Save(background, rec, driver.Always())
+	var tooLarge *driver.TooLargeError
+	if !errors.As(err, &tooLarge) || *tooLarge != (driver.TooLargeError{Size: maxData + 1, Limit: maxData}) {
+		t.Errorf("got error %v", err)
+	}
+}

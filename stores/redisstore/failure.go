@@ -1,0 +1,104 @@
+package redisstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// process sends a command and returns its error when the answer is there or the context has ended. In the
+// second case the command must not be looked at any more.
+func (s *sessions) process(ctx context.Context, cmd redis.Cmder) error {
+	return s.await(ctx, func() error { return s.client.Process(ctx, cmd) })
+}
+
+// await calls f and returns its error, or that of the context if it ends first; f then goes on alone.
+func (s *sessions) await(ctx context.Context, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if ctx.Done() == nil {
+		return f()
+	}
+	type result struct {
+		err      error
+		panicked any
+	}
+	done := make(chan result, 1)
+	go func() {
+		r := result{}
+		defer func() {
+			r.panicked = recover() // a hook's, which the program may survive on the goroutine that called
+			done <- r
+		}()
+		r.err = f()
+	}()
+	select {
+	case r := <-done:
+		if r.panicked != nil {
+			panic(r.panicked)
+		}
+		return r.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// isNoValue reports whether a GET has found no string.
+func isNoValue(err error) bool {
+	return errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "WRONGTYPE")
+}
+
+// failure is the error of an operation. Where the context has ended it says so, whatever the client made of that.
+func (s *sessions) failure(ctx context.Context, op, id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	ended := ctx.Err()
+	if deadline, ok := ctx.Deadline(); ok && ended == nil && isTimeout(err) && !time.Now().Before(deadline) {
+		ended = context.DeadlineExceeded // the client, too, watches the deadline, and its timer was faster
+	}
+	if ended != nil && !errors.Is(err, ended) {
+		return fmt.Errorf("redisstore: %s: %w: %w", op, ended, s.withhold(id, err))
+	}
+	return fmt.Errorf("redisstore: %s: %w", op, s.withhold(id, err))
+}
+
+func isTimeout(err error) bool {
+	var n net.Error
+	return errors.As(err, &n) && n.Timeout()
+}
+
+// withhold drops the parts of a message that may quote a key or data: what follows "with args" where the server does not
+// know a command, a quotation where the client does not understand an answer, and the key itself.
+func (s *sessions) withhold(id string, err error) error {
+	text := err.Error()
+	short, _, _ := strings.Cut(text, ", with args")
+	if strings.HasPrefix(short, "redis: ") {
+		short, _, _ = strings.Cut(short, `"`)
+	}
+	if id != "" {
+		short = strings.ReplaceAll(short, s.prefix+id, s.prefix+"…")
+	}
+	if short == text {
+		return err
+	}
+	var server redis.Error
+	if errors.As(err, &server) {
+		return serverError(short)
+	}
+	return errors.New(short)
+}
+
+// serverError is a server's error without what it quoted.
+type serverError string
+
+func (e serverError) Error() string { return string(e) }
+
+// RedisError makes it a redis.Error.
+func (serverError) RedisError() {}

@@ -1,0 +1,96 @@
+package redisstore
+
+import (
+	"context"
+
+	"github.com/redis/go-redis/v9"
+)
+
+// What the scripts return.
+const (
+	stored  = 1
+	changed = 0 // another version is there
+	missing = -1
+)
+
+// found begins each script: old is what is there, or empty if that is no session. What is no string, or has no header, is
+// no session. What Redis cannot do otherwise (an ACL forbids it, say) is the script's error.
+const found = `
+local short, long = '\245', '\246'
+local old = redis.pcall('GETRANGE', KEYS[1], 0, 26)
+if type(old) ~= 'string' then
+	if string.sub(old.err, 1, 9) ~= 'WRONGTYPE' then return old end
+	old = ''
+end
+local format = string.sub(old, 1, 1)
+if format ~= short and format ~= long or #old < 25 or format == long and #old < 27 then old = '' end
+`
+
+// saveScript stores a session over what is there. ARGV[1] is the version that must be there, or empty for
+// any or none; ARGV[2] is the value, whose created gives way to that of a session that is there.
+var saveScript = newScript(found + `
+if ARGV[1] ~= '' then
+	if old == '' then return -1 end
+	if string.sub(old, 2, 9) ~= ARGV[1] then return 0 end
+end
+local value = ARGV[2]
+local expiry, created = struct.unpack('>I6I6', value, 10)
+if old ~= '' then
+	local kept = struct.unpack('>I6', old, 16)
+	local age, data
+	if string.sub(value, 1, 1) == short then
+		age, data = (struct.unpack('>I4', value, 22)), 26
+	else
+		age, data = (struct.unpack('>I6', value, 22)), 28
+	end
+	age = math.max(created + age - kept, 0)
+	local format, size = short, '>I4'
+	if age > 4294967295 then format, size = long, '>I6' end
+	value = format .. string.sub(value, 2, 15) .. string.sub(old, 16, 21) .. struct.pack(size, age) .. string.sub(value, data)
+end
+redis.call('SET', KEYS[1], value, 'PXAT', math.max(expiry, 1))
+return 1
+`)
+
+// touchScript moves the expiry of a session: ARGV[1] is the version that must be there, ARGV[2] the expiry as in
+// the header.
+var touchScript = newScript(found + `
+if old == '' then return -1 end
+if string.sub(old, 2, 9) ~= ARGV[1] then return 0 end
+redis.call('SETRANGE', KEYS[1], 9, ARGV[2])
+redis.call('PEXPIREAT', KEYS[1], (struct.unpack('>I6', ARGV[2])))
+return 1
+`)
+
+// script is a script and the hash by which servers know it.
+type script struct {
+	*redis.Script
+	hash any // a string, made an interface once
+}
+
+func newScript(source string) script {
+	s := redis.NewScript(source)
+	return script{s, s.Hash()}
+}
+
+// run runs a script on the server that has the key. A server that does not know it yet gets all of
+// it, and knows it from then on.
+func (s *sessions) run(ctx context.Context, script script, key string, a, b []byte) (int64, error) {
+	cmd := redis.NewIntCmd(ctx, "evalsha", script.hash, 1, key, a, b)
+	err := s.process(ctx, cmd)
+	if err == nil {
+		return cmd.Val(), nil
+	}
+	if !redis.HasErrorPrefix(err, "NOSCRIPT") {
+		return 0, err
+	}
+	var n int64
+	err = s.await(ctx, func() (err error) {
+		n, err = script.Eval(ctx, s.client, []string{key}, a, b).Int64()
+		return err
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
