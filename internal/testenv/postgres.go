@@ -68,6 +68,8 @@ func postgresNode(dir string) (*node, error) {
 		addr: addr, dir: dir, path: path, user: user,
 		// A smart shutdown, SIGTERM, would wait for the clients; a fast one ends their connections.
 		stop: syscall.SIGINT,
+		// The processes that a killed postmaster leaves end by themselves, a moment later.
+		busy: "pre-existing shared memory block",
 		args: []string{
 			"-D", dir, "-p", portOf(addr), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
 			"-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "shared_buffers=32MB", "-c", "max_connections=200",

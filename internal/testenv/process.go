@@ -26,6 +26,8 @@ type node struct {
 	user *account // nil: run as this process's user
 	// stop is the signal that ends it in good order; zero means SIGTERM.
 	stop syscall.Signal
+	// busy is what the program says before it ends because a killed predecessor is not quite gone; start it again then.
+	busy string
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd

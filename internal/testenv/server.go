@@ -141,6 +141,11 @@ func (s *server) start() error {
 	defer cancel()
 	for _, n := range s.nodes {
 		version, err := n.await(ctx, spec.probe)
+		for err != nil && ctx.Err() == nil && n.busy != "" && strings.Contains(err.Error(), n.busy) {
+			if err = s.startNode(n); err == nil {
+				version, err = n.await(ctx, spec.probe)
+			}
+		}
 		if err != nil {
 			return err
 		}
