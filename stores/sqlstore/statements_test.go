@@ -1,0 +1,148 @@
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
+	"fmt"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/testenv"
+)
+
+// counts are the calls to a database that cost a round trip.
+type counts struct{ prepared, run, other atomic.Int64 }
+
+func (c *counts) take() string {
+	return fmt.Sprintf("%d prepared, %d run, %d other", c.prepared.Swap(0), c.run.Swap(0), c.other.Swap(0))
+}
+
+// counting is a connector whose connections count.
+type counting struct {
+	real sqldriver.Driver
+	dsn  string
+	*counts
+}
+
+func (c counting) Driver() sqldriver.Driver { return c.real }
+
+func (c counting) Connect(context.Context) (sqldriver.Conn, error) {
+	conn, err := c.real.Open(c.dsn)
+	return countingConn{conn, c.counts}, err
+}
+
+type countingConn struct {
+	sqldriver.Conn
+	*counts
+}
+
+func (c countingConn) PrepareContext(ctx context.Context, query string) (sqldriver.Stmt, error) {
+	c.prepared.Add(1)
+	stmt, err := c.Conn.(sqldriver.ConnPrepareContext).PrepareContext(ctx, query)
+	return countingStmt{stmt, c.counts}, err
+}
+
+func (c countingConn) ExecContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Result, error) {
+	c.run.Add(1)
+	return c.Conn.(sqldriver.ExecerContext).ExecContext(ctx, query, args)
+}
+
+func (c countingConn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
+	c.run.Add(1)
+	return c.Conn.(sqldriver.QueryerContext).QueryContext(ctx, query, args)
+}
+
+func (c countingConn) BeginTx(ctx context.Context, opts sqldriver.TxOptions) (sqldriver.Tx, error) {
+	c.other.Add(1)
+	return c.Conn.(sqldriver.ConnBeginTx).BeginTx(ctx, opts)
+}
+
+func (c countingConn) Ping(ctx context.Context) error {
+	c.other.Add(1)
+	return c.Conn.(sqldriver.Pinger).Ping(ctx)
+}
+
+type countingStmt struct {
+	sqldriver.Stmt
+	*counts
+}
+
+func (s countingStmt) ExecContext(ctx context.Context, args []sqldriver.NamedValue) (sqldriver.Result, error) {
+	s.run.Add(1)
+	return s.Stmt.(sqldriver.StmtExecContext).ExecContext(ctx, args)
+}
+
+func (s countingStmt) QueryContext(ctx context.Context, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
+	s.run.Add(1)
+	return s.Stmt.(sqldriver.StmtQueryContext).QueryContext(ctx, args)
+}
+
+// Every operation is one statement, outside a transaction, whether its condition holds or not. On
+// a server it is prepared at its first use on a connection.
+func TestOneStatementPerOperation(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		name     string
+		dialect  Dialect
+		dsn      func(tb testing.TB) string
+		prepares bool
+	}{
+		{"sqlite", SQLite(), func(tb testing.TB) string { return filepath.Join(tb.TempDir(), "test.db") }, false},
+		{"pgx", PostgreSQL(), func(tb testing.TB) string { return testenv.Postgres(tb) }, true},
+		{"mysql", MySQL(), func(tb testing.TB) string { return testenv.MySQL(tb) }, true},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			named, err := sql.Open(tc.name, tc.dsn(t))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer named.Close()
+			n := new(counts)
+			db := pool(t, sql.OpenDB(counting{named.Driver(), tc.dsn(t), n}))
+			db.SetMaxOpenConns(1)
+			c := newClock()
+			s := newServerTable(t, db, tc.dialect, testenv.Name(t), c)
+			n.take()
+			rec := record(c, "a", 1, time.Hour)
+			for round := range 2 {
+				for _, op := range []struct {
+					name string
+					run  func() error
+					want error
+				}{
+					{"load of nothing", func() error { _, err := s.Load(background, "a"); return err }, driver.ErrNotFound},
+					{"create", func() error { return s.Save(background, rec, driver.IfAbsent()) }, nil},
+					{"create again", func() error { return s.Save(background, rec, driver.IfAbsent()) }, driver.ErrConflict},
+					{"load", func() error { _, err := s.Load(background, "a"); return err }, nil},
+					{"replace", func() error { return s.Save(background, rec, driver.IfVersion(1)) }, nil},
+					{"replace another", func() error { return s.Save(background, rec, driver.IfVersion(2)) }, driver.ErrConflict},
+					{"overwrite", func() error { return s.Save(background, rec, driver.Always()) }, nil},
+					{"overwrite with the same", func() error { return s.Save(background, rec, driver.Always()) }, nil},
+					{"touch", func() error { return s.Touch(background, "a", 1, rec.Expiry.Add(time.Second)) }, nil},
+					{"touch with the same", func() error { return s.Touch(background, "a", 1, rec.Expiry.Add(time.Second)) }, nil},
+					{"touch of another", func() error { return s.Touch(background, "a", 2, rec.Expiry) }, driver.ErrConflict},
+					{"sweep", func() error { _, err := s.Sweep(background, 10); return err }, nil},
+					{"range", func() error {
+						for _, err := range s.Range(background) {
+							return err
+						}
+						return nil
+					}, nil},
+					{"delete", func() error { return s.Delete(background, "a") }, nil},
+					{"delete of nothing", func() error { return s.Delete(background, "a") }, driver.ErrNotFound},
+				} {
+					want(t, op.name, op.run(), op.want)
+					got := n.take()
+					if once := "0 prepared, 1 run, 0 other"; got != once && (round > 0 || !tc.prepares || got != "1 prepared, 1 run, 0 other") {
+						t.Errorf("%s, round %d: %s", op.name, round, got)
+					}
+				}
+			}
+		})
+	}
+}
