@@ -91,7 +91,8 @@ func classifyPostgres(err error) fault {
 		return faultNoSchema
 	case "54000": // program_limit_exceeded
 		return faultTooLarge
-	case "42P07": // duplicate_table
+	case "42P07", // duplicate_table
+		"42710": // duplicate_object, the type of the table's rows
 		return faultExists
 	case "23505": // unique_violation, of the catalogue: IF NOT EXISTS looks before it leaps
 		if strings.Contains(err.Error(), "pg_type_typname_nsp_index") || strings.Contains(err.Error(), "pg_class_relname_nsp_index") {

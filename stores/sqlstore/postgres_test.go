@@ -1,0 +1,42 @@
+package sqlstore
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+func TestClassifyPostgres(t *testing.T) {
+	t.Parallel()
+	pg := func(state, message string) error { return &pgconn.PgError{Code: state, Message: message} }
+	for _, tc := range []struct {
+		err  error
+		want fault
+	}{
+		{pg("40001", "could not serialize access due to concurrent update"), faultBusy},
+		{fmt.Errorf("wrapped: %w", pg("40P01", "deadlock detected")), faultBusy},
+		{pg("55P03", "canceling statement due to lock timeout"), faultBusy},
+		{pg("42P01", `relation "sessions" does not exist`), faultNoSchema},
+		{pg("42703", `column "id" does not exist`), faultNoSchema},
+		{pg("42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification"), faultNoSchema},
+		{pg("3F000", `schema "auth" does not exist`), faultNoSchema},
+		{pg("42P07", `relation "sessions" already exists`), faultExists},
+		{pg("42710", `type "sessions" already exists`), faultExists},
+		{pg("23505", `duplicate key value violates unique constraint "pg_type_typname_nsp_index"`), faultExists},
+		{pg("23505", `duplicate key value violates unique constraint "pg_class_relname_nsp_index"`), faultExists},
+		{pg("23505", `duplicate key value violates unique constraint "mine"`), faultOther},
+		{pg("XX000", "tuple concurrently updated"), faultBusy},
+		{pg("XX000", "invalid memory alloc request size 1073741824"), faultTooLarge},
+		{pg("XX000", "cache lookup failed"), faultOther},
+		{pg("54000", "out of memory"), faultTooLarge},
+		{pg("42501", "permission denied for table sessions"), faultOther},
+		{pg("57014", "canceling statement due to statement timeout"), faultOther},
+		{errors.New("ERROR: deadlock detected (SQLSTATE 40P01)"), faultOther}, // the text may quote anything
+	} {
+		if got := classifyPostgres(tc.err); got != tc.want {
+			t.Errorf("%v: got %d, want %d", tc.err, got, tc.want)
+		}
+	}
+}

@@ -1,0 +1,217 @@
+package sqlstore
+
+import (
+	"database/sql"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/testenv"
+)
+
+// What Schema prints, applied by hand, is what CheckSchema wants.
+func TestServerSchemaByHand(t *testing.T) {
+	t.Parallel()
+	onServers(t, func(t *testing.T, s *table, _ *clock) {
+		if err := s.DropSchema(background); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			execAll(t, s.db, s.Schema())
+			if err := s.CheckSchema(background); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+func TestServerSchemaIsChecked(t *testing.T) {
+	t.Parallel()
+	const (
+		foreign = "is another one, without id, version, created, updated: choose another name in Options.Table"
+		noKey   = ": id alone is neither primary key nor unique: recreate the table, with the store's Schema"
+		noIndex = ": no index on expiry: " + schemaFix
+		more    = "version BIGINT, expiry BIGINT, created BIGINT, updated BIGINT"
+	)
+	for _, p := range servers {
+		if p.ownDatabase {
+			continue
+		}
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			id, data := "BYTEA", "BYTEA"
+			if p.dialect.name == "mysql" {
+				id, data = "VARBINARY(512)", "LONGBLOB"
+			}
+			for _, tc := range []struct {
+				table, index, want string
+			}{
+				{"(token CHAR(43) PRIMARY KEY, data " + data + " NOT NULL, expiry TIMESTAMP(6) NOT NULL)", "", foreign},
+				{"(id " + id + ", " + more + ", data " + data + ")", "", noKey},
+				{"(id " + id + ", " + more + ", data " + data + ", PRIMARY KEY (id, version))", "", noKey},
+				{"(id " + id + " PRIMARY KEY, " + more + ", data " + data + ")", "", noIndex},
+				{"(id " + id + " PRIMARY KEY, " + more + ", data " + data + ")", "CREATE INDEX {index} ON {table} (version, expiry)", noIndex},
+				{"(id " + id + " UNIQUE, " + more + ", data " + data + ", more INT)", "CREATE INDEX {index} ON {table} (expiry, version)", ""},
+			} {
+				s := newServerDriver(t, p.open(t), p.dialect, testenv.Name(t), newClock())
+				execAll(t, s.db, "CREATE TABLE "+s.dialect.quoteName(s.name)+" "+tc.table)
+				if tc.index != "" {
+					execAll(t, s.db, strings.NewReplacer("{index}", s.name.table+"_i", "{table}", s.dialect.quoteName(s.name)).Replace(tc.index))
+				}
+				err := s.CheckSchema(background)
+				if tc.want == "" {
+					if err != nil {
+						t.Errorf("%s: %v", tc.table, err)
+					}
+					continue
+				}
+				want(t, tc.table, err, driver.ErrNoSchema)
+				if err != nil && !strings.HasSuffix(err.Error(), tc.want) {
+					t.Errorf("%s: got %v, want … %s", tc.table, err, tc.want)
+				}
+				switch tc.want {
+				case noIndex: // which CreateSchema makes
+					if err := s.CreateSchema(background); err != nil {
+						t.Error(err)
+					}
+					if err := s.CheckSchema(background); err != nil {
+						t.Error(err)
+					}
+				case foreign: // which is left alone
+					want(t, "create", s.CreateSchema(background), driver.ErrNoSchema)
+					want(t, "drop", s.DropSchema(background), driver.ErrNoSchema)
+					_, err := s.Load(background, "a")
+					want(t, "load", err, driver.ErrNoSchema)
+					want(t, "save", s.Save(background, record(newClock(), "a", 1, time.Hour), driver.Always()), driver.ErrNoSchema)
+					execAll(t, s.db, "SELECT token FROM "+s.dialect.quoteName(s.name))
+				}
+			}
+		})
+	}
+}
+
+// Programs that start together all create the table.
+func TestCreateServerSchemaAtOnce(t *testing.T) {
+	t.Parallel()
+	for _, p := range servers {
+		if p.ownDatabase {
+			continue
+		}
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			for range 10 {
+				s := newServerDriver(t, p.open(t), p.dialect, testenv.Name(t), newClock())
+				var wg sync.WaitGroup
+				for range 8 {
+					wg.Go(func() {
+						if err := s.CreateSchema(background); err != nil {
+							t.Error(err)
+						}
+					})
+				}
+				wg.Wait()
+			}
+		})
+	}
+}
+
+// Every name that is accepted works, reserved words and schemas too.
+func TestAcceptedServerTableNames(t *testing.T) {
+	t.Parallel()
+	for _, p := range servers {
+		if !p.ownDatabase { // reserved words are no names of one's own in a shared database
+			continue
+		}
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			db := p.open(t)
+			schema := testenv.Name(t)
+			switch p.dialect.name {
+			case "postgresql":
+				execAll(t, db, "CREATE SCHEMA "+schema)
+			default:
+				schema = newDatabase(t, db, backquote, "", "")
+			}
+			for _, name := range []string{"select", "Order", "_S9", schema + ".sessions", "sessions", schema + ".select", strings.Repeat("x", 50)} {
+				s := newServerDriver(t, db, p.dialect, name, newClock())
+				want(t, name, s.CheckSchema(background), driver.ErrNoSchema)
+				if err := s.CreateSchema(background); err != nil {
+					t.Fatalf("%q: %v", name, err)
+				}
+				rec := driver.Record{ID: "a", Data: []byte(name), Expiry: newClock().now().Add(time.Hour), Version: 1}
+				save(t, s, rec)
+				if got := load(t, s, "a"); !equal(got, rec) {
+					t.Errorf("%q: got %+v", name, got)
+				}
+			}
+			s := newServerDriver(t, db, p.dialect, "nosuchschema.sessions", newClock())
+			want(t, "create", s.CreateSchema(background), driver.ErrNoSchema)
+			_, err := s.Load(background, "a")
+			want(t, "load", err, driver.ErrNoSchema)
+		})
+	}
+}
+
+// A program that may read and write the table, and nothing else, can do everything but
+// create and drop it.
+func TestRightsThatAreNeeded(t *testing.T) {
+	t.Parallel()
+	for _, p := range servers {
+		if p.ownDatabase {
+			continue
+		}
+		t.Run(p.name, func(t *testing.T) {
+			t.Parallel()
+			c := newClock()
+			admin := newServerTable(t, p.open(t), p.dialect, testenv.Name(t), c)
+			user, on := testenv.Name(t), p.dialect.quoteName(admin.name)
+			var open func(testing.TB) *sql.DB
+			switch p.dialect.name {
+			case "postgresql":
+				execAll(t, admin.db, "CREATE ROLE "+user, "GRANT SELECT, INSERT, UPDATE, DELETE ON "+on+" TO "+user)
+				t.Cleanup(func() { execAll(t, admin.db, "DROP OWNED BY "+user, "DROP ROLE "+user) })
+				open = func(tb testing.TB) *sql.DB {
+					return openPostgres(tb, func(config *pgx.ConnConfig) { config.RuntimeParams["role"] = user })
+				}
+			default:
+				execAll(t, admin.db, "CREATE USER "+user+" IDENTIFIED BY 'pw'", "GRANT SELECT, INSERT, UPDATE, DELETE ON "+on+" TO "+user)
+				t.Cleanup(func() { execAll(t, admin.db, "DROP USER "+user) })
+				open = func(tb testing.TB) *sql.DB {
+					return openMySQL(tb, func(config *mysql.Config) { config.User, config.Passwd = user, "pw" })
+				}
+			}
+			s := another(t, admin, open)
+			for range 2 {
+				if err := s.CreateSchema(background); err != nil {
+					t.Error(err)
+				}
+			}
+			for _, cond := range []driver.Condition{driver.IfAbsent(), driver.Always(), driver.IfVersion(1)} {
+				if err := s.Save(background, record(c, "a", 1, time.Minute), cond); err != nil {
+					t.Error(err)
+				}
+			}
+			if err := s.Touch(background, "a", 1, c.now().Add(time.Minute)); err != nil {
+				t.Error(err)
+			}
+			load(t, s, "a")
+			for _, err := range s.Range(background) {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			c.advance(time.Minute)
+			if n, err := s.Sweep(background, 10); n != 1 || err != nil {
+				t.Errorf("swept %d, %v", n, err)
+			}
+			if err := s.DropSchema(background); err == nil {
+				t.Error("dropped")
+			}
+		})
+	}
+}
