@@ -267,12 +267,11 @@ func (t *T) race(d driver.Driver, id string, cond driver.Condition) {
 		rec := record(id, fmt.Sprint(i))
 		rec.Version = int64(1000 + i)
 		err := d.Save(t.Context(), rec, cond)
-		switch {
-		case err == nil:
+		if err == nil {
 			if won.Add(1) > 1 {
 				t.Error("save: more than one won")
 			}
-		default:
+		} else {
 			t.wantErr("save", err, driver.ErrConflict, driver.ErrNotFound)
 		}
 	})

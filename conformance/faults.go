@@ -307,7 +307,7 @@ func causes(err error) string {
 		return ""
 	}
 	text := err.Error()
-	switch w := err.(type) {
+	switch w := err.(type) { //nolint:errorlint // it goes through the chain itself
 	case interface{ Unwrap() error }:
 		text += causes(w.Unwrap())
 	case interface{ Unwrap() []error }:

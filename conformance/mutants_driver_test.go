@@ -116,7 +116,7 @@ func driverMutants() []mutant {
 			driver/second-instance driver/separate driver/touch-missing`, func(b *bent) {
 			b.load = func(ctx context.Context, id string) (driver.Record, error) {
 				rec, err := b.referenceDriver.Load(ctx, id)
-				if err == driver.ErrNotFound {
+				if errors.Is(err, driver.ErrNotFound) {
 					err = nil
 				}
 				return rec, err
@@ -165,7 +165,7 @@ func driverMutants() []mutant {
 		driverMutant("never-overwrites", `driver/created-kept driver/save-always`, func(b *bent) {
 			b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				if cond == driver.Always() {
-					if err := b.referenceDriver.Save(ctx, rec, driver.IfAbsent()); err != driver.ErrConflict {
+					if err := b.referenceDriver.Save(ctx, rec, driver.IfAbsent()); !errors.Is(err, driver.ErrConflict) {
 						return err
 					}
 					return nil
@@ -306,7 +306,7 @@ func driverMutants() []mutant {
 		}),
 		driverMutant("delete-is-always-ok", `driver/delete-missing driver/separate`, func(b *bent) {
 			b.delete = func(ctx context.Context, id string) error {
-				if err := b.referenceDriver.Delete(ctx, id); err != driver.ErrNotFound {
+				if err := b.referenceDriver.Delete(ctx, id); !errors.Is(err, driver.ErrNotFound) {
 					return err
 				}
 				return nil

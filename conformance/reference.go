@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -160,7 +161,7 @@ func (d *referenceDriver) Range(ctx context.Context) iter.Seq2[driver.Record, er
 		unlock()
 		for _, id := range ids {
 			rec, err := d.Load(ctx, id)
-			if err == driver.ErrNotFound {
+			if errors.Is(err, driver.ErrNotFound) {
 				continue
 			}
 			if !yield(rec, err) || err != nil {

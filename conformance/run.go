@@ -46,17 +46,17 @@ func TestMatrix(t *testing.T, adapters []Adapter, stores []Store) {
 }
 
 // RunStore is TestStore for programs other than tests.
-func RunStore(ctx context.Context, s Store) Report { return storePlan(s).run(ctx, watchdog) }
+func RunStore(ctx context.Context, s Store) Report { return storePlan(s).run(ctx) }
 
 // RunDriver is TestDriver for programs other than tests.
-func RunDriver(ctx context.Context, d Driver) Report { return driverPlan(d).run(ctx, watchdog) }
+func RunDriver(ctx context.Context, d Driver) Report { return driverPlan(d).run(ctx) }
 
 // RunAdapter is TestAdapter for programs other than tests.
-func RunAdapter(ctx context.Context, a Adapter) Report { return adapterPlan(a).run(ctx, watchdog) }
+func RunAdapter(ctx context.Context, a Adapter) Report { return adapterPlan(a).run(ctx) }
 
 // RunMatrix is TestMatrix for programs other than tests.
 func RunMatrix(ctx context.Context, adapters []Adapter, stores []Store) Report {
-	return matrixPlan(adapters, stores).run(ctx, watchdog)
+	return matrixPlan(adapters, stores).run(ctx)
 }
 
 // job is one check of one subject.
@@ -216,7 +216,7 @@ func test(t *testing.T, p plan) {
 
 // run runs a plan without go test. A few checks more than there are processors run at a
 // time, since most of their time is spent on waiting.
-func (p plan) run(ctx context.Context, limit time.Duration) Report {
+func (p plan) run(ctx context.Context) Report {
 	report := Report{Results: make([]Result, len(p.jobs))}
 	slots := make(chan struct{}, 2+runtime.GOMAXPROCS(0))
 	var all sync.WaitGroup
@@ -224,7 +224,7 @@ func (p plan) run(ctx context.Context, limit time.Duration) Report {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			report.Results[i] = j.run(ctx, limit)
+			report.Results[i] = j.run(ctx, watchdog)
 		})
 	}
 	all.Wait()

@@ -277,10 +277,16 @@ func TestExpiry(t *testing.T) {
 
 func TestBadSettings(t *testing.T) {
 	for name, f := range map[string]func() error{
-		"no keys":        func() error { _, err := cookiestore.New(nil, nil); return err },
-		"short key":      func() error { _, err := cookiestore.New([][]byte{{1}}, nil); return err },
-		"negative bytes": func() error { _, err := cookiestore.New([][]byte{newKey()}, &cookiestore.Options{MaxBytes: -1}); return err },
-		"few bytes":      func() error { _, err := cookiestore.New([][]byte{newKey()}, &cookiestore.Options{MaxBytes: 20}); return err },
+		"no keys":   func() error { _, err := cookiestore.New(nil, nil); return err },
+		"short key": func() error { _, err := cookiestore.New([][]byte{{1}}, nil); return err },
+		"negative bytes": func() error {
+			_, err := cookiestore.New([][]byte{newKey()}, &cookiestore.Options{MaxBytes: -1})
+			return err
+		},
+		"few bytes": func() error {
+			_, err := cookiestore.New([][]byte{newKey()}, &cookiestore.Options{MaxBytes: 20})
+			return err
+		},
 	} {
 		if err := f(); err == nil || !strings.HasPrefix(err.Error(), "cookiestore: ") {
 			t.Errorf("%s: error %v", name, err)
