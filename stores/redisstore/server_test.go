@@ -142,13 +142,13 @@ func TestContextEndsWhileWaiting(t *testing.T) {
 			for op, f := range ops {
 				prefix := "redisstore: " + strings.Fields(op)[0] + ": context "
 				for _, deadline := range []bool{true, false} {
-					ctx, cancel := context.WithCancel(background)
-					end := context.Canceled
-					if deadline {
-						ctx, cancel = context.WithTimeout(ctx, 20*time.Millisecond)
-						end = context.DeadlineExceeded
-					} else {
+					ctx, cancel := context.WithTimeout(background, 20*time.Millisecond)
+					end := context.DeadlineExceeded
+					if !deadline {
+						cancel()
+						ctx, cancel = context.WithCancel(background)
 						time.AfterFunc(20*time.Millisecond, cancel)
+						end = context.Canceled
 					}
 					begin := time.Now()
 					err := f(ctx)

@@ -1,0 +1,147 @@
+package redisstore
+
+import (
+	"fmt"
+	"net"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/testenv"
+)
+
+// A slot is moved from one master to another, step by step; at each of them every operation does what it should,
+// wherever the key is by then.
+func TestSlotMigration(t *testing.T) {
+	t.Parallel()
+	server := testenv.Start(t, testenv.KindRedisCluster)
+	c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(server.URL(), ",")})
+	t.Cleanup(func() { _ = c.Close() })
+	s := newSessions(t, c, "{slot}:")
+	slot, err := c.ClusterKeySlot(background, s.prefix).Result()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, err := c.MasterForKey(background, s.prefix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var to *redis.Client
+	masters, err := s.masters(background)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range masters {
+		if m := m.(*redis.Client); m.Options().Addr != from.Options().Addr {
+			to = m
+		}
+	}
+	do := func(node *redis.Client, args ...any) {
+		t.Helper()
+		if err := node.Do(background, args...).Err(); err != nil {
+			t.Fatalf("%v: %v", args, err)
+		}
+	}
+	fromID, toID := from.Do(background, "cluster", "myid").Val(), to.Do(background, "cluster", "myid").Val()
+
+	steps := []struct {
+		name string
+		do   func(id string)
+	}{
+		{"before", func(string) {}},
+		{"begun", func(string) {
+			do(to, "cluster", "setslot", slot, "importing", fromID)
+			do(from, "cluster", "setslot", slot, "migrating", toID)
+		}},
+		{"key moved", func(id string) { move(t, from, to, s.prefix+id) }},
+		{"all moved", func(string) {
+			keys, err := from.ClusterGetKeysInSlot(background, int(slot), 100).Result()
+			if err != nil || len(keys) == 0 {
+				t.Fatalf("%d keys in the slot, %v", len(keys), err)
+			}
+			for _, key := range keys {
+				move(t, from, to, key)
+			}
+		}},
+		{"done", func(string) {
+			do(to, "cluster", "setslot", slot, "node", toID)
+			do(from, "cluster", "setslot", slot, "node", toID)
+		}},
+	}
+	// The sessions that the steps are tried on are made before the first of them.
+	for i := range steps {
+		save(t, s, record(fmt.Sprint(i), 1, time.Hour))
+	}
+	for i, step := range steps {
+		id := fmt.Sprint(i)
+		step.do(id)
+		rec := record(id, 1, 2*time.Hour)
+		before := load(t, s, id)
+		rec.Created, rec.Updated = before.Created, before.Updated
+		if err := s.Touch(background, id, 1, rec.Expiry); err != nil {
+			t.Errorf("%s: touch: %v", step.name, err)
+		}
+		if got := load(t, s, id); !equal(got, rec) {
+			t.Errorf("%s: got %+v, want %+v", step.name, got, rec)
+		}
+		rec.Version = 2
+		if err := s.Save(background, rec, driver.IfVersion(1)); err != nil {
+			t.Errorf("%s: save: %v", step.name, err)
+		}
+		want(t, step.name+": save again", s.Save(background, rec, driver.IfVersion(1)), driver.ErrConflict)
+		fresh := record("new"+id, 1, time.Hour)
+		if err := s.Save(background, fresh, driver.IfAbsent()); err != nil {
+			t.Errorf("%s: save if absent: %v", step.name, err)
+		}
+		want(t, step.name+": save if absent again", s.Save(background, fresh, driver.IfAbsent()), driver.ErrConflict)
+		if seen := ids(t, s); len(seen) != len(steps)+i+1 {
+			t.Errorf("%s: range yields %v", step.name, seen)
+		}
+	}
+}
+
+// move moves a key from one node to another.
+func move(t *testing.T, from, to *redis.Client, key string) {
+	t.Helper()
+	host, port, err := net.SplitHostPort(to.Options().Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := from.Migrate(background, host, port, key, 0, 5*time.Second).Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What was acknowledged is there after the server was killed, time to live included, and scripts are known anew.
+func TestServerRestarts(t *testing.T) {
+	t.Parallel()
+	server := testenv.Start(t, testenv.KindRedis)
+	c := redis.NewClient(&redis.Options{Addr: server.URL()})
+	t.Cleanup(func() { _ = c.Close() })
+	s := newSessions(t, c, "app:")
+	rec := record("a", 1, time.Hour)
+	save(t, s, rec)
+	save(t, s, record("deleted", 1, time.Hour))
+	if err := s.Delete(background, "deleted"); err != nil {
+		t.Fatal(err)
+	}
+	rec.Expiry = rec.Expiry.Add(time.Hour)
+	if err := s.Touch(background, "a", 1, rec.Expiry); err != nil {
+		t.Fatal(err)
+	}
+	server.Kill()
+	server.Restart()
+	if got := load(t, s, "a"); !equal(got, rec) {
+		t.Errorf("got %+v, want %+v", got, rec)
+	}
+	wantTTL(t, s, "a", rec.Expiry)
+	_, err := s.Load(background, "deleted")
+	want(t, "load", err, driver.ErrNotFound)
+	rec.Version = 2
+	if err := s.Save(background, rec, driver.IfVersion(1)); err != nil {
+		t.Error(err)
+	}
+}
