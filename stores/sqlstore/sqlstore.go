@@ -1,5 +1,11 @@
 // Package sqlstore keeps sessions in one table of a SQL database, over database/sql with
-// any driver for it. What differs between databases is in a Dialect.
+// any driver for it. What differs between databases is in a Dialect: SQLite, PostgreSQL
+// or MySQL, which is MariaDB's as well.
+//
+// Each operation is one statement, which needs no transaction. The table has a row for
+// each session: its id, and its data, as bytes, which no collation or
+// encoding touches; its version; and its times, as microseconds since 1970, which no time zone or
+// date range does. The primary key is the id; an index on the expiry serves the sweep.
 //
 // The table must exist before the first session: apply the store's Schema with your
 // migrations, or let the program call its CreateSchema. Expired sessions are
@@ -25,6 +31,46 @@
 //
 // An in-memory database exists once per connection: use db.SetMaxOpenConns(1), and no
 // limit on the connection's life.
+//
+// # PostgreSQL
+//
+// PostgreSQL 12 or newer, with pgx (stdlib) or any other driver whose errors tell their SQLSTATE. It
+// needs no settings. What there is to know:
+//
+//   - The program needs SELECT, INSERT, UPDATE and DELETE on the table, and USAGE on its schema. CreateSchema
+//     needs CREATE on the schema if the table is missing, and its owner's rights if the index is.
+//   - Any isolation level will do. Under repeatable read and serializable the server refuses some
+//     concurrent statements, which are then repeated here until the context ends.
+//   - synchronous_commit off, set for the program's role, saves the wait for the disk: a crash of the server may then
+//     lose the last moments, and corrupts nothing.
+//   - Statements are prepared, once for each connection. PgBouncer in transaction mode must be 1.21 or newer, with
+//     max_prepared_statements set.
+//   - A transaction that stays open for hours, even an idle one, keeps the server from reusing the room of what was
+//     swept and updated, and makes sweeps slower as they go: set idle_in_transaction_session_timeout.
+//   - Sessions live on the primary. A standby that answers reads may not know the last save yet.
+//
+// # MySQL and MariaDB
+//
+// MySQL 8.0 or newer, or MariaDB 10.5 or newer, with InnoDB, and go-sql-driver/mysql or any other driver whose error
+// messages begin with the server's error number. Neither collation, character set, time zone, sql_mode, isolation
+// level, nor the driver's clientFoundRows, interpolateParams, parseTime and loc matter. What there is to know:
+//
+//   - The program needs SELECT, INSERT, UPDATE and DELETE on the table. CreateSchema needs CREATE if the
+//     table is missing, and INDEX if the index is.
+//   - autocommit must be on, as it is unless somebody turned it off: no statement here is in a transaction.
+//   - A session must fit into max_allowed_packet, 16 MB on MariaDB and 64 MB on MySQL unless set, of the server and of
+//     the driver. What does not is a *driver.TooLargeError.
+//   - The server does not notice that a context has ended while a statement waits for a lock: the statement may still
+//     take effect when the lock is free, up to innodb_lock_wait_timeout later. That is 50 seconds, far too much for a
+//     web request: set it to a few, for the connection (innodb_lock_wait_timeout=3 in the DSN of
+//     go-sql-driver/mysql). Waits up to the end of the context are done here. Deadlocks, which
+//     InnoDB finds now and then between single statements, are repeated.
+//   - InnoDB keeps the table in the order of its ids, which are random. Its working set should fit into
+//     innodb_buffer_pool_size: if it does not, each row that is swept costs reads from the disk.
+//   - Sessions live on the primary, as above. On Galera, set wsrep_sync_wait=1 if requests of one session reach
+//     different nodes.
+//
+// The insert id of the connection, LAST_INSERT_ID(), is used by the store to learn what a statement did.
 package sqlstore
 
 import (
@@ -44,8 +90,8 @@ type Options struct {
 	// Options are the settings that every store shares.
 	scskit.Options
 
-	// Table is the name of the table, with its schema in front if need be
-	// ("auth.sessions"). Empty means "sessions". Each part is made of ASCII letters,
+	// Table is the name of the table, with its schema (on MySQL, its database) in front if
+	// need be ("auth.sessions"); the schema must exist. Empty means "sessions". Each part is made of ASCII letters,
 	// digits and underscores, does not begin with a digit, and has at most 50
 	// bytes; anything else is an error. It is quoted: upper and lower
 	// case count where they count to the database.
