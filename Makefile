@@ -11,6 +11,9 @@ BENCHSTAT     := $(BIN)/benchstat
 FUZZTIME      ?= 30s
 COUNT         ?= 6
 
+# Modules of their own, so that what only tests need is not required of users.
+NESTED := examples/demo/e2e internal/peers internal/testservers
+
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +36,7 @@ test: setup ## Set up what is needed, then run everything under the race detecto
 	@mkdir -p $(BUILD)
 	@rm -f $(BUILD)/conformance.json
 	SCSKIT_REPORT=$(BUILD)/conformance.json $(GO) run ./internal/cmd/backends -- $(GO) test -race -timeout 30m ./...
+	cd internal/peers && $(GO) test -timeout 10m ./...
 	cd examples/demo/e2e && $(GO) test -timeout 10m ./...
 	@$(GO) run ./internal/cmd/report $(BUILD)/conformance.json
 
@@ -41,8 +45,7 @@ check: $(GOLANGCI_LINT) ## What CI checks before the tests: vet, linters, tidy m
 	$(GO) vet ./...
 	$(GOLANGCI_LINT) run
 	$(GO) mod tidy -diff
-	cd examples/demo/e2e && $(GO) vet ./... && $(GO) mod tidy -diff
-	cd internal/testservers && $(GO) vet ./... && $(GO) mod tidy -diff
+	for module in $(NESTED); do (cd $$module && $(GO) vet ./... && $(GO) mod tidy -diff); done
 
 .PHONY: bench
 bench: $(BENCHSTAT) ## Measure against stock scs in one run, and print the ratios
