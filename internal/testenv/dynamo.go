@@ -10,6 +10,7 @@ import (
 	"time"
 )
 
+// DynamoDB Local has no option for the address: it listens on all of the machine's.
 var dynamoKind = kind{
 	name:  "dynamodb",
 	env:   "SCSKIT_TEST_DYNAMODB",
