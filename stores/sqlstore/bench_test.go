@@ -9,17 +9,36 @@ import (
 	"time"
 
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/testenv"
 )
 
-// BenchmarkDriver works on a file of 10,000 sessions of 300 bytes, under a context that
+// BenchmarkDriver works on 10,000 sessions of 300 bytes, under a context that
 // can end, as a request's does.
 func BenchmarkDriver(b *testing.B) {
+	b.Run("sqlite", func(b *testing.B) {
+		benchmark(b, func(b *testing.B, c *clock) *table {
+			return newTestTable(b, openFile(b, filepath.Join(b.TempDir(), "bench.db")), c)
+		})
+	})
+	for _, p := range servers {
+		if p.ownDatabase {
+			continue
+		}
+		b.Run(p.name, func(b *testing.B) {
+			benchmark(b, func(b *testing.B, c *clock) *table {
+				return newServerTable(b, p.open(b), p.dialect, testenv.Name(b), c)
+			})
+		})
+	}
+}
+
+func benchmark(b *testing.B, open func(*testing.B, *clock) *table) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	const n = 10_000
 	setup := func(b *testing.B) (*table, *clock) {
 		c := newClock()
-		s := newTestTable(b, openFile(b, filepath.Join(b.TempDir(), "bench.db")), c)
+		s := open(b, c)
 		fill(b, s, c, n, 300)
 		b.ReportAllocs()
 		b.ResetTimer()
@@ -41,6 +60,7 @@ func BenchmarkDriver(b *testing.B) {
 		rec.Data = make([]byte, 300)
 		for i := 0; b.Loop(); i++ {
 			rec.ID = id(i)
+			rec.Data[0] = byte(i / n) // no save is for nothing
 			if err := s.Save(ctx, rec, driver.IfVersion(1)); err != nil {
 				b.Fatal(err)
 			}
@@ -71,5 +91,20 @@ func BenchmarkDriver(b *testing.B) {
 				}
 			}
 		})
+	})
+	// A thousand expired sessions, as one statement.
+	b.Run("Sweep", func(b *testing.B) {
+		s, c := setup(b)
+		for b.Loop() {
+			b.StopTimer()
+			now := c.now().UnixMicro()
+			bulk(b, s, 1000, func(i int, v *values) {
+				*v = values{id: fmt.Appendf(nil, "expired%d", i), version: 1, expiry: now - int64(i), data: make([]byte, 300)}
+			})
+			b.StartTimer()
+			if removed, err := s.Sweep(ctx, 1000); removed != 1000 || err != nil {
+				b.Fatal(removed, err)
+			}
+		}
 	})
 }

@@ -92,8 +92,8 @@ func TestOneStatementPerOperation(t *testing.T) {
 		prepares bool
 	}{
 		{"sqlite", SQLite(), func(tb testing.TB) string { return filepath.Join(tb.TempDir(), "test.db") }, false},
-		{"pgx", PostgreSQL(), func(tb testing.TB) string { return testenv.Postgres(tb) }, true},
-		{"mysql", MySQL(), func(tb testing.TB) string { return testenv.MySQL(tb) }, true},
+		{"pgx", PostgreSQL(), testenv.Postgres, true},
+		{"mysql", MySQL(), testenv.MySQL, true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			t.Parallel()
