@@ -1,0 +1,89 @@
+// Package mongostore keeps sessions in one collection of a MongoDB database, over
+// the official driver, go.mongodb.org/mongo-driver/v2.
+//
+// A session is one document:
+//
+//	_id      binary  the record's id; binary because ids may hold any byte, and strings must be UTF-8
+//	data     binary  the encoded session
+//	expiry   date    when it ceases to exist
+//	created  date    when it was first saved
+//	updated  date    when it was last saved
+//	version  long    drawn at random for each save
+//
+// # Expired sessions
+//
+// They are invisible at once. The store's CreateSchema makes a TTL index, with which the
+// server removes them within a minute or so. Not every server that speaks MongoDB's protocol has TTL
+// indexes (FerretDB 1.x has none, and answers NotImplemented): there CreateSchema makes a plain index on expiry
+// instead, and removing is the program's: call the store's Sweep or StartSweep. That does no harm elsewhere, and
+// is the way for a collection without any index as well.
+//
+// # What is expected of the deployment
+//
+// The store reads from the primary, whatever the collection's read preference: a secondary that lags
+// would hand out sessions that have been destroyed. Read and write concern are those of
+// the collection that is passed in. The write concern must be majority, which is the
+// server's own default since MongoDB 5.0: with less, a fail-over may undo a logout that was acknowledged.
+// Unacknowledged writes (w: 0) tell nothing of what became of them, and are an error. A read concern of linearizable also closes
+// the moment in which a primary that has been cut off from its set, and does not know
+// yet, answers with what it knew; no write that depends on such an answer succeeds.
+//
+// A collection may be sharded by _id, hashed or not, and by nothing else: only then are ids unique.
+//
+// The store never takes part in a transaction of the application: a session that travels in the context of a
+// request is passed over, so that rolling back the one does not undo the other.
+package mongostore
+
+import (
+	"errors"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+// Options are the settings of a MongoDB store. The zero value, and a nil *Options, is the
+// safe default. The name of the collection, and its read and write concern, are those of
+// the collection that is passed to New.
+type Options struct {
+	// Options are the settings that every store shares.
+	scskit.Options
+}
+
+// New returns a store that keeps its sessions in coll. It does not connect, and never disconnects the
+// client, which the rest of the program may use. The collection should hold nothing else.
+func New(coll *mongo.Collection, opts *Options) (*scskit.Store, error) {
+	d, err := NewDriver(coll, opts)
+	if err != nil {
+		return nil, err
+	}
+	var shared scskit.Options
+	if opts != nil {
+		shared = opts.Options
+	}
+	return scskit.NewStore(d, &shared)
+}
+
+// NewDriver returns the driver under New, for programs and tests that work on records. Of the
+// shared options it heeds Now.
+func NewDriver(coll *mongo.Collection, opts *Options) (driver.Driver, error) {
+	if coll == nil {
+		return nil, errors.New("mongostore: the collection is nil")
+	}
+	if coll.Database() == nil {
+		return nil, errors.New("mongostore: the collection belongs to no database: get it from a client, with Database and Collection")
+	}
+	c := &collection{now: time.Now}
+	if opts != nil && opts.Now != nil {
+		c.now = opts.Now
+	}
+	// The registry is the default one: what is stored must not depend on how the
+	// application has its own types encoded.
+	c.coll = coll.Clone(options.Collection().SetReadPreference(readpref.Primary()).SetRegistry(bson.NewRegistry()))
+	return c, nil
+}
