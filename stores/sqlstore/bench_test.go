@@ -60,7 +60,7 @@ func benchmark(b *testing.B, open func(*testing.B, *clock) *table) {
 		rec.Data = make([]byte, 300)
 		for i := 0; b.Loop(); i++ {
 			rec.ID = id(i)
-			rec.Data[0] = byte(i / n) // no save is for nothing
+			rec.Data[0] = byte(1 + i/n) // no save is for nothing
 			if err := s.Save(ctx, rec, driver.IfVersion(1)); err != nil {
 				b.Fatal(err)
 			}

@@ -53,6 +53,11 @@ type Dialect struct {
 
 	// maxData is the most bytes that the database holds in a row.
 	maxData int
+
+	// askMaxData asks the server for the most bytes of data that it takes. It is for a save that
+	// failed for no reason that classify knows: a server may close the connection
+	// over which it is sent too much. It may be nil.
+	askMaxData func(ctx context.Context, conn *sql.Conn) (int, error)
 }
 
 // templates are the statements of a store. Each is one round trip, and stands for

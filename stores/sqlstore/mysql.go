@@ -24,6 +24,10 @@ func MySQL() Dialect {
 		inspect:       inspectMySQL,
 		classify:      classifyMySQL,
 		maxData:       1<<30 - 1024, // the most that max_allowed_packet can be, less the other columns
+		askMaxData: func(ctx context.Context, conn *sql.Conn) (most int, err error) {
+			err = conn.QueryRowContext(ctx, "SELECT @@max_allowed_packet - 1024").Scan(&most)
+			return most, err
+		},
 	}
 }
 

@@ -81,7 +81,7 @@ func (t *table) Save(ctx context.Context, rec driver.Record, cond driver.Conditi
 	}
 	n, err := t.exec(ctx, s, &v)
 	switch {
-	case err != nil && t.dialect.classify(err) == faultTooLarge:
+	case err != nil && t.tooLarge(ctx, err, len(rec.Data)):
 		// Whoever set the limit lower than it usually is did not tell how low.
 		return &driver.TooLargeError{Size: len(rec.Data), Limit: min(t.dialect.maxData, len(rec.Data)-1)}
 	case err != nil:
@@ -90,6 +90,20 @@ func (t *table) Save(ctx context.Context, rec driver.Record, cond driver.Conditi
 		return driver.ErrConflict
 	}
 	return nil
+}
+
+// tooLarge reports whether a save failed because of the size of its data.
+func (t *table) tooLarge(ctx context.Context, err error, size int) bool {
+	f := t.dialect.classify(err)
+	if f != faultOther || t.dialect.askMaxData == nil || size < 64<<10 {
+		return f == faultTooLarge
+	}
+	var most int
+	err = t.onConn(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+		most, err = t.dialect.askMaxData(ctx, conn)
+		return err
+	})
+	return err == nil && size > most
 }
 
 func (t *table) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
