@@ -1,0 +1,118 @@
+package dynamostore
+
+import (
+	"context"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/conformance"
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/testenv"
+)
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+
+var background = context.Background()
+
+// connect returns a client with a connection pool of its own.
+func connect(tb testing.TB) *dynamodb.Client {
+	tb.Helper()
+	return clientOf(testenv.DynamoDB(tb), &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()})
+}
+
+func clientOf(endpoint string, c dynamodb.HTTPClient) *dynamodb.Client {
+	return dynamodb.New(dynamodb.Options{
+		Region:       "eu-central-1",
+		BaseEndpoint: &endpoint,
+		Credentials:  aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("local", "local", "")),
+		HTTPClient:   c,
+	})
+}
+
+// wire notes the requests that are sent, by the name of the operation.
+type wire struct {
+	transport http.RoundTripper
+	mu        sync.Mutex
+	requests  []string
+}
+
+func (w *wire) Do(r *http.Request) (*http.Response, error) {
+	_, op, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	w.mu.Lock()
+	w.requests = append(w.requests, op)
+	w.mu.Unlock()
+	return w.transport.RoundTrip(r)
+}
+
+// take returns the requests since the last call.
+func (w *wire) take() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := w.requests
+	w.requests = nil
+	return strings.Join(all, " ")
+}
+
+// newTable returns a driver over a table that nobody else uses, and drops it in the end.
+func newTable(tb testing.TB, client *dynamodb.Client, opts Options) *table {
+	tb.Helper()
+	opts.Table = testenv.Name(tb)
+	d, err := NewDriver(client, &opts)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	t := d.(*table)
+	if err := t.CreateSchema(background); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		if err := t.DropSchema(background); err != nil {
+			tb.Log(err)
+		}
+	})
+	return t
+}
+
+// A second process is a second client on the same table.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	client := connect(t)
+	options := func(d driver.Driver) *Options { return &Options{Table: d.(*table).name} }
+	conformance.TestDriver(t, conformance.Driver{
+		Name: "dynamodb",
+		New:  func(tb testing.TB) driver.Driver { return newTable(tb, client, Options{}) },
+		Reopen: func(tb testing.TB, d driver.Driver) driver.Driver {
+			again, err := NewDriver(connect(tb), options(d))
+			if err != nil {
+				tb.Fatal(err)
+			}
+			return again
+		},
+	})
+	conformance.TestStore(t, conformance.Store{
+		Name: "dynamodb",
+		New: func(tb testing.TB) scs.Store {
+			s, err := New(client, &Options{Table: newTable(tb, client, Options{}).name})
+			if err != nil {
+				tb.Fatal(err)
+			}
+			return s
+		},
+		Reopen: func(tb testing.TB, s scs.Store) scs.Store {
+			again, err := New(connect(tb), options(s.(*scskit.Store).Driver()))
+			if err != nil {
+				tb.Fatal(err)
+			}
+			return again
+		},
+	})
+}

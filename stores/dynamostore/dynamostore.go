@@ -1,0 +1,132 @@
+// Package dynamostore keeps sessions in one table of Amazon DynamoDB, over the AWS SDK
+// for Go v2.
+//
+// A session is one item:
+//
+//	id         B  the record's id, the partition key; binary because ids may hold any byte
+//	data       B  the encoded session; absent if it is empty
+//	version    N  drawn at random for each save
+//	expiry_ms  N  when it ceases to exist, in milliseconds since 1970-01-01 00:00 UTC
+//	created    N  when it was first saved, likewise
+//	updated    N  when it was last saved, likewise
+//	expire_at  N  expiry_ms in seconds, rounded up: what DynamoDB's TTL goes by
+//
+// The table must exist before the first session: make it with the store's CreateSchema, or apply
+// its Schema with the AWS command line or your own tools.
+//
+// # Expired sessions
+//
+// They are invisible at once. DynamoDB removes them by TTL, free of charge, mostly within a few
+// days. That is the default, and nothing else is needed. The store's Sweep works as well,
+// for DynamoDB Local and tables without TTL, but it reads the whole table, and costs as
+// much as reading and writing do.
+//
+// # Cost
+//
+// Every operation is one request. A load costs one read unit for each 4 KB of the session (half with
+// Options.EventuallyConsistentReads); a save, a touch or a delete one write unit for each KB, also one whose condition does not hold. Range costs
+// a read unit for each 4 KB of the table, expired sessions included.
+//
+// # Reads, replicas
+//
+// Reads are strongly consistent by default. In a global table conditions hold within one region only, unless the
+// table has multi-region strong consistency: send one user's requests to one region.
+package dynamostore
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+const defaultTable = "sessions"
+
+// Options are the settings of a DynamoDB store. The zero value, and a nil *Options, is the
+// safe default.
+type Options struct {
+	// Options are the settings that every store shares.
+	scskit.Options
+
+	// Table is the name of the table. Empty means "sessions". It has 3 to 255 ASCII letters, digits,
+	// underscores, hyphens and dots; anything else is an error. It is a name whatever
+	// it looks like: "123" too.
+	Table string
+
+	// EventuallyConsistentReads halves the price of reads. A session that was destroyed, or
+	// changed, may then be found as it was for a moment, usually less than a second. Saves notice
+	// and lose nothing; but for that moment, a logout is none.
+	EventuallyConsistentReads bool
+
+	// ReadCapacity and WriteCapacity are the provisioned capacity units with which CreateSchema makes
+	// the table. Zero, both, means on-demand; one without the other, or a negative
+	// one, is an error. They change nothing about a table that exists.
+	ReadCapacity  int64
+	WriteCapacity int64
+
+	// TTLDisabled makes CreateSchema leave the table's TTL as it is, and CheckSchema not ask for it.
+	// Expired sessions then stay until somebody sweeps.
+	TTLDisabled bool
+}
+
+// New returns a store that keeps its sessions in a table that client reaches. It sends no
+// request: that the table is missing is found out by the first operation, whose error then
+// matches driver.ErrNoSchema, or by the store's CheckSchema. What is throttled, or fails
+// for a moment, is tried again by the client, as often as it is configured to.
+func New(client *dynamodb.Client, opts *Options) (*scskit.Store, error) {
+	d, err := NewDriver(client, opts)
+	if err != nil {
+		return nil, err
+	}
+	var shared scskit.Options
+	if opts != nil {
+		shared = opts.Options
+	}
+	return scskit.NewStore(d, &shared)
+}
+
+// NewDriver returns the driver under New, for programs and tests that work on records. Of the
+// shared options it heeds Now.
+func NewDriver(client *dynamodb.Client, opts *Options) (driver.Driver, error) {
+	if client == nil {
+		return nil, errors.New("dynamostore: the client is nil")
+	}
+	if opts == nil {
+		opts = new(Options)
+	}
+	t := &table{
+		client: client, name: opts.Table, consistent: !opts.EventuallyConsistentReads, ttl: !opts.TTLDisabled,
+		readCapacity: opts.ReadCapacity, writeCapacity: opts.WriteCapacity, now: opts.Now,
+	}
+	if t.name == "" {
+		t.name = defaultTable
+	}
+	if !isTableName(t.name) {
+		return nil, fmt.Errorf("dynamostore: Options.Table is %q: it must be 3 to 255 ASCII letters, digits, underscores, hyphens and dots", t.name)
+	}
+	if t.readCapacity < 0 || t.writeCapacity < 0 || (t.readCapacity == 0) != (t.writeCapacity == 0) {
+		return nil, fmt.Errorf("dynamostore: Options.ReadCapacity is %d and WriteCapacity %d: both must be positive, or both zero for on-demand", t.readCapacity, t.writeCapacity)
+	}
+	if t.now == nil {
+		t.now = time.Now
+	}
+	return t, nil
+}
+
+func isTableName(s string) bool {
+	if len(s) < 3 || len(s) > 255 {
+		return false
+	}
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-', c == '.':
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,96 @@
+package dynamostore
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// Names of attributes.
+const (
+	attrID       = "id"
+	attrData     = "data"
+	attrVersion  = "version"
+	attrExpiry   = "expiry_ms"
+	attrCreated  = "created"
+	attrUpdated  = "updated"
+	attrExpireAt = "expire_at"
+)
+
+// maxData is DynamoDB's limit for an item, 400 KB, less room for the other attributes, whose names count
+// as well: an id of 512 bytes and five numbers are about 660 bytes.
+const maxData = 400<<10 - 1<<10
+
+type item = map[string]types.AttributeValue
+
+func number(n int64) types.AttributeValue {
+	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
+}
+
+func key(id string) item {
+	return item{attrID: &types.AttributeValueMemberB{Value: []byte(id)}}
+}
+
+// seconds rounds up, so that DynamoDB never removes a record that still lives.
+func seconds(expiry time.Time) int64 {
+	ms := expiry.UnixMilli()
+	s := ms / 1000
+	if ms%1000 > 0 {
+		s++
+	}
+	return s
+}
+
+// encode returns the item of a record. Empty data is left out: not every DynamoDB takes an empty value.
+func encode(rec driver.Record) item {
+	it := key(rec.ID)
+	if len(rec.Data) > 0 {
+		it[attrData] = &types.AttributeValueMemberB{Value: rec.Data}
+	}
+	it[attrVersion] = number(rec.Version)
+	it[attrExpiry] = number(rec.Expiry.UnixMilli())
+	it[attrCreated] = number(rec.Created.UnixMilli())
+	it[attrUpdated] = number(rec.Updated.UnixMilli())
+	it[attrExpireAt] = number(seconds(rec.Expiry))
+	return it
+}
+
+// decode copies a record out of an item. Attributes of other names are somebody else's.
+func decode(it item) (driver.Record, error) {
+	var rec driver.Record
+	id, ok := it[attrID].(*types.AttributeValueMemberB)
+	if !ok {
+		return rec, errors.New("an item is not a session: id is no binary")
+	}
+	data := []byte{}
+	switch v := it[attrData].(type) {
+	case nil:
+	case *types.AttributeValueMemberB:
+		data = bytes.Clone(v.Value)
+	default:
+		return rec, errors.New("an item is not a session: data is no binary")
+	}
+	var expiry, created, updated int64
+	for name, to := range map[string]*int64{attrVersion: &rec.Version, attrExpiry: &expiry, attrCreated: &created, attrUpdated: &updated} {
+		n, ok := it[name].(*types.AttributeValueMemberN)
+		if ok {
+			var err error
+			*to, err = strconv.ParseInt(n.Value, 10, 64)
+			ok = err == nil
+		}
+		if !ok {
+			return driver.Record{}, fmt.Errorf("an item is not a session: %s is no integer", name)
+		}
+	}
+	rec.ID, rec.Data = string(id.Value), data
+	rec.Expiry = time.UnixMilli(expiry).UTC()
+	rec.Created = time.UnixMilli(created).UTC()
+	rec.Updated = time.UnixMilli(updated).UTC()
+	return rec, nil
+}

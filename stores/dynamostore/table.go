@@ -1,0 +1,245 @@
+package dynamostore
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// table is the driver.
+type table struct {
+	client                      *dynamodb.Client
+	name                        string
+	consistent                  bool
+	ttl                         bool
+	readCapacity, writeCapacity int64
+	now                         func() time.Time
+
+	mu    sync.Mutex
+	swept item // the key after which the next sweep goes on; nil for the start of the table
+}
+
+var (
+	_ driver.Driver        = (*table)(nil)
+	_ driver.Ranger        = (*table)(nil)
+	_ driver.Sweeper       = (*table)(nil)
+	_ driver.SchemaManager = (*table)(nil)
+	_ driver.Limiter       = (*table)(nil)
+)
+
+// Conditions and updates. DynamoDB reserves more than 500 words, so that every name goes by a place-holder.
+const (
+	condAbsent  = "attribute_not_exists(#id) OR #expiry <= :now"
+	condLive    = "#version = :held AND #expiry > :now"
+	condNotDead = "attribute_not_exists(#id) OR #expiry > :now"
+
+	setFields  = "SET #version = :version, #expiry = :expiry, #updated = :updated, #expireat = :expireat"
+	setCreated = ", #created = if_not_exists(#created, :created)"
+	setData    = ", #data = :data"
+	noData     = " REMOVE #data"
+	setExpiry  = "SET #expiry = :expiry, #expireat = :expireat"
+)
+
+func (t *table) Load(ctx context.Context, id string) (driver.Record, error) {
+	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &t.name, Key: key(id), ConsistentRead: &t.consistent,
+	})
+	if err != nil {
+		return driver.Record{}, t.failure(ctx, "load", err)
+	}
+	if len(out.Item) == 0 {
+		return driver.Record{}, driver.ErrNotFound
+	}
+	rec, err := decode(out.Item)
+	if err != nil {
+		return driver.Record{}, t.failure(ctx, "load", err)
+	}
+	if rec.Expiry.UnixMilli() <= t.millis() {
+		return driver.Record{}, driver.ErrNotFound
+	}
+	return rec, nil
+}
+
+func (t *table) Save(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+	if len(rec.Data) > maxData {
+		return &driver.TooLargeError{Size: len(rec.Data), Limit: maxData}
+	}
+	var err error
+	if held, ok := cond.Match(); ok {
+		err = t.update(ctx, rec, held)
+	} else if cond.Absent() {
+		err = t.create(ctx, rec)
+	} else {
+		err = t.overwrite(ctx, rec)
+	}
+	switch {
+	case isConditionFailed(err):
+		return driver.ErrConflict
+	case isItemTooLarge(err): // not by this package's own count, but it is theirs that counts
+		return &driver.TooLargeError{Size: len(rec.Data), Limit: len(rec.Data) - 1}
+	case err != nil:
+		return t.failure(ctx, "save", err)
+	}
+	return nil
+}
+
+func (t *table) create(ctx context.Context, rec driver.Record) error {
+	_, err := t.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName:                 &t.name,
+		Item:                      encode(rec),
+		ConditionExpression:       aws.String(condAbsent),
+		ExpressionAttributeNames:  map[string]string{"#id": attrID, "#expiry": attrExpiry},
+		ExpressionAttributeValues: item{":now": number(t.millis())},
+	})
+	return err
+}
+
+func (t *table) update(ctx context.Context, rec driver.Record, held int64) error {
+	in := t.updateOf(rec, setFields, condLive)
+	in.ExpressionAttributeValues[":held"] = number(held)
+	_, err := t.client.UpdateItem(ctx, in)
+	return err
+}
+
+// overwriteAttempts bounds the attempts of an overwrite between which others let the record
+// expire and make it anew.
+const overwriteAttempts = 5
+
+// overwrite keeps the created of a live record, which only an update can, but not of one that has expired, which
+// only a put can. There are next to no expired records under ids that are saved
+// again: one request is enough, almost always.
+func (t *table) overwrite(ctx context.Context, rec driver.Record) (err error) {
+	for range overwriteAttempts {
+		in := t.updateOf(rec, setFields+setCreated, condNotDead)
+		in.ExpressionAttributeNames["#id"] = attrID
+		in.ExpressionAttributeNames["#created"] = attrCreated
+		in.ExpressionAttributeValues[":created"] = number(rec.Created.UnixMilli())
+		if _, err = t.client.UpdateItem(ctx, in); !isConditionFailed(err) {
+			return err
+		}
+		if err = t.create(ctx, rec); !isConditionFailed(err) {
+			return err
+		}
+	}
+	return err
+}
+
+// updateOf returns the update that sets what every save sets.
+func (t *table) updateOf(rec driver.Record, set, cond string) *dynamodb.UpdateItemInput {
+	in := &dynamodb.UpdateItemInput{
+		TableName:           &t.name,
+		Key:                 key(rec.ID),
+		ConditionExpression: &cond,
+		ExpressionAttributeNames: map[string]string{
+			"#data": attrData, "#version": attrVersion, "#expiry": attrExpiry, "#updated": attrUpdated, "#expireat": attrExpireAt,
+		},
+		ExpressionAttributeValues: item{
+			":version": number(rec.Version), ":expiry": number(rec.Expiry.UnixMilli()), ":updated": number(rec.Updated.UnixMilli()),
+			":expireat": number(seconds(rec.Expiry)), ":now": number(t.millis()),
+		},
+	}
+	if len(rec.Data) > 0 {
+		set += setData
+		in.ExpressionAttributeValues[":data"] = &types.AttributeValueMemberB{Value: rec.Data}
+	} else {
+		set += noData
+	}
+	in.UpdateExpression = &set
+	return in
+}
+
+func (t *table) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
+	_, err := t.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName:                &t.name,
+		Key:                      key(id),
+		UpdateExpression:         aws.String(setExpiry),
+		ConditionExpression:      aws.String(condLive),
+		ExpressionAttributeNames: map[string]string{"#version": attrVersion, "#expiry": attrExpiry, "#expireat": attrExpireAt},
+		ExpressionAttributeValues: item{
+			":held": number(version), ":expiry": number(expiry.UnixMilli()), ":expireat": number(seconds(expiry)), ":now": number(t.millis()),
+		},
+	})
+	if isConditionFailed(err) {
+		return driver.ErrConflict
+	}
+	if err != nil {
+		return t.failure(ctx, "touch", err)
+	}
+	return nil
+}
+
+func (t *table) Delete(ctx context.Context, id string) error {
+	_, err := t.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+		TableName:                &t.name,
+		Key:                      key(id),
+		ConditionExpression:      aws.String("attribute_exists(#id)"),
+		ExpressionAttributeNames: map[string]string{"#id": attrID},
+	})
+	if isConditionFailed(err) {
+		return driver.ErrNotFound
+	}
+	if err != nil {
+		return t.failure(ctx, "delete", err)
+	}
+	return nil
+}
+
+// Range reads pages of 1 MB, DynamoDB's own. Nothing is held between them.
+func (t *table) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
+	return func(yield func(driver.Record, error) bool) {
+		var from item
+		for more := true; more; {
+			out, err := t.client.Scan(ctx, t.scan("#expiry > :now", from))
+			if err != nil {
+				yield(driver.Record{}, t.failure(ctx, "range", err))
+				return
+			}
+			for _, it := range out.Items {
+				var rec driver.Record
+				if err = ctx.Err(); err == nil {
+					rec, err = decode(it)
+				}
+				if err != nil {
+					yield(driver.Record{}, t.failure(ctx, "range", err))
+					return
+				}
+				if !yield(rec, nil) {
+					return
+				}
+			}
+			from = out.LastEvaluatedKey
+			more = len(from) > 0
+		}
+	}
+}
+
+func (t *table) scan(filter string, from item) *dynamodb.ScanInput {
+	return &dynamodb.ScanInput{
+		TableName:                 &t.name,
+		ConsistentRead:            &t.consistent,
+		ExclusiveStartKey:         from,
+		FilterExpression:          &filter,
+		ExpressionAttributeNames:  map[string]string{"#expiry": attrExpiry},
+		ExpressionAttributeValues: item{":now": number(t.millis())},
+	}
+}
+
+// MaxData implements driver.Limiter.
+func (t *table) MaxData() int { return maxData }
+
+// millis is the time by the store's clock. It and every time in the table but expire_at are rounded
+// down to the millisecond, so that no record outlives its expiry.
+func (t *table) millis() int64 { return t.now().UnixMilli() }
+
+func isConditionFailed(err error) bool {
+	var failed *types.ConditionalCheckFailedException
+	return errors.As(err, &failed)
+}
