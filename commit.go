@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"math/rand/v2"
 	"time"
 
@@ -150,6 +151,10 @@ func (c *commit) write(kind Kind, cond driver.Condition, expiry time.Time) error
 // until nobody else was faster. raced says whether somebody was already.
 func (c *commit) merge(expiry time.Time, raced bool) error {
 	s, n := c.store, &c.note
+	if err := s.turns.take(c.ctx, c.id); err != nil {
+		return err
+	}
+	defer s.turns.give(c.id)
 	for attempt := range maxAttempts {
 		if err := backOff(c.ctx, attempt); err != nil {
 			return err
@@ -281,6 +286,37 @@ func ceilMilli(t time.Time) time.Time {
 func lostRace(err error) bool {
 	return errors.Is(err, driver.ErrConflict) || errors.Is(err, driver.ErrNotFound)
 }
+
+// turns lets the merges of one session in this process go one after the other. Of many that try at
+// once all but one would fail and load again, so that the work would grow with the square of
+// their number. Sessions share a turn by the hash of their ids, which costs them a moment at worst.
+type turns struct {
+	seed  maphash.Seed
+	slots [64]chan struct{}
+}
+
+func newTurns() *turns {
+	t := &turns{seed: maphash.MakeSeed()}
+	for i := range t.slots {
+		t.slots[i] = make(chan struct{}, 1)
+	}
+	return t
+}
+
+func (t *turns) of(id string) chan struct{} {
+	return t.slots[maphash.String(t.seed, id)%uint64(len(t.slots))]
+}
+
+func (t *turns) take(ctx context.Context, id string) error {
+	select {
+	case t.of(id) <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t *turns) give(id string) { <-t.of(id) }
 
 // backOff waits before the given attempt: not at all before the first, then a random time
 // that grows to 16 ms, so that writers who have met do not meet again.

@@ -30,6 +30,7 @@ type Store struct {
 	checker func([]byte) error
 	maxSize int
 	ids     identifier
+	turns   *turns
 }
 
 var (
@@ -49,7 +50,7 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{driver: d, opts: o, maxSize: o.MaxSize, checker: checkerOf(o.Codec)}
+	s := &Store{driver: d, opts: o, maxSize: o.MaxSize, checker: checkerOf(o.Codec), turns: newTurns()}
 	maxToken := maxTokenBytes
 	if s.carrier, _ = d.(driver.Carrier); s.carrier != nil {
 		maxToken = maxCarriedBytes
