@@ -28,6 +28,10 @@
 // the moment in which a primary that has been cut off from its set, and does not know
 // yet, answers with what it knew; no write that depends on such an answer succeeds.
 //
+// The server must apply an update to one document atomically, as every MongoDB does (4.2 or newer, which the
+// driver needs). FerretDB 1.x on SQLite does not: it reads, compares and then writes, so that of two saves at the same moment
+// both may succeed, and one is lost. Use it for development only.
+//
 // A collection may be sharded by _id, hashed or not, and by nothing else: only then are ids unique.
 //
 // The store never takes part in a transaction of the application: a session that travels in the context of a
