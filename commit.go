@@ -27,7 +27,9 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 		return fmt.Errorf("scskit: commit: token is empty or longer than %d bytes", s.ids.max)
 	}
 	if len(data) > s.maxSize {
-		return fmt.Errorf("scskit: commit: %w", &driver.TooLargeError{Size: len(data), Limit: s.maxSize})
+		err := fmt.Errorf("scskit: commit: %w", &driver.TooLargeError{Size: len(data), Limit: s.maxSize})
+		s.refused(ctx, id, err)
+		return err
 	}
 	c := commit{store: s, ctx: ctx, id: id, data: data, expiry: expiry}
 	var err error
@@ -88,7 +90,7 @@ func (c *commit) tracked(lost []note) error {
 	switch {
 	case n.state == noteDeleted || n.state == noteLost:
 		return c.gone()
-	case n.state == 0 && s.renewalOf(lost, c.data):
+	case n.state == 0 && len(lost) > 0 && c.renews(lost):
 		return c.gone()
 	case c.expired():
 		if err := c.removeExpired(); err != nil {
@@ -110,6 +112,14 @@ func (c *commit) tracked(lost []note) error {
 		}
 	}
 	return c.write(KindSave, driver.IfVersion(n.version), expiry)
+}
+
+// renews reports whether the new token carries on one of the sessions in lost.
+func (c *commit) renews(lost []note) bool {
+	if renewed, ok := c.ctx.Value(renewalKey{}).(bool); ok {
+		return renewed
+	}
+	return c.store.renewalOf(lost, c.data)
 }
 
 // touch moves the expiry of a session that did not change. If it was saved
@@ -170,11 +180,12 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 			s.report(c.ctx, Event{Kind: KindConflict, Outcome: OK, ID: s.ids.public(c.id)})
 		}
 		merged, err := s.merge3(n.data, c.data, current.Data)
-		if err != nil {
-			return err
+		if err == nil && len(merged.data) > s.maxSize {
+			err = &driver.TooLargeError{Size: len(merged.data), Limit: s.maxSize}
 		}
-		if len(merged.data) > s.maxSize {
-			return &driver.TooLargeError{Size: len(merged.data), Limit: s.maxSize}
+		if err != nil {
+			s.refused(c.ctx, c.id, err)
+			return err
 		}
 		until := merged.expiry(expiry, current.Expiry)
 		if bytes.Equal(merged.data, current.Data) {
@@ -200,7 +211,14 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 		}
 		raced = true
 	}
-	return fmt.Errorf("%w: gave up after %d attempts", driver.ErrConflict, maxAttempts)
+	err := fmt.Errorf("%w: gave up after %d attempts", driver.ErrConflict, maxAttempts)
+	s.refused(c.ctx, c.id, err)
+	return err
+}
+
+// refused reports a save that failed before it came to the backend.
+func (s *Store) refused(ctx context.Context, id string, err error) {
+	s.report(ctx, Event{Kind: KindSave, Outcome: Failed, ID: s.ids.public(id), Err: err})
 }
 
 // merged notes the outcome of a merge. The request goes on with its own values, so

@@ -3,6 +3,8 @@ package scskit
 import (
 	"context"
 	"fmt"
+	"reflect"
+	"strings"
 	"time"
 )
 
@@ -81,5 +83,19 @@ type Event struct {
 
 // Observer is told of every event, on the goroutine that causes it, before
 // the operation returns: it must be quick and safe for concurrent use. A panic in
-// it is contained. The context is that of the request.
+// it is contained. The context is that of the request without its sessions: scs holds a lock on the
+// session meanwhile, so that an observer which asked for it would wait for ever.
 type Observer func(ctx context.Context, e Event)
+
+// WithoutSession returns ctx without the sessions of any manager.
+func WithoutSession(ctx context.Context) context.Context { return sessionless{ctx} }
+
+type sessionless struct{ context.Context }
+
+// Value hides what scs keeps in contexts, which it does under keys of a type of its own.
+func (c sessionless) Value(key any) any {
+	if t := reflect.TypeOf(key); t != nil && t.Kind() == reflect.String && strings.HasSuffix(t.PkgPath(), "/scs/v2") {
+		return nil
+	}
+	return c.Context.Value(key)
+}

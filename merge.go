@@ -79,8 +79,8 @@ func (m *merged) expiry(ours, theirs time.Time) time.Time {
 // on one of the sessions in lost. Those are sessions that this request meant to delete
 // but another had deleted first. To renew such a session would bring it back, and two
 // renewals at once would leave two; to begin a fresh one after a sign-out is fine.
-// scs does not say which of the two it is doing. A renewed session keeps its
-// values; one begun after Destroy has none of them.
+// Where the adapter did not say which of the two it is (WithRenewal), this is judged by the values: a
+// renewed session keeps them; one begun after Destroy has none of them, unless by chance.
 func (s *Store) renewalOf(lost []note, data []byte) bool {
 	for _, n := range lost {
 		_, before, err := s.decode(n.data)

@@ -104,7 +104,7 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 		if err := s.checker(rec.Data); err != nil {
 			return nil, false, s.drop(ctx, token, id, err)
 		}
-		t.put(s.noteOf(token, rec))
+		t.loaded(s.noteOf(token, rec))
 	}
 	return rec.Data, true, nil
 }
@@ -187,7 +187,7 @@ func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 			if s.checker(rec.Data) != nil {
 				continue
 			}
-			t.put(s.noteOf(key, rec))
+			t.loaded(s.noteOf(key, rec))
 		}
 		all[key] = rec.Data
 	}
@@ -294,7 +294,7 @@ func (s *Store) report(ctx context.Context, e Event) {
 		return
 	}
 	defer func() { _ = recover() }() // an observer must not break a request
-	s.opts.Observer(ctx, e)
+	s.opts.Observer(WithoutSession(ctx), e)
 }
 
 // failure is the error of a store operation, without the token.

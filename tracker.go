@@ -70,6 +70,16 @@ func LastCommit(ctx context.Context, token string) (c Commit, ok bool) {
 	return Commit{}, false
 }
 
+type renewalKey struct{}
+
+// WithRenewal returns a context for a commit that says whether a token which is new in it carries
+// on the session that the request began with (SessionManager.RenewToken), or begins another (after
+// Destroy). scs does not tell the store; an adapter can, by whether the manager has a token before
+// the commit. Without it the store judges by what the two sessions have in common.
+func WithRenewal(ctx context.Context, renewed bool) context.Context {
+	return context.WithValue(ctx, renewalKey{}, renewed)
+}
+
 type trackerKey struct{}
 
 // tracker is a context that carries notes about the sessions of one request.
@@ -145,6 +155,15 @@ func (t *tracker) put(n note) {
 		t.more = make(map[noteKey]*note)
 	}
 	t.more[noteKey{n.store, n.token}] = &n
+}
+
+// loaded notes a record that was handed out. If there is a note of it already, that one stands:
+// what the request changes may be based on either record, and a merge with the older one keeps
+// what others have stored since.
+func (t *tracker) loaded(n note) {
+	if old := t.get(n.store, n.token); old.state == 0 {
+		t.put(n)
+	}
 }
 
 // lost returns the notes of the sessions in s that this request found already

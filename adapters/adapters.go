@@ -122,7 +122,7 @@ func New(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 		panic("adapters: the session manager was not made by scskit.New or scs.New: such managers share one context key")
 	}
 	observer := l.opts.observer
-	if s, ok := sm.Store.(*scskit.Store); ok {
+	if s, ok := sm.Store.(kitStore); ok {
 		_, l.carried = s.CookieName()
 		if observer == nil {
 			observer = s.Observer()
@@ -131,7 +131,7 @@ func New(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 	if observer != nil {
 		l.report = func(ctx context.Context, e scskit.Event) {
 			defer func() { _ = recover() }() // an observer must not break a request
-			observer(ctx, e)
+			observer(scskit.WithoutSession(ctx), e)
 		}
 	}
 	return l
@@ -153,10 +153,10 @@ func (l *Lifecycle) validate() error {
 	case sm.IdleTimeout < 0:
 		return fmt.Errorf("SessionManager.IdleTimeout is %v; it must not be negative", sm.IdleTimeout)
 	}
-	if s, ok := sm.Store.(*scskit.Store); ok {
-		if s == nil {
-			return errors.New("SessionManager.Store is a nil *scskit.Store; check the error of the store's constructor")
-		}
+	if s, ok := sm.Store.(*scskit.Store); ok && s == nil {
+		return errors.New("SessionManager.Store is a nil *scskit.Store; check the error of the store's constructor")
+	}
+	if s, ok := sm.Store.(kitStore); ok {
 		if sm.HashTokenInStore {
 			return errors.New("SessionManager.HashTokenInStore is set, but the store hashes tokens itself; unset it")
 		}
@@ -168,6 +168,13 @@ func (l *Lifecycle) validate() error {
 		}
 	}
 	return validateCookie(sm)
+}
+
+// kitStore is a *scskit.Store, or what embeds one.
+type kitStore interface {
+	Codec() scs.Codec
+	CookieName() (name string, ok bool)
+	Observer() scskit.Observer
 }
 
 // fail turns a failure into the error that the framework gets.
@@ -210,6 +217,9 @@ func (l *Lifecycle) HandleError(w http.ResponseWriter, r *http.Request, err erro
 // through its middleware. Where it is false, every method of the manager
 // panics. With Lazy it does not load the session.
 func HasSession(ctx context.Context, sm *scs.SessionManager) bool {
+	if sm == nil {
+		return false
+	}
 	if ctx.Value(requestKey{sm}) != nil {
 		return true
 	}

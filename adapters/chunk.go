@@ -61,8 +61,8 @@ func chunkName(name string, i int) string { return name + "." + strconv.Itoa(i) 
 
 func findCookie(lines []string, name string) (value string, found bool) {
 	var one [1]string
-	found = candidates(one[:], lines, name) == 1
-	return one[0], found
+	n, _ := candidates(one[:], lines, name)
+	return one[0], n > 0
 }
 
 // join puts together the tokens that came in parts, and drops those that cannot be.

@@ -28,11 +28,10 @@ const (
 )
 
 // candidates puts the distinct values of the cookies called name into dst, in the order of the header
-// lines, and returns how many there are. It takes what net/http takes.
-func candidates(dst []string, lines []string, name string) int {
-	n := 0
+// lines, and returns how many there are, and whether there were more. It takes what net/http takes.
+func candidates(dst []string, lines []string, name string) (n int, more bool) {
 	for _, line := range lines {
-		for line != "" && n < len(dst) {
+		for line != "" {
 			var part string
 			part, line, _ = strings.Cut(line, ";")
 			key, value, _ := strings.Cut(textproto.TrimString(part), "=")
@@ -43,11 +42,14 @@ func candidates(dst []string, lines []string, name string) int {
 			if !ok || value == "" || slices.Contains(dst[:n], value) {
 				continue
 			}
+			if n == len(dst) {
+				return n, true
+			}
 			dst[n] = value
 			n++
 		}
 	}
-	return n
+	return n, false
 }
 
 func cookieValue(s string) (string, bool) {

@@ -20,6 +20,7 @@ type Request struct {
 
 	tokens  [maxCandidates]string // the cookies sent, in their order
 	ntokens int
+	more    bool // there were others
 
 	// Of a session that travels in the cookie; see chunk.go.
 	chunks     uint32 // bit i: the request has part i
@@ -64,15 +65,15 @@ func (c *requestContext) Value(key any) any {
 // given the Request's Context in its place.
 //
 // If Begin returns nil and no error, there is nothing to do: the request is skipped, or
-// a middleware of the same manager outside this one has loaded the session. After an error, which
+// something outside, such as another middleware of the same manager, has loaded the session and sees to it. After an error, which
 // the framework must handle, the handler must not run.
 func (l *Lifecycle) Begin(ctx context.Context, method, path string, cookies []string) (*Request, error) {
-	if ctx.Value(requestKey{l.sm}) != nil || l.opts.skip != nil && l.opts.skip(method, path) {
+	if ctx.Value(requestKey{l.sm}) != nil || ctx.Value(l.key) != nil || l.opts.skip != nil && l.opts.skip(method, path) {
 		return nil, nil
 	}
 	r := &Request{l: l, base: scskit.WithTracker(ctx)}
 	r.ctx = requestContext{Context: r.base, r: r}
-	r.ntokens = candidates(r.tokens[:], cookies, l.sm.Cookie.Name)
+	r.ntokens, r.more = candidates(r.tokens[:], cookies, l.sm.Cookie.Name)
 	if l.carried {
 		r.join(cookies)
 	}
@@ -80,7 +81,7 @@ func (l *Lifecycle) Begin(ctx context.Context, method, path string, cookies []st
 		r.load.Do(r.doLoad)
 		if r.loadErr != nil {
 			r.finished = true
-			return nil, l.fail(ctx, "load", r.loadErr)
+			return nil, l.fail(&r.ctx, "load", r.loadErr)
 		}
 	}
 	return r, nil
@@ -115,10 +116,13 @@ func (r *Request) doLoad() {
 		ctx, _ = r.l.sm.Load(r.base, "") // without a token there is nothing that can fail
 	}
 	r.session = ctx.Value(r.l.key)
-	r.stale = (r.ntokens > 0 || r.incomplete) && r.loadErr == nil && r.l.sm.Token(ctx) == ""
+	r.stale = (r.ntokens > 0 || r.incomplete) && !r.more && r.loadErr == nil && r.l.sm.Token(ctx) == ""
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.loaded = true
-	r.mu.Unlock()
+	if r.finished { // too late to save anything; what scs did by loading is no change
+		r.status = r.l.sm.Status(ctx)
+	}
 }
 
 // Finish stores the session if it changed, and sets the headers of the response: at most
@@ -137,12 +141,12 @@ func (r *Request) Finish(h http.Header) error {
 		return nil // nobody asked for the session
 	}
 	if r.loadErr != nil {
-		r.err = r.l.fail(r.base, "load", r.loadErr)
+		r.err = r.l.fail(&r.ctx, "load", r.loadErr)
 		return r.err
 	}
 	r.status = r.l.sm.Status(&r.ctx)
 	if err := r.commit(h); err != nil {
-		r.err = r.l.fail(r.base, "commit", err)
+		r.err = r.l.fail(&r.ctx, "commit", err)
 		return r.err
 	}
 	addVary(h)
@@ -164,7 +168,8 @@ func (r *Request) commit(h http.Header) error {
 	case scs.Modified:
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(&r.ctx), r.l.opts.commitTimeout)
 		defer cancel()
-		token, expiry, err := sm.Commit(ctx)
+		// After Destroy there is no token until the commit draws one.
+		token, expiry, err := sm.Commit(scskit.WithRenewal(ctx, sm.Token(ctx) != ""))
 		if err != nil {
 			return err
 		}

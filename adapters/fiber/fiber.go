@@ -51,11 +51,13 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 			for _, name := range adapters.BodyHeaders() {
 				c.Response().Header.Del(name)
 			}
+			c.Status(http.StatusInternalServerError)
 			return &failure{err}
 		}
 		for _, line := range h["Set-Cookie"] {
 			// Fiber merges a cookie into one of its name, and does not know every attribute.
-			c.Response().Header.DelCookie(sm.Cookie.Name)
+			name, _, _ := strings.Cut(line, "=")
+			c.Response().Header.DelCookie(name)
 			c.Response().Header.Add(fiber.HeaderSetCookie, line)
 		}
 		if v := h.Get("Cache-Control"); v != "" {
@@ -83,6 +85,9 @@ func cookieLines(c *fiber.Ctx) []string {
 
 // decodedPath returns the path as net/http has it.
 func decodedPath(c *fiber.Ctx) string {
+	if c.App().Config().UnescapePath {
+		return c.Path()
+	}
 	path, err := url.PathUnescape(c.Path())
 	if err != nil {
 		return c.Path()

@@ -32,6 +32,7 @@ import (
 const (
 	defaultName     = "session"
 	defaultMaxBytes = 8000
+	maxMaxBytes     = 60000 // what the adapters put together again
 
 	// binding says what is sealed, so that a key which is also used elsewhere opens nothing of
 	// there. The cookie's name follows.
@@ -53,7 +54,7 @@ type Options struct {
 
 	// MaxBytes is the most bytes of cookies that a session may take, names and all, once it is sealed and
 	// encoded in base64. It is split into cookies of 4096 bytes. Zero means 8000: proxies and servers
-	// commonly take headers of 8 KB. A session that is larger is a *driver.TooLargeError.
+	// commonly take headers of 8 KB. More than 60000 is an error. A session that is larger is a *driver.TooLargeError.
 	MaxBytes int
 }
 
@@ -87,8 +88,8 @@ func NewDriver(keys [][]byte, opts *Options) (driver.Driver, error) {
 		c.name = defaultName
 	}
 	switch {
-	case c.max < 0:
-		return nil, fmt.Errorf("cookiestore: Options.MaxBytes is %d: it must not be negative", c.max)
+	case c.max < 0 || c.max > maxMaxBytes:
+		return nil, fmt.Errorf("cookiestore: Options.MaxBytes is %d: it must be from 0 to %d", c.max, maxMaxBytes)
 	case c.max == 0:
 		c.max = defaultMaxBytes
 	}

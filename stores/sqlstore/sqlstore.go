@@ -9,8 +9,8 @@
 //
 // The table must exist before the first session: apply the store's Schema with your
 // migrations, or let the program call its CreateSchema. Expired sessions are
-// invisible at once, but stay in the table until somebody calls the driver's Sweep
-// (see driver.Sweeper).
+// invisible at once, but stay in the table until somebody calls the store's
+// Sweep, or StartSweep once.
 //
 // # SQLite
 //
