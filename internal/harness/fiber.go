@@ -48,6 +48,7 @@ func fiberApp(app conformance.App, session func(*scs.SessionManager, ...adapters
 		return func(c *fiber.Ctx) error { return h(fiberContext{c}) }
 	}
 	server := fiber.New(fiber.Config{
+		ReadBufferSize:        16 << 10, // of a request's header, in which sessions may travel; Fiber's default is 4096
 		DisableStartupMessage: true,
 		ErrorHandler: func(c *fiber.Ctx, err error) error {
 			page := app.OnError

@@ -7,7 +7,9 @@
 //     opens until it expires, and RenewToken leaves the old one valid. Keep lifetimes short.
 //   - Concurrent requests do not see each other: of two that change the session at once, the
 //     browser keeps what arrives last.
-//   - A session must fit into cookies, and travels with each request: Options.MaxBytes.
+//   - A session must fit into cookies, and travels with each request: Options.MaxBytes. Servers
+//     bound the header of a request; Fiber refuses more than 4096 bytes unless its
+//     Config.ReadBufferSize is larger.
 //   - It works only behind the adapters of scskit, which write the cookie. All of the manager's methods
 //     for handlers work; Iterate does not.
 //
