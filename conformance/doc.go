@@ -39,8 +39,8 @@
 // What passes is not proven right: checks of races arrange them where they can, and otherwise
 // try often. What fails is wrong.
 //
-// These promises have no check yet, since nothing that could break them is there: sealed
-// records (truncated, altered, swapped, copied to another id, under a retired key, plaintext), locks, the cookie
-// store (chunks, size), TTL attributes, the limits of DynamoDB items and BSON documents, throttled
-// backends, connections cut in mid-command, and restarts of a backend.
+// These promises have no check yet: sealed records (truncated, altered, swapped, copied to another
+// id, under a retired key, plaintext), locks, sessions that travel in the cookie (parts, size), TTL attributes, throttled
+// backends, connections cut in mid-command, restarts of a backend, and what an application may
+// choose when its backend is down. The stores' own tests hold some of them.
 package conformance
