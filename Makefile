@@ -38,7 +38,12 @@ test: setup ## Set up what is needed, then run everything under the race detecto
 	SCSKIT_REPORT=$(BUILD)/conformance.json $(GO) run ./internal/cmd/backends -- $(GO) test -race -timeout 30m ./...
 	cd internal/peers && $(GO) test -timeout 10m ./...
 	cd examples/demo/e2e && $(GO) test -timeout 10m ./...
-	@$(GO) run ./internal/cmd/report $(BUILD)/conformance.json
+	@$(GO) run ./internal/cmd/report -svg $(BUILD)/conformance.svg $(BUILD)/conformance.json
+	@echo "$(BUILD)/conformance.json and conformance.svg hold the results of every check"
+
+.PHONY: pictures
+pictures: ## Copy the picture of the last test run's matrix into the documents
+	cp $(BUILD)/conformance.svg docs/images/conformance.svg
 
 .PHONY: check
 check: $(GOLANGCI_LINT) ## What CI checks before the tests: vet, linters, tidy modules, formatting

@@ -4,6 +4,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -46,6 +47,22 @@ func TestREADME(t *testing.T) {
 	}
 	if blocks == 0 {
 		t.Error("no Go blocks found")
+	}
+}
+
+// TestREADMELinks wants the pictures and files that the README shows to be there.
+func TestREADMELinks(t *testing.T) {
+	links := regexp.MustCompile(`\]\(([^)#]+)\)`).FindAllStringSubmatch(read(t, "README.md"), -1)
+	for _, link := range links {
+		if strings.Contains(link[1], "://") {
+			continue
+		}
+		if _, err := os.Stat(filepath.FromSlash(link[1])); err != nil {
+			t.Errorf("README.md: %v", err)
+		}
+	}
+	if len(links) == 0 {
+		t.Error("no links found")
 	}
 }
 

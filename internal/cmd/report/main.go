@@ -43,7 +43,7 @@ func run(w io.Writer, file, svg string) error {
 	m := newMatrix(r)
 	m.print(w)
 	if svg != "" {
-		if err := os.WriteFile(svg, []byte(m.svg()), 0o644); err != nil {
+		if err := os.WriteFile(svg, []byte(m.ours().svg()), 0o644); err != nil {
 			return err
 		}
 	}
@@ -71,7 +71,7 @@ func (s subject) String() string {
 	case "", "store":
 		return s.store
 	}
-	if s.store == "" {
+	if s.store == "" || s.store == "reference" { // an adapter by itself, over the kit's own store
 		return s.adapter
 	}
 	return s.adapter + " × " + s.store
@@ -86,12 +86,21 @@ type counts map[conformance.Outcome]int
 
 func newMatrix(r conformance.Report) *matrix {
 	m := &matrix{cells: make(map[cell]counts)}
+	type one struct {
+		subject subject
+		check   string
+	}
+	seen := make(map[one]bool) // a store is checked by itself, and once more in a matrix
 	for _, res := range r.Results {
 		group, _, _ := strings.Cut(res.Check, "/")
 		s := subject{res.Adapter, res.Store}
 		if s.adapter == "store" {
 			s.adapter = ""
 		}
+		if seen[one{s, res.Check}] && res.Outcome != conformance.Failed {
+			continue
+		}
+		seen[one{s, res.Check}] = true
 		if !slices.Contains(m.subjects, s) {
 			m.subjects = append(m.subjects, s)
 		}
@@ -105,6 +114,15 @@ func newMatrix(r conformance.Report) *matrix {
 		m.cells[c][res.Outcome]++
 	}
 	return m
+}
+
+// ours returns the matrix without the stores of others and of examples, which are checked to
+// prove the kit.
+func (m *matrix) ours() *matrix {
+	subjects := slices.DeleteFunc(slices.Clone(m.subjects), func(s subject) bool {
+		return s.store == "directory" || strings.HasPrefix(s.store, "scs-") || s == subject{store: "reference"}
+	})
+	return &matrix{subjects: subjects, groups: m.groups, cells: m.cells}
 }
 
 func (m *matrix) total(s subject) counts {
