@@ -74,7 +74,7 @@ cover: setup ## Measure the coverage of the packages that applications import
 	@$(GO) tool cover -func $(BUILD)/cover.out | tail -1
 
 .PHONY: test-latest
-test-latest: ## Upgrade every dependency in a scratch copy, and run the tests there
+test-latest: setup ## Upgrade every dependency in a scratch copy, and run the tests there
 	@scripts/test-latest
 
 $(GOLANGCI_LINT):
