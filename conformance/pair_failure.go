@@ -1,0 +1,180 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
+)
+
+func pairTokenSecret(t *T) {
+	for _, plainIDs := range []bool{false, true} {
+		p, ok := t.newStore().(*scskit.Store)
+		if !ok {
+			t.Fatal("the store is not a *scskit.Store: what it keeps and tells cannot be looked at")
+		}
+		t.keepsSecret(&tap{Driver: p.Driver()}, plainIDs)
+	}
+}
+
+func (t *T) keepsSecret(d *tap, plainIDs bool) {
+	t.Helper()
+	told := make(chan string, 1000)
+	store, err := scskit.NewStore(d, &scskit.Options{
+		PlainIDs: plainIDs,
+		Observer: func(_ context.Context, e scskit.Event) {
+			told <- fmt.Sprint(e.ID, " ", e.Err)
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := t.siteOver(store)
+	s.option(adapters.OnError(func(_ context.Context, err error) error {
+		told <- err.Error()
+		return nil
+	}))
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	token := b.token()
+	if !plainIDs {
+		rec := b.record(d.Driver)
+		if strings.Contains(rec.ID+string(rec.Data), token) {
+			t.Error("the record has the token in it")
+		}
+		s.with(rec.ID).wants("k", none) // what the backend shows is no key to a session
+	}
+	for _, faulty := range []string{"load", "save", "delete"} {
+		d.on(func(_ context.Context, op, id string) error {
+			if op == faulty {
+				return &driverFault{op, id}
+			}
+			return nil
+		})
+		if faulty == "delete" {
+			b.get("/destroy")
+		} else {
+			b.put("k", faulty).refused(t)
+		}
+	}
+	d.on(nil)
+	b.wants("k", "v")
+	for len(told) > 0 {
+		if text := <-told; strings.Contains(text, token) {
+			t.Errorf("with PlainIDs %v the token was told: %s", plainIDs, strings.ReplaceAll(text, token, "[the token]"))
+		}
+	}
+}
+
+// driverFault is an error of a careless driver, which names what it failed with.
+type driverFault struct{ op, id string }
+
+func (e *driverFault) Error() string { return e.op + " of session " + e.id + " failed" }
+
+func pairCorruptRecord(t *T) {
+	s := t.newSite().open()
+	b := s.browser()
+	b.put("k", "v")
+	t.commit(s.sm.Store, b.token(), []byte("this is no session"), in(lifetime))
+	old := b.token()
+	a := b.get("/get?k=k")
+	a.wants(t, http.StatusOK, none)
+	if c := a.session(t); c == nil || !c.deletes() {
+		t.Error("the cookie of a record that does not decode was not cleared")
+	}
+	s.kept(b, b.put("k", "w"), "k", "w")
+	if b.token() == old {
+		t.Error("the new session has the token of the corrupt record")
+	}
+	if !t.gone(s.sm.Store, old) {
+		t.Error("the corrupt record is still in the store")
+	}
+}
+
+func pairCommitFailure(t *T) {
+	s := t.newSite()
+	changed := func(answer Handler) Handler {
+		return func(c Context) error {
+			s.sm.Put(c.Context(), "k", "w")
+			return answer(c)
+		}
+	}
+	s.route("/body", changed(func(c Context) error { return c.Send(http.StatusOK, "the handler's") }))
+	s.route("/large", changed(func(c Context) error { return c.Send(http.StatusOK, strings.Repeat("the handler's", 1<<16)) }))
+	s.route("/status", changed(func(c Context) error { return c.Send(http.StatusNoContent, "") }))
+	s.route("/nothing", changed(func(Context) error { return nil }))
+	s.route("/error", changed(func(Context) error { return errTeapot }))
+	s.route("/redirect", changed(func(c Context) error {
+		if r, ok := c.(Renderer); ok {
+			return r.Redirect(http.StatusSeeOther, "/the-handlers")
+		}
+		return c.Send(http.StatusOK, "the handler's")
+	}))
+	s.route("/json", changed(func(c Context) error {
+		if r, ok := c.(Renderer); ok {
+			return r.JSON(http.StatusOK, "the handler's")
+		}
+		return c.Send(http.StatusOK, "the handler's")
+	}))
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	w.fail(failing("commit"))
+	for _, path := range []string{"/body", "/large", "/status", "/nothing", "/error", "/redirect", "/json"} {
+		commits := w.count("commit")
+		b.get(path).refused(t)
+		s.browser().get(path).refused(t)
+		if n := w.count("commit") - commits; n != 2 {
+			t.Errorf("%s: two requests asked the store to commit %d times", path, n)
+		}
+		if t.Failed() {
+			t.Fatalf("that was %s", path)
+		}
+	}
+	w.fail(nil)
+	b.wants("k", "v")
+	s.kept(b, b.put("k", "x"), "k", "x")
+}
+
+func pairClientGone(t *T) {
+	for _, options := range [][]adapters.Option{nil, {adapters.Lazy()}} {
+		s := t.newSite()
+		s.app.Options = options
+		g := t.gate()
+		s.route("/slow", func(c Context) error {
+			g.pass()
+			if gone := c.Context().Done(); gone != nil { // nil where the framework cannot tell
+				select {
+				case <-gone:
+				case <-time.After(reach):
+					t.Error("the request's context did not end when the client was gone")
+				}
+			}
+			s.sm.Put(c.Context(), "k", "w")
+			return c.Send(http.StatusOK, "to nobody")
+		})
+		w := s.watch()
+		s.open()
+		b := s.browser()
+		b.put("k", "v")
+		w.drain()
+		ctx, hangUp := context.WithCancel(t.Context())
+		over := make(chan struct{})
+		go func() {
+			defer close(over)
+			_, _ = b.try(ctx, http.MethodGet, "/slow")
+		}()
+		g.await(1)
+		hangUp()
+		<-over
+		g.open()
+		w.ended(t, "commit")
+		b.wants("k", "w")
+	}
+}
