@@ -193,11 +193,16 @@ func (r *Request) commit(h http.Header) error {
 }
 
 // End is called when the handler has returned: a change of the session since Finish is lost, and is
-// reported. It does nothing if Finish was not called. With Strict it panics.
+// reported; OnError is told of a session that was first asked for since then and could not be loaded. It does nothing if Finish was not called. With Strict it panics.
 func (r *Request) End() {
 	r.mu.Lock()
-	late := r.finished && r.loaded && r.err == nil && r.changedSinceFinish()
+	settled := r.finished && r.loaded && r.err == nil
+	failed := settled && r.loadErr != nil // under Lazy, first used when the response had begun
+	late := settled && !failed && r.changedSinceFinish()
 	r.mu.Unlock()
+	if failed {
+		_ = r.l.fail(&r.ctx, "load", r.loadErr) // no response is left to put it in
+	}
 	if !late {
 		return
 	}

@@ -2,6 +2,7 @@ package adapters_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -194,3 +195,25 @@ func TestLazyAfterTheResponse(t *testing.T) {
 		}
 	}, adapters.Lazy(), adapters.Strict())
 }
+
+// TestLazyFailureAfterTheResponse: there is no response left for the error, but it must not be silent.
+func TestLazyFailureAfterTheResponse(t *testing.T) {
+	sm := scskit.New(brokenStore{})
+	var told []error
+	resp := trip(sm, "token", func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusOK)
+		_ = sm.GetString(r.Context(), "user")
+	}, adapters.Lazy(), adapters.OnError(func(_ context.Context, err error) error {
+		told = append(told, err)
+		return nil
+	}))
+	if resp.StatusCode != http.StatusOK || len(told) != 1 || !errors.Is(told[0], errBroken) {
+		t.Errorf("status %d, errors %v", resp.StatusCode, told)
+	}
+}
+
+var errBroken = errors.New("broken")
+
+type brokenStore struct{ scs.Store }
+
+func (brokenStore) Find(string) ([]byte, bool, error) { return nil, false, errBroken }

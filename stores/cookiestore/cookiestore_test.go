@@ -283,6 +283,10 @@ func TestBadSettings(t *testing.T) {
 			_, err := cookiestore.New([][]byte{newKey()}, &cookiestore.Options{MaxBytes: -1})
 			return err
 		},
+		"many bytes": func() error {
+			_, err := cookiestore.New([][]byte{newKey()}, &cookiestore.Options{MaxBytes: 200000})
+			return err
+		},
 		"few bytes": func() error {
 			_, err := cookiestore.New([][]byte{newKey()}, &cookiestore.Options{MaxBytes: 20})
 			return err
