@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"runtime/pprof"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -219,12 +221,13 @@ func cleanupLeaksNothing(t *T) {
 	s, d := t.newKit(nil)
 	const label = "conformance-sweep"
 	mark := newToken() // goroutines inherit the labels of the one that starts them
+	ours := []string{packageOf((*scskit.Store)(nil)), packageOf(s), packageOf(d.Driver)}
 	left := func() int {
 		var profile strings.Builder
 		if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
 			t.Fatalf("goroutine profile: %v", err)
 		}
-		return strings.Count(profile.String(), fmt.Sprintf("%q:%q", label, mark))
+		return goroutinesOf(profile.String(), fmt.Sprintf("%q:%q", label, mark), ours)
 	}
 	var stops []func()
 	pprof.Do(t.Context(), pprof.Labels(label, mark), func(context.Context) {
@@ -246,4 +249,28 @@ func cleanupLeaksNothing(t *T) {
 	}
 	// A goroutine that has announced its end may take a moment to be gone.
 	t.until(in(time.Second), "no goroutine is left after stop", func() bool { return left() == 0 })
+}
+
+// goroutinesOf counts, in a goroutine profile as text, the stacks that have a label and run a function of
+// one of the packages. The others are the client library's: connections that a sweep was
+// the first to need live on in their pool.
+func goroutinesOf(profile, label string, packages []string) int {
+	n := 0
+	for stack := range strings.SplitSeq(profile, "\n\n") {
+		if strings.Contains(stack, label) && slices.ContainsFunc(packages, func(path string) bool {
+			return strings.Contains(stack, "\t"+path+".")
+		}) {
+			n++
+		}
+	}
+	return n
+}
+
+// packageOf returns the path of the package that declares the type of v, or what it points to.
+func packageOf(v any) string {
+	typ := reflect.TypeOf(v)
+	if typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	return typ.PkgPath()
 }

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -216,6 +218,28 @@ func TestSubjectsMustBeUsable(t *testing.T) {
 }
 
 // TestRunWithoutGoTest runs a matrix as a program would.
+// A sweep may be the first to need the client library, which keeps goroutines of its own.
+func TestSweepMayOpenConnections(t *testing.T) {
+	t.Parallel()
+	var opened atomic.Int64
+	m := kitMutant("opens-a-pool", "", change{driver: func(p *patch) {
+		p.sweep = func(ctx context.Context, limit int) (int, error) {
+			if opened.Add(1) == 1 {
+				db := sql.OpenDB(nil) // its goroutine lives until it is closed
+				t.Cleanup(func() { _ = db.Close() })
+			}
+			return p.swept(ctx, limit)
+		}
+	}})
+	i := slices.IndexFunc(m.jobs(), func(j job) bool { return j.check.id == "cleanup/leaks-nothing" })
+	if r := m.jobs()[i].run(t.Context(), mutantWatchdog); r.Outcome != Passed {
+		t.Errorf("%v: %s", r.Outcome, r.Reason)
+	}
+	if opened.Load() == 0 {
+		t.Error("the driver was not swept")
+	}
+}
+
 func TestRunWithoutGoTest(t *testing.T) {
 	t.Parallel()
 	r := RunMatrix(t.Context(), nil, []Store{reference()})

@@ -214,6 +214,12 @@ func kitFaultMutants() []mutant {
 		kitMutant("stop-stops-nothing", `cleanup/leaks-nothing cleanup/stop`, change{kit: func(k *kit) {
 			k.start = func(interval time.Duration) func() { k.Store.StartSweep(interval); return func() {} }
 		}}),
+		kitMutant("sweeps-leave-goroutines", `cleanup/leaks-nothing`, change{driver: func(p *patch) {
+			p.sweep = func(ctx context.Context, limit int) (int, error) {
+				go func() { <-time.After(mutantWatchdog) }()
+				return p.swept(ctx, limit)
+			}
+		}}),
 		kitMutant("stops-once", `cleanup/stop`, change{kit: func(k *kit) {
 			k.start = func(interval time.Duration) func() {
 				stop, stopped := k.Store.StartSweep(interval), make(chan struct{})

@@ -1,13 +1,9 @@
 package sqlstore
 
 import (
-	"context"
 	"database/sql"
-	sqldriver "database/sql/driver"
 	"os"
-	"runtime/pprof"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
@@ -131,21 +127,7 @@ func openMySQL(tb testing.TB, change func(*mysql.Config)) *sql.DB {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	return pool(tb, sql.OpenDB(unlabelled{connector}))
-}
-
-// unlabelled connects on a goroutine without labels. The conformance kit finds by their labels
-// the goroutines that a sweep leaves behind, which the ones of the pool's connections are not.
-type unlabelled struct{ sqldriver.Connector }
-
-func (c unlabelled) Connect(ctx context.Context) (conn sqldriver.Conn, err error) {
-	var connected sync.WaitGroup
-	connected.Go(func() {
-		pprof.SetGoroutineLabels(context.Background())
-		conn, err = c.Connector.Connect(ctx)
-	})
-	connected.Wait()
-	return conn, err
+	return pool(tb, sql.OpenDB(connector))
 }
 
 func openHostileMySQL(tb testing.TB) *sql.DB {
