@@ -23,6 +23,9 @@
 //
 // The commit runs to its end, within CommitTimeout, also if the client hangs up.
 //
+// If the store is down, a request fails: the handler does not run, or its response is replaced
+// by an error. FailOpen and OnError change that.
+//
 // Any scs.Store works. That the cookie and the stored record agree, and that all frameworks
 // behave alike, holds for all of them; that no update is lost and no destroyed session comes
 // back needs a *scskit.Store.
@@ -56,6 +59,7 @@ type options struct {
 	lazy          bool
 	strict        bool
 	onError       func(context.Context, error) error
+	failOpen      bool
 	observer      scskit.Observer
 	commitTimeout time.Duration
 }
@@ -72,7 +76,7 @@ func Skip(skip func(method, path string) bool) Option {
 
 // Lazy loads a session only when a handler first asks the manager for something. A request
 // that never does costs no round trip. If loading fails then, the handler goes on with an
-// empty session, and its response is replaced by the error.
+// empty session, and its response is replaced by the error, unless the failure may pass: see FailOpen.
 func Lazy() Option {
 	return func(o *options) { o.lazy = true }
 }
@@ -82,13 +86,6 @@ func Lazy() Option {
 // change is lost, and reported as an event of scskit.KindLate.
 func Strict() Option {
 	return func(o *options) { o.strict = true }
-}
-
-// OnError is called with every failure to load or to store a session, an *Error, before the
-// framework's own error handling gets it. What it returns, unless that is nil, is passed on in its
-// place: an echo.NewHTTPError(503), say. It must be safe for concurrent use.
-func OnError(f func(ctx context.Context, err error) error) Option {
-	return func(o *options) { o.onError = f }
 }
 
 // Observe sets who is told of scskit.KindLate. By default it is the
@@ -176,31 +173,6 @@ type kitStore interface {
 	CookieName() (name string, ok bool)
 	Observer() scskit.Observer
 }
-
-// fail turns a failure into the error that the framework gets.
-func (l *Lifecycle) fail(ctx context.Context, op string, err error) error {
-	err = &Error{Op: op, Err: err}
-	if l.opts.onError != nil {
-		if mapped := l.opts.onError(ctx, err); mapped != nil {
-			return mapped
-		}
-	}
-	return err
-}
-
-// Error is a failure to load or to store the session of a request.
-type Error struct {
-	Op  string // "load" or "commit"
-	Err error
-}
-
-func (e *Error) Error() string { return "session: " + e.Op + ": " + e.Err.Error() }
-
-// Unwrap returns the store's error.
-func (e *Error) Unwrap() error { return e.Err }
-
-// StatusCode returns 500, for error handlers that ask.
-func (e *Error) StatusCode() int { return http.StatusInternalServerError }
 
 // HandleError answers a request on net/http with an error: by the manager's ErrorFunc,
 // or if that is nil with a plain 500 and a line in the standard log.

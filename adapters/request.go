@@ -26,15 +26,18 @@ type Request struct {
 	chunks     uint32 // bit i: the request has part i
 	incomplete bool   // the request has a first part
 
-	load    sync.Once
-	base    context.Context // the parent, with a tracker
-	loaded  bool
-	session any // what scs keeps in a context
-	loadErr error
-	stale   bool // cookies were sent, but no session was found
+	load     sync.Once
+	base     context.Context // the parent, with a tracker
+	loaded   bool
+	session  any    // what scs keeps in a context
+	token    string // of the session that was loaded
+	loadErr  error
+	stale    bool      // cookies were sent, but no session was found
+	deadline time.Time // of the empty session, if there is a loadErr
 
 	mu       sync.Mutex
 	finished bool
+	open     bool       // the session could not be loaded or stored, and the request passes
 	err      error      // of Finish
 	status   scs.Status // at Finish
 	snapshot *snapshot  // at Finish, if anybody wants to know of later changes
@@ -80,8 +83,11 @@ func (l *Lifecycle) Begin(ctx context.Context, method, path string, cookies []st
 	if !l.opts.lazy {
 		r.load.Do(r.doLoad)
 		if r.loadErr != nil {
-			r.finished = true
-			return nil, l.fail(&r.ctx, "load", r.loadErr)
+			if err := l.fail(&r.ctx, "load", r.loadErr); err != nil {
+				r.finished = true
+				return nil, err
+			}
+			r.open = true
 		}
 	}
 	return r, nil
@@ -112,11 +118,15 @@ func (r *Request) doLoad() {
 			break
 		}
 	}
-	if ctx == nil || r.loadErr != nil {
+	switch {
+	case r.loadErr != nil:
+		ctx = r.loadNothing()
+	case ctx == nil:
 		ctx, _ = r.l.sm.Load(r.base, "") // without a token there is nothing that can fail
 	}
 	r.session = ctx.Value(r.l.key)
-	r.stale = (r.ntokens > 0 || r.incomplete) && !r.more && r.loadErr == nil && r.l.sm.Token(ctx) == ""
+	r.token = r.l.sm.Token(ctx)
+	r.stale = (r.ntokens > 0 || r.incomplete) && !r.more && r.loadErr == nil && r.token == ""
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.loaded = true
@@ -129,7 +139,8 @@ func (r *Request) doLoad() {
 // one Set-Cookie for the session, in place of any of the same name, with Cache-Control: no-store,
 // and Vary: Cookie if the session was used. Only the first call does anything; later ones return its
 // error. If it is not nil the session could not be loaded or stored, no header was set, and
-// the response must be replaced by the error.
+// the response must be replaced by the error. If such a failure may pass (FailOpen, OnError) it is nil, and
+// no session cookie was set.
 func (r *Request) Finish(h http.Header) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -140,13 +151,8 @@ func (r *Request) Finish(h http.Header) error {
 	if !r.loaded {
 		return nil // nobody asked for the session
 	}
-	if r.loadErr != nil {
-		r.err = r.l.fail(&r.ctx, "load", r.loadErr)
-		return r.err
-	}
 	r.status = r.l.sm.Status(&r.ctx)
-	if err := r.commit(h); err != nil {
-		r.err = r.l.fail(&r.ctx, "commit", err)
+	if r.err = r.settle(h); r.err != nil {
 		return r.err
 	}
 	addVary(h)
@@ -197,7 +203,7 @@ func (r *Request) commit(h http.Header) error {
 func (r *Request) End() {
 	r.mu.Lock()
 	settled := r.finished && r.loaded && r.err == nil
-	failed := settled && r.loadErr != nil // under Lazy, first used when the response had begun
+	failed := settled && r.loadErr != nil && !r.open // under Lazy, first used when the response had begun
 	late := settled && !failed && r.changedSinceFinish()
 	r.mu.Unlock()
 	if failed {

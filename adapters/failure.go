@@ -1,0 +1,120 @@
+package adapters
+
+import (
+	"context"
+	"errors"
+	"net/http"
+)
+
+// Error is a failure to load or to store the session of a request. A time-out is one like any
+// other, and matches context.DeadlineExceeded.
+type Error struct {
+	Op  string // "load" or "commit"
+	Err error
+}
+
+func (e *Error) Error() string { return "session: " + e.Op + ": " + e.Err.Error() }
+
+// Unwrap returns the store's error.
+func (e *Error) Unwrap() error { return e.Err }
+
+// StatusCode returns 500, for error handlers that ask.
+func (e *Error) StatusCode() int { return http.StatusInternalServerError }
+
+// ErrFailOpen is what an OnError returns to let one failure pass, as FailOpen lets all of them.
+var ErrFailOpen = errors.New("adapters: let the request pass without its session")
+
+// FailOpen lets requests pass whose session cannot be loaded or stored; by default they fail.
+//
+// A session that cannot be loaded is empty for the handler, and nothing of it is saved: the store is not asked
+// again, and the browser's cookie is left as it is. A session that cannot be stored is
+// given up: the handler's response goes out as it is, without a session cookie. A store that works
+// again has the session as it was.
+//
+// A response must not tell of a sign-in or a sign-out that has not happened. So a request
+// still fails if it has called Destroy, RenewToken or SetDeadline on a session that could not be loaded, or if
+// it has destroyed or renewed one and what follows cannot be stored.
+//
+// A handler cannot tell an empty session from that of a client without one. Where that matters, as in a
+// shopping cart that would seem empty, let OnError decide.
+func FailOpen() Option {
+	return func(o *options) { o.failOpen = true }
+}
+
+// OnError is called with every failure to load or to store a session, an *Error, and decides what
+// becomes of the request. Where it returns
+//
+//   - nil, the framework's own error handling gets the *Error; with FailOpen the request passes,
+//   - ErrFailOpen, or an error that wraps it, the request passes as with FailOpen,
+//   - any other error, the framework gets that one in its place: an echo.NewHTTPError(503), say.
+//
+// It is called once for a failure: before the handler if loading fails, or after it with Lazy. It is also
+// told of a session that was first asked for when the response had begun and could not be loaded; what it returns is then
+// ignored. It must be safe for concurrent use. If it panics, the framework gets the *Error.
+func OnError(f func(ctx context.Context, err error) error) Option {
+	return func(o *options) { o.onError = f }
+}
+
+// fail returns the error that the framework gets for a failure, and nil if the request may pass.
+func (l *Lifecycle) fail(ctx context.Context, op string, err error) error {
+	failure := &Error{Op: op, Err: err}
+	answer := l.ask(ctx, failure)
+	switch {
+	case errors.Is(answer, ErrFailOpen), answer == nil && l.opts.failOpen:
+		return nil
+	case answer == nil:
+		return failure
+	}
+	return answer
+}
+
+func (l *Lifecycle) ask(ctx context.Context, failure *Error) (answer error) {
+	if l.opts.onError == nil {
+		return nil
+	}
+	defer func() {
+		if recover() != nil { // under Fiber it would end the process
+			answer = failure
+		}
+	}()
+	return l.opts.onError(ctx, failure)
+}
+
+// loadNothing returns a context with an empty session, for want of the one that could not be loaded.
+func (r *Request) loadNothing() context.Context {
+	sm := *r.l.sm
+	// Destroy and RenewToken set the deadline anew. This one is earlier than what they set, also on a
+	// clock that has not moved meanwhile, and so tells whether they were called.
+	sm.Lifetime--
+	ctx, _ := sm.Load(r.base, "") // without a token there is nothing that can fail
+	r.deadline = sm.Deadline(ctx)
+	return ctx
+}
+
+// replaced reports whether the handler has ended the session that the request began with, or believes to have.
+func (r *Request) replaced() bool {
+	sm := r.l.sm
+	return sm.Token(&r.ctx) != r.token || r.loadErr != nil && !sm.Deadline(&r.ctx).Equal(r.deadline)
+}
+
+// settle does what is to be done with the session when the response begins.
+func (r *Request) settle(h http.Header) error {
+	op, err := "load", r.loadErr
+	replaced := r.replaced() // before a commit draws a token
+	if err == nil {
+		op, err = "commit", r.commit(h)
+	}
+	if err == nil {
+		return nil
+	}
+	if !r.open {
+		if failed := r.l.fail(&r.ctx, op, err); failed != nil {
+			return failed
+		}
+		r.open = true
+	}
+	if replaced {
+		return &Error{Op: op, Err: err}
+	}
+	return nil
+}
