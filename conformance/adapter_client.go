@@ -116,7 +116,8 @@ func (b *browser) keep(h http.Header) {
 	defer b.mu.Unlock()
 	for _, line := range h["Set-Cookie"] {
 		c := parseCookie(line)
-		if c.name != b.s.sm.Cookie.Name && (b.s.app.Second == nil || c.name != b.s.app.Second.Cookie.Name) {
+		// A session that travels in the cookie may take several: name, name.1, …
+		if c.name != b.s.sm.Cookie.Name && !strings.HasPrefix(c.name, b.s.sm.Cookie.Name+".") && (b.s.app.Second == nil || c.name != b.s.app.Second.Cookie.Name) {
 			continue
 		}
 		if c.deletes() {

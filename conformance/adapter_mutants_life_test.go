@@ -113,16 +113,17 @@ func lifeMutants() []mutant {
 			return sm.LoadAndSave
 		}),
 		adapterMutant("after-the-handler", `
-			adapter/abort adapter/commits-once adapter/early-hints adapter/error-reset adapter/event-stream adapter/failure-typed
-			adapter/file adapter/handler-error adapter/handler-error-default adapter/head adapter/json adapter/large-body
-			adapter/late-change adapter/lazy adapter/lazy-failure adapter/load-failure adapter/nested adapter/not-allowed
-			adapter/not-found adapter/panic-inside adapter/panic-outside adapter/redirect adapter/skip adapter/status
-			adapter/status-only adapter/std-handler adapter/two-managers adapter/upgrade cookie/attributes cookie/browser-session
-			cookie/defaults cookie/deletion cookie/max-age cookie/no-store cookie/once cookie/remember-me cookie/vary
-			pair/client-gone pair/commit-failure pair/cookie-expiry pair/corrupt-record pair/destroy pair/destroy-then-put
-			pair/destroy-twice pair/duplicate-cookies pair/handler-commits pair/idle pair/logout-beats-reader
-			pair/logout-beats-writer pair/parallel-clients pair/parallel-keys pair/put-then-read pair/renew pair/renew-beats-old
-			pair/renew-twice pair/shared pair/stale-cookie pair/token-secret pair/unknown-token token/cookie-exact token/cookie-only
+			adapter/abort adapter/commits-once adapter/early-hints adapter/error-reset adapter/event-stream
+			adapter/failure-typed adapter/file adapter/handler-error adapter/handler-error-default adapter/head adapter/json
+			adapter/large-body adapter/late-change adapter/lazy adapter/lazy-failure adapter/load-failure adapter/nested
+			adapter/not-allowed adapter/not-found adapter/panic-inside adapter/panic-outside adapter/redirect adapter/skip
+			adapter/status adapter/status-only adapter/std-handler adapter/two-managers adapter/upgrade cookie/attributes
+			cookie/browser-session cookie/defaults cookie/deletion cookie/max-age cookie/no-store cookie/once
+			cookie/remember-me cookie/vary pair/client-gone pair/commit-failure pair/cookie-expiry pair/corrupt-record
+			pair/destroy pair/destroy-then-put pair/destroy-twice pair/duplicate-cookies pair/grow-and-shrink
+			pair/handler-commits pair/idle pair/logout-beats-reader pair/logout-beats-writer pair/parallel-clients
+			pair/parallel-keys pair/put-then-read pair/renew pair/renew-beats-old pair/renew-twice pair/shared
+			pair/stale-cookie pair/token-secret pair/too-large pair/unknown-token token/cookie-exact token/cookie-only
 			token/random`, life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
 			next.ServeHTTP(w, r)
 			if err := req.Finish(w.Header()); err != nil {
@@ -131,7 +132,7 @@ func lifeMutants() []mutant {
 			req.End()
 		})),
 		adapterMutant("only-what-is-written", `
-			adapter/empty adapter/failure-typed adapter/lazy-failure pair/commit-failure pair/token-secret`, life(func(_ *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
+			adapter/empty adapter/failure-typed adapter/lazy-failure pair/commit-failure pair/token-secret pair/too-large`, life(func(_ *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
 			sw := adapters.NewWriter(w, req)
 			next.ServeHTTP(sw.Handler(), r)
 			if sw.Settled() {

@@ -157,7 +157,7 @@ func responseMutants() []mutant {
 		})),
 		adapterMutant("cookie-always", `
 			adapter/failure-typed adapter/lazy-failure adapter/lazy-untouched adapter/load-failure pair/commit-failure
-			pair/duplicate-cookies pair/idle pair/token-secret pair/unchanged`, edited(func(sm *scs.SessionManager, r *http.Request, h http.Header) {
+			pair/duplicate-cookies pair/idle pair/token-secret pair/too-large pair/unchanged`, edited(func(sm *scs.SessionManager, r *http.Request, h http.Header) {
 			if c, err := r.Cookie(sm.Cookie.Name); err == nil && h["Set-Cookie"] == nil {
 				h.Add("Set-Cookie", c.Name+"="+c.Value+"; Path=/")
 			}

@@ -22,12 +22,13 @@ const reach = 5 * time.Second
 
 // site is an application under the adapter and over the store that are checked.
 type site struct {
-	t    *T
-	app  App
-	sm   *scs.SessionManager // of the application
-	base string
-	web  *http.Client
-	lack atomic.Pointer[string] // what the harness's Context is not
+	t     *T
+	app   App
+	sm    *scs.SessionManager // of the application
+	store scs.Store           // the manager's, without the spy that watch puts before it
+	base  string
+	web   *http.Client
+	lack  atomic.Pointer[string] // what the harness's Context is not
 }
 
 // newSite returns an application with routes that every check uses, over a fresh store. It is to be
@@ -40,7 +41,7 @@ func (t *T) newSite() *site {
 // siteOver is newSite over a store that is there.
 func (t *T) siteOver(store scs.Store) *site {
 	sm := newManager(store)
-	s := &site{t: t, sm: sm, app: App{Sessions: sm}}
+	s := &site{t: t, sm: sm, store: store, app: App{Sessions: sm}}
 	s.route("/put", func(c Context) error {
 		sm.Put(c.Context(), c.Query("k"), c.Query("v"))
 		return c.Send(http.StatusOK, "put")
@@ -96,8 +97,14 @@ func (s *site) option(o adapters.Option) { s.app.Options = append(s.app.Options,
 
 // watch puts a spy between the manager and its store. It must come before open.
 func (s *site) watch() *spy {
-	w := &spy{Store: s.sm.Store, done: make(chan string, 1000)}
+	w := &spy{Store: s.store, done: make(chan string, 1000)}
 	s.sm.Store = w
+	if p, ok := s.store.(*scskit.Store); ok {
+		s.sm.Store = struct {
+			*spy
+			portableStore
+		}{w, p}
+	}
 	return w
 }
 
@@ -180,6 +187,13 @@ func (g *gate) await(n int) {
 }
 
 func (g *gate) open() { g.once.Do(func() { close(g.opened) }) }
+
+// portableStore is what adapters ask of a *scskit.Store, also if it is inside another.
+type portableStore interface {
+	Codec() scs.Codec
+	CookieName() (name string, ok bool)
+	Observer() scskit.Observer
+}
 
 var _ scs.CtxStore = (*spy)(nil)
 

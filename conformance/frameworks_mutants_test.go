@@ -26,10 +26,12 @@ func TestFrameworkMutants(t *testing.T) {
 		"gin overrides Write alone": {harness.Gin(ginWriteOnly), `adapter/abort adapter/event-stream adapter/late-change adapter/panic-inside
 			adapter/std-handler adapter/upgrade adapter/writer`},
 		"gin leaves its writer behind": {harness.Gin(ginKeepsWriter), `adapter/panic-outside adapter/upgrade adapter/writer`},
-		"echo hooks Before alone": {harness.Echo(echoBefore), `adapter/empty adapter/event-stream adapter/failure-typed adapter/lazy-failure
-			adapter/panic-outside adapter/upgrade pair/commit-failure pair/token-secret`},
-		"echo finishes what failed": {harness.Echo(echoEager), `adapter/error-reset adapter/failure-typed adapter/lazy-failure adapter/not-allowed
-			adapter/not-found adapter/panic-outside pair/commit-failure pair/token-secret`},
+		"echo hooks Before alone": {harness.Echo(echoBefore), `
+			adapter/empty adapter/event-stream adapter/failure-typed adapter/lazy-failure adapter/panic-outside adapter/upgrade
+			pair/commit-failure pair/token-secret pair/too-large`},
+		"echo finishes what failed": {harness.Echo(echoEager), `
+			adapter/error-reset adapter/failure-typed adapter/lazy-failure adapter/not-allowed adapter/not-found
+			adapter/panic-outside pair/commit-failure pair/token-secret pair/too-large`},
 		"fiber returns the handler's error": {harness.Fiber(fiberReturns), `adapter/error-reset adapter/late-change adapter/not-allowed adapter/not-found`},
 		"fiber stops at the handler's error": {harness.Fiber(fiberStops), `adapter/commits-once adapter/error-reset adapter/handler-error adapter/handler-error-default
 			adapter/late-change adapter/not-allowed adapter/not-found adapter/panic-inside pair/commit-failure`},

@@ -1,14 +1,11 @@
 package conformance_test
 
 import (
-	"database/sql"
-	"path/filepath"
-	"sync"
+	"os"
 	"testing"
 
 	"github.com/alexedwards/scs/v2"
 	scsmemstore "github.com/alexedwards/scs/v2/memstore"
-	_ "modernc.org/sqlite"
 
 	scschi "github.com/scskit/scskit/adapters/chi"
 	scsecho "github.com/scskit/scskit/adapters/echo"
@@ -17,9 +14,10 @@ import (
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
 	"github.com/scskit/scskit/conformance"
 	"github.com/scskit/scskit/internal/harness"
-	"github.com/scskit/scskit/stores/memstore"
-	"github.com/scskit/scskit/stores/sqlstore"
+	"github.com/scskit/scskit/internal/testenv"
 )
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
 // TestMatrix runs every check on every pair of this project's adapters and stores.
 func TestMatrix(t *testing.T) {
@@ -31,10 +29,7 @@ func TestMatrix(t *testing.T) {
 			harness.Echo(scsecho.LoadAndSave),
 			harness.Fiber(scsfiber.LoadAndSave),
 		},
-		[]conformance.Store{
-			{Name: "memstore", New: newMemstore},
-			{Name: "sqlite", New: newSQLite, Reopen: reopenSQLite},
-		})
+		backends(t))
 }
 
 // TestThirdPartyPair shows what scs's own store keeps of the promises under an adapter, and what it
@@ -63,54 +58,4 @@ func TestThirdPartyPair(t *testing.T) {
 				"pair/token-secret":        opaque,
 			},
 		}})
-}
-
-func newMemstore(tb testing.TB) scs.Store {
-	tb.Helper()
-	s, err := memstore.New(nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return s
-}
-
-// sqliteFiles remembers which file a store is in.
-var sqliteFiles sync.Map
-
-func newSQLite(tb testing.TB) scs.Store {
-	tb.Helper()
-	return openSQLite(tb, filepath.Join(tb.TempDir(), "sessions.db"))
-}
-
-// reopenSQLite opens the file of s again, as a second process would.
-func reopenSQLite(tb testing.TB, s scs.Store) scs.Store {
-	tb.Helper()
-	path, ok := sqliteFiles.Load(s)
-	if !ok {
-		tb.Fatal("not a store of newSQLite")
-	}
-	return openSQLite(tb, path.(string))
-}
-
-func openSQLite(tb testing.TB, path string) scs.Store {
-	tb.Helper()
-	db, err := sql.Open("sqlite", "file:"+path+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	s, err := sqlstore.New(db, sqlstore.SQLite(), nil)
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := s.CreateSchema(tb.Context()); err != nil {
-		tb.Fatal(err)
-	}
-	sqliteFiles.Store(scs.Store(s), path)
-	tb.Cleanup(func() {
-		sqliteFiles.Delete(scs.Store(s))
-		if err := db.Close(); err != nil {
-			tb.Error(err)
-		}
-	})
-	return s
 }

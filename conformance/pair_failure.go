@@ -2,13 +2,16 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/adapters"
+	"github.com/scskit/scskit/driver"
 )
 
 func pairTokenSecret(t *T) {
@@ -16,6 +19,9 @@ func pairTokenSecret(t *T) {
 		p, ok := t.newStore().(*scskit.Store)
 		if !ok {
 			t.Fatal("the store is not a *scskit.Store: what it keeps and tells cannot be looked at")
+		}
+		if _, ok := carrierOf(p); ok {
+			t.notApplicable("the session travels in the cookie: there is neither a token nor a backend")
 		}
 		t.keepsSecret(&tap{Driver: p.Driver()}, plainIDs)
 	}
@@ -80,7 +86,7 @@ func pairCorruptRecord(t *T) {
 	s := t.newSite().open()
 	b := s.browser()
 	b.put("k", "v")
-	t.commit(s.sm.Store, b.token(), []byte("this is no session"), in(lifetime))
+	b.plant([]byte("this is no session"), in(lifetime))
 	old := b.token()
 	a := b.get("/get?k=k")
 	a.wants(t, http.StatusOK, none)
@@ -91,7 +97,7 @@ func pairCorruptRecord(t *T) {
 	if b.token() == old {
 		t.Error("the new session has the token of the corrupt record")
 	}
-	if !t.gone(s.sm.Store, old) {
+	if !s.carried() && !t.gone(s.store, old) {
 		t.Error("the corrupt record is still in the store")
 	}
 }
@@ -140,6 +146,31 @@ func pairCommitFailure(t *T) {
 	w.fail(nil)
 	b.wants("k", "v")
 	s.kept(b, b.put("k", "x"), "k", "x")
+}
+
+func pairTooLarge(t *T) {
+	s := t.newSite()
+	if _, ok := s.store.(*scskit.Store); !ok {
+		t.notApplicable("the store is not a *scskit.Store: it has no limit that is known")
+	}
+	s.fill()
+	failed := make(chan error, 1)
+	s.option(adapters.OnError(func(_ context.Context, err error) error {
+		failed <- err
+		return nil
+	}))
+	s.open()
+	b := s.browser()
+	b.get("/fill?size=100").given(t)
+	b.get("/fill?size=" + strconv.Itoa(5<<20)).refused(t)
+	select {
+	case err := <-failed:
+		if !errors.Is(err, driver.ErrTooLarge) {
+			t.Errorf("the error is no driver.ErrTooLarge: %v", err)
+		}
+	default: // adapter/failure-typed is about adapters that do not tell
+	}
+	b.holds(100)
 }
 
 func pairClientGone(t *T) {

@@ -76,12 +76,12 @@ func storeSideMutants() []mutant {
 			adapter/not-allowed adapter/not-found adapter/panic-after-write adapter/panic-inside adapter/panic-outside
 			adapter/redirect adapter/skip adapter/status adapter/status-only adapter/std-handler adapter/two-managers
 			adapter/upgrade cookie/once cookie/remember-me pair/client-gone pair/commit-failure pair/corrupt-record
-			pair/destroy-then-put pair/duplicate-cookies pair/handler-commits pair/idle pair/logout-beats-reader
+			pair/destroy-then-put pair/duplicate-cookies pair/grow-and-shrink pair/handler-commits pair/idle pair/logout-beats-reader
 			pair/logout-beats-writer pair/parallel-clients pair/parallel-keys pair/put-then-read pair/renew pair/renew-beats-old
-			pair/renew-twice pair/shared pair/token-secret pair/unchanged pair/unknown-token token/cookie-exact token/cookie-only`, bending(func(b *bentStore) {
+			pair/renew-twice pair/shared pair/token-secret pair/too-large pair/unchanged pair/unknown-token token/cookie-exact token/cookie-only`, bending(func(b *bentStore) {
 			b.commit = func(context.Context, string, []byte, time.Time) error { return nil }
 		})),
-		adapterMutant("ignores-commit-errors", `adapter/failure-typed pair/commit-failure pair/token-secret`, bending(func(b *bentStore) {
+		adapterMutant("ignores-commit-errors", `adapter/failure-typed pair/commit-failure pair/token-secret pair/too-large`, bending(func(b *bentStore) {
 			commit := b.commit
 			b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 				_ = commit(ctx, token, data, e)
@@ -107,6 +107,12 @@ func storeSideMutants() []mutant {
 					return errors.New("nothing to delete")
 				}
 				return remove(ctx, token)
+			}
+		})),
+		adapterMutant("keeps-four-kilobytes", `pair/grow-and-shrink pair/too-large`, bending(func(b *bentStore) {
+			commit := b.commit
+			b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+				return commit(ctx, token, data[:min(len(data), 4096)], e)
 			}
 		})),
 		adapterMutant("names-the-token", `pair/token-secret`, bending(func(b *bentStore) {
