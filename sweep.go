@@ -9,13 +9,18 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// sweepBatch is how many records one statement of a sweep removes: few enough that
-// nobody waits for it, enough that a round trip does not matter.
+// sweepBatch is how many records a sweep removes at a time: few enough that nobody waits
+// long for it, enough that a round trip does not matter.
 const sweepBatch = 1000
+
+// maxRest bounds the pause after a batch: one that took long may have waited for others itself.
+const maxRest = time.Second
 
 // Sweep removes the expired records, batch by batch, and returns how many it
 // removed, also when it fails or ctx ends midway; what is left is removed by the next
-// sweep. Any number of sweeps may run at once. Expired sessions are never found,
+// sweep. Any number of sweeps may run at once. After each batch it rests as long as the batch took, a
+// second at most, so that it takes no more than half of what the backend can do, and those whom it
+// kept waiting come first. Expired sessions are never found,
 // swept or not: a sweep only frees the room. Where the backend does so itself there
 // is nothing to do, and the result is 0.
 func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
@@ -24,16 +29,17 @@ func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 		return 0, nil
 	}
 	start := time.Now()
-	for n := sweepBatch; n == sweepBatch && err == nil; {
-		if err = ctx.Err(); err != nil {
+	for {
+		var n int
+		var took time.Duration
+		n, took, err = s.sweepBatch(ctx, sweeper)
+		removed += n
+		if err != nil || n < sweepBatch {
 			break
 		}
-		op := s.begin(ctx)
-		n, err = sweeper.Sweep(op.ctx, sweepBatch)
-		if op.cancel != nil {
-			op.cancel()
+		if err = rest(ctx, min(took, maxRest)); err != nil {
+			break
 		}
-		removed += n
 	}
 	e := Event{Kind: KindSweep, Outcome: OK, Duration: time.Since(start), Count: removed}
 	if err != nil {
@@ -42,6 +48,32 @@ func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 	}
 	s.report(ctx, e)
 	return removed, err
+}
+
+func (s *Store) sweepBatch(ctx context.Context, sweeper driver.Sweeper) (n int, took time.Duration, err error) {
+	if err := ctx.Err(); err != nil {
+		return 0, 0, err
+	}
+	if s.opts.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.opts.Timeout)
+		defer cancel()
+	}
+	start := time.Now()
+	n, err = sweeper.Sweep(ctx, sweepBatch)
+	return n, time.Since(start), err
+}
+
+// rest waits until d has passed, or ctx ends, whose error it returns.
+func rest(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
 }
 
 // StartSweep sweeps every interval, on a goroutine of its own, until stop is called. stop ends a sweep

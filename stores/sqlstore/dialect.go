@@ -51,6 +51,9 @@ type Dialect struct {
 	// context ends: its statements are all short, and cutting one short does harm.
 	uninterrupted bool
 
+	// sweepRows is how many rows one statement of a sweep removes; zero if it may be any number.
+	sweepRows int
+
 	// maxData is the most bytes that the database holds in a row.
 	maxData int
 

@@ -27,6 +27,7 @@ func SQLite() Dialect {
 		classify:      classifySQLite,
 		oneWriter:     true,
 		uninterrupted: true,
+		sweepRows:     100,                  // some milliseconds, for which the others who write have to wait
 		maxData:       1_000_000_000 - 1024, // SQLITE_MAX_LENGTH, less the other columns
 	}
 }

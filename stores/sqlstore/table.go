@@ -196,15 +196,23 @@ func (t *table) readPage(ctx context.Context, from []byte) (page []driver.Record
 	return page, more, nil
 }
 
-func (t *table) Sweep(ctx context.Context, limit int) (int, error) {
-	if limit <= 0 {
-		return 0, nil
+// Sweep removes the records by statements of a size that the dialect chooses; others may write in between.
+func (t *table) Sweep(ctx context.Context, limit int) (removed int, err error) {
+	for removed < limit {
+		part := limit - removed
+		if t.dialect.sweepRows > 0 {
+			part = min(part, t.dialect.sweepRows)
+		}
+		n, err := t.exec(ctx, t.sweep, &values{now: t.micros(), limit: part})
+		removed += int(n)
+		if err != nil {
+			return removed, t.failure(ctx, "sweep", err)
+		}
+		if int(n) < part {
+			break
+		}
 	}
-	n, err := t.exec(ctx, t.sweep, &values{now: t.micros(), limit: limit})
-	if err != nil {
-		return 0, t.failure(ctx, "sweep", err)
-	}
-	return int(n), nil
+	return removed, nil
 }
 
 // micros is the time by the store's clock. It and every time in the table are rounded

@@ -1,0 +1,91 @@
+package scskit
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// slowSweeper is a driver whose sweeps take time, and remove what there is.
+type slowSweeper struct {
+	driver.Driver
+	start  time.Time
+	took   []time.Duration // of the batches, in turn
+	left   int
+	begins []time.Duration // of the batches, since start
+}
+
+func (d *slowSweeper) Sweep(ctx context.Context, limit int) (int, error) {
+	d.begins = append(d.begins, time.Since(d.start))
+	select {
+	case <-time.After(d.took[len(d.begins)-1]):
+	case <-ctx.Done():
+		return 0, ctx.Err()
+	}
+	n := min(limit, d.left)
+	d.left -= n
+	return n, nil
+}
+
+func newSlowSweeper(t *testing.T, left int, took ...time.Duration) (*slowSweeper, *Store) {
+	t.Helper()
+	d := &slowSweeper{start: time.Now(), took: took, left: left}
+	s, err := NewStore(d, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d, s
+}
+
+// The clock of the bubble stands still unless everyone waits: the times are exact.
+func TestSweepRests(t *testing.T) {
+	const ms = time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		d, s := newSlowSweeper(t, 3*sweepBatch+7, 20*ms, 0, 3000*ms, 5*ms)
+		n, err := s.Sweep(t.Context())
+		if n != 3*sweepBatch+7 || err != nil {
+			t.Errorf("removed %d, error %v", n, err)
+		}
+		// Each rests as long as it took, the third no more than a second, and the last not at all.
+		if want := []time.Duration{0, 40 * ms, 40 * ms, 4040 * ms}; !slices.Equal(d.begins, want) {
+			t.Errorf("batches began at %v, want %v", d.begins, want)
+		}
+		if end, want := time.Since(d.start), 4045*ms; end != want {
+			t.Errorf("the sweep took %v, want %v", end, want)
+		}
+	})
+}
+
+func TestSweepRestEndsWithContext(t *testing.T) {
+	const ms = time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		d, s := newSlowSweeper(t, 3*sweepBatch, 20*ms, 20*ms)
+		ctx, cancel := context.WithTimeout(t.Context(), 30*ms)
+		defer cancel()
+		n, err := s.Sweep(ctx)
+		if n != sweepBatch || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("removed %d, error %v", n, err)
+		}
+		if end := time.Since(d.start); end != 30*ms || len(d.begins) != 1 {
+			t.Errorf("the sweep ended after %v and %d batches, want 30ms and 1", end, len(d.begins))
+		}
+	})
+}
+
+func TestStopEndsRest(t *testing.T) {
+	const ms = time.Millisecond
+	synctest.Test(t, func(t *testing.T) {
+		d, s := newSlowSweeper(t, 3*sweepBatch, 900*ms, 900*ms)
+		stop := s.StartSweep(100 * ms)
+		time.Sleep(1200 * ms) // in the middle of the first rest
+		stop()
+		if end := time.Since(d.start); end != 1200*ms || len(d.begins) != 1 {
+			t.Errorf("stopped after %v and %d batches, want 1.2s and 1", end, len(d.begins))
+		}
+	})
+}
