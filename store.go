@@ -11,6 +11,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/bound"
 )
 
 // ErrGone is returned by a commit through a key from All whose session has
@@ -250,6 +251,7 @@ type operation struct {
 	store  *Store
 	parent context.Context
 	ctx    context.Context
+	bound  *bound.Context // ctx, unless there is no time-out
 	cancel context.CancelFunc
 	start  time.Time
 }
@@ -257,7 +259,9 @@ type operation struct {
 func (s *Store) begin(ctx context.Context) operation {
 	op := operation{store: s, parent: ctx, ctx: ctx}
 	if s.opts.Timeout > 0 {
-		op.ctx, op.cancel = context.WithTimeout(ctx, s.opts.Timeout)
+		op.bound = new(bound.Context)
+		op.bound.Begin(ctx, time.Now().Add(s.opts.Timeout))
+		op.ctx = op.bound
 	}
 	if s.opts.Observer != nil {
 		op.start = time.Now()
@@ -266,8 +270,8 @@ func (s *Store) begin(ctx context.Context) operation {
 }
 
 func (op *operation) end(kind Kind, id string, err error) {
-	if op.cancel != nil {
-		op.cancel()
+	if op.bound != nil {
+		op.bound.End()
 	}
 	s := op.store
 	if s.opts.Observer == nil {

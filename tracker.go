@@ -154,7 +154,8 @@ func (t *tracker) put(n note) {
 	if t.more == nil {
 		t.more = make(map[noteKey]*note)
 	}
-	t.more[noteKey{n.store, n.token}] = &n
+	rare := n // so that n itself need not be on the heap
+	t.more[noteKey{n.store, n.token}] = &rare
 }
 
 // loaded notes a record that was handed out. If there is a note of it already, that one stands:

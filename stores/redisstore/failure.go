@@ -11,44 +11,6 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// process sends a command and returns its error when the answer is there or the context has ended. In the
-// second case the command must not be looked at any more.
-func (s *sessions) process(ctx context.Context, cmd redis.Cmder) error {
-	return s.await(ctx, func() error { return s.client.Process(ctx, cmd) })
-}
-
-// await calls f and returns its error, or that of the context if it ends first; f then goes on alone.
-func (s *sessions) await(ctx context.Context, f func() error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if ctx.Done() == nil {
-		return f()
-	}
-	type result struct {
-		err      error
-		panicked any
-	}
-	done := make(chan result, 1)
-	go func() {
-		r := result{}
-		defer func() {
-			r.panicked = recover() // a hook's, which the program may survive on the goroutine that called
-			done <- r
-		}()
-		r.err = f()
-	}()
-	select {
-	case r := <-done:
-		if r.panicked != nil {
-			panic(r.panicked)
-		}
-		return r.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // isNoValue reports whether a GET has found no string.
 func isNoValue(err error) bool {
 	return errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "WRONGTYPE")

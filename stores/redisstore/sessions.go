@@ -29,7 +29,7 @@ var (
 
 func (s *sessions) Load(ctx context.Context, id string) (driver.Record, error) {
 	cmd := redis.NewStringCmd(ctx, "get", s.prefix+id)
-	err := s.process(ctx, cmd)
+	err := s.read(ctx, cmd)
 	if err != nil && !isNoValue(err) {
 		return driver.Record{}, s.failure(ctx, "load", id, err)
 	}

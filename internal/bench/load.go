@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+type loadRequest struct {
+	Addr    string
+	Control string
+	Time    time.Duration
+	Cookies []string // one for each connection
+	Keys    []string // likewise
+	Body    string   // what each response must have
+}
+
+// figures are what one turn of the load generator has measured.
+type figures struct {
+	PerSecond float64       // requests
+	Median    time.Duration // of a request, as the client sees it
+	Allocs    float64       // by the server's whole process, for each request
+	Bytes     float64       // likewise
+}
+
+// load is the load generator: it writes prepared requests and reads the answers, with as little work as that takes,
+// since it shares the processors with what it measures.
+func load(in io.Reader, out io.Writer) error {
+	runtime.GOMAXPROCS(1)
+	var req loadRequest
+	if err := json.NewDecoder(in).Decode(&req); err != nil {
+		return err
+	}
+	clients := make([]*client, len(req.Cookies))
+	for i := range clients {
+		c, err := dial(req.Addr, req.Keys[i], req.Cookies[i], req.Body)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = c.conn.Close() }()
+		clients[i] = c
+	}
+	// Connections of the Redis client, buffers and pools are there before the count begins.
+	if err := busy(clients, req.Time/5); err != nil {
+		return err
+	}
+	for _, c := range clients {
+		c.times = make([]time.Duration, 0, 1<<16)
+	}
+	before, err := allocated(req.Control)
+	if err != nil {
+		return err
+	}
+	begin := time.Now()
+	if err := busy(clients, req.Time); err != nil {
+		return err
+	}
+	took := time.Since(begin)
+	after, err := allocated(req.Control)
+	if err != nil {
+		return err
+	}
+	var times []time.Duration
+	for _, c := range clients {
+		times = append(times, c.times...)
+	}
+	slices.Sort(times)
+	n := float64(len(times))
+	return json.NewEncoder(out).Encode(figures{
+		PerSecond: n / took.Seconds(),
+		Median:    times[len(times)/2],
+		Allocs:    float64(after.Count-before.Count) / n,
+		Bytes:     float64(after.Bytes-before.Bytes) / n,
+	})
+}
+
+// busy keeps every client busy for a time, and returns their errors.
+func busy(clients []*client, d time.Duration) error {
+	errs := make([]error, len(clients))
+	var wg sync.WaitGroup
+	end := time.Now().Add(d)
+	for i, c := range clients {
+		wg.Go(func() {
+			for begin := time.Now(); begin.Before(end) && errs[i] == nil; {
+				errs[i] = c.do()
+				now := time.Now()
+				c.times = append(c.times, now.Sub(begin))
+				begin = now
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// client is one connection.
+type client struct {
+	conn    net.Conn
+	r       *bufio.Reader
+	request []byte
+	body    string
+	times   []time.Duration
+}
+
+func dial(addr, key, cookie, body string) (*client, error) {
+	conn, err := net.Dial("tcp", addr) //nolint:noctx // a port of this machine
+	if err != nil {
+		return nil, err
+	}
+	request := fmt.Sprintf("GET /?%s HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\n\r\n", key, addr, cookie)
+	return &client{conn: conn, r: bufio.NewReader(conn), request: []byte(request), body: body}, nil
+}
+
+// do makes one request, and checks that the answer is what was asked for.
+func (c *client) do() error {
+	if _, err := c.conn.Write(c.request); err != nil {
+		return err
+	}
+	length := -1
+	for first := true; ; first = false {
+		line, err := c.r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if first && !bytes.HasPrefix(line, []byte("HTTP/1.1 200 ")) {
+			return fmt.Errorf("answer: %s", line)
+		}
+		if len(line) == len("\r\n") {
+			break
+		}
+		if value, ok := bytes.CutPrefix(line, []byte("Content-Length: ")); ok {
+			if length, err = strconv.Atoi(string(bytes.TrimSpace(value))); err != nil {
+				return err
+			}
+		}
+	}
+	if length != len(c.body) {
+		return fmt.Errorf("the answer has %d bytes, want %d", length, len(c.body))
+	}
+	body, err := c.r.Peek(length)
+	if err != nil {
+		return err
+	}
+	if string(body) != c.body {
+		return fmt.Errorf("got answer %q, want %q", body, c.body)
+	}
+	_, err = c.r.Discard(length)
+	return err
+}
+
+// allocated asks the server what it has allocated so far.
+func allocated(control string) (a allocs, err error) {
+	resp, err := http.Get("http://" + control) //nolint:noctx // a port of this machine
+	if err != nil {
+		return a, err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	return a, json.NewDecoder(resp.Body).Decode(&a)
+}

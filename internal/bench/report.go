@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+)
+
+// The targets.
+const (
+	readAtLeast   = 0.85 // of the requests per second of one bare GET
+	writeAtMost   = 1.3  // times what a bare GET and SET cost
+	allocsAtMost  = 40   // in the process, for a request that reads
+	sessionAtMost = 100  // bytes of value for three keys
+)
+
+// table is what the rounds of one operation have measured.
+type table struct {
+	op     string
+	rounds map[string][]figures
+	size   map[string]int64
+}
+
+func (t *table) print(out io.Writer) {
+	what := map[string]string{
+		"read":  "A request that reads one key. Bare: a handler that makes one GET.",
+		"write": "A request that reads and changes one key. Bare: a handler that makes one GET and one SET.",
+	}
+	fmt.Fprintln(out, what[t.op])
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(w, "variant\trequests/s\tof bare\t(from\tto)\tmedian\tallocs\tbytes\tvalue\t")
+	for _, v := range variants {
+		low, ratio, high := t.ratio(v.name)
+		size := "-"
+		if n, ok := t.size[v.name]; ok {
+			size = fmt.Sprint(n, " B")
+		}
+		fmt.Fprintf(w, "%s\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f ms\t%.1f\t%.0f\t%s\t\n", v.name,
+			t.median(v.name, func(f figures) float64 { return f.PerSecond }), ratio, low, high,
+			t.median(v.name, func(f figures) float64 { return f.Median.Seconds() * 1000 }),
+			t.median(v.name, func(f figures) float64 { return f.Allocs }),
+			t.median(v.name, func(f figures) float64 { return f.Bytes }), size)
+	}
+	_ = w.Flush()
+	fmt.Fprintln(out)
+	_, ratio, _ := t.ratio("scskit")
+	if t.op == "write" {
+		verdict(out, 1/ratio <= writeAtMost, "a write costs %.2f times a bare GET and SET; at most %.2f", 1/ratio, writeAtMost)
+		fmt.Fprintln(out)
+		return
+	}
+	n := t.median("scskit", func(f figures) float64 { return f.Allocs })
+	verdict(out, ratio >= readAtLeast, "a read reaches %.2f of the requests of a bare GET; at least %.2f", ratio, readAtLeast)
+	verdict(out, n <= allocsAtMost, "a read allocates %.1f objects, net/http's included; at most %d", n, allocsAtMost)
+	verdict(out, t.size["scskit"] <= sessionAtMost, "a session of three keys takes %d bytes; at most %d", t.size["scskit"], sessionAtMost)
+	fmt.Fprintln(out)
+}
+
+func verdict(out io.Writer, met bool, format string, args ...any) {
+	word := "MISSED"
+	if met {
+		word = "met"
+	}
+	fmt.Fprintf(out, "%7s  %s\n", word, fmt.Sprintf(format, args...))
+}
+
+func (t *table) median(variant string, of func(figures) float64) float64 {
+	var values []float64
+	for _, f := range t.rounds[variant] {
+		values = append(values, of(f))
+	}
+	return middle(values)
+}
+
+// ratio returns the requests per second of a variant as a part of the bare one's: the least, the median and the most of
+// the rounds.
+func (t *table) ratio(variant string) (low, median, high float64) {
+	var ratios []float64
+	for i, f := range t.rounds[variant] {
+		ratios = append(ratios, f.PerSecond/t.rounds["bare"][i].PerSecond)
+	}
+	return slices.Min(ratios), middle(ratios), slices.Max(ratios)
+}
+
+func middle(values []float64) float64 {
+	slices.Sort(values)
+	n := len(values)
+	return (values[(n-1)/2] + values[n/2]) / 2
+}

@@ -1,0 +1,123 @@
+package redisstore
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"github.com/scskit/scskit/internal/bound"
+)
+
+// call is what is under way on a goroutine of its own, so that whoever waits for it can leave when the context
+// ends. Calls that came to their end are used again.
+type call struct {
+	// What is to be done: a command, or else f.
+	client redis.UniversalClient
+	ctx    context.Context
+	cmd    redis.Cmder
+	f      func() error
+
+	err      error
+	panicked any // a hook's, which the program may survive on the goroutine that called
+
+	run   func()        // the method do, made a value once
+	ended chan struct{} // takes one, so that the goroutine never waits
+	timer *time.Timer   // of the deadline
+}
+
+var calls = sync.Pool{New: func() any {
+	c := &call{ended: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
+	c.timer.Stop()
+	c.run = c.do
+	return c
+}}
+
+func (c *call) do() {
+	defer func() {
+		c.panicked = recover()
+		c.ended <- struct{}{}
+	}()
+	if c.f != nil {
+		c.err = c.f()
+	} else {
+		c.err = c.client.Process(c.ctx, c.cmd)
+	}
+}
+
+// wait starts the call, and returns its error, or that of ctx if done is closed first, or the deadline, if there is one, comes
+// first; the call then goes on alone.
+func (c *call) wait(ctx context.Context, done <-chan struct{}, deadline time.Time) error {
+	go c.run()
+	var late <-chan time.Time
+	if !deadline.IsZero() {
+		c.timer.Reset(time.Until(deadline))
+		late = c.timer.C
+	}
+	select {
+	case <-c.ended:
+	case <-done:
+		return ctx.Err()
+	case <-late:
+		return context.DeadlineExceeded
+	}
+	c.timer.Stop()
+	err, panicked := c.err, c.panicked
+	*c = call{run: c.run, ended: c.ended, timer: c.timer}
+	calls.Put(c)
+	if panicked != nil {
+		panic(panicked)
+	}
+	return err
+}
+
+// process sends a command and returns its error when the answer is there or the context has ended. In the
+// second case the command must not be looked at any more.
+func (s *sessions) process(ctx context.Context, cmd redis.Cmder) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	done := ctx.Done()
+	if done == nil {
+		return s.client.Process(ctx, cmd)
+	}
+	c := calls.Get().(*call)
+	c.client, c.ctx, c.cmd = s.client, ctx, cmd
+	return c.wait(ctx, done, time.Time{})
+}
+
+// read is process for a command that changes nothing. Of the deadline of the portable store, which would cost more than all
+// the rest of the waiting, the client is not told: while the request lasts, it may try again, in vain, when the
+// deadline has passed.
+func (s *sessions) read(ctx context.Context, cmd redis.Cmder) error {
+	b, ok := ctx.(*bound.Context)
+	if !ok {
+		return s.process(ctx, cmd)
+	}
+	inner, ok := b.Unwatched()
+	if !ok {
+		return s.process(ctx, cmd)
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	deadline, _ := inner.Deadline()
+	c := calls.Get().(*call)
+	c.client, c.ctx, c.cmd = s.client, inner, cmd
+	return c.wait(ctx, inner.Done(), deadline)
+}
+
+// await calls f and returns its error, or that of the context if it ends first; f then goes on alone.
+func (s *sessions) await(ctx context.Context, f func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	done := ctx.Done()
+	if done == nil {
+		return f()
+	}
+	c := calls.Get().(*call)
+	c.f = f
+	return c.wait(ctx, done, time.Time{})
+}
