@@ -90,7 +90,7 @@ func overview(t *testing.T, report conformance.Report) string {
 		}
 		store, pair := of[conformance.LevelStore], of[conformance.LevelPair]
 		fmt.Fprintf(&b, "| %s | %s | %s | %d | %d | %d | %d | %d |\n",
-			strings.TrimPrefix(p.module, "github.com/alexedwards/"), version(t, p.module), p.backend,
+			p.Name, version(t, p.module), p.backend,
 			store.passed, store.failed, pair.passed, pair.failed, pair.unseen)
 	}
 	return b.String()

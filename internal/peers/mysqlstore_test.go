@@ -41,7 +41,7 @@ const collation = "the column of tokens has the database's own collation, which 
 
 var mysqlstoreWidePeer = peer{
 	module:  mysqlstorePeer.module,
-	backend: "MariaDB, better table",
+	backend: "MariaDB",
 	needs:   mysqlstorePeer.needs,
 	Store: conformance.Store{
 		Name:   "mysqlstore, better table",
