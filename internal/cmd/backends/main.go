@@ -1,15 +1,18 @@
 // Backends starts the servers that the tests of the stores need, and runs a command with them:
 //
-//	go run ./internal/cmd/backends [-only redis,mysql] [--] go test ./stores/...
+//	go run ./internal/cmd/backends [-only redis,mysql] [-json FILE] [--] go test ./stores/...
 //
 // The command finds them in the environment variables that package testenv reads, so that the tests of many packages
 // share one set of servers. Servers that the environment names already are used as they are, and those that
 // SCSKIT_SKIP_BACKENDS names are left out. Afterwards the servers are stopped, and the exit code is the command's.
 //
+// With -json it writes which servers these are, and their versions, into a file.
+//
 // Without a command it prints the variables as lines for a shell, and keeps the servers until it is interrupted.
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -39,8 +42,9 @@ func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int 
 	flags := flag.NewFlagSet("backends", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	only := flags.String("only", "", "start only these, separated by commas, of: "+strings.Join(names(), " "))
+	list := flags.String("json", "", "write the servers' kinds and versions into this `file`")
 	flags.Usage = func() {
-		fmt.Fprintln(stderr, "usage: backends [-only NAMES] [--] [COMMAND ARGUMENT…]")
+		fmt.Fprintln(stderr, "usage: backends [-only NAMES] [-json FILE] [--] [COMMAND ARGUMENT…]")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -74,6 +78,12 @@ func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int 
 		return 1
 	}
 	printTable(stderr, results)
+	if *list != "" {
+		if err := writeVersions(*list, results); err != nil {
+			fmt.Fprintln(stderr, "backends:", err)
+			return 1
+		}
+	}
 
 	if flags.NArg() == 0 {
 		for _, variable := range environment(results) {
@@ -149,6 +159,23 @@ func printTable(w io.Writer, results []result) {
 		}
 	}
 	_ = t.Flush()
+}
+
+// writeVersions leaves out addresses: they are gone when somebody reads the file, and may hold credentials.
+func writeVersions(file string, results []result) error {
+	type server struct {
+		Kind    string `json:"kind"`
+		Version string `json:"version"` // empty if the server does not tell
+	}
+	list := make([]server, len(results))
+	for i, r := range results {
+		list[i] = server{r.Kind.String(), r.Version}
+	}
+	data, err := json.MarshalIndent(list, "", "\t")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, append(data, '\n'), 0o644)
 }
 
 func environment(results []result) (variables []string) {

@@ -2,12 +2,14 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -82,7 +84,8 @@ func expectGone(t *testing.T, addr string) {
 }
 
 func TestCommand(t *testing.T) {
-	cmd, stdout, stderr := backends(t, "-only", "redis", "--", os.Args[0], "end")
+	list := filepath.Join(t.TempDir(), "backends.json")
+	cmd, stdout, stderr := backends(t, "-only", "redis", "-json", list, "--", os.Args[0], "end")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +96,14 @@ func TestCommand(t *testing.T) {
 	}
 	if !strings.HasPrefix(stderr.String(), "redis  Redis ") || strings.Count(stderr.String(), "\n") != 1 {
 		t.Errorf("the table is\n%s", stderr)
+	}
+	var servers []struct{ Kind, Version string }
+	data, err := os.ReadFile(list)
+	if err == nil {
+		err = json.Unmarshal(data, &servers)
+	}
+	if err != nil || len(servers) != 1 || servers[0].Kind != "redis" || !strings.HasPrefix(servers[0].Version, "Redis ") {
+		t.Errorf("%s: %s, %v", list, data, err)
 	}
 	expectGone(t, strings.TrimSpace(line))
 }

@@ -1,16 +1,23 @@
 // Report reads what the conformance kit wrote, prints the counts of every subject, and draws
 // the matrix.
 //
-//	report [-svg FILE] REPORT.json
+//	report [-svg FILE] [-html FILE] [-compat FILE] [-update-docs FILE] [-backends FILE] REPORT.json
+//
+// The page that -html writes is one file, which shows every check of every subject, and why. The table of
+// -compat, in Markdown, tells which versions of servers, clients and frameworks were run; -update-docs puts
+// it between the marks in a document. The servers are those in the file of -backends, as the command backends
+// writes it.
 //
 // It exits with 1 if any check failed, or none ran.
 package main
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -18,10 +25,24 @@ import (
 	"github.com/scskit/scskit/conformance"
 )
 
+// outputs are the files to write, where named.
+type outputs struct {
+	svg      string
+	html     string
+	compat   string
+	docs     string
+	backends string // to read
+}
+
 func main() {
-	svg := flag.String("svg", "", "draw the matrix as SVG into this `file`")
+	var out outputs
+	flag.StringVar(&out.svg, "svg", "", "draw the matrix as SVG into this `file`")
+	flag.StringVar(&out.html, "html", "", "write a page with every result into this `file`")
+	flag.StringVar(&out.compat, "compat", "", "write what was run with what into this `file`, as Markdown")
+	flag.StringVar(&out.docs, "update-docs", "", "replace that table in this `file`")
+	flag.StringVar(&out.backends, "backends", "", "the `file` that tells which servers were run")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "usage: report [-svg FILE] REPORT.json")
+		fmt.Fprintln(flag.CommandLine.Output(), "usage: report [FLAGS] REPORT.json")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -29,21 +50,45 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	if err := run(os.Stdout, flag.Arg(0), *svg); err != nil {
+	if err := run(context.Background(), os.Stdout, flag.Arg(0), out); err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 		os.Exit(1)
 	}
 }
 
-func run(w io.Writer, file, svg string) error {
+func run(ctx context.Context, w io.Writer, file string, out outputs) error {
 	r, err := conformance.ReadReport(file)
 	if err != nil {
 		return err
 	}
+	info, err := os.Stat(file)
+	if err != nil {
+		return err
+	}
+	unify(r)
 	m := newMatrix(r)
 	m.print(w)
-	if svg != "" {
-		if err := os.WriteFile(svg, []byte(m.ours().svg()), 0o644); err != nil {
+	if out.svg != "" {
+		if err := os.WriteFile(out.svg, []byte(m.ours().svg()), 0o644); err != nil {
+			return err
+		}
+	}
+	when := fmt.Sprintf("%s, %s, %s/%s", info.ModTime().UTC().Format("2006-01-02"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	if out.html != "" {
+		text, err := newPage(r, when).html()
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(out.html, text, 0o644); err != nil {
+			return err
+		}
+	}
+	if out.compat != "" || out.docs != "" {
+		text, err := compatibility(ctx, r, out.backends, when)
+		if err != nil {
+			return err
+		}
+		if err := writeCompatibility(text, out); err != nil {
 			return err
 		}
 	}
@@ -54,6 +99,26 @@ func run(w io.Writer, file, svg string) error {
 		return fmt.Errorf("%s holds no check that passed", file)
 	}
 	return nil
+}
+
+func writeCompatibility(text string, out outputs) error {
+	if out.compat != "" {
+		if err := os.WriteFile(out.compat, []byte(text), 0o644); err != nil {
+			return err
+		}
+	}
+	if out.docs == "" {
+		return nil
+	}
+	old, err := os.ReadFile(out.docs)
+	if err != nil {
+		return err
+	}
+	updated, err := replaceMarked(string(old), text)
+	if err != nil {
+		return fmt.Errorf("%s: %w", out.docs, err)
+	}
+	return os.WriteFile(out.docs, []byte(updated), 0o644)
 }
 
 // matrix holds the counts of each subject and group of checks.

@@ -1,0 +1,261 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+
+	_ "modernc.org/sqlite"
+
+	"github.com/scskit/scskit/conformance"
+)
+
+// The marks in a document between which the table stands.
+const (
+	beginMark = "<!-- compatibility: written by make compat -->"
+	endMark   = "<!-- compatibility: end -->"
+)
+
+// backend is what a store, by its name in reports, is kept in.
+type backend struct {
+	store   string
+	title   string
+	server  string // the kind in the file of servers; empty for none
+	library string // the module of the client
+}
+
+var backends = []backend{
+	{"memory", "memory", "", ""},
+	{"sqlite", "SQLite", "sqlite", "modernc.org/sqlite"},
+	{"postgresql", "PostgreSQL", "postgres", "github.com/jackc/pgx/v5"},
+	{"mariadb", "MySQL, MariaDB", "mysql", "github.com/go-sql-driver/mysql"},
+	{"redis", "Redis", "redis", "github.com/redis/go-redis/v9"},
+	{"redis-cluster", "Redis Cluster", "redis-cluster", "github.com/redis/go-redis/v9"},
+	{"redis-sentinel", "Redis Sentinel", "redis-sentinel", "github.com/redis/go-redis/v9"},
+	{"mongodb", "MongoDB", "mongodb", "go.mongodb.org/mongo-driver/v2"},
+	{"dynamodb", "DynamoDB", "dynamodb", "github.com/aws/aws-sdk-go-v2/service/dynamodb"},
+	{"cookie", "cookie", "", ""},
+}
+
+// aliases are the names under which the packages of stores check what the matrix has under another one.
+var aliases = map[string]string{"memstore": "memory", "postgres": "postgresql", "mysql": "mariadb", "cookiestore": "cookie"}
+
+// unify gives every store one name.
+func unify(r conformance.Report) {
+	for i := range r.Results {
+		res := &r.Results[i]
+		res.Store = cmp.Or(aliases[res.Store], res.Store)
+	}
+}
+
+// frameworks are the adapters, by their names in reports, and the modules that they are for.
+var frameworks = []struct{ adapter, title, module string }{
+	{"nethttp", "net/http", ""},
+	{"chi", "Chi", "github.com/go-chi/chi/v5"},
+	{"gin", "Gin", "github.com/gin-gonic/gin"},
+	{"echo", "Echo", "github.com/labstack/echo/v4"},
+	{"fiber", "Fiber", "github.com/gofiber/fiber/v2"},
+}
+
+const scsModule = "github.com/alexedwards/scs/v2"
+
+// tally counts the results of one backend or framework.
+type tally struct {
+	pairs    map[string]bool // the other halves of its pairs, and whether nothing failed there
+	outcomes counts
+}
+
+// compatibility returns the tables of what was run with what.
+func compatibility(ctx context.Context, r conformance.Report, file, when string) (string, error) {
+	servers, err := readServers(ctx, file)
+	if err != nil {
+		return "", err
+	}
+	versions, err := moduleVersions(ctx)
+	if err != nil {
+		return "", err
+	}
+	byStore, byAdapter := tallies(r)
+	library := func(module string) string {
+		if module == "" {
+			return ""
+		}
+		name := strings.TrimPrefix(module, "github.com/")
+		return name + " " + versions[module]
+	}
+
+	var b strings.Builder
+	fmt.Fprintf(&b, "The versions that the test run of %s met, with scs %s, and how many checks there were:\n\n", when, versions[scsModule])
+	b.WriteString("| backend | server that was run | client library | adapters | passed | exempt | failed |\n| --- | --- | --- | --- | --- | --- | --- |\n")
+	for _, k := range backends {
+		t := byStore[k.store]
+		if t == nil {
+			continue
+		}
+		server := servers[k.server]
+		switch {
+		case k.server == "":
+			server = "none needed"
+		case server == "":
+			server = "version unknown"
+		}
+		row(&b, k.title, server, library(k.library), t)
+	}
+	b.WriteString("\n| framework | version | backends | passed | exempt | failed |\n| --- | --- | --- | --- | --- | --- |\n")
+	for _, f := range frameworks {
+		t := byAdapter[f.adapter]
+		if t == nil {
+			continue
+		}
+		version := versions[f.module]
+		if f.module == "" {
+			version = "of Go"
+		}
+		row(&b, f.title, version, t)
+	}
+	return b.String(), nil
+}
+
+// row writes one line of a table: some texts, and a tally.
+func row(b *strings.Builder, cells ...any) {
+	for _, c := range cells {
+		switch c := c.(type) {
+		case string:
+			fmt.Fprintf(b, "| %s ", escapeCell(c))
+		case *tally:
+			good := 0
+			for _, ok := range c.pairs {
+				if ok {
+					good++
+				}
+			}
+			pairs := fmt.Sprintf("%d of %d", good, len(c.pairs))
+			if len(c.pairs) == 0 {
+				pairs = "not run in pairs"
+			}
+			fmt.Fprintf(b, "| %s | %d | %d | %d |\n", pairs, c.outcomes[conformance.Passed], c.outcomes[conformance.Exempt], c.outcomes[conformance.Failed])
+		}
+	}
+}
+
+// escapeCell keeps what a server says of itself from ending a cell or being markup.
+func escapeCell(s string) string {
+	s = strings.Join(strings.Fields(s), " ")
+	return strings.NewReplacer("|", `\|`, "<", "&lt;", "`", "'").Replace(s)
+}
+
+// tallies counts by backend and by framework. An adapter by itself is counted with its framework. The
+// page has each check of a subject once.
+func tallies(r conformance.Report) (byStore, byAdapter map[string]*tally) {
+	byStore, byAdapter = make(map[string]*tally), make(map[string]*tally)
+	add := func(to map[string]*tally, name, other string, c counts) {
+		if name == "" || name == reference {
+			return
+		}
+		t := to[name]
+		if t == nil {
+			t = &tally{make(map[string]bool), make(counts)}
+			to[name] = t
+		}
+		for o, n := range c {
+			t.outcomes[o] += n
+		}
+		if other != "" && other != reference && !isOther(other) {
+			t.pairs[other] = c[conformance.Failed] == 0 && c[conformance.Passed] > 0
+		}
+	}
+	for _, s := range newPage(r, "").Subjects {
+		if isOther(s.Store) && s.Store != reference {
+			continue
+		}
+		c := make(counts)
+		for o, letter := range letters {
+			c[o] = strings.Count(s.Outcomes, string(letter))
+		}
+		add(byStore, s.Store, s.Adapter, c)
+		add(byAdapter, s.Adapter, s.Store, c)
+	}
+	return byStore, byAdapter
+}
+
+// readServers reads which servers were run, by kind, and asks the SQLite in this program for its own version.
+func readServers(ctx context.Context, file string) (map[string]string, error) {
+	servers := make(map[string]string)
+	if file != "" {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		var list []struct{ Kind, Version string }
+		if err := json.Unmarshal(data, &list); err != nil {
+			return nil, fmt.Errorf("%s: %w", file, err)
+		}
+		for _, s := range list {
+			servers[s.Kind] = s.Version
+		}
+	}
+	version, err := sqliteVersion(ctx)
+	servers["sqlite"] = "SQLite " + version
+	return servers, err
+}
+
+func sqliteVersion(ctx context.Context) (version string, err error) {
+	db, err := sql.Open("sqlite", ":memory:")
+	if err != nil {
+		return "", err
+	}
+	defer db.Close()
+	err = db.QueryRowContext(ctx, "SELECT sqlite_version()").Scan(&version)
+	return version, err
+}
+
+// moduleVersions asks the go command for the versions that a build of this module takes: a program's own build
+// information has only what that program is made of.
+func moduleVersions(ctx context.Context) (map[string]string, error) {
+	paths := []string{scsModule}
+	for _, k := range backends {
+		if k.library != "" && !slices.Contains(paths, k.library) {
+			paths = append(paths, k.library)
+		}
+	}
+	for _, f := range frameworks {
+		if f.module != "" {
+			paths = append(paths, f.module)
+		}
+	}
+	out, err := exec.CommandContext(ctx, "go", append([]string{"list", "-m"}, paths...)...).Output()
+	if err != nil {
+		var exit *exec.ExitError
+		if errors.As(err, &exit) {
+			err = fmt.Errorf("%w: %s", err, exit.Stderr)
+		}
+		return nil, fmt.Errorf("go list -m: %w", err)
+	}
+	versions := make(map[string]string)
+	for line := range strings.Lines(string(out)) {
+		if fields := strings.Fields(line); len(fields) >= 2 {
+			versions[fields[0]] = fields[1]
+		}
+	}
+	return versions, nil
+}
+
+// replaceMarked puts text between the marks in a document, which must be there, once and in order.
+func replaceMarked(doc, text string) (string, error) {
+	if strings.Count(doc, beginMark) != 1 || strings.Count(doc, endMark) != 1 {
+		return "", fmt.Errorf("want the lines %q and %q once each", beginMark, endMark)
+	}
+	before, rest, _ := strings.Cut(doc, beginMark)
+	_, after, ok := strings.Cut(rest, endMark)
+	if !ok {
+		return "", fmt.Errorf("the line %q stands before %q", endMark, beginMark)
+	}
+	return before + beginMark + "\n\n" + strings.TrimSpace(text) + "\n\n" + endMark + after, nil
+}
