@@ -22,7 +22,7 @@
 //
 // The store reads from the primary, whatever the collection's read preference: a secondary that lags
 // would hand out sessions that have been destroyed. Read and write concern are those of
-// the collection that is passed in. The write concern must be majority, which is the
+// the collection that is passed in, unless Options has others. The write concern must be majority, which is the
 // server's own default since MongoDB 5.0: with less, a fail-over may undo a logout that was acknowledged.
 // Unacknowledged writes (w: 0) tell nothing of what became of them, and are an error. A read concern of linearizable also closes
 // the moment in which a primary that has been cut off from its set, and does not know
@@ -45,18 +45,27 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
 )
 
 // Options are the settings of a MongoDB store. The zero value, and a nil *Options, is the
-// safe default. The name of the collection, and its read and write concern, are those of
-// the collection that is passed to New.
+// safe default.
 type Options struct {
 	// Options are the settings that every store shares.
 	scskit.Options
+
+	// WriteConcern says when a write counts as done. Nil means the collection's own. Less than
+	// majority may lose acknowledged writes, logouts among them, in a fail-over; unacknowledged writes are an
+	// error.
+	WriteConcern *writeconcern.WriteConcern
+
+	// ReadConcern says what a read may return. Nil means the collection's own.
+	ReadConcern *readconcern.ReadConcern
 }
 
 // New returns a store that keeps its sessions in coll. It does not connect, and never disconnects the
@@ -82,12 +91,25 @@ func NewDriver(coll *mongo.Collection, opts *Options) (driver.Driver, error) {
 	if coll.Database() == nil {
 		return nil, errors.New("mongostore: the collection belongs to no database: get it from a client, with Database and Collection")
 	}
+	if opts == nil {
+		opts = new(Options)
+	}
+	if w := opts.WriteConcern; w != nil && !w.Acknowledged() {
+		return nil, errors.New("mongostore: Options.WriteConcern is of unacknowledged writes, which tell nothing of what became of them: use writeconcern.Majority()")
+	}
 	c := &collection{now: time.Now}
-	if opts != nil && opts.Now != nil {
+	if opts.Now != nil {
 		c.now = opts.Now
 	}
 	// The registry is the default one: what is stored must not depend on how the
 	// application has its own types encoded.
-	c.coll = coll.Clone(options.Collection().SetReadPreference(readpref.Primary()).SetRegistry(bson.NewRegistry()))
+	settings := options.Collection().SetReadPreference(readpref.Primary()).SetRegistry(bson.NewRegistry())
+	if opts.WriteConcern != nil {
+		settings.SetWriteConcern(opts.WriteConcern)
+	}
+	if opts.ReadConcern != nil {
+		settings.SetReadConcern(opts.ReadConcern)
+	}
+	c.coll = coll.Clone(settings)
 	return c, nil
 }

@@ -15,6 +15,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/event"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 
@@ -319,6 +320,47 @@ func TestUnacknowledged(t *testing.T) {
 		"delete":     d.Delete(background, "a"),
 	} {
 		want(t, op, err, errUnacknowledged)
+	}
+}
+
+// The concerns go with the commands: the ones of Options, or else the collection's own.
+func TestConcerns(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	concerns := make(map[string]string)
+	coll := newCollection(t, connect(t, &event.CommandMonitor{Started: func(_ context.Context, e *event.CommandStartedEvent) {
+		mu.Lock()
+		defer mu.Unlock()
+		for _, concern := range []string{"writeConcern", "readConcern"} {
+			if v, err := e.Command.LookupErr(concern); err == nil {
+				concerns[e.CommandName] = v.String()
+			}
+		}
+	}}))
+	own := coll.Clone(options.Collection().SetWriteConcern(writeconcern.W1()).SetReadConcern(readconcern.Local()))
+	c := newClock()
+	for _, test := range []struct {
+		opts        *Options
+		write, read string
+	}{
+		{nil, `{"w": {"$numberInt":"1"}}`, `{"level": "local"}`},
+		{&Options{WriteConcern: writeconcern.Majority(), ReadConcern: readconcern.Majority()}, `{"w": "majority"}`, `{"level": "majority"}`},
+	} {
+		d, err := NewDriver(own, test.opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Whether the server heeds them is another matter.
+		_ = d.Save(background, record(c, "a", 1, time.Minute), driver.Always())
+		_, _ = d.Load(background, "a")
+		mu.Lock()
+		if concerns["update"] != test.write || concerns["find"] != test.read {
+			t.Errorf("sent %v, want %s and %s", concerns, test.write, test.read)
+		}
+		mu.Unlock()
+	}
+	if _, err := NewDriver(coll, &Options{WriteConcern: writeconcern.Unacknowledged()}); err == nil {
+		t.Error("unacknowledged writes: no error")
 	}
 }
 
