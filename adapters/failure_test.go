@@ -13,6 +13,7 @@ import (
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/adapters"
+	"github.com/scskit/scskit/stores/cookiestore"
 )
 
 // faulty is a store whose operations fail by name. It notes which were asked for.
@@ -175,6 +176,24 @@ func TestFailOpenIdle(t *testing.T) {
 	}, adapters.FailOpen())
 	if resp.StatusCode != http.StatusOK || resp.Header.Get("User") != "ada" || len(resp.Cookies()) != 0 || len(f.calls) != 2 {
 		t.Errorf("status %d, user %q, cookies %v, calls %v", resp.StatusCode, resp.Header.Get("User"), resp.Cookies(), f.calls)
+	}
+}
+
+// TestFailOpenCarried: a session that travels in the cookie cannot be unreachable, only too large.
+func TestFailOpenCarried(t *testing.T) {
+	t.Parallel()
+	store, err := cookiestore.New([][]byte{make([]byte, 32)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sm := scskit.New(store)
+	token := begin(t, sm, map[string]any{"user": "ada"})
+	resp := trip(sm, token, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("User", sm.GetString(r.Context(), "user"))
+		sm.Put(r.Context(), "user", strings.Repeat("x", 10000))
+	}, adapters.FailOpen())
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("User") != "ada" || len(resp.Cookies()) != 0 {
+		t.Errorf("status %d, user %q, %d cookies", resp.StatusCode, resp.Header.Get("User"), len(resp.Cookies()))
 	}
 }
 

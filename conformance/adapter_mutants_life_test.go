@@ -105,11 +105,13 @@ func notFor(forgets func(status int) bool) Middleware {
 func lifeMutants() []mutant {
 	return []mutant{
 		adapterMutant("stock", `
-			adapter/early-hints adapter/event-stream adapter/failure-typed adapter/late-change adapter/lazy-untouched adapter/nested
-			adapter/skip adapter/upgrade cookie/bad-lifetime cookie/bad-name cookie/bad-partitioned cookie/bad-prefix
-			cookie/bad-samesite cookie/bad-size cookie/max-age cookie/no-store cookie/once cookie/vary pair/client-gone
-			pair/commit-failure pair/corrupt-record pair/duplicate-cookies pair/idle pair/logout-beats-reader
-			pair/logout-beats-writer pair/parallel-keys pair/renew-beats-old pair/renew-twice pair/stale-cookie`, func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler {
+			adapter/early-hints adapter/event-stream adapter/failure-typed adapter/late-change adapter/lazy-untouched
+			adapter/nested adapter/skip adapter/upgrade cookie/bad-lifetime cookie/bad-name cookie/bad-partitioned
+			cookie/bad-prefix cookie/bad-samesite cookie/bad-size cookie/max-age cookie/no-store cookie/once cookie/vary
+			pair/client-gone pair/commit-failure pair/corrupt-record pair/duplicate-cookies pair/fail-hook
+			pair/fail-open-commit pair/fail-open-load pair/fail-timeout pair/idle pair/logout-beats-reader
+			pair/logout-beats-writer pair/parallel-keys pair/recovers pair/renew-beats-old pair/renew-twice
+			pair/stale-cookie`, func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler {
 			return sm.LoadAndSave
 		}),
 		adapterMutant("after-the-handler", `
@@ -120,9 +122,10 @@ func lifeMutants() []mutant {
 			adapter/status adapter/status-only adapter/std-handler adapter/two-managers adapter/upgrade cookie/attributes
 			cookie/browser-session cookie/defaults cookie/deletion cookie/max-age cookie/no-store cookie/once
 			cookie/remember-me cookie/vary pair/client-gone pair/commit-failure pair/cookie-expiry pair/corrupt-record
-			pair/destroy pair/destroy-then-put pair/destroy-twice pair/duplicate-cookies pair/grow-and-shrink
+			pair/destroy pair/destroy-then-put pair/destroy-twice pair/duplicate-cookies pair/fail-hook
+			pair/fail-open-commit pair/fail-open-destroy pair/fail-open-load pair/fail-timeout pair/grow-and-shrink
 			pair/handler-commits pair/idle pair/logout-beats-reader pair/logout-beats-writer pair/parallel-clients
-			pair/parallel-keys pair/put-then-read pair/renew pair/renew-beats-old pair/renew-twice pair/shared
+			pair/parallel-keys pair/put-then-read pair/recovers pair/renew pair/renew-beats-old pair/renew-twice pair/shared
 			pair/stale-cookie pair/token-secret pair/too-large pair/unknown-token token/cookie-exact token/cookie-only
 			token/random`, life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
 			next.ServeHTTP(w, r)
@@ -132,7 +135,8 @@ func lifeMutants() []mutant {
 			req.End()
 		})),
 		adapterMutant("only-what-is-written", `
-			adapter/empty adapter/failure-typed adapter/lazy-failure pair/commit-failure pair/token-secret pair/too-large`, life(func(_ *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
+			adapter/empty adapter/failure-typed adapter/lazy-failure pair/commit-failure pair/fail-hook
+			pair/fail-open-commit pair/fail-open-destroy pair/fail-timeout pair/recovers pair/token-secret pair/too-large`, life(func(_ *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
 			sw := adapters.NewWriter(w, req)
 			next.ServeHTTP(sw.Handler(), r)
 			if sw.Settled() {
@@ -191,7 +195,9 @@ func lifeMutants() []mutant {
 			})
 			return inner(sm, opts...)
 		}),
-		adapterMutant("no-options", `adapter/failure-typed adapter/late-change adapter/lazy-untouched adapter/skip`, func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler { return plain(sm) }),
+		adapterMutant("no-options", `
+			adapter/failure-typed adapter/late-change adapter/lazy-untouched adapter/skip pair/fail-hook
+			pair/fail-open-commit pair/fail-open-load pair/fail-timeout pair/recovers`, func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler { return plain(sm) }),
 		adapterMutant("always-lazy", `adapter/commits-once adapter/load-failure`, func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 			return plain(sm, slices.Concat(opts, []adapters.Option{adapters.Lazy()})...)
 		}),

@@ -24,7 +24,7 @@ func adapterMutant(name, fails string, m Middleware) mutant {
 }
 
 func adapterMutants() []mutant {
-	return slices.Concat(responseMutants(), lifeMutants(), storeSideMutants())
+	return slices.Concat(responseMutants(), lifeMutants(), storeSideMutants(), policyMutants())
 }
 
 // editor is the writer below an adapter, and changes the headers of its responses.
@@ -157,7 +157,8 @@ func responseMutants() []mutant {
 		})),
 		adapterMutant("cookie-always", `
 			adapter/failure-typed adapter/lazy-failure adapter/lazy-untouched adapter/load-failure pair/commit-failure
-			pair/duplicate-cookies pair/idle pair/token-secret pair/too-large pair/unchanged`, edited(func(sm *scs.SessionManager, r *http.Request, h http.Header) {
+			pair/duplicate-cookies pair/fail-hook pair/fail-open-commit pair/fail-open-destroy pair/fail-open-load
+			pair/fail-timeout pair/idle pair/recovers pair/token-secret pair/too-large pair/unchanged`, edited(func(sm *scs.SessionManager, r *http.Request, h http.Header) {
 			if c, err := r.Cookie(sm.Cookie.Name); err == nil && h["Set-Cookie"] == nil {
 				h.Add("Set-Cookie", c.Name+"="+c.Value+"; Path=/")
 			}

@@ -23,20 +23,27 @@ func TestFrameworkMutants(t *testing.T) {
 		adapter conformance.Adapter
 		fails   string
 	}{
-		"gin overrides Write alone": {harness.Gin(ginWriteOnly), `adapter/abort adapter/event-stream adapter/late-change adapter/panic-inside
-			adapter/std-handler adapter/upgrade adapter/writer`},
-		"gin leaves its writer behind": {harness.Gin(ginKeepsWriter), `adapter/panic-outside adapter/upgrade adapter/writer`},
+		"gin overrides Write alone": {harness.Gin(ginWriteOnly), `
+			adapter/abort adapter/event-stream adapter/late-change adapter/panic-inside adapter/std-handler adapter/upgrade
+			adapter/writer pair/fail-hook`},
+		"gin leaves its writer behind": {harness.Gin(ginKeepsWriter), `
+			adapter/panic-outside adapter/upgrade adapter/writer pair/fail-hook`},
 		"echo hooks Before alone": {harness.Echo(echoBefore), `
-			adapter/empty adapter/event-stream adapter/failure-typed adapter/lazy-failure adapter/panic-outside adapter/upgrade
-			pair/commit-failure pair/token-secret pair/too-large`},
+			adapter/empty adapter/event-stream adapter/failure-typed adapter/lazy-failure adapter/panic-outside
+			adapter/upgrade pair/commit-failure pair/fail-hook pair/fail-open-commit pair/fail-open-destroy
+			pair/fail-timeout pair/recovers pair/token-secret pair/too-large`},
 		"echo finishes what failed": {harness.Echo(echoEager), `
 			adapter/error-reset adapter/failure-typed adapter/lazy-failure adapter/not-allowed adapter/not-found
-			adapter/panic-outside pair/commit-failure pair/token-secret pair/too-large`},
-		"fiber returns the handler's error": {harness.Fiber(fiberReturns), `adapter/error-reset adapter/late-change adapter/not-allowed adapter/not-found`},
-		"fiber stops at the handler's error": {harness.Fiber(fiberStops), `adapter/commits-once adapter/error-reset adapter/handler-error adapter/handler-error-default
-			adapter/late-change adapter/not-allowed adapter/not-found adapter/panic-inside pair/commit-failure`},
-		"fiber sets cookies its own way": {harness.Fiber(fiberCookie), `adapter/late-change cookie/attributes cookie/defaults cookie/max-age cookie/remember-me
-			pair/cookie-expiry pair/idle`},
+			adapter/panic-outside pair/commit-failure pair/fail-hook pair/fail-open-commit pair/fail-open-destroy
+			pair/fail-timeout pair/recovers pair/token-secret pair/too-large`},
+		"fiber returns the handler's error": {harness.Fiber(fiberReturns), `
+			adapter/error-reset adapter/late-change adapter/not-allowed adapter/not-found pair/fail-hook`},
+		"fiber stops at the handler's error": {harness.Fiber(fiberStops), `
+			adapter/commits-once adapter/error-reset adapter/handler-error adapter/handler-error-default adapter/late-change
+			adapter/not-allowed adapter/not-found adapter/panic-inside pair/commit-failure pair/fail-hook`},
+		"fiber sets cookies its own way": {harness.Fiber(fiberCookie), `
+			adapter/late-change cookie/attributes cookie/defaults cookie/max-age cookie/remember-me pair/cookie-expiry
+			pair/fail-hook pair/idle`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -2,4 +2,4 @@ package conformance
 
 import "slices"
 
-func pairChecks() []check { return slices.Concat(sessionChecks, raceChecks) }
+func pairChecks() []check { return slices.Concat(sessionChecks, raceChecks, policyChecks) }

@@ -76,19 +76,25 @@ func storeSideMutants() []mutant {
 			adapter/not-allowed adapter/not-found adapter/panic-after-write adapter/panic-inside adapter/panic-outside
 			adapter/redirect adapter/skip adapter/status adapter/status-only adapter/std-handler adapter/two-managers
 			adapter/upgrade cookie/once cookie/remember-me pair/client-gone pair/commit-failure pair/corrupt-record
-			pair/destroy-then-put pair/duplicate-cookies pair/grow-and-shrink pair/handler-commits pair/idle pair/logout-beats-reader
-			pair/logout-beats-writer pair/parallel-clients pair/parallel-keys pair/put-then-read pair/renew pair/renew-beats-old
-			pair/renew-twice pair/shared pair/token-secret pair/too-large pair/unchanged pair/unknown-token token/cookie-exact token/cookie-only`, bending(func(b *bentStore) {
+			pair/destroy-then-put pair/duplicate-cookies pair/fail-hook pair/fail-open-commit pair/fail-open-destroy
+			pair/fail-open-load pair/fail-timeout pair/grow-and-shrink pair/handler-commits pair/idle
+			pair/logout-beats-reader pair/logout-beats-writer pair/parallel-clients pair/parallel-keys pair/put-then-read
+			pair/recovers pair/renew pair/renew-beats-old pair/renew-twice pair/shared pair/token-secret pair/too-large
+			pair/unchanged pair/unknown-token token/cookie-exact token/cookie-only`, bending(func(b *bentStore) {
 			b.commit = func(context.Context, string, []byte, time.Time) error { return nil }
 		})),
-		adapterMutant("ignores-commit-errors", `adapter/failure-typed pair/commit-failure pair/token-secret pair/too-large`, bending(func(b *bentStore) {
+		adapterMutant("ignores-commit-errors", `
+			adapter/failure-typed pair/commit-failure pair/fail-hook pair/fail-open-commit pair/fail-timeout pair/recovers
+			pair/token-secret pair/too-large`, bending(func(b *bentStore) {
 			commit := b.commit
 			b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 				_ = commit(ctx, token, data, e)
 				return nil
 			}
 		})),
-		adapterMutant("ignores-find-errors", `adapter/failure-typed adapter/lazy-failure adapter/load-failure pair/token-secret`, bending(func(b *bentStore) {
+		adapterMutant("ignores-find-errors", `
+			adapter/failure-typed adapter/lazy-failure adapter/load-failure pair/fail-hook pair/fail-open-destroy
+			pair/fail-open-load pair/fail-timeout pair/recovers pair/token-secret`, bending(func(b *bentStore) {
 			find := b.find
 			b.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				data, found, err := find(ctx, token)
@@ -96,8 +102,9 @@ func storeSideMutants() []mutant {
 			}
 		})),
 		adapterMutant("delete-forgets", `
-			pair/destroy pair/destroy-then-put pair/destroy-twice pair/logout-beats-reader pair/logout-beats-writer pair/renew
-			pair/renew-beats-old pair/renew-twice pair/shared pair/stale-cookie pair/token-secret`, bending(func(b *bentStore) {
+			pair/destroy pair/destroy-then-put pair/destroy-twice pair/fail-open-commit pair/logout-beats-reader
+			pair/logout-beats-writer pair/recovers pair/renew pair/renew-beats-old pair/renew-twice pair/shared
+			pair/stale-cookie pair/token-secret`, bending(func(b *bentStore) {
 			b.delete = func(context.Context, string) error { return nil }
 		})),
 		adapterMutant("delete-must-find", `pair/destroy-twice pair/renew-twice`, bending(func(b *bentStore) {

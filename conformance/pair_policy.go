@@ -1,0 +1,288 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
+)
+
+// policyChecks: what becomes of requests while the store is down. That they fail, which is the default, is
+// adapter/load-failure, adapter/lazy-failure and pair/commit-failure.
+var policyChecks = []check{
+	{"pair/fail-open-load", "adapters.FailOpen: a handler whose session cannot be loaded has an empty one; nothing of it is saved, and the cookie is left alone", LevelPair, failOpenLoad},
+	{"pair/fail-open-commit", "adapters.FailOpen: a response whose session cannot be stored goes out without a cookie, and the session is as it was; but not if it was renewed", LevelPair, failOpenCommit},
+	{"pair/fail-open-destroy", "adapters.FailOpen: no response tells of a sign-out or a sign-in that has not happened", LevelPair, failOpenDestroy},
+	{"pair/fail-hook", "adapters.OnError decides for each failure whether the request passes, fails, or fails with another error; where it panics the request fails", LevelPair, failHook},
+	{"pair/fail-timeout", "a store that does not answer in time is one that is down, whatever the policy", LevelPair, failTimeout},
+	{"pair/recovers", "when the store is back the session is as it was, without a restart: requests in flight and those of meanwhile have done it no harm", LevelPair, failRecovers},
+}
+
+// needsBackend ends a check of what happens when the store is down, where none can be.
+func (t *T) needsBackend(s *site) {
+	if p, ok := s.sm.Store.(*scskit.Store); ok {
+		if _, carried := p.CookieName(); carried {
+			t.notApplicable("the session travels in the cookie: there is no backend that could be down")
+		}
+	}
+}
+
+// newOutage returns an application with options over a store that can fail, and its spy. It is to be opened.
+func (t *T) newOutage(options ...adapters.Option) (*site, *spy) {
+	t.Helper()
+	s := t.newSite()
+	t.needsBackend(s)
+	s.app.Options = options
+	return s, s.watch()
+}
+
+func failOpenLoad(t *T) {
+	for _, options := range [][]adapters.Option{{adapters.FailOpen()}, {adapters.FailOpen(), adapters.Lazy()}} {
+		s, w := t.newOutage(options...)
+		s.open()
+		b := s.browser()
+		b.put("k", "v")
+		writes := w.count("commit", "delete")
+		w.fail(failing("find")) // and nothing else: what could be saved must not be
+		for _, page := range []struct{ path, body string }{
+			{"/plain", "plain"}, {"/get?k=k", none}, {"/put?k=k&v=w", "put"}, {"/put?k=l&v=w", "put"},
+		} {
+			a := b.get(page.path)
+			a.wants(t, http.StatusOK, page.body)
+			a.withheld(t)
+		}
+		if n := w.count("commit", "delete") - writes; n != 0 {
+			t.Errorf("the store was asked %d times to write a session that was not loaded", n)
+		}
+		w.fail(nil)
+		b.get("/keys").wants(t, http.StatusOK, "keys k")
+		b.wants("k", "v")
+	}
+}
+
+func failOpenCommit(t *T) {
+	s, w := t.newOutage(adapters.FailOpen())
+	s.open()
+	b, renewing := s.browser(), s.browser()
+	b.put("k", "v")
+	renewing.put("k", "v")
+	token := b.token()
+	w.fail(failing("commit"))
+	for _, b := range []*browser{b, s.browser()} {
+		a := b.put("k", "w")
+		a.wants(t, http.StatusOK, "put")
+		a.withheld(t)
+	}
+	renewing.get("/renew").refused(t) // the old session is deleted, and the new one is nowhere
+	w.fail(nil)
+	renewing.wants("k", none)
+	b.wants("k", "v")
+	if b.token() != token {
+		t.Error("the token has changed")
+	}
+	s.kept(b, b.put("k", "x"), "k", "x")
+}
+
+func failOpenDestroy(t *T) {
+	for _, options := range [][]adapters.Option{{adapters.FailOpen()}, {adapters.FailOpen(), adapters.Lazy()}} {
+		s, w := t.newOutage(options...)
+		s.route("/sign-out", func(c Context) error {
+			if err := s.sm.Destroy(c.Context()); err != nil {
+				return err
+			}
+			s.sm.Put(c.Context(), "flash", "signed out")
+			return c.Send(http.StatusOK, "the handler's")
+		})
+		s.open()
+		b := s.browser()
+		b.put("k", "v")
+		w.fail(failing("find"))
+		for _, path := range []string{"/destroy", "/sign-out", "/renew"} {
+			if b.get(path).refused(t); t.Failed() {
+				t.Fatalf("that was %s", path)
+			}
+		}
+		w.fail(nil)
+		b.get("/keys").wants(t, http.StatusOK, "keys k")
+		b.wants("k", "v")
+	}
+}
+
+// hook is an OnError whose answer can be changed, and what the application gets of it.
+type hook struct {
+	mu     sync.Mutex
+	answer func(op string) error
+	got    error
+}
+
+func (h *hook) set(answer func(op string) error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.answer = answer
+}
+
+func (h *hook) onError(_ context.Context, err error) error {
+	h.mu.Lock()
+	answer := h.answer
+	h.mu.Unlock()
+	var failure *adapters.Error
+	if !errors.As(err, &failure) {
+		return err
+	}
+	return answer(failure.Op)
+}
+
+func (h *hook) note(err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.got = err
+}
+
+func (h *hook) last() error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.got
+}
+
+func failHook(t *T) {
+	h := new(hook)
+	s, w := t.newOutage(adapters.OnError(h.onError))
+	s.sm.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, err error) {
+		h.note(err)
+		http.Error(w, "sorry", http.StatusServiceUnavailable)
+	}
+	s.app.OnError = func(c Context, err error) error {
+		h.note(err)
+		return c.Send(http.StatusServiceUnavailable, "sorry")
+	}
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	load := func() *answer {
+		w.fail(failing("find"))
+		return b.get("/get?k=k")
+	}
+	commit := func() *answer {
+		w.fail(failing("commit"))
+		return b.put("k", "w")
+	}
+	passing := func(passes string) func(string) error {
+		return func(op string) error {
+			if op == passes {
+				return adapters.ErrFailOpen
+			}
+			return nil
+		}
+	}
+	h.set(passing("load"))
+	load().wants(t, http.StatusOK, none)
+	commit().refused(t)
+	h.set(passing("commit"))
+	load().refused(t)
+	commit().wants(t, http.StatusOK, "put")
+
+	busy := errors.New("try again later")
+	h.set(func(string) error { return busy })
+	for _, visit := range []func() *answer{load, commit} {
+		h.note(nil)
+		visit().refused(t)
+		if err := h.last(); !errors.Is(err, busy) {
+			t.Errorf("the application got %v, want what OnError has returned", err)
+		}
+	}
+	h.set(func(string) error { panic("in the hook") })
+	load().refused(t)
+	commit().refused(t)
+	w.fail(nil)
+	b.wants("k", "v")
+}
+
+func failTimeout(t *T) {
+	here := t.newSite()
+	t.needsBackend(here)
+	p, ok := here.sm.Store.(*scskit.Store)
+	if !ok {
+		t.notApplicable("the store is not a *scskit.Store: how long it waits is its own affair")
+	}
+	here.open()
+	b := here.browser()
+	b.put("k", "v")
+
+	d := &tap{Driver: p.Driver()}
+	d.on(silent)
+	store, err := scskit.NewStore(d, &scskit.Options{Timeout: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, policy := range []struct {
+		option adapters.Option
+		passes bool
+	}{
+		{nil, false},
+		{adapters.FailOpen(), true},
+		{adapters.OnError(func(_ context.Context, err error) error {
+			if errors.Is(err, context.DeadlineExceeded) {
+				return adapters.ErrFailOpen
+			}
+			return nil
+		}), true},
+	} {
+		s := t.siteOver(store)
+		if policy.option != nil {
+			s.option(policy.option)
+		}
+		s.open()
+		read, write := s.with(b.token()).get("/get?k=k"), s.browser().put("k", "w")
+		if policy.passes {
+			read.wants(t, http.StatusOK, none)
+			write.wants(t, http.StatusOK, "put")
+		} else {
+			read.refused(t)
+			write.refused(t)
+		}
+	}
+	b.wants("k", "v")
+}
+
+func failRecovers(t *T) {
+	for _, options := range [][]adapters.Option{nil, {adapters.FailOpen()}} {
+		s, w := t.newOutage(options...)
+		g := t.gate()
+		s.held("/slow-put", g, func(c Context) error {
+			s.sm.Put(c.Context(), "k", "w")
+			return c.Send(http.StatusOK, "the handler's")
+		})
+		s.held("/slow-destroy", g, func(c Context) error {
+			if err := s.sm.Destroy(c.Context()); err != nil {
+				return c.Send(http.StatusServiceUnavailable, "try again")
+			}
+			return c.Send(http.StatusOK, "the handler's")
+		})
+		s.open()
+		b := s.browser()
+		b.put("k", "v")
+		token := b.token()
+		put, destroy := s.with(token).start("/slow-put"), s.with(token).start("/slow-destroy")
+		g.await(2)
+		w.fail(func(string) error { return errStore })
+		g.open()
+		destroy.wait().refused(t)
+		if options == nil {
+			put.wait().refused(t)
+			b.get("/get?k=k").refused(t)
+		} else {
+			put.wait().wants(t, http.StatusOK, "the handler's")
+			b.get("/get?k=k").wants(t, http.StatusOK, none)
+		}
+		w.fail(nil)
+		b.wants("k", "v")
+		if b.token() != token {
+			t.Error("the token has changed")
+		}
+		s.kept(b, b.put("k", "x"), "k", "x")
+	}
+}
