@@ -64,19 +64,39 @@ func postgresNode(dir string) (*node, error) {
 	if err := user.own(dir); err != nil {
 		return nil, err
 	}
+	args := []string{
+		"-D", dir, "-p", portOf(addr), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+		"-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "shared_buffers=32MB", "-c", "max_connections=200",
+	}
+	if hasStatistics(path) {
+		args = append(args, "-c", "shared_preload_libraries=pg_stat_statements")
+	}
 	n := &node{
-		addr: addr, dir: dir, path: path, user: user,
+		addr: addr, dir: dir, path: path, user: user, args: args,
 		// A smart shutdown, SIGTERM, would wait for the clients; a fast one ends their connections.
 		stop: syscall.SIGINT,
 		// The processes that a killed postmaster leaves end by themselves, a moment later.
 		busy: "pre-existing shared memory block",
-		args: []string{
-			"-D", dir, "-p", portOf(addr), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-			"-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "shared_buffers=32MB", "-c", "max_connections=200",
-		},
 	}
 	return n, n.prepare(initdb, "--pgdata", dir, "--username", "postgres", "--auth", "trust",
 		"--encoding", "UTF8", "--no-locale", "--no-sync", "--no-instructions")
+}
+
+// hasStatistics reports whether the module pg_stat_statements, which has to be loaded at the start, is installed beside
+// the server; some distributions have it in a package of its own.
+func hasStatistics(server string) bool {
+	server, err := filepath.EvalSymlinks(server)
+	if err != nil {
+		return false
+	}
+	home := filepath.Dir(filepath.Dir(server))
+	for _, dir := range []string{"lib", "lib/postgresql", "lib64/pgsql"} {
+		found, _ := filepath.Glob(filepath.Join(home, dir, "pg_stat_statements.*"))
+		if len(found) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // probePostgres logs in, as far as that needs no password, and reads the version that the server announces.

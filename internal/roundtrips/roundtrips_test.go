@@ -1,0 +1,327 @@
+// Package roundtrips counts what a request costs on each backend: the commands, as the server's own statistics have
+// them, and the round trips, as a proxy on the wire sees them. The requests come over HTTP, through an adapter, to a
+// manager as scskit.New makes it. The servers are private ones, so that nobody else is counted.
+package roundtrips
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
+	scshttp "github.com/scskit/scskit/adapters/nethttp"
+	"github.com/scskit/scskit/internal/testenv"
+)
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+
+// counters are a server's numbers of commands, by their names.
+type counters map[string]int64
+
+// backend is a store on a server that counts.
+type backend struct {
+	store *scskit.Store
+	// commands returns how many commands the server has had so far.
+	commands func(t *testing.T) counters
+	// trips returns how many round trips the wire has seen; nil where there is no wire.
+	trips func() int64
+	// What one operation is to the server. Each must be one round trip.
+	load, create, save, touch, remove counters
+}
+
+// systems are all backends. A clock is the store's.
+var systems = []struct {
+	name string
+	open func(t *testing.T, now func() time.Time) backend
+}{
+	{"redis", openRedis},
+	{"redis-cluster", openRedisCluster},
+	{"postgresql", openPostgres},
+	{"mariadb", openMariaDB},
+	{"sqlite", openSQLite},
+	{"mongodb", openMongo},
+	{"dynamodb", openDynamo},
+}
+
+// scenario is a kind of request, and how often it does what.
+type scenario struct {
+	name                              string
+	prepare                           func(s *site) // nil: nothing
+	request                           func(s *site, i int)
+	load, create, save, touch, remove int64
+}
+
+const n = 100
+
+var scenarios = []scenario{
+	{
+		name:    "a first visit that only looks",
+		request: func(s *site, _ int) { s.get("/read", "") },
+	},
+	{
+		name:    "a first visit that puts something",
+		request: func(s *site, _ int) { s.get("/put", "") },
+		create:  n,
+	},
+	{
+		name:    "a cookie whose session is gone",
+		request: func(s *site, _ int) { s.get("/read", "5hM2f8ZPq0c3vDbT1yXwKjR7nLsGu4aE9iOtC6zBdYk") },
+		load:    n,
+	},
+	{
+		name:    "a session that is read",
+		prepare: func(s *site) { s.cookies(1) },
+		request: func(s *site, _ int) { s.get("/read", s.held[0]) },
+		load:    n,
+	},
+	{
+		name:    "a session that is written",
+		prepare: func(s *site) { s.cookies(1) },
+		request: func(s *site, _ int) { s.get("/put", s.held[0]) },
+		load:    n, save: n,
+	},
+	{
+		name:    "a session in which nothing new is put",
+		prepare: func(s *site) { s.cookies(1) },
+		request: func(s *site, _ int) { s.get("/same", s.held[0]) },
+		load:    n,
+	},
+	{
+		name:    "a session that nobody asks for, under Lazy",
+		prepare: func(s *site) { s.cookies(1) },
+		request: func(s *site, _ int) { s.get("/lazy/nothing", s.held[0]) },
+	},
+	{
+		name:    "a session that is read, under Lazy",
+		prepare: func(s *site) { s.cookies(1) },
+		request: func(s *site, _ int) { s.get("/lazy/read", s.held[0]) },
+		load:    n,
+	},
+	{
+		name:    "a logout",
+		prepare: func(s *site) { s.cookies(n) },
+		request: func(s *site, i int) { s.get("/destroy", s.held[i]) },
+		load:    n, remove: n,
+	},
+	{
+		name:    "a sign-in: a new token, and a value",
+		prepare: func(s *site) { s.cookies(n) },
+		request: func(s *site, i int) { s.get("/renew", s.held[i]) },
+		load:    n, remove: n, create: n,
+	},
+	{
+		// The touch interval is a minute. Requests come every seven seconds, for 700: the first
+		// that is later than a minute touches, which is every ninth.
+		name:    "a session that is read, with an idle time-out",
+		prepare: func(s *site) { s.at(0); s.held = []string{s.get("/idle/put", "")} },
+		request: func(s *site, i int) { s.at(time.Duration(i+1) * 7 * time.Second); s.get("/idle/read", s.held[0]) },
+		load:    n, touch: n / 9,
+	},
+}
+
+func TestRequests(t *testing.T) {
+	for _, system := range systems {
+		t.Run(system.name, func(t *testing.T) {
+			t.Parallel()
+			c := new(clock)
+			b := system.open(t, c.now)
+			s := newSite(t, b, c)
+			s.warmUp()
+			for _, sc := range scenarios {
+				t.Run(sc.name, func(t *testing.T) {
+					s.t = t
+					if sc.prepare != nil {
+						sc.prepare(s)
+					}
+					commands, trips := b.commands(t), b.wire()
+					for i := range n {
+						sc.request(s, i)
+					}
+					trips, total := b.wire()-trips, sc.load+sc.create+sc.save+sc.touch+sc.remove
+					if b.trips != nil && trips != total {
+						t.Errorf("%d requests took %d round trips, want %d", n, trips, total)
+					}
+					got, want := b.commands(t).minus(commands), counters{}
+					want.add(b.load, sc.load)
+					want.add(b.create, sc.create)
+					want.add(b.save, sc.save)
+					want.add(b.touch, sc.touch)
+					want.add(b.remove, sc.remove)
+					if !maps.Equal(got, want) {
+						t.Errorf("%d requests were to the server: %v\nwant: %v", n, got, want)
+					}
+				})
+			}
+		})
+	}
+}
+
+func (b backend) wire() int64 {
+	if b.trips == nil {
+		return 0
+	}
+	return b.trips()
+}
+
+func (c counters) add(other counters, times int64) {
+	for name, count := range other {
+		if times > 0 {
+			c[name] += count * times
+		}
+	}
+}
+
+func (c counters) minus(before counters) counters {
+	rest := counters{}
+	for name, count := range c {
+		if count != before[name] {
+			rest[name] = count - before[name]
+		}
+	}
+	return rest
+}
+
+// clock runs ahead of the time by as much as it is told.
+type clock struct{ ahead atomic.Int64 }
+
+func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
+
+const idleTimeout = 30 * time.Minute
+
+// site is an application, and the browser in front of it.
+type site struct {
+	t     *testing.T
+	url   string
+	clock *clock
+	idle  *scs.SessionManager
+	begin time.Time // what at counts from
+	held  []string  // cookies
+}
+
+func newSite(t *testing.T, b backend, c *clock) *site {
+	t.Helper()
+	s := &site{t: t, clock: c, idle: scskit.New(b.store)}
+	s.idle.IdleTimeout = idleTimeout
+	sm := scskit.New(b.store)
+	var changes atomic.Int64 // no two puts are the same
+	mux := http.NewServeMux()
+	mux.Handle("/", scshttp.LoadAndSave(sm)(application(sm, &changes)))
+	mux.Handle("/lazy/", http.StripPrefix("/lazy", scshttp.LoadAndSave(sm, adapters.Lazy())(application(sm, &changes))))
+	mux.Handle("/idle/", http.StripPrefix("/idle", scshttp.LoadAndSave(s.idle)(application(s.idle, &changes))))
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	return s
+}
+
+func application(sm *scs.SessionManager, changes *atomic.Int64) http.Handler {
+	mux := http.NewServeMux()
+	handle := func(path string, f func(r *http.Request) error) {
+		mux.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
+			if err := f(r); err != nil {
+				http.Error(w, err.Error(), http.StatusInternalServerError)
+				return
+			}
+			_, _ = io.WriteString(w, "done")
+		})
+	}
+	handle("/nothing", func(*http.Request) error { return nil })
+	handle("/read", func(r *http.Request) error { sm.GetString(r.Context(), "user"); return nil })
+	handle("/put", func(r *http.Request) error {
+		sm.Put(r.Context(), "user", "ada")
+		sm.Put(r.Context(), "change", changes.Add(1))
+		return nil
+	})
+	handle("/same", func(r *http.Request) error { sm.Put(r.Context(), "user", "ada"); return nil })
+	handle("/destroy", func(r *http.Request) error { return sm.Destroy(r.Context()) })
+	handle("/renew", func(r *http.Request) error {
+		sm.Put(r.Context(), "signed in", true)
+		return sm.RenewToken(r.Context())
+	})
+	return mux
+}
+
+// at sets the clocks of the store and of the manager with an idle time-out to a time since the last at(0).
+// The manager has no clock of its own: what it adds to the time moves in its place.
+func (s *site) at(d time.Duration) {
+	if d == 0 {
+		s.begin = time.Now()
+	}
+	ahead := d - time.Since(s.begin)
+	s.clock.ahead.Store(int64(ahead))
+	s.idle.IdleTimeout = idleTimeout + ahead
+}
+
+// get sends a request, with a cookie unless that is empty, and returns the session cookie of the response.
+func (s *site) get(path, cookie string) string {
+	s.t.Helper()
+	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+path, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if cookie != "" {
+		req.AddCookie(&http.Cookie{Name: "session", Value: cookie})
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		s.t.Fatalf("%s: %s %q, error %v", path, resp.Status, body, err)
+	}
+	for _, c := range resp.Cookies() {
+		if c.Name == "session" {
+			return c.Value
+		}
+	}
+	return ""
+}
+
+// cookies begins sessions.
+func (s *site) cookies(count int) {
+	s.t.Helper()
+	s.held = nil
+	for range count {
+		s.held = append(s.held, s.get("/put", ""))
+	}
+}
+
+// warmUp does everything on enough sessions that every node has had its share: connections are open
+// then, statements prepared, scripts known.
+func (s *site) warmUp() {
+	s.t.Helper()
+	for range 40 {
+		s.at(0)
+		cookie := s.get("/idle/put", "")
+		s.at(2 * time.Minute)
+		s.get("/idle/read", cookie)
+		s.get("/put", cookie)
+		renewed := s.get("/renew", cookie)
+		if renewed == "" || renewed == cookie {
+			s.t.Fatal("the token was not renewed")
+		}
+		s.get("/destroy", renewed)
+	}
+	s.at(0)
+}
+
+// names joins what is not zero, for messages.
+func (c counters) String() string {
+	var b strings.Builder
+	for name, count := range c {
+		fmt.Fprintf(&b, "%s %d, ", name, count)
+	}
+	return strings.TrimSuffix(b.String(), ", ")
+}

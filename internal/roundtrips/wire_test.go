@@ -1,0 +1,87 @@
+package roundtrips
+
+import (
+	"context"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// wire is a TCP proxy that counts round trips: every turn from the server's sending to the client's. A
+// greeting, an answer in parts or a request in parts does not count.
+type wire struct {
+	addr  string
+	count atomic.Int64
+	// skip, if not nil, names requests that do not count by how they begin. It is set before anybody connects.
+	skip func(request []byte) bool
+}
+
+func newWire(tb testing.TB, upstream string) *wire {
+	tb.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	w := &wire{addr: listener.Addr().String()}
+	ctx, cancel := context.WithCancel(context.Background())
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { w.join(ctx, client, upstream) })
+		}
+	})
+	tb.Cleanup(func() {
+		cancel()
+		_ = listener.Close()
+		all.Wait()
+	})
+	return w
+}
+
+// join passes on what either side sends, until one of them closes, or ctx ends.
+func (w *wire) join(ctx context.Context, client net.Conn, upstream string) {
+	defer func() { _ = client.Close() }()
+	server, err := new(net.Dialer).DialContext(ctx, "tcp", upstream)
+	if err != nil {
+		return
+	}
+	defer func() { _ = server.Close() }()
+	ctx, cancel := context.WithCancel(ctx)
+	var answered atomic.Bool
+	answered.Store(true)
+	go func() {
+		defer cancel()
+		pass(server, client, func(sent []byte) {
+			if answered.Swap(false) && (w.skip == nil || !w.skip(sent)) {
+				w.count.Add(1)
+			}
+		})
+	}()
+	go func() {
+		defer cancel()
+		pass(client, server, func([]byte) { answered.Store(true) })
+	}()
+	<-ctx.Done()
+}
+
+// pass calls seen before it passes on what it has read: whoever reacts to that comes later.
+func pass(to, from net.Conn, seen func([]byte)) {
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 {
+			seen(buf[:n])
+			if _, err := to.Write(buf[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil {
+			return
+		}
+	}
+}
