@@ -57,7 +57,8 @@ type commit struct {
 	id     string
 	data   []byte
 	expiry time.Time
-	note   note // of a tracked commit; updated to its outcome
+	note   note  // of a tracked commit; updated to its outcome
+	sent   int64 // the version of the last save that was tried
 }
 
 // untracked does what scs asks of any store. A key from All names a session that
@@ -145,6 +146,7 @@ func (c *commit) write(kind Kind, cond driver.Condition, expiry time.Time) error
 		return c.merge(expiry, false) // this request has merged before: what is stored is not its base
 	}
 	rec := c.record(c.data, expiry)
+	c.sent = rec.Version
 	value, err := c.store.save(c.ctx, kind, rec, cond)
 	if lostRace(err) {
 		return c.merge(expiry, true)
@@ -176,6 +178,11 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 		if err != nil {
 			return err
 		}
+		if current.Version == c.sent {
+			// Nobody else was faster: the backend's client lost the reply, tried again, and met its own save.
+			c.merged(current.Data, current.Version, current.Expiry, Stored)
+			return nil
+		}
 		if raced {
 			s.report(c.ctx, Event{Kind: KindConflict, Outcome: OK, ID: s.ids.public(c.id)})
 		}
@@ -190,7 +197,11 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 		until := merged.expiry(expiry, current.Expiry)
 		if bytes.Equal(merged.data, current.Data) {
 			if !current.Expiry.Before(until) {
-				c.merged(merged.data, current.Version, current.Expiry, Kept)
+				state := Kept
+				if n.state == 0 {
+					state = Stored // an earlier try to create it failed only for us: the cookie is yet to be sent
+				}
+				c.merged(merged.data, current.Version, current.Expiry, state)
 				return nil
 			}
 			err = s.touch(c.ctx, c.id, current.Version, until)
@@ -200,6 +211,7 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 			}
 		} else {
 			rec := c.record(merged.data, until)
+			c.sent = rec.Version
 			_, err = s.save(c.ctx, KindMerge, rec, driver.IfVersion(current.Version))
 			if err == nil {
 				c.merged(merged.data, rec.Version, until, Stored)

@@ -1,0 +1,89 @@
+package scskit_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/scskit/scskit"
+	scshttp "github.com/scskit/scskit/adapters/nethttp"
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/stores/memstore"
+)
+
+// tamper is a driver whose saves go through a function.
+type tamper struct {
+	driver.Driver
+	save func(ctx context.Context, rec driver.Record, cond driver.Condition) error
+}
+
+func (d *tamper) Save(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+	return d.save(ctx, rec, cond)
+}
+
+// A client of the backend that lost a reply tries again, and is then refused by what it has saved itself. Or it does not, and
+// the handler does. Either way the session is stored, and the response must bring its cookie.
+func TestRepeatedCreateSendsTheCookie(t *testing.T) {
+	errLost := errors.New("the reply is lost")
+	tests := map[string]func(d driver.Driver) func(context.Context, driver.Record, driver.Condition) error{
+		"by the client": func(d driver.Driver) func(context.Context, driver.Record, driver.Condition) error {
+			return func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				_ = d.Save(ctx, rec, cond)
+				return d.Save(ctx, rec, cond)
+			}
+		},
+		"by the handler": func(d driver.Driver) func(context.Context, driver.Record, driver.Condition) error {
+			lost := false
+			return func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				err := d.Save(ctx, rec, cond)
+				if !lost {
+					lost, err = true, errLost
+				}
+				return err
+			}
+		},
+	}
+	for name, save := range tests {
+		t.Run(name, func(t *testing.T) {
+			memory, err := memstore.New(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conflicts := 0
+			store, err := scskit.NewStore(&tamper{memory.Driver(), save(memory.Driver())}, &scskit.Options{
+				Observer: func(_ context.Context, e scskit.Event) {
+					if e.Kind == scskit.KindConflict {
+						conflicts++
+					}
+				},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			sm := scskit.New(store)
+			handler := scshttp.LoadAndSave(sm)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				sm.Put(r.Context(), "k", "v")
+				if name == "by the handler" {
+					if _, _, err := sm.Commit(r.Context()); !errors.Is(err, errLost) {
+						t.Errorf("commit: %v", err)
+					}
+				}
+				w.WriteHeader(http.StatusNoContent)
+			}))
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
+			cookies := w.Result().Cookies()
+			if w.Code != http.StatusNoContent || len(cookies) != 1 {
+				t.Fatalf("answered %d with the cookies %v; want one", w.Code, cookies)
+			}
+			if _, found, err := store.Find(cookies[0].Value); !found || err != nil {
+				t.Errorf("the cookie's session: found %t, %v", found, err)
+			}
+			if name == "by the client" && conflicts > 0 {
+				t.Errorf("%d conflicts with another request were reported; there is no other", conflicts)
+			}
+		})
+	}
+}
