@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+
+	"github.com/alexedwards/scs/v2"
 )
 
 // Error is a failure to load or to store the session of a request. A time-out is one like any
@@ -100,7 +102,8 @@ func (r *Request) replaced() bool {
 // settle does what is to be done with the session when the response begins.
 func (r *Request) settle(h http.Header) error {
 	op, err := "load", r.loadErr
-	replaced := r.replaced() // before a commit draws a token
+	// Before a commit draws a token, and only if something can fail.
+	replaced := (err != nil || r.status == scs.Modified) && r.replaced()
 	if err == nil {
 		op, err = "commit", r.commit(h)
 	}
