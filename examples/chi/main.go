@@ -17,10 +17,9 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/go-chi/chi/v5"
-
 	"github.com/scskit/scskit"
 	scschi "github.com/scskit/scskit/adapters/chi"
-	"github.com/scskit/scskit/stores/memstore"
+	"github.com/scskit/scskit/stores"
 )
 
 //go:embed page.html
@@ -29,8 +28,13 @@ var page = template.Must(template.ParseFS(files, "page.html"))
 
 func main() {
 	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
+	where := flag.String("store", "memory:", "`URL` of the backend:\n"+stores.Usage())
 	flag.Parse()
-	store, err := memstore.New(nil) // picks the backend: with another store package nothing else changes
+	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	store, closeStore, err := stores.Open(ctx, *where, nil)
+	if err == nil {
+		err = store.CreateSchema(ctx) // if it is not there
+	}
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -41,10 +45,9 @@ func main() {
 		}
 	}()
 	log.Printf("http://%s (Ctrl-C stops)", *listen)
-	stop, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	<-stop.Done()
+	<-ctx.Done()
 	release() // Shutdown waits for the requests that run; a second Ctrl-C does not
-	if err := server.Shutdown(context.Background()); err != nil {
+	if err := errors.Join(server.Shutdown(context.Background()), closeStore()); err != nil {
 		log.Print(err)
 	}
 }
@@ -82,9 +85,7 @@ func (s shop) show(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	flash, user := s.sessions.PopString(r.Context(), "flash"), s.sessions.GetString(r.Context(), "user")
-	if err := page.Execute(w, map[string]any{"Flash": flash, "User": user, "Cart": cart}); err != nil {
-		log.Print(err)
-	}
+	_ = page.Execute(w, map[string]any{"Flash": flash, "User": user, "Cart": cart}) // fails if the visitor has gone
 }
 
 func (s shop) signIn(w http.ResponseWriter, r *http.Request) {
@@ -99,8 +100,7 @@ func (s shop) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s shop) add(w http.ResponseWriter, r *http.Request) {
-	// One key for each item: two that are added at the same moment are both kept.
-	s.sessions.Put(r.Context(), "cart:"+r.PostFormValue("item"), r.PostFormValue("note"))
+	s.sessions.Put(r.Context(), "cart:"+r.PostFormValue("item"), r.PostFormValue("note")) // a key for each item: two added at once are both kept
 	s.sessions.Put(r.Context(), "flash", "Added "+r.PostFormValue("item")+".")
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/scskit/scskit"
@@ -47,8 +48,10 @@ func newDemo(ctx context.Context, spec, addr string) (_ *demo, err error) {
 		return nil, err
 	}
 	d.closers = append(d.closers, closeStore)
-	stopSweep := d.store.StartSweep(sweepInterval)
-	d.closers = append(d.closers, func() error { stopSweep(); return nil })
+	if !strings.HasPrefix(spec, "dynamodb:") { // which removes by itself, and reads the whole table in a sweep
+		stopSweep := d.store.StartSweep(sweepInterval)
+		d.closers = append(d.closers, func() error { stopSweep(); return nil })
+	}
 
 	d.sessions = scskit.New(d.store) // wherever browsers come by HTTPS: Cookie.Secure = true
 	d.sessions.IdleTimeout = idleTimeout

@@ -10,11 +10,16 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/scskit/scskit/internal/testenv"
 )
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
 // visit is a browser without JavaScript.
 type visit struct {
@@ -152,7 +157,12 @@ func TestOneSessionThroughAll(t *testing.T) {
 }
 
 func TestTrials(t *testing.T) {
-	for name, spec := range map[string]string{"memory": "memory:", "SQLite": "sqlite:" + filepath.Join(t.TempDir(), "demo.db")} {
+	specs := map[string]string{
+		"memory": "memory:",
+		"SQLite": "sqlite:" + filepath.Join(t.TempDir(), "demo.db"),
+		"Redis":  "redis://" + testenv.Redis(t) + "?prefix=" + testenv.Name(t) + ":",
+	}
+	for name, spec := range specs {
 		t.Run(name, func(t *testing.T) {
 			v := serveDemo(t, spec)
 			body := v.post("/try/fifty")
@@ -299,9 +309,9 @@ func TestRun(t *testing.T) {
 	if err := run(t.Context(), taken.Addr().String(), "memory:"); err == nil || !strings.Contains(err.Error(), "-listen") {
 		t.Errorf("on a port in use: %v", err)
 	}
-	for _, spec := range []string{"", "memory:x", "sqlite:", "redis://localhost"} {
+	for _, spec := range []string{"", "memory:x", "sqlite:", "elsewhere://localhost", "redis://:canary@127.0.0.1:1"} {
 		err := run(t.Context(), "127.0.0.1:0", spec)
-		if err == nil || !strings.Contains(err.Error(), "-store") {
+		if err == nil || !strings.Contains(err.Error(), "-store") || strings.Contains(err.Error(), "canary") {
 			t.Errorf("with store %q: %v", spec, err)
 		}
 	}

@@ -13,11 +13,13 @@ import (
 	"os/signal"
 	"syscall"
 	"time"
+
+	"github.com/scskit/scskit/stores"
 )
 
 func main() {
 	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
-	store := flag.String("store", "sqlite:scskit-demo.db", "`where` to keep sessions: memory: or sqlite:PATH")
+	store := flag.String("store", "sqlite:scskit-demo.db", "`URL` of where to keep sessions:\n"+stores.Usage())
 	flag.Parse()
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, release) // a second Ctrl-C does not wait

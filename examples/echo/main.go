@@ -17,10 +17,9 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/labstack/echo/v4"
-
 	"github.com/scskit/scskit"
 	scsecho "github.com/scskit/scskit/adapters/echo"
-	"github.com/scskit/scskit/stores/memstore"
+	"github.com/scskit/scskit/stores"
 )
 
 //go:embed page.html
@@ -29,8 +28,13 @@ var page = template.Must(template.ParseFS(files, "page.html"))
 
 func main() {
 	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
+	where := flag.String("store", "memory:", "`URL` of the backend:\n"+stores.Usage())
 	flag.Parse()
-	store, err := memstore.New(nil) // picks the backend: with another store package nothing else changes
+	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	store, closeStore, err := stores.Open(ctx, *where, nil)
+	if err == nil {
+		err = store.CreateSchema(ctx) // if it is not there
+	}
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -41,10 +45,9 @@ func main() {
 		}
 	}()
 	log.Printf("http://%s (Ctrl-C stops)", *listen)
-	stop, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	<-stop.Done()
+	<-ctx.Done()
 	release() // Shutdown waits for the requests that run; a second Ctrl-C does not
-	if err := server.Shutdown(context.Background()); err != nil {
+	if err := errors.Join(server.Shutdown(context.Background()), closeStore()); err != nil {
 		log.Print(err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"errors"
 	"flag"
 	"html/template"
 	"log"
@@ -16,10 +17,9 @@ import (
 	"github.com/alexedwards/scs/v2"
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/recover"
-
 	"github.com/scskit/scskit"
 	scsfiber "github.com/scskit/scskit/adapters/fiber"
-	"github.com/scskit/scskit/stores/memstore"
+	"github.com/scskit/scskit/stores"
 )
 
 //go:embed page.html
@@ -28,8 +28,13 @@ var page = template.Must(template.ParseFS(files, "page.html"))
 
 func main() {
 	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
+	where := flag.String("store", "memory:", "`URL` of the backend:\n"+stores.Usage())
 	flag.Parse()
-	store, err := memstore.New(nil) // picks the backend: with another store package nothing else changes
+	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	store, closeStore, err := stores.Open(ctx, *where, nil)
+	if err == nil {
+		err = store.CreateSchema(ctx) // if it is not there
+	}
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -40,10 +45,9 @@ func main() {
 		}
 	}()
 	log.Printf("http://%s (Ctrl-C stops)", *listen)
-	stop, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	<-stop.Done()
+	<-ctx.Done()
 	release() // Shutdown waits for the requests that run; a second Ctrl-C does not
-	if err := app.ShutdownWithContext(context.Background()); err != nil {
+	if err := errors.Join(app.ShutdownWithContext(context.Background()), closeStore()); err != nil {
 		log.Print(err)
 	}
 }

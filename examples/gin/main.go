@@ -17,10 +17,9 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/gin-gonic/gin"
-
 	"github.com/scskit/scskit"
 	scsgin "github.com/scskit/scskit/adapters/gin"
-	"github.com/scskit/scskit/stores/memstore"
+	"github.com/scskit/scskit/stores"
 )
 
 //go:embed page.html
@@ -29,8 +28,13 @@ var page = template.Must(template.ParseFS(files, "page.html"))
 
 func main() {
 	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
+	where := flag.String("store", "memory:", "`URL` of the backend:\n"+stores.Usage())
 	flag.Parse()
-	store, err := memstore.New(nil) // picks the backend: with another store package nothing else changes
+	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	store, closeStore, err := stores.Open(ctx, *where, nil)
+	if err == nil {
+		err = store.CreateSchema(ctx) // if it is not there
+	}
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -41,10 +45,9 @@ func main() {
 		}
 	}()
 	log.Printf("http://%s (Ctrl-C stops)", *listen)
-	stop, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	<-stop.Done()
+	<-ctx.Done()
 	release() // Shutdown waits for the requests that run; a second Ctrl-C does not
-	if err := server.Shutdown(context.Background()); err != nil {
+	if err := errors.Join(server.Shutdown(context.Background()), closeStore()); err != nil {
 		log.Print(err)
 	}
 }
@@ -60,10 +63,9 @@ func newShop(store scs.Store) http.Handler {
 	r.GET("/", s.show)
 	// Against CSRF: changes are POSTs, and SameSite=Lax keeps the cookie from other sites' forms.
 	r.POST("/signin", s.signIn)
-	members := r.Group("/", s.signedIn)
-	members.POST("/cart", s.add)
-	members.POST("/cart/remove", s.remove)
-	members.POST("/signout", s.signOut)
+	r.POST("/cart", s.signedIn, s.add)
+	r.POST("/cart/remove", s.signedIn, s.remove)
+	r.POST("/signout", s.signedIn, s.signOut)
 	return http.MaxBytesHandler(r, 64<<10)
 }
 
@@ -75,26 +77,24 @@ func (s shop) signedIn(c *gin.Context) {
 }
 
 func (s shop) show(c *gin.Context) {
-	ctx := c.Request.Context()
 	cart := map[string]string{}
-	for _, key := range s.sessions.Keys(ctx) {
+	for _, key := range s.sessions.Keys(c.Request.Context()) {
 		if name, ok := strings.CutPrefix(key, "cart:"); ok {
-			cart[name] = s.sessions.GetString(ctx, key)
+			cart[name] = s.sessions.GetString(c.Request.Context(), key)
 		}
 	}
-	flash, user := s.sessions.PopString(ctx, "flash"), s.sessions.GetString(ctx, "user")
+	flash, user := s.sessions.PopString(c.Request.Context(), "flash"), s.sessions.GetString(c.Request.Context(), "user")
 	c.HTML(http.StatusOK, "page.html", gin.H{"Flash": flash, "User": user, "Cart": cart})
 }
 
 func (s shop) signIn(c *gin.Context) {
-	ctx := c.Request.Context()
 	// A real shop checks a password first. The new token makes one that was planted before worthless.
-	if err := s.sessions.RenewToken(ctx); err != nil {
+	if err := s.sessions.RenewToken(c.Request.Context()); err != nil {
 		_ = c.AbortWithError(http.StatusInternalServerError, err)
 		return
 	}
-	s.sessions.Put(ctx, "user", cmp.Or(c.PostForm("name"), "guest"))
-	s.sessions.Put(ctx, "flash", "Welcome!")
+	s.sessions.Put(c.Request.Context(), "user", cmp.Or(c.PostForm("name"), "guest"))
+	s.sessions.Put(c.Request.Context(), "flash", "Welcome!")
 	c.Redirect(http.StatusSeeOther, "/")
 }
 

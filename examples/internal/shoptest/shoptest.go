@@ -15,11 +15,7 @@ import (
 // Run visits the shop at base: it signs in, fills a cart, and signs out.
 func Run(t *testing.T, base string) {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	v := visitor{t: t, base: base, client: &http.Client{Jar: jar}}
+	v := visitor{t: t, base: base, client: newClient(t)}
 
 	v.wants(v.front(), "Sign in")
 	if status, _ := v.do(http.MethodGet, "/signin", nil); status != http.StatusMethodNotAllowed {
@@ -71,6 +67,17 @@ func Run(t *testing.T, base string) {
 	}
 }
 
+func newClient(t *testing.T) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Jar: jar, Transport: transport}
+}
+
 func note(i int) string { return strings.Repeat(fmt.Sprintf("note %d, ", i), 300) }
 
 type visitor struct {
@@ -104,26 +111,35 @@ func (v *visitor) post(path string, fields ...string) string {
 
 func (v *visitor) do(method, path string, form url.Values) (status int, page string) {
 	v.t.Helper()
-	req, err := http.NewRequestWithContext(v.t.Context(), method, v.base+path, strings.NewReader(form.Encode()))
+	status, page, err := v.try(method, path, form)
 	if err != nil {
 		v.t.Fatal(err)
+	}
+	return status, page
+}
+
+// try is do for any goroutine.
+func (v *visitor) try(method, path string, form url.Values) (status int, page string, err error) {
+	req, err := http.NewRequestWithContext(v.t.Context(), method, v.base+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		return 0, "", err
 	}
 	if form != nil {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	res, err := v.client.Do(req)
 	if err != nil {
-		v.t.Fatal(err)
+		return 0, "", err
 	}
 	defer res.Body.Close()
 	body, err := io.ReadAll(res.Body)
 	if err != nil {
-		v.t.Fatal(err)
+		return 0, "", err
 	}
 	if ct := res.Header.Get("Content-Type"); res.StatusCode == http.StatusOK && !strings.HasPrefix(ct, "text/html") {
 		v.t.Errorf("%s %s: Content-Type %q", method, path, ct)
 	}
-	return res.StatusCode, string(body)
+	return res.StatusCode, string(body), nil
 }
 
 func (v *visitor) wants(body string, parts ...string) {
