@@ -252,14 +252,13 @@ type operation struct {
 	parent context.Context
 	ctx    context.Context
 	bound  *bound.Context // ctx, unless there is no time-out
-	cancel context.CancelFunc
 	start  time.Time
 }
 
 func (s *Store) begin(ctx context.Context) operation {
 	op := operation{store: s, parent: ctx, ctx: ctx}
 	if s.opts.Timeout > 0 {
-		op.bound = new(bound.Context)
+		op.bound = trackerFrom(ctx).room()
 		op.bound.Begin(ctx, time.Now().Add(s.opts.Timeout))
 		op.ctx = op.bound
 	}

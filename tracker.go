@@ -4,6 +4,10 @@ import (
 	"context"
 	"sync"
 	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit/internal/bound"
 )
 
 // WithTracker returns a context in which a Store remembers, from loading a session to saving
@@ -25,6 +29,27 @@ func WithTracker(ctx context.Context) context.Context {
 		return ctx
 	}
 	return &tracker{Context: ctx}
+}
+
+// Tracker is what WithTracker adds to a context, for adapters, that can have it in one piece of memory with
+// what else a request needs. The zero value is ready for use, by one request; it must not be copied.
+type Tracker struct{ tracker tracker }
+
+// Context returns ctx with the tracker, or if ctx has one already, ctx as it is. It must be called
+// once.
+func (t *Tracker) Context(ctx context.Context) context.Context {
+	if trackerFrom(ctx) != nil {
+		return ctx
+	}
+	t.tracker.Context = ctx
+	return &t.tracker
+}
+
+// Found reports whether store is a *Store that has found a session for token in a context with this very tracker, and
+// has not deleted it since.
+func (t *Tracker) Found(store scs.Store, token string) bool {
+	s, ok := store.(*Store)
+	return ok && t.tracker.get(s, token).state == noteLive
 }
 
 // Commit is what became of a commit to a Store in a context with a tracker.
@@ -90,6 +115,24 @@ type tracker struct {
 	mu    sync.Mutex
 	first note // the only one, as a rule
 	more  map[noteKey]*note
+
+	// The context of the first operation, which for most requests is the only one.
+	op    bound.Context
+	begun bool
+}
+
+// room returns the memory for the context of an operation.
+func (t *tracker) room() *bound.Context {
+	if t == nil {
+		return new(bound.Context)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.begun {
+		return new(bound.Context)
+	}
+	t.begun = true
+	return &t.op
 }
 
 type noteKey struct {

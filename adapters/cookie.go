@@ -115,7 +115,8 @@ func setCookie(h http.Header, c *http.Cookie) {
 	h.Set("Cache-Control", "no-store")
 }
 
-func addVary(h http.Header) {
+// addVary takes the memory for the header's value, if it has to set one.
+func addVary(h http.Header, value *[1]string) {
 	for _, line := range h["Vary"] {
 		for field := range strings.SplitSeq(line, ",") {
 			field = strings.TrimSpace(field)
@@ -124,7 +125,12 @@ func addVary(h http.Header) {
 			}
 		}
 	}
-	h.Add("Vary", "Cookie")
+	if len(h["Vary"]) > 0 {
+		h.Add("Vary", "Cookie")
+		return
+	}
+	value[0] = "Cookie"
+	h["Vary"] = value[:]
 }
 
 // validateCookie refuses cookies that browsers would refuse, or that would not mean what they say.

@@ -27,6 +27,7 @@ type Request struct {
 	incomplete bool   // the request has a first part
 
 	load     sync.Once
+	tracker  scskit.Tracker
 	base     context.Context // the parent, with a tracker
 	loaded   bool
 	session  any    // what scs keeps in a context
@@ -41,6 +42,10 @@ type Request struct {
 	err      error      // of Finish
 	status   scs.Status // at Finish
 	snapshot *snapshot  // at Finish, if anybody wants to know of later changes
+
+	// In the same piece of memory, since most requests need them.
+	writer Writer
+	vary   [1]string
 }
 
 // requestKey finds the Request of a manager in a context.
@@ -74,7 +79,8 @@ func (l *Lifecycle) Begin(ctx context.Context, method, path string, cookies []st
 	if ctx.Value(requestKey{l.sm}) != nil || ctx.Value(l.key) != nil || l.opts.skip != nil && l.opts.skip(method, path) {
 		return nil, nil
 	}
-	r := &Request{l: l, base: scskit.WithTracker(ctx)}
+	r := &Request{l: l}
+	r.base = r.tracker.Context(ctx)
 	r.ctx = requestContext{Context: r.base, r: r}
 	r.ntokens, r.more = candidates(r.tokens[:], cookies, l.sm.Cookie.Name)
 	if l.carried {
@@ -114,7 +120,7 @@ func (r *Request) doLoad() {
 			break
 		}
 		ctx = loaded
-		if r.l.sm.Token(ctx) != "" {
+		if r.token = r.foundToken(ctx, token); r.token != "" {
 			break
 		}
 	}
@@ -125,7 +131,6 @@ func (r *Request) doLoad() {
 		ctx, _ = r.l.sm.Load(r.base, "") // without a token there is nothing that can fail
 	}
 	r.session = ctx.Value(r.l.key)
-	r.token = r.l.sm.Token(ctx)
 	r.stale = (r.ntokens > 0 || r.incomplete) && !r.more && r.loadErr == nil && r.token == ""
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -133,6 +138,14 @@ func (r *Request) doLoad() {
 	if r.finished { // too late to save anything; what scs did by loading is no change
 		r.status = r.l.sm.Status(ctx)
 	}
+}
+
+// foundToken returns the token of the session that scs has loaded into ctx for a token: that, or none.
+func (r *Request) foundToken(ctx context.Context, token string) string {
+	if r.tracker.Found(r.l.sm.Store, token) {
+		return token // to ask scs takes an allocation
+	}
+	return r.l.sm.Token(ctx)
 }
 
 // Finish stores the session if it changed, and sets the headers of the response: at most
@@ -155,7 +168,7 @@ func (r *Request) Finish(h http.Header) error {
 	if r.err = r.settle(h); r.err != nil {
 		return r.err
 	}
-	addVary(h)
+	addVary(h, &r.vary)
 	if r.status != scs.Unmodified && (r.l.opts.strict || r.l.report != nil) {
 		r.snapshot = takeSnapshot(&r.ctx, r.l.sm)
 	}
@@ -225,6 +238,9 @@ func (r *Request) End() {
 }
 
 func (r *Request) changedSinceFinish() bool {
+	if !r.l.opts.strict && r.l.report == nil {
+		return false // nobody wants to know
+	}
 	status := r.l.sm.Status(&r.ctx)
 	if status != r.status {
 		return true

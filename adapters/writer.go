@@ -22,6 +22,8 @@ type Writer struct {
 	state  writerState
 	err    error
 	failed func(error) // after Leave
+
+	usual usualHandler // so that Handler need not allocate it
 }
 
 type writerState uint8
@@ -34,7 +36,18 @@ const (
 
 // NewWriter returns a Writer over w.
 func NewWriter(w http.ResponseWriter, r *Request) *Writer {
-	return &Writer{ResponseWriter: w, req: r}
+	if r == nil || r.writer.req != nil { // there is no room, or it is taken
+		return &Writer{ResponseWriter: w, req: r}
+	}
+	r.writer.ResponseWriter, r.writer.req = w, r
+	return &r.writer
+}
+
+// usualHandler is what the handler gets on HTTP/1.1.
+type usualHandler struct {
+	*Writer
+	flush
+	hijack
 }
 
 // Handler returns the Writer as what the handler should get: it is a http.Flusher,
@@ -65,11 +78,8 @@ func (w *Writer) Handler() http.ResponseWriter {
 			http.Pusher
 		}{w, flush{w}, hijack{w}, pusher}
 	case flusher && hijacker:
-		return struct {
-			*Writer
-			flush
-			hijack
-		}{w, flush{w}, hijack{w}}
+		w.usual = usualHandler{w, flush{w}, hijack{w}}
+		return &w.usual
 	case flusher && pusher != nil:
 		return struct {
 			*Writer

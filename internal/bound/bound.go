@@ -18,6 +18,12 @@ type Context struct {
 	ended  bool
 	full   context.Context // once Done was called
 	cancel context.CancelFunc
+
+	// Room is memory for whoever carries the operation out, to be used once.
+	Room struct {
+		Args [2]any
+		Key  [96]byte
+	}
 }
 
 // Begin makes c a context that ends with its parent, at a deadline, or by End. c must be a zero value.

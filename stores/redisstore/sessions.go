@@ -8,6 +8,7 @@ import (
 	"github.com/redis/go-redis/v9"
 
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/bound"
 )
 
 // sessions is the driver.
@@ -28,7 +29,7 @@ var (
 )
 
 func (s *sessions) Load(ctx context.Context, id string) (driver.Record, error) {
-	cmd := redis.NewStringCmd(ctx, "get", s.prefix+id)
+	cmd := s.get(ctx, id)
 	err := s.read(ctx, cmd)
 	if err != nil && !isNoValue(err) {
 		return driver.Record{}, s.failure(ctx, "load", id, err)
@@ -38,6 +39,17 @@ func (s *sessions) Load(ctx context.Context, id string) (driver.Record, error) {
 		return driver.Record{}, driver.ErrNotFound
 	}
 	return rec, nil
+}
+
+// get returns the command to get a session, made in the room that the portable store gives, as far as that goes.
+func (s *sessions) get(ctx context.Context, id string) *redis.StringCmd {
+	b, ok := ctx.(*bound.Context)
+	if !ok {
+		return redis.NewStringCmd(ctx, "get", s.prefix+id)
+	}
+	key := append(append(b.Room.Key[:0], s.prefix...), id...)
+	b.Room.Args = [2]any{"get", key}
+	return redis.NewStringCmd(ctx, b.Room.Args[:]...)
 }
 
 // record returns the live record that a GET has found.
