@@ -1,0 +1,72 @@
+package faults_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/internal/testenv"
+)
+
+// kills is how often each server is killed.
+const kills = 3
+
+// Servers are killed with SIGKILL while 50 clients write, and started again on their data. While a server is gone its
+// clients get errors; then all of them go on, without a restart of the program. What was acknowledged is there: no
+// session has an older value than the last one that its client knows of, nobody gets another's, and who has signed out
+// stays so.
+//
+// All servers here keep what they have acknowledged, as they are started: Redis with appendonly and appendfsync always,
+// PostgreSQL with fsync and synchronous_commit, MariaDB with innodb_flush_log_at_trx_commit=1, and FerretDB and DynamoDB
+// Local in SQLite files. For the last two that holds for the death of the process, which this is, and is not known of
+// the machine's.
+func TestKilledServer(t *testing.T) {
+	t.Parallel()
+	for _, b := range backends {
+		t.Run(b.kind.String(), func(t *testing.T) {
+			t.Parallel()
+			server, name := testenv.Start(t, b.kind), testenv.Name(t)
+			b.schema(t, server.URL(), name)
+			s := newSite(t, scskit.Options{Timeout: 3 * time.Second}, func(opts scskit.Options) (*scskit.Store, error) {
+				return b.open(t, server.URL(), name, direct, opts)
+			})
+			if b.notAtomic != "" {
+				t.Logf("no session is shared here: %s", b.notAtomic)
+			}
+			c := newCrowd(t, s, b.notAtomic == "")
+			survive(t, c, server.Kill, server.Restart)
+		})
+	}
+}
+
+// survive kills what the sessions depend on, again and again.
+func survive(t *testing.T, c *crowd, kill, restart func()) {
+	t.Helper()
+	for range kills {
+		c.await("at work", c.acks, 5)
+		kill()
+		c.await("outage", c.fails, 1) // what was under way when the server died has ended
+		acks := c.acks()
+		c.await("outage", c.fails, 1)
+		if now := c.acks(); !slices.Equal(now, acks) {
+			t.Errorf("requests succeed without a server: %v, then %v", acks, now)
+		}
+		restart()
+		begin := time.Now()
+		c.await("recovery", c.acks, 1)
+		took := time.Since(begin)
+		c.checkDead(crowdSize)
+		t.Logf("all clients were served %s after the restart", took.Round(time.Millisecond))
+	}
+	c.end()
+	c.checkAll()
+	var acks, fails int64
+	for i := range c.clients {
+		acks, fails = acks+c.acks()[i], fails+c.fails()[i]
+	}
+	t.Logf("%d requests acknowledged, %d refused, %d sign-outs", acks, fails, len(c.dead))
+	if len(c.dead) == 0 {
+		t.Error("nobody has signed out")
+	}
+}

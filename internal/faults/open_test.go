@@ -1,0 +1,121 @@
+package faults_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"testing"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
+	"github.com/scskit/scskit/internal/testenv"
+)
+
+// outages are the faults that the policies are tried on: one that is noticed at once, and one by the time-out.
+var outages = []fault{
+	{name: "refuse", inject: (*testenv.Proxy).Refuse, unsent: true},
+	{name: "hang", inject: (*testenv.Proxy).Hang, timeOut: true},
+}
+
+// With FailOpen requests pass without their sessions, and without a cookie, but not those that would tell of a sign-out
+// that has not happened. The session is there again, as it was, when the backend is.
+func TestFailOpen(t *testing.T) {
+	onBackends(t, func(t *testing.T, _ backend, open func(*testing.T, scskit.Options, ...adapters.Option) (*site, *network)) {
+		for _, f := range outages {
+			t.Run(f.name, func(t *testing.T) {
+				t.Parallel()
+				s, n := open(t, scskit.Options{Timeout: patience}, adapters.FailOpen())
+				inject := func() { n.each(f.inject) }
+				token := s.openAgain(t, "before")
+
+				inject()
+				for path, form := range map[string]url.Values{"/get": nil, "/put": {"v": {"during"}}} {
+					a := s.must(t, path, token, form)
+					if got, want := a.value(t), form.Get("v"); got != want || len(a.cookies) > 0 {
+						t.Errorf("%s: the page has %q, with %d cookies; want %q and none", path, got, len(a.cookies), want)
+					}
+				}
+				s.must(t, "/signout", token, url.Values{}).refused(t)
+				n.enable()
+				s.wants(t, token, "before")
+
+				a := s.during(t, "/put", token, "unsaved", "1", inject)
+				if got := a.value(t); got != "unsaved" || len(a.cookies) > 0 {
+					t.Errorf("save: the page has %q, with %d cookies", got, len(a.cookies))
+				}
+				n.enable()
+				s.wants(t, token, "before")
+			})
+		}
+	})
+}
+
+// What OnError returns is what the framework gets.
+func TestOnError(t *testing.T) {
+	errOurs := errors.New("ours")
+	onBackends(t, func(t *testing.T, _ backend, open func(*testing.T, scskit.Options, ...adapters.Option) (*site, *network)) {
+		for _, f := range outages {
+			t.Run(f.name, func(t *testing.T) {
+				t.Parallel()
+				seen := make(chan error, 1000)
+				s, n := open(t, scskit.Options{Timeout: patience}, adapters.OnError(func(_ context.Context, err error) error {
+					seen <- err
+					return errOurs
+				}))
+				token := s.open(t, "before")
+				for len(seen) > 0 {
+					<-seen
+				}
+				s.takeErrors()
+				for _, op := range []string{"load", "commit"} {
+					inject := func() { n.each(f.inject) }
+					if op == "load" {
+						inject()
+						s.must(t, "/get", token, nil).refused(t)
+					} else {
+						s.during(t, "/put", token, "during", "1", inject).refused(t)
+					}
+					if errs := s.takeErrors(); !errors.Is(errs[len(errs)-1], errOurs) {
+						t.Errorf("%s: the framework got %v", op, errs)
+					}
+					var e *adapters.Error
+					var last error
+					for len(seen) > 0 {
+						last = <-seen
+					}
+					if !errors.As(last, &e) || e.Op != op || f.timeOut && !errors.Is(last, context.DeadlineExceeded) {
+						t.Errorf("%s: OnError got %v", op, last)
+					}
+					n.enable()
+					s.until(t, "/get", token, nil)
+				}
+			})
+		}
+	})
+}
+
+// openAgain is open for a site that fails open, on which a page is no proof of a session.
+func (s *site) openAgain(t *testing.T, value string) string {
+	t.Helper()
+	for range 100 {
+		if token, ok := s.must(t, "/put", "", url.Values{"v": {value}}).token(); ok {
+			return token
+		}
+	}
+	t.Fatal("no session can be begun")
+	return ""
+}
+
+// wants waits until the session is there again, and checks its value. With FailOpen it is empty till then.
+func (s *site) wants(t *testing.T, token, value string) {
+	t.Helper()
+	s.poll(t, func() bool {
+		a := s.must(t, "/get", token, nil)
+		got := a.value(t)
+		if got != "" && got != value || len(a.cookies) > 0 {
+			t.Fatalf("the session has %q, with %d cookies; want %q", got, len(a.cookies), value)
+		}
+		return a.status == http.StatusOK && got == value
+	})
+}

@@ -1,0 +1,344 @@
+package faults_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
+	scshttp "github.com/scskit/scskit/adapters/nethttp"
+)
+
+// watchdog is when a test gives up on what should have happened long before.
+const watchdog = 30 * time.Second
+
+// page begins every response that a handler writes, and so must not be in one that the session failed.
+const page = "the page: "
+
+// site is an application over one store, reached over HTTP.
+type site struct {
+	sm     *scs.SessionManager
+	url    string
+	client *http.Client
+
+	held  chan chan struct{} // handlers that have their session, and wait for the channel's end
+	begun chan struct{}      // requests that have come
+	ended chan struct{}      // requests that the application is done with
+
+	mu   sync.Mutex
+	errs []error
+	told []string // the texts of all errors and events
+}
+
+// newSite opens a store, which is to report to the site, and serves it.
+func newSite(tb testing.TB, opts scskit.Options, open func(scskit.Options) (*scskit.Store, error), options ...adapters.Option) *site {
+	tb.Helper()
+	s := &site{held: make(chan chan struct{}), begun: make(chan struct{}, 1000), ended: make(chan struct{}, 1000)}
+	opts.Observer = func(_ context.Context, e scskit.Event) { s.note(fmt.Sprintf("%+v", e), e.Err) }
+	store, err := open(opts)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s.sm = scskit.New(store)
+	s.sm.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, err error) { s.fail(w, err) }
+	mux := http.NewServeMux()
+	mux.HandleFunc("/get", s.get)
+	mux.HandleFunc("/put", s.put)
+	mux.HandleFunc("/signout", s.signOut)
+	mux.HandleFunc("/signin", s.signIn)
+	mux.HandleFunc("/count", s.count)
+	app := scshttp.LoadAndSave(s.sm, options...)(mux)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		signal(s.begun)
+		app.ServeHTTP(w, r)
+		signal(s.ended)
+	}))
+	s.url = server.URL
+	s.client = newClient(tb)
+	tb.Cleanup(server.Close)
+	return s
+}
+
+// visit returns the site of another process, to be asked and nothing else.
+func visit(tb testing.TB, url string) *site {
+	tb.Helper()
+	return &site{url: url, client: newClient(tb)}
+}
+
+func newClient(tb testing.TB) *http.Client {
+	c := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: 2 * watchdog}
+	tb.Cleanup(c.CloseIdleConnections)
+	return c
+}
+
+// signal tells whoever may listen.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+func (s *site) get(w http.ResponseWriter, r *http.Request) {
+	fmt.Fprint(w, page, s.sm.GetString(r.Context(), "k"))
+}
+
+func (s *site) put(w http.ResponseWriter, r *http.Request) {
+	s.hold(r, "1")
+	s.sm.Put(r.Context(), "k", r.FormValue("v"))
+	fmt.Fprint(w, page, r.FormValue("v"))
+}
+
+func (s *site) signOut(w http.ResponseWriter, r *http.Request) {
+	s.hold(r, "1")
+	if err := s.sm.Destroy(r.Context()); err != nil {
+		s.fail(w, err)
+		return
+	}
+	fmt.Fprint(w, page)
+}
+
+func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
+	s.hold(r, "1")
+	if err := s.sm.RenewToken(r.Context()); err != nil {
+		s.fail(w, err)
+		return
+	}
+	s.hold(r, "2")
+	s.sm.Put(r.Context(), "k", r.FormValue("v"))
+	fmt.Fprint(w, page, r.FormValue("v"))
+}
+
+// count answers with the session's owner and number as they were, and stores others, if there is a number.
+func (s *site) count(w http.ResponseWriter, r *http.Request) {
+	ctx, key := r.Context(), r.FormValue("k")
+	owner, value := s.sm.GetString(ctx, "owner"), s.sm.GetInt(ctx, key)
+	if next, err := strconv.Atoi(r.FormValue("v")); err == nil {
+		s.sm.Put(ctx, "owner", r.FormValue("owner"))
+		s.sm.Put(ctx, key, next)
+	}
+	fmt.Fprintf(w, "%s%q %d", page, owner, value)
+}
+
+// hold waits for the test at the place that the request names.
+func (s *site) hold(r *http.Request, place string) {
+	if r.FormValue("hold") != place {
+		return
+	}
+	release := make(chan struct{})
+	select {
+	case s.held <- release:
+		<-release
+	case <-r.Context().Done():
+	}
+}
+
+func (s *site) fail(w http.ResponseWriter, err error) {
+	s.note(fmt.Sprintf("%+v", err), err)
+	s.mu.Lock()
+	s.errs = append(s.errs, err)
+	s.mu.Unlock()
+	http.Error(w, "unavailable", http.StatusInternalServerError)
+}
+
+func (s *site) note(text string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.told = append(s.told, text)
+	if err != nil {
+		s.told = append(s.told, err.Error())
+	}
+}
+
+// takeErrors returns the failures of requests since the last call.
+func (s *site) takeErrors() []error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	errs := s.errs
+	s.errs = nil
+	return errs
+}
+
+// keptSecret checks that nothing was told of the secrets.
+func (s *site) keptSecret(t *testing.T, secrets ...string) {
+	t.Helper()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, text := range s.told {
+		for _, secret := range secrets {
+			if strings.Contains(text, secret) {
+				t.Fatalf("a secret was told: %s", strings.ReplaceAll(text, secret, "[secret]"))
+			}
+		}
+	}
+}
+
+// answer is what a browser sees.
+type answer struct {
+	status  int
+	body    string
+	cookies []*http.Cookie
+	took    time.Duration
+}
+
+// token returns what the response's session cookie holds; ok is false without one. A cookie that is expired
+// has the token "".
+func (a answer) token() (token string, ok bool) {
+	for _, c := range a.cookies {
+		if c.Name == "session" {
+			if c.MaxAge < 0 {
+				return "", true
+			}
+			return c.Value, true
+		}
+	}
+	return "", false
+}
+
+// refused checks that the response is an error and nothing else.
+func (a answer) refused(t *testing.T) {
+	t.Helper()
+	if a.status != http.StatusInternalServerError || a.body != "unavailable\n" || len(a.cookies) > 0 {
+		t.Errorf("the answer is %d %.100q with %d cookies; want the error, and no cookie", a.status, a.body, len(a.cookies))
+	}
+}
+
+// value returns what a page shows.
+func (a answer) value(t *testing.T) string {
+	t.Helper()
+	value, ok := strings.CutPrefix(a.body, page)
+	if a.status != http.StatusOK || !ok {
+		t.Fatalf("the answer is %d %.100q; want a page", a.status, a.body)
+	}
+	return value
+}
+
+// ask sends a form, or without one a GET; an error says that there was no response.
+func (s *site) ask(ctx context.Context, path, token string, form url.Values) (answer, error) {
+	method, body := http.MethodGet, io.Reader(nil)
+	if form != nil {
+		method, body = http.MethodPost, strings.NewReader(form.Encode())
+	}
+	req, err := http.NewRequestWithContext(ctx, method, s.url+path, body)
+	if err != nil {
+		return answer{}, err
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	if token != "" {
+		req.AddCookie(&http.Cookie{Name: "session", Value: token})
+	}
+	begin := time.Now()
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{resp.StatusCode, string(text), resp.Cookies(), time.Since(begin)}, nil
+}
+
+// must is ask, where there has to be a response.
+func (s *site) must(t *testing.T, path, token string, form url.Values) answer {
+	t.Helper()
+	a, err := s.ask(t.Context(), path, token, form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// until repeats a request until it is answered with a page, and returns how many it took.
+func (s *site) until(t *testing.T, path, token string, form url.Values) (a answer, requests int) {
+	t.Helper()
+	s.poll(t, func() bool {
+		requests++
+		a = s.must(t, path, token, form)
+		return a.status == http.StatusOK
+	})
+	return a, requests
+}
+
+// poll tries something until it is well.
+func (s *site) poll(t *testing.T, well func() bool) {
+	t.Helper()
+	deadline := time.After(watchdog)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !well() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			t.Fatalf("not well after %s: %v", watchdog, s.takeErrors())
+		}
+	}
+}
+
+// open begins a session with a value, and returns its token.
+func (s *site) open(t *testing.T, value string) string {
+	t.Helper()
+	a, _ := s.until(t, "/put", "", url.Values{"v": {value}})
+	token, ok := a.token()
+	if !ok || token == "" {
+		t.Fatal("the new session has no cookie")
+	}
+	return token
+}
+
+// during sends a request and calls f when its handler has the session and waits at the place. The answer's time is
+// from then.
+func (s *site) during(t *testing.T, path, token, value, place string, f func()) answer {
+	t.Helper()
+	type result struct {
+		a   answer
+		err error
+	}
+	for {
+		done := make(chan result, 1)
+		go func() {
+			a, err := s.ask(t.Context(), path, token, url.Values{"v": {value}, "hold": {place}})
+			done <- result{a, err}
+		}()
+		select {
+		case release := <-s.held:
+			f()
+			begin := time.Now()
+			close(release)
+			r := <-done
+			if r.err != nil {
+				t.Fatal(r.err)
+			}
+			r.a.took = time.Since(begin)
+			return r.a
+		case r := <-done: // the machine is so busy that it did not come to the handler in time
+			if r.err != nil || r.a.status == http.StatusOK {
+				t.Fatalf("the handler did not wait: %v, %v", r.a, r.err)
+			}
+		}
+	}
+}
+
+// canary is a value that is found wherever it goes, and of a size that does not fit one packet.
+func canary() string {
+	var b [8]byte
+	_, _ = rand.Read(b[:])
+	return strings.Repeat(hex.EncodeToString(b[:]), 256)
+}
+
+// mark is what to look for: any piece of the canary has it.
+func mark(canary string) string { return canary[:16] }
