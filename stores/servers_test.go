@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -79,31 +80,35 @@ func TestServers(t *testing.T) {
 // What Open starts for a server that then fails it is ended as well.
 func TestUnreachable(t *testing.T) {
 	awsCredentials(t)
+	var all sync.WaitGroup
 	for _, where := range []string{
 		"redis://127.0.0.1:1", "redis+cluster://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/main", "rediss://127.0.0.1:1",
 		"postgres://u@127.0.0.1:1/db", "mysql://u@127.0.0.1:1/db", "mongodb://127.0.0.1:1/db", "dynamodb://local/sessions?endpoint=http://127.0.0.1:1",
 		"sqlite:" + filepath.Join(t.TempDir(), "missing", "file.db"),
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
-		_, closeStore, err := Open(ctx, where, nil)
-		cancel()
-		if err == nil || closeStore != nil || !strings.Contains(err.Error(), "cannot use "+Place(where)) {
-			t.Errorf("%s: got error %v", where, err)
-		}
-		store, closeStore, err := Open(t.Context(), where+parameter(where, "lazy=true"), nil)
-		if err != nil {
-			t.Errorf("%s: lazy: %v", where, err)
-			continue
-		}
-		ctx, cancel = context.WithTimeout(t.Context(), 500*time.Millisecond)
-		if _, _, err := store.FindCtx(ctx, "token"); err == nil {
-			t.Errorf("%s: lazy: a session can be asked for", where)
-		}
-		cancel()
-		if err := closeStore(); err != nil {
-			t.Errorf("%s: close: %v", where, err)
-		}
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+			_, closeStore, err := Open(ctx, where, nil)
+			cancel()
+			if err == nil || closeStore != nil || !strings.Contains(err.Error(), "cannot use "+Place(where)) {
+				t.Errorf("%s: got error %v", where, err)
+			}
+			store, closeStore, err := Open(t.Context(), where+parameter(where, "lazy=true"), nil)
+			if err != nil {
+				t.Errorf("%s: lazy: %v", where, err)
+				return
+			}
+			ctx, cancel = context.WithTimeout(t.Context(), 500*time.Millisecond)
+			if _, _, err := store.FindCtx(ctx, "token"); err == nil {
+				t.Errorf("%s: lazy: a session can be asked for", where)
+			}
+			cancel()
+			if err := closeStore(); err != nil {
+				t.Errorf("%s: close: %v", where, err)
+			}
+		})
 	}
+	all.Wait()
 	nothingLeft(t)
 }
 

@@ -14,7 +14,8 @@
 // rediss, rediss+cluster and rediss+sentinel are Redis with TLS, mongodb+srv finds its hosts by DNS, and postgresql is postgres.
 // DynamoDB's credentials are found as the AWS command line finds them, and so is the region, if the URL has none.
 //
-// In a user name or password, a path and a parameter, any byte may be written as % and two hexadecimal digits; of these must be: %, /, ?, #, @, :, space.
+// Any byte may be written as % and two hexadecimal digits, and some must be: in a user name or a password %, /, ?, #, @ and :, in the
+// path of a file % and ?, in a parameter %, &, # and @, and + which else is a space.
 //
 // # Parameters
 //
@@ -38,7 +39,7 @@
 // Of the clients:
 //
 //   - SQLite: synchronous=full for a disk flush at each write; else it is normal. The other settings are those that sqlstore asks for.
-//   - Redis: those of redis.ParseURL, but db. tls_ca names a file of certificates to trust instead of the system's, skip_verify=true trusts any.
+//   - Redis: those of redis.ParseURL, but db, max_concurrent_dials and the two that have newer names. tls_ca names a file of certificates to trust instead of the system's, skip_verify=true trusts any.
 //     Sentinels that ask for credentials of their own have them in sentinel_username and sentinel_password.
 //   - PostgreSQL: of libpq's, host (a socket's directory, if the URL has no host), sslmode, sslrootcert, sslcert, sslkey, sslsni, sslnegotiation,
 //     channel_binding, connect_timeout, target_session_attrs, passfile; of pgx's, default_query_exec_mode, statement_cache_capacity and
