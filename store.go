@@ -223,9 +223,12 @@ func (s *Store) load(ctx context.Context, id string) (driver.Record, error) {
 // save returns the value that the cookie must hold in place of the token, if any.
 func (s *Store) save(ctx context.Context, kind Kind, rec driver.Record, cond driver.Condition) (value string, err error) {
 	op := s.begin(ctx)
-	if s.carrier != nil {
+	rec.User, err = s.userOf(rec.Data)
+	switch {
+	case err != nil:
+	case s.carrier != nil:
 		value, err = s.carrier.Carry(rec)
-	} else {
+	default:
 		err = s.driver.Save(op.ctx, rec, cond)
 	}
 	op.end(kind, rec.ID, err)

@@ -56,6 +56,11 @@ type Record struct {
 	// not even of a record that was deleted and created again. It is never zero.
 	Version int64
 
+	// User says whose session this is, to a driver that is a UserIndex, and to others nothing: the SHA-256 of the
+	// application's user in unpadded URL base64, so that the backend shows no names. It is opaque, and at most 64 bytes long. Empty
+	// means nobody. Every save sets it, also to nobody; touching leaves it.
+	User string
+
 	// Rewrite is set by Load if the record should be saved again although nothing
 	// changed: it was sealed under a key that is being retired, say. Save ignores it.
 	Rewrite bool
@@ -126,6 +131,14 @@ type Ranger interface {
 	// with a zero Record, the sequence ends. Breaking off releases everything
 	// that the sequence held. The body may call the driver's other methods.
 	Range(ctx context.Context) iter.Seq2[Record, error]
+}
+
+// UserIndex is implemented by a driver that finds the records of one user without reading every other.
+type UserIndex interface {
+	// RangeUser yields every live record whose User is user, and no other, as Ranger.Range does. The user is never
+	// empty. A record that was saved a moment ago may be left out, since indexes may lag; what is
+	// yielded is as Load would return it, so that it was the user's when it was read.
+	RangeUser(ctx context.Context, user string) iter.Seq2[Record, error]
 }
 
 // Sweeper is implemented by a driver whose backend does not remove expired

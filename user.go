@@ -1,0 +1,266 @@
+package scskit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/tinylib/msgp/msgp"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// ErrNoUserKey is returned by SessionsOf and DestroySessionsOf of a store that has not been told where
+// sessions keep their user.
+var ErrNoUserKey = errors.New("scskit: whose a session is cannot be told: set Options.UserKey to the key under which sessions keep their user")
+
+// UserSession is a session as SessionsOf finds it.
+type UserSession struct {
+	// Key is what Find, Commit and Delete of the same Store take for the token, as the keys of AllCtx. It is
+	// as good as a token within this process: do not send it to a browser.
+	Key string
+
+	// ID is what the function ID returns for the token. It opens nothing, so that a page can name
+	// sessions by it, and it is that of the request's own session if it equals ID(sm.Token(ctx)).
+	ID string
+
+	// Values are what the session holds, decoded for the caller alone.
+	Values map[string]any
+
+	// Deadline is the session's absolute end, and Expiry when the record expires, with an idle
+	// time-out mostly earlier.
+	Deadline, Expiry time.Time
+
+	// Created and Updated are when the session was stored under its present token, and when it was last
+	// saved. Its idle time-out moves Expiry only.
+	Created, Updated time.Time
+}
+
+// SessionsOf yields every live session of a user: those that have the user, a string, or an integer in decimal
+// digits, under Options.UserKey. Each comes once. After an error, which is yielded with a zero UserSession, the
+// sequence ends. The body may use the store.
+//
+// Where the backend keeps an index of users (driver.UserIndex) this costs as much as the user has sessions. The index may lag:
+// a session that has only just been signed in may be missing, but none of another user is ever yielded. Elsewhere it reads
+// every session that is stored.
+//
+// An index knows what was saved while Options.UserKey was set. Sessions that were stored before
+// are found once they are next saved; to have them found at once, save them all:
+//
+//	sm.Iterate(ctx, func(ctx context.Context) error {
+//		_, _, err := sm.Commit(ctx)
+//		return err
+//	})
+//
+// The error is ErrNoUserKey if Options.UserKey is empty, and matches errors.ErrUnsupported if the backend
+// can do neither.
+func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSession, error] {
+	return func(yield func(UserSession, error) bool) {
+		for rec, err := range s.recordsOf(ctx, user) {
+			if err != nil {
+				yield(UserSession{}, fmt.Errorf("scskit: sessions of a user: %w", err))
+				return
+			}
+			deadline, values, err := s.decode(rec.Data)
+			if err != nil {
+				continue
+			}
+			if !yield(UserSession{
+				Key: s.ids.key(rec.ID), ID: s.ids.public(rec.ID), Values: values,
+				Deadline: deadline, Expiry: rec.Expiry, Created: rec.Created, Updated: rec.Updated,
+			}, nil) {
+				return
+			}
+		}
+	}
+}
+
+// DestroySessionsOf destroys the sessions that SessionsOf yields, except those of the given tokens, and returns how many
+// it destroyed, also when it fails midway. To sign a user out everywhere else, except the
+// request's own session:
+//
+//	n, err := store.DestroySessionsOf(ctx, user, sm.Token(ctx))
+//
+// A request that is in flight brings none of them back. A session that is signed in meanwhile may be left.
+func (s *Store) DestroySessionsOf(ctx context.Context, user string, except ...string) (destroyed int, err error) {
+	var kept []string
+	for _, token := range except {
+		if id, ok := s.ids.id(token); ok {
+			kept = append(kept, id)
+		}
+	}
+	for rec, err := range s.recordsOf(ctx, user) {
+		if err == nil && slices.Contains(kept, rec.ID) {
+			continue
+		}
+		if err == nil {
+			err = s.remove(ctx, rec.ID)
+		}
+		switch {
+		case errors.Is(err, driver.ErrNotFound): // another was faster
+		case err != nil:
+			return destroyed, fmt.Errorf("scskit: destroy sessions of a user: %w", redact(err, rec.ID))
+		default:
+			destroyed++
+		}
+	}
+	return destroyed, nil
+}
+
+// recordsOf yields each live record of a user once. What an index says is not taken on trust: the session itself
+// says whose it is.
+func (s *Store) recordsOf(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
+	return func(yield func(driver.Record, error) bool) {
+		records, err := s.candidates(ctx, user)
+		if err != nil {
+			yield(driver.Record{}, err)
+			return
+		}
+		want := hash(user)
+		seen := make(map[string]bool)
+		for rec, err := range records {
+			if err != nil {
+				yield(driver.Record{}, err)
+				return
+			}
+			if seen[rec.ID] || !rec.Expiry.After(s.opts.Now()) {
+				continue
+			}
+			if got, err := s.userOf(rec.Data); err != nil || got != want {
+				continue
+			}
+			seen[rec.ID] = true
+			if !yield(rec, nil) {
+				return
+			}
+		}
+	}
+}
+
+// candidates returns the records among which are all of the user's.
+func (s *Store) candidates(ctx context.Context, user string) (iter.Seq2[driver.Record, error], error) {
+	switch {
+	case s.opts.UserKey == "":
+		return nil, ErrNoUserKey
+	case user == "":
+		return nil, errors.New("the user is empty: sessions without a user belong to nobody")
+	}
+	if i, ok := s.driver.(driver.UserIndex); ok {
+		return i.RangeUser(ctx, hash(user)), nil
+	}
+	if r, ok := s.driver.(driver.Ranger); ok {
+		return r.Range(ctx), nil
+	}
+	return nil, fmt.Errorf("%T cannot list sessions: keep them in a store that can, such as that of a database: %w", s.driver, errors.ErrUnsupported)
+}
+
+// userOf returns driver.Record.User for an encoded session. It is empty if the session has no user, if
+// users are not asked for, and for data that does not decode, which a store keeps all the same.
+func (s *Store) userOf(data []byte) (string, error) {
+	if s.opts.UserKey == "" {
+		return "", nil
+	}
+	v, err := s.pick(data, s.opts.UserKey)
+	if err != nil {
+		return "", nil //nolint:nilerr // see above
+	}
+	var user string
+	switch v := v.(type) {
+	case nil:
+	case string:
+		user = v
+	case int:
+		user = strconv.Itoa(v)
+	case int8:
+		user = strconv.FormatInt(int64(v), 10)
+	case int16:
+		user = strconv.FormatInt(int64(v), 10)
+	case int32:
+		user = strconv.FormatInt(int64(v), 10)
+	case int64:
+		user = strconv.FormatInt(v, 10)
+	case uint:
+		user = strconv.FormatUint(uint64(v), 10)
+	case uint8:
+		user = strconv.FormatUint(uint64(v), 10)
+	case uint16:
+		user = strconv.FormatUint(uint64(v), 10)
+	case uint32:
+		user = strconv.FormatUint(uint64(v), 10)
+	case uint64:
+		user = strconv.FormatUint(v, 10)
+	default:
+		return "", fmt.Errorf("the user, under the key of Options.UserKey, is a %T: it must be a string or an integer", v)
+	}
+	if user == "" {
+		return "", nil
+	}
+	return hash(user), nil
+}
+
+// pick returns one value of an encoded session; nil if there is none under the key.
+func (s *Store) pick(data []byte, key string) (any, error) {
+	if c, ok := s.opts.Codec.(interface {
+		pick(record []byte, key string) (any, error)
+	}); ok {
+		return c.pick(data, key)
+	}
+	_, values, err := s.decode(data)
+	return values[key], err
+}
+
+// pick reads no further than to the key, and makes no other value.
+func (Codec) pick(record []byte, key string) (any, error) {
+	if !isVersion1(record) {
+		_, values, err := decodeLegacy(record)
+		return values[key], err
+	}
+	d := decoder{rest: record[1:]}
+	if _, err := d.header(); err != nil {
+		return nil, err
+	}
+	n, err := d.mapHeader()
+	if err != nil {
+		return nil, err
+	}
+	var last []byte
+	for i := range n {
+		if _, last, err = d.key(last, i == 0); err != nil {
+			return nil, err
+		}
+		d.owed--
+		switch order := bytes.Compare(last, []byte(key)); {
+		case order > 0:
+			return nil, nil
+		case order == 0:
+			return d.picked(record)
+		}
+		if _, err := d.value(1); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// picked reads the value of a key that was looked for. A string is not cut from a copy of the whole record,
+// which would be made for it alone.
+func (d *decoder) picked(record []byte) (any, error) {
+	switch msgp.NextType(d.rest) {
+	case msgp.StrType:
+		raw, err := d.rawText()
+		if err != nil {
+			return nil, err
+		}
+		return string(raw), nil
+	case msgp.IntType, msgp.UintType:
+	default:
+		d.record = string(record)
+	}
+	d.build = true
+	return d.value(1)
+}
