@@ -29,7 +29,7 @@ func TestREADME(t *testing.T) {
 		code[f] = normalize(read(t, f))
 	}
 	blocks := 0
-	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/design.md", "docs/frameworks.md"} {
+	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/design.md", "docs/frameworks.md", "docs/backends.md"} {
 		for i, part := range strings.Split(read(t, doc), "```go\n")[1:] {
 			block, _, ok := strings.Cut(part, "```")
 			if !ok {
@@ -50,23 +50,25 @@ func TestREADME(t *testing.T) {
 	}
 }
 
-// TestREADMELinks wants the pictures and files that the README shows to be there.
+// TestREADMELinks wants the pictures and files that the documents show to be there.
 func TestREADMELinks(t *testing.T) {
-	links := regexp.MustCompile(`\]\(([^)#]+)\)`).FindAllStringSubmatch(read(t, "README.md"), -1)
-	for _, link := range links {
-		if strings.Contains(link[1], "://") {
-			continue
+	for _, doc := range []string{"README.md", "docs/backends.md"} {
+		links := regexp.MustCompile(`\]\(([^)#]+)\)`).FindAllStringSubmatch(read(t, doc), -1)
+		for _, link := range links {
+			if strings.Contains(link[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(doc), filepath.FromSlash(link[1]))); err != nil {
+				t.Errorf("%s: %v", doc, err)
+			}
 		}
-		if _, err := os.Stat(filepath.FromSlash(link[1])); err != nil {
-			t.Errorf("README.md: %v", err)
+		if len(links) == 0 {
+			t.Errorf("%s: no links found", doc)
 		}
-	}
-	if len(links) == 0 {
-		t.Error("no links found")
 	}
 }
 
-// TestREADMEChecks wants every check that the README names to exist.
+// TestREADMEChecks wants every check that the documents name to exist.
 func TestREADMEChecks(t *testing.T) {
 	known := make(map[string]bool)
 	groups := make(map[string]bool)
@@ -75,19 +77,21 @@ func TestREADMEChecks(t *testing.T) {
 		group, _, _ := strings.Cut(c.ID, "/")
 		groups[group] = true
 	}
-	named := 0
-	for i, word := range strings.Split(read(t, "README.md"), "`") {
-		group, _, ok := strings.Cut(word, "/")
-		if i%2 == 0 || !ok || !groups[group] {
-			continue
+	for _, doc := range []string{"README.md", "docs/backends.md"} {
+		named := 0
+		for i, word := range strings.Split(read(t, doc), "`") {
+			group, _, ok := strings.Cut(word, "/")
+			if i%2 == 0 || !ok || !groups[group] {
+				continue
+			}
+			named++
+			if !known[word] {
+				t.Errorf("%s names the check %q, which does not exist", doc, word)
+			}
 		}
-		named++
-		if !known[word] {
-			t.Errorf("README.md names the check %q, which does not exist", word)
+		if named < 4 {
+			t.Errorf("%s names %d checks", doc, named)
 		}
-	}
-	if named < 4 {
-		t.Errorf("README.md names %d checks", named)
 	}
 }
 

@@ -92,3 +92,14 @@ func TestReplaceMarked(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentHasMarks wants the document that make compat updates to be one that it can.
+func TestDocumentHasMarks(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/backends.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := replaceMarked(string(text), "new"); err != nil {
+		t.Error(err)
+	}
+}

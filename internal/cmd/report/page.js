@@ -234,7 +234,7 @@
 			else spans.push({ store: s.store, n: 1 });
 		}
 		return element("thead", {},
-			element("tr", {}, corner(2), ...spans.map((s, i) => cell(s.store, { class: "store", colspan: s.n, scope: "colgroup" }, s.store.length * 7.2 > s.n * col, i > 0))),
+			element("tr", {}, corner(2), ...spans.map((s, i) => cell(s.store, { class: "store", colspan: s.n, scope: "colgroup" }, Math.max(...s.store.split("-").map((part) => part.length)) * 7.2 > s.n * col, i > 0))),
 			element("tr", {}, ...subjects.map((s) => cell(s.adapter, { scope: "col" }, upright, edges.has(s)))));
 	}
 
