@@ -20,6 +20,9 @@ import (
 // reach is how long a check waits for what should be there at once, before it takes it for missing.
 const reach = 5 * time.Second
 
+// ordeal is how long a crowd of requests may take on a slow backend and a busy machine.
+const ordeal = 4 * reach
+
 // site is an application under the adapter and over the store that are checked.
 type site struct {
 	t     *T
@@ -120,7 +123,7 @@ func (s *site) connect() {
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}
 	s.web = &http.Client{
 		Transport: transport,
-		Timeout:   2 * reach,
+		Timeout:   ordeal,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
@@ -167,14 +170,14 @@ func (g *gate) pass() {
 	select {
 	case <-g.opened:
 	case <-g.t.Context().Done():
-	case <-time.After(2 * reach): // the check has failed, and says so
+	case <-time.After(ordeal): // the check has failed, and says so
 	}
 }
 
 // await waits until n handlers are held.
 func (g *gate) await(n int) {
 	g.t.Helper()
-	timeout := time.NewTimer(reach)
+	timeout := time.NewTimer(ordeal)
 	defer timeout.Stop()
 	for range n {
 		select {

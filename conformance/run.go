@@ -11,7 +11,7 @@ import (
 )
 
 // watchdog is how long a check may take.
-const watchdog = 30 * time.Second
+const watchdog = 60 * time.Second
 
 // storeAdapter is the adapter name under which TestMatrix runs the checks of a store.
 const storeAdapter = "store"
