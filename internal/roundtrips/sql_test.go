@@ -70,8 +70,7 @@ func openPostgres(t *testing.T, now func() time.Time) backend {
 	b.trips = w.count.Load
 	b.commands = func(t *testing.T) counters {
 		t.Helper()
-		return count(t, statistics, `SELECT query, calls FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'`,
-			func(query string) string { return firstWord(query) })
+		return count(t, statistics, `SELECT query, calls FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'`, firstWord)
 	}
 	return b
 }

@@ -14,6 +14,8 @@ import (
 // not end the one long wait, for a lock, anyway, and drivers do not survive it well:
 // modernc.org/sqlite then closes the connection, with which an in-memory database is gone, or
 // keeps the query open, after which every write on that connection is refused.
+//
+// A statement of a sweep has so few rows because others wait for it to write: it takes some milliseconds.
 func SQLite() Dialect {
 	return Dialect{
 		name:          "sqlite",
@@ -27,7 +29,7 @@ func SQLite() Dialect {
 		classify:      classifySQLite,
 		oneWriter:     true,
 		uninterrupted: true,
-		sweepRows:     100,                  // some milliseconds, for which the others who write have to wait
+		sweepRows:     100,
 		maxData:       1_000_000_000 - 1024, // SQLITE_MAX_LENGTH, less the other columns
 	}
 }
