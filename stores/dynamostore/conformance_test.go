@@ -62,6 +62,14 @@ func (w *wire) take() string {
 	return strings.Join(all, " ")
 }
 
+// tableOf returns the table under a driver, with an index of users or without.
+func tableOf(d driver.Driver) *table {
+	if u, ok := d.(*userTable); ok {
+		return u.table
+	}
+	return d.(*table)
+}
+
 // newTable returns a driver over a table that nobody else uses, and drops it in the end.
 func newTable(tb testing.TB, client *dynamodb.Client, opts Options) *table {
 	tb.Helper()
@@ -70,7 +78,7 @@ func newTable(tb testing.TB, client *dynamodb.Client, opts Options) *table {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	t := d.(*table)
+	t := tableOf(d)
 	if err := t.CreateSchema(background); err != nil {
 		tb.Fatal(err)
 	}
@@ -85,34 +93,37 @@ func newTable(tb testing.TB, client *dynamodb.Client, opts Options) *table {
 // A second process is a second client on the same table.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	client := connect(t)
-	options := func(d driver.Driver) *Options { return &Options{Table: d.(*table).name} }
-	conformance.TestDriver(t, conformance.Driver{
-		Name: "dynamodb",
-		New:  func(tb testing.TB) driver.Driver { return newTable(tb, client, Options{}) },
-		Reopen: func(tb testing.TB, d driver.Driver) driver.Driver {
-			again, err := NewDriver(connect(tb), options(d))
+	for name, shared := range map[string]scskit.Options{"dynamodb": {}, "dynamodb-users": {UserKey: "user"}} {
+		client := connect(t)
+		made := func(tb testing.TB) *Options {
+			return &Options{Options: shared, Table: newTable(tb, client, Options{Options: shared}).name}
+		}
+		again := func(d driver.Driver) *Options { return &Options{Options: shared, Table: tableOf(d).name} }
+		driverOver := func(tb testing.TB, client *dynamodb.Client, opts *Options) driver.Driver {
+			d, err := NewDriver(client, opts)
 			if err != nil {
 				tb.Fatal(err)
 			}
-			return again
-		},
-	})
-	conformance.TestStore(t, conformance.Store{
-		Name: "dynamodb",
-		New: func(tb testing.TB) scs.Store {
-			s, err := New(client, &Options{Table: newTable(tb, client, Options{}).name})
+			return d
+		}
+		storeOver := func(tb testing.TB, client *dynamodb.Client, opts *Options) scs.Store {
+			s, err := New(client, opts)
 			if err != nil {
 				tb.Fatal(err)
 			}
 			return s
-		},
-		Reopen: func(tb testing.TB, s scs.Store) scs.Store {
-			again, err := New(connect(tb), options(s.(*scskit.Store).Driver()))
-			if err != nil {
-				tb.Fatal(err)
-			}
-			return again
-		},
-	})
+		}
+		conformance.TestDriver(t, conformance.Driver{
+			Name:   name,
+			New:    func(tb testing.TB) driver.Driver { return driverOver(tb, client, made(tb)) },
+			Reopen: func(tb testing.TB, d driver.Driver) driver.Driver { return driverOver(tb, connect(tb), again(d)) },
+		})
+		conformance.TestStore(t, conformance.Store{
+			Name: name,
+			New:  func(tb testing.TB) scs.Store { return storeOver(tb, client, made(tb)) },
+			Reopen: func(tb testing.TB, s scs.Store) scs.Store {
+				return storeOver(tb, connect(tb), again(s.(*scskit.Store).Driver()))
+			},
+		})
+	}
 }

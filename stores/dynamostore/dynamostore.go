@@ -10,6 +10,7 @@
 //	created    N  when it was first saved, likewise
 //	updated    N  when it was last saved, likewise
 //	expire_at  N  expiry_ms in seconds, rounded up: what DynamoDB's TTL goes by
+//	user       B  the SHA-256 of the user, if Options.UserKey is set and the session has one
 //
 // The table must exist before the first session: make it with the store's CreateSchema, or apply
 // its Schema with the AWS command line or your own tools.
@@ -26,6 +27,24 @@
 // Every operation is one request. A load costs one read unit for each 4 KB of the session (half with
 // Options.EventuallyConsistentReads); a save, a touch or a delete one write unit for each KB, also one whose condition does not hold. Range costs
 // a read unit for each 4 KB of the table, expired sessions included.
+//
+// # Users
+//
+// With Options.UserKey CreateSchema also makes a global secondary index, named user, on the attribute user: of a table that
+// is there already as well, which may take a while, during which the table serves as before. In the index is nothing but the user's
+// hash and the id, and only of sessions that have a user. So it costs one write unit when a session with a user is created, deleted or removed
+// by TTL, two when the user changes, and none for other saves or touches. SessionsOf costs half a read unit for some forty sessions of the user,
+// expired ones that are still there included, and one for each 4 KB of each of them.
+//
+// DynamoDB brings such an index up to date after the table, mostly within a second: a session that has only just
+// been signed in may be missing from SessionsOf. What is found is then read from the table itself, strongly
+// consistent, so that no session of another user and none that was destroyed is returned.
+//
+// # Permissions
+//
+// The store needs dynamodb:GetItem, PutItem, UpdateItem and DeleteItem on the table; Scan for All, Range and Sweep. With
+// Options.UserKey it also needs BatchGetItem on the table and Query on table/NAME/index/user. CreateSchema needs CreateTable, DescribeTable, DescribeTimeToLive and
+// UpdateTimeToLive, and to add the index to a table UpdateTable; CheckSchema needs the two that describe.
 //
 // # Reads, replicas
 //
@@ -63,7 +82,7 @@ type Options struct {
 	EventuallyConsistentReads bool
 
 	// ReadCapacity and WriteCapacity are the provisioned capacity units with which CreateSchema makes
-	// the table. Zero, both, means on-demand; one without the other, or a negative
+	// the table, and once more the index of users. Zero, both, means on-demand; one without the other, or a negative
 	// one, is an error. They change nothing about a table that exists.
 	ReadCapacity  int64
 	WriteCapacity int64
@@ -90,7 +109,7 @@ func New(client *dynamodb.Client, opts *Options) (*scskit.Store, error) {
 }
 
 // NewDriver returns the driver under New, for programs and tests that work on records. Of the
-// shared options it heeds Now.
+// shared options it heeds Now, and whether UserKey is set: only then it is a driver.UserIndex.
 func NewDriver(client *dynamodb.Client, opts *Options) (driver.Driver, error) {
 	if client == nil {
 		return nil, errors.New("dynamostore: the client is nil")
@@ -100,7 +119,7 @@ func NewDriver(client *dynamodb.Client, opts *Options) (driver.Driver, error) {
 	}
 	t := &table{
 		client: client, name: opts.Table, consistent: !opts.EventuallyConsistentReads, ttl: !opts.TTLDisabled,
-		readCapacity: opts.ReadCapacity, writeCapacity: opts.WriteCapacity, now: opts.Now,
+		users: opts.UserKey != "", readCapacity: opts.ReadCapacity, writeCapacity: opts.WriteCapacity, now: opts.Now,
 	}
 	if t.name == "" {
 		t.name = defaultTable
@@ -113,6 +132,9 @@ func NewDriver(client *dynamodb.Client, opts *Options) (driver.Driver, error) {
 	}
 	if t.now == nil {
 		t.now = time.Now
+	}
+	if t.users {
+		return &userTable{t}, nil
 	}
 	return t, nil
 }

@@ -21,10 +21,11 @@ const (
 	attrCreated  = "created"
 	attrUpdated  = "updated"
 	attrExpireAt = "expire_at"
+	attrUser     = "user"
 )
 
 // maxData is DynamoDB's limit for an item, 400 KB, less room for the other attributes, whose names count
-// as well: an id of 512 bytes and five numbers are about 660 bytes.
+// as well: an id of 512 bytes, five numbers and a user of 64 are about 730 bytes.
 const maxData = 400<<10 - 1<<10
 
 type item = map[string]types.AttributeValue
@@ -33,9 +34,11 @@ func number(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
-func key(id string) item {
-	return item{attrID: &types.AttributeValueMemberB{Value: []byte(id)}}
+func binary(s string) types.AttributeValue {
+	return &types.AttributeValueMemberB{Value: []byte(s)}
 }
+
+func key(id string) item { return item{attrID: binary(id)} }
 
 // seconds rounds up, so that DynamoDB never removes a record that still lives.
 func seconds(expiry time.Time) int64 {
@@ -58,6 +61,9 @@ func encode(rec driver.Record) item {
 	it[attrCreated] = number(rec.Created.UnixMilli())
 	it[attrUpdated] = number(rec.Updated.UnixMilli())
 	it[attrExpireAt] = number(seconds(rec.Expiry))
+	if rec.User != "" {
+		it[attrUser] = binary(rec.User)
+	}
 	return it
 }
 
@@ -87,6 +93,9 @@ func decode(it item) (driver.Record, error) {
 		if !ok {
 			return driver.Record{}, fmt.Errorf("an item is not a session: %s is no integer", name)
 		}
+	}
+	if user, ok := it[attrUser].(*types.AttributeValueMemberB); ok {
+		rec.User = string(user.Value)
 	}
 	rec.ID, rec.Data = string(id.Value), data
 	rec.Expiry = time.UnixMilli(expiry).UTC()

@@ -26,8 +26,8 @@ const (
 	patience = 10 * time.Minute
 )
 
-// CreateSchema makes the table, waits until it is there, and turns its TTL on. A table of that name with
-// another key is left as it is, and an error.
+// CreateSchema makes the table, waits until it is there, turns its TTL on, and adds the index of users if it is asked for and
+// missing. A table of that name with another key is left as it is, and an error.
 func (t *table) CreateSchema(ctx context.Context) error {
 	const op = "create schema"
 	_, err := t.client.CreateTable(ctx, t.definition())
@@ -45,10 +45,15 @@ func (t *table) CreateSchema(ctx context.Context) error {
 	if !isOurs(out.Table) {
 		return t.foreign(op)
 	}
-	if !t.ttl {
-		return nil
+	if t.ttl {
+		if err := t.enableTTL(ctx, op); err != nil {
+			return err
+		}
 	}
-	return t.enableTTL(ctx, op)
+	if t.users {
+		return t.createIndex(ctx, op, out.Table)
+	}
+	return nil
 }
 
 // enableTTL leaves alone what is on already. Of two that turn it on at once, DynamoDB refuses one.
@@ -86,7 +91,7 @@ func (t *table) ttlEnabled(ctx context.Context, op string) (bool, error) {
 	return true, nil
 }
 
-// CheckSchema looks for the table, its key, and its TTL.
+// CheckSchema looks for the table, its key, its TTL, and its index.
 func (t *table) CheckSchema(ctx context.Context) error {
 	const op = "check schema"
 	out, err := t.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.name})
@@ -100,6 +105,11 @@ func (t *table) CheckSchema(ctx context.Context) error {
 	case types.TableStatusActive, types.TableStatusUpdating:
 	default:
 		return fmt.Errorf("dynamostore: %s: %w: table %s is %s: wait until it is ACTIVE; if it is being deleted, %s", op, driver.ErrNoSchema, t.name, s, schemaFix)
+	}
+	if t.users {
+		if err := t.checkIndex(op, out.Table); err != nil {
+			return err
+		}
 	}
 	if !t.ttl {
 		return nil
@@ -147,11 +157,12 @@ func (t *table) Schema() string {
 	for _, a := range d.AttributeDefinitions {
 		create.AttributeDefinitions = append(create.AttributeDefinitions, attributeJSON{*a.AttributeName, a.AttributeType})
 	}
-	for _, k := range d.KeySchema {
-		create.KeySchema = append(create.KeySchema, keyJSON{*k.AttributeName, k.KeyType})
-	}
-	if p := d.ProvisionedThroughput; p != nil {
-		create.ProvisionedThroughput = &throughputJSON{*p.ReadCapacityUnits, *p.WriteCapacityUnits}
+	create.KeySchema = keysJSON(d.KeySchema)
+	create.ProvisionedThroughput = capacityJSON(d.ProvisionedThroughput)
+	for _, i := range d.GlobalSecondaryIndexes {
+		create.GlobalSecondaryIndexes = append(create.GlobalSecondaryIndexes, indexJSON{
+			*i.IndexName, keysJSON(i.KeySchema), projectionJSON{i.Projection.ProjectionType}, capacityJSON(i.ProvisionedThroughput),
+		})
 	}
 	var b strings.Builder
 	print := func(command string, v any) {
@@ -174,6 +185,17 @@ type (
 		KeySchema             []keyJSON
 		BillingMode           types.BillingMode
 		ProvisionedThroughput *throughputJSON `json:",omitempty"`
+
+		GlobalSecondaryIndexes []indexJSON `json:",omitempty"`
+	}
+	indexJSON struct {
+		IndexName             string
+		KeySchema             []keyJSON
+		Projection            projectionJSON
+		ProvisionedThroughput *throughputJSON `json:",omitempty"`
+	}
+	projectionJSON struct {
+		ProjectionType types.ProjectionType
 	}
 	attributeJSON struct {
 		AttributeName string
@@ -196,6 +218,21 @@ type (
 	}
 )
 
+func keysJSON(keys []types.KeySchemaElement) []keyJSON {
+	var list []keyJSON
+	for _, k := range keys {
+		list = append(list, keyJSON{*k.AttributeName, k.KeyType})
+	}
+	return list
+}
+
+func capacityJSON(p *types.ProvisionedThroughput) *throughputJSON {
+	if p == nil {
+		return nil
+	}
+	return &throughputJSON{*p.ReadCapacityUnits, *p.WriteCapacityUnits}
+}
+
 func (t *table) definition() *dynamodb.CreateTableInput {
 	in := &dynamodb.CreateTableInput{
 		TableName:            &t.name,
@@ -206,6 +243,12 @@ func (t *table) definition() *dynamodb.CreateTableInput {
 	if t.readCapacity > 0 {
 		in.BillingMode = types.BillingModeProvisioned
 		in.ProvisionedThroughput = &types.ProvisionedThroughput{ReadCapacityUnits: &t.readCapacity, WriteCapacityUnits: &t.writeCapacity}
+	}
+	if t.users {
+		in.AttributeDefinitions = append(in.AttributeDefinitions, indexAttribute())
+		in.GlobalSecondaryIndexes = []types.GlobalSecondaryIndex{{
+			IndexName: aws.String(indexName), KeySchema: indexKey(), Projection: indexProjection(), ProvisionedThroughput: in.ProvisionedThroughput,
+		}}
 	}
 	return in
 }

@@ -21,6 +21,7 @@ func TestSchemaText(t *testing.T) {
 	t.Parallel()
 	for golden, opts := range map[string]Options{
 		"schema.sh":             {},
+		"schema_users.sh":       withUsers(Options{ReadCapacity: 10, WriteCapacity: 5}),
 		"schema_provisioned.sh": {Table: "web.sessions", ReadCapacity: 10, WriteCapacity: 5, TTLDisabled: true},
 	} {
 		d, err := NewDriver(clientOf("http://127.0.0.1:1", nil), &opts)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ type table struct {
 	name                        string
 	consistent                  bool
 	ttl                         bool
+	users                       bool // there is an index of users: see userTable
 	readCapacity, writeCapacity int64
 	now                         func() time.Time
 
@@ -44,7 +46,9 @@ const (
 	setFields  = "SET #version = :version, #expiry = :expiry, #updated = :updated, #expireat = :expireat"
 	setCreated = ", #created = if_not_exists(#created, :created)"
 	setData    = ", #data = :data"
-	noData     = " REMOVE #data"
+	setUser    = ", #user = :user"
+	noData     = "#data"
+	noUser     = "#user"
 	setExpiry  = "SET #expiry = :expiry, #expireat = :expireat"
 )
 
@@ -71,6 +75,9 @@ func (t *table) Load(ctx context.Context, id string) (driver.Record, error) {
 func (t *table) Save(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 	if len(rec.Data) > maxData {
 		return &driver.TooLargeError{Size: len(rec.Data), Limit: maxData}
+	}
+	if !t.users {
+		rec.User = ""
 	}
 	var err error
 	if held, ok := cond.Match(); ok {
@@ -146,11 +153,24 @@ func (t *table) updateOf(rec driver.Record, set, cond string) *dynamodb.UpdateIt
 			":expireat": number(seconds(rec.Expiry)), ":now": number(t.millis()),
 		},
 	}
+	var remove []string
 	if len(rec.Data) > 0 {
 		set += setData
 		in.ExpressionAttributeValues[":data"] = &types.AttributeValueMemberB{Value: rec.Data}
 	} else {
-		set += noData
+		remove = append(remove, noData)
+	}
+	if t.users {
+		in.ExpressionAttributeNames["#user"] = attrUser
+		if rec.User != "" {
+			set += setUser
+			in.ExpressionAttributeValues[":user"] = binary(rec.User)
+		} else {
+			remove = append(remove, noUser)
+		}
+	}
+	if len(remove) > 0 {
+		set += " REMOVE " + strings.Join(remove, ", ")
 	}
 	in.UpdateExpression = &set
 	return in
