@@ -33,17 +33,18 @@ backends: setup ## Start the servers that the tests use, and print how to find t
 
 .PHONY: test
 test: setup ## Set up what is needed, then run everything under the race detector, in a browser too
-	@mkdir -p $(BUILD)
-	@rm -f $(BUILD)/conformance.json
-	SCSKIT_REPORT=$(BUILD)/conformance.json $(GO) run ./internal/cmd/backends -- $(GO) test -race -timeout 30m ./...
-	cd internal/peers && $(GO) test -timeout 10m ./...
-	cd examples/demo/e2e && $(GO) test -timeout 10m ./...
-	@$(GO) run ./internal/cmd/report -svg $(BUILD)/conformance.svg $(BUILD)/conformance.json
-	@echo "$(BUILD)/conformance.json and conformance.svg hold the results of every check"
+	@scripts/test $(BUILD)
 
 .PHONY: pictures
-pictures: ## Copy the picture of the last test run's matrix into the documents
+pictures: compat ## Put the last test run's pictures and versions into the documents (needs Chromium)
 	cp $(BUILD)/conformance.svg docs/images/conformance.svg
+	chromium --headless=new --no-sandbox --hide-scrollbars --window-size=1280,900 \
+		--screenshot=$(CURDIR)/docs/images/conformance-page.png \
+		"file://$(BUILD)/conformance.html#level=pair&cell=pair+gin+cookie+pair%2Frenew-twice"
+
+.PHONY: compat
+compat: ## Put the versions that the last test run met into docs/backends.md
+	$(GO) run ./internal/cmd/report -backends $(BUILD)/backends.json -update-docs docs/backends.md $(BUILD)/conformance.json
 
 .PHONY: check
 check: $(GOLANGCI_LINT) ## What CI checks before the tests: vet, linters, tidy modules, formatting
