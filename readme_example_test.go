@@ -3,6 +3,7 @@ package scskit_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"log"
 	"net/http"
 	"time"
@@ -15,6 +16,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
 	scschi "github.com/scskit/scskit/adapters/chi"
 	scsecho "github.com/scskit/scskit/adapters/echo"
 	scsfiber "github.com/scskit/scskit/adapters/fiber"
@@ -72,4 +74,13 @@ func readmeSQLite(ctx context.Context) *scskit.Store {
 	return store
 }
 
-var _ = []any{readmeSessions, readmeFrameworks, readmeHandler, readmeSQLite}
+func readmeOnError() adapters.Option {
+	return adapters.OnError(func(ctx context.Context, err error) error {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return adapters.ErrFailOpen
+		}
+		return nil // the framework's own error
+	})
+}
+
+var _ = []any{readmeOnError, readmeSessions, readmeFrameworks, readmeHandler, readmeSQLite}
