@@ -40,13 +40,14 @@ func (d dialer) DialContext(ctx context.Context, network, addr string) (net.Conn
 	return d(ctx, network, addr)
 }
 
+// The slowest to start come first.
 var backends = []backend{
+	{kind: testenv.KindDynamoDB, open: openDynamo},
+	{kind: testenv.KindMongo, open: openMongo, notAtomic: "FerretDB 1.x reads, compares and then writes, see package mongostore"},
 	{kind: testenv.KindRedis, open: openRedis},
 	{kind: testenv.KindRedisCluster, open: openCluster},
 	{kind: testenv.KindPostgres, open: openPostgres},
 	{kind: testenv.KindMySQL, open: openMySQL},
-	{kind: testenv.KindMongo, open: openMongo, notAtomic: "FerretDB 1.x reads, compares and then writes, see package mongostore"},
-	{kind: testenv.KindDynamoDB, open: openDynamo},
 }
 
 func openRedis(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error) {

@@ -21,8 +21,9 @@ type crowd struct {
 	site    atomic.Pointer[site]
 	clients []*client
 
-	stop chan struct{}
-	done sync.WaitGroup
+	stop  chan struct{}
+	ended bool
+	done  sync.WaitGroup
 
 	mu   sync.Mutex
 	dead []string // tokens whose sign-out was acknowledged
@@ -48,15 +49,21 @@ type place struct {
 const (
 	crowdSize   = 50
 	sharedSize  = 10 // clients of one shared session
-	signOutEach = 7  // every so many rounds of a client
+	crowds      = 6  // at work at the same time
+	signOutEach = 4  // every so many rounds of a client
 )
+
+// room has place for so many crowds that the machine is busy, and not swamped.
+var room = make(chan struct{}, crowds)
 
 // newCrowd makes the shared sessions and sets the clients to work.
 func newCrowd(t *testing.T, s *site, sharing bool) *crowd {
 	t.Helper()
+	room <- struct{}{}
 	c := &crowd{t: t, stop: make(chan struct{})}
 	c.site.Store(s)
 	var shared place
+	t.Cleanup(c.end)
 	for i := range crowdSize {
 		if sharing && i%sharedSize == 0 {
 			shared = place{owner: fmt.Sprint("shared", i/sharedSize)}
@@ -69,27 +76,22 @@ func newCrowd(t *testing.T, s *site, sharing bool) *crowd {
 	for _, cl := range c.clients {
 		c.done.Go(cl.work)
 	}
-	t.Cleanup(c.end)
 	return c
 }
 
-// end has the clients finish what they are at.
+// end has the clients finish what they are at, once.
 func (c *crowd) end() {
-	if c.stop != nil {
+	if !c.ended {
+		c.ended = true
 		close(c.stop)
-		c.stop = nil
 		c.done.Wait()
+		<-room
 	}
 }
 
 func (c *client) work() {
 	stop := c.crowd.stop
 	for round := 1; ; round++ {
-		select {
-		case <-stop:
-			return
-		default:
-		}
 		ok := c.count(&c.own)
 		if ok && c.shared.token != "" {
 			ok = c.count(&c.shared)
@@ -97,11 +99,12 @@ func (c *client) work() {
 		if ok && round%signOutEach == 0 {
 			ok = c.signOut()
 		}
-		if ok {
-			continue
+		pause := 20 * time.Millisecond
+		if !ok {
+			pause = 200 * time.Millisecond // as somebody does who sees an error
 		}
-		select { // as somebody does who sees an error
-		case <-time.After(200 * time.Millisecond):
+		select {
+		case <-time.After(pause):
 		case <-stop:
 			return
 		}

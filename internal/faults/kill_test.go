@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
 	"github.com/scskit/scskit/internal/testenv"
 )
 
@@ -35,15 +36,51 @@ func TestKilledServer(t *testing.T) {
 				t.Logf("no session is shared here: %s", b.notAtomic)
 			}
 			c := newCrowd(t, s, b.notAtomic == "")
-			survive(t, c, server.Kill, server.Restart)
+			survive(t, c, kills, server.Kill, server.Restart)
 		})
 	}
 }
 
-// survive kills what the sessions depend on, again and again.
-func survive(t *testing.T, c *crowd, kill, restart func()) {
+// The same on a network that goes silent under load, so that every connection of the client's pool waits for a reply that
+// never comes: the pool is well again when the network is.
+func TestHangUnderLoad(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, b backend, open func(*testing.T, scskit.Options, ...adapters.Option) (*site, *network)) {
+		s, n := open(t, scskit.Options{Timeout: 2 * time.Second})
+		c := newCrowd(t, s, b.notAtomic == "")
+		survive(t, c, 1, func() { n.each((*testenv.Proxy).Hang) }, n.enable)
+	})
+}
+
+// Connections that died without a word fail one request each, at most, and then are replaced: the pool heals by itself.
+func TestForgottenConnections(t *testing.T) {
+	t.Parallel()
+	onBackends(t, func(t *testing.T, b backend, open func(*testing.T, scskit.Options, ...adapters.Option) (*site, *network)) {
+		s, n := open(t, scskit.Options{Timeout: 2 * time.Second})
+		c := newCrowd(t, s, b.notAtomic == "")
+		c.await("at work", c.acks, 5)
+		fails := c.fails()
+		n.forget()
+		begin := time.Now()
+		c.await("recovery", c.acks, 5)
+		t.Logf("all clients were served again after %s", time.Since(begin).Round(time.Millisecond))
+		c.end()
+		c.checkAll()
+		var failed int64
+		for i, now := range c.fails() {
+			failed += now - fails[i]
+		}
+		t.Logf("%d requests failed", failed)
+		if failed == 0 {
+			t.Error("no request has failed: no connection was forgotten")
+		}
+	})
+}
+
+// survive kills what the sessions depend on, so many times.
+func survive(t *testing.T, c *crowd, times int, kill, restart func()) {
 	t.Helper()
-	for range kills {
+	for range times {
 		c.await("at work", c.acks, 5)
 		kill()
 		c.await("outage", c.fails, 1) // what was under way when the server died has ended

@@ -16,6 +16,7 @@ import (
 type network struct {
 	proxies map[string]*testenv.Proxy // by the port of the node
 	lose    atomic.Bool
+	age     atomic.Int64 // connections of an earlier age are dead
 }
 
 // newNetwork puts a proxy before each node.
@@ -46,7 +47,7 @@ func (n *network) dial(ctx context.Context, network, addr string) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	return &lossy{conn.(*net.TCPConn), n}, nil
+	return &lossy{conn.(*net.TCPConn), n, n.age.Load()}, nil
 }
 
 func (n *network) each(f func(*testenv.Proxy)) {
@@ -60,16 +61,24 @@ func (n *network) enable() { n.each((*testenv.Proxy).Enable) }
 // loseReply has the next reply on any connection lost, and the connection with it. Those after it are well.
 func (n *network) loseReply() { n.lose.Store(true) }
 
-// lossy is a connection that may lose a reply.
+// forget has no reply come any more on the connections that are open, and neither side learn of it, as when a firewall
+// forgets them or an address moves to another machine. New ones are well.
+func (n *network) forget() { n.age.Add(1) }
+
+// lossy is a connection that may lose a reply, or all of them.
 type lossy struct {
 	*net.TCPConn
-	n *network
+	n   *network
+	age int64
 }
 
 var _ syscall.Conn = (*lossy)(nil) // with which clients look at idle connections
 
 func (c *lossy) Read(b []byte) (int, error) {
 	n, err := c.TCPConn.Read(b)
+	for err == nil && c.age < c.n.age.Load() {
+		n, err = c.TCPConn.Read(b)
+	}
 	if n > 0 && c.n.lose.CompareAndSwap(true, false) {
 		_ = c.Close()
 		return 0, io.EOF

@@ -57,7 +57,7 @@ func TestKilledProgram(t *testing.T) {
 				"?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + synchronous + ")"
 			p := startProgram(t, dsn)
 			c := newCrowd(t, p.site, true)
-			survive(t, c, func() { p.kill() }, func() {
+			survive(t, c, kills, func() { p.kill() }, func() {
 				p = startProgram(t, dsn)
 				c.site.Store(p.site)
 			})
