@@ -63,6 +63,12 @@ bench: $(BENCHSTAT) ## Measure against stock scs in one run, and print the ratio
 	$(BENCHSTAT) -filter '/stack:(bare OR scskit) /op:lazy-untouched' -col /stack $(BUILD)/bench.txt
 	@scripts/ratios $(BUILD)/bench.txt
 
+.PHONY: sweep
+sweep: setup ## Sweep a million expired sessions beside readers and writers, on each SQL database
+	for db in sqlite postgresql mysql; do \
+		$(GO) test ./stores/sqlstore -run "TestSweepBesideReaders/$$db\$$" -sweeprows 1000000 -count 1 -timeout 30m -v; \
+	done
+
 .PHONY: fuzz
 fuzz: ## Fuzz everything that parses bytes from outside; FUZZTIME=10m for each target
 	@scripts/fuzz $(FUZZTIME)

@@ -74,13 +74,13 @@ func readmeSQLite(ctx context.Context) *scskit.Store {
 	return store
 }
 
-func readmeOnError() adapters.Option {
-	return adapters.OnError(func(ctx context.Context, err error) error {
+func readmeOnError(r *gin.Engine, sessions *scs.SessionManager) {
+	r.Use(scsgin.LoadAndSave(sessions, adapters.OnError(func(ctx context.Context, err error) error {
 		if errors.Is(err, context.DeadlineExceeded) {
 			return adapters.ErrFailOpen
 		}
 		return nil // the framework's own error
-	})
+	})))
 }
 
 var _ = []any{readmeOnError, readmeSessions, readmeFrameworks, readmeHandler, readmeSQLite}
