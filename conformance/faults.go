@@ -20,6 +20,7 @@ var faultChecks = []check{
 	{"faults/down", "a failure of the backend is an error of load, save and delete: never a session that is not found", LevelKit, faultsDown},
 	{"faults/failed-write", "a write that failed changed nothing, and the session goes on when the backend is back", LevelKit, faultsFailedWrite},
 	{"faults/answer-lost", "a save that was stored, but whose answer was lost, can be tried again", LevelKit, faultsAnswerLost},
+	{"faults/save-repeated", "a client of the backend that lost an answer and repeats a save meets its own record, which is nobody else's", LevelKit, faultsSaveRepeated},
 	{"faults/events", "the Observer is told of everything that the store does, once", LevelKit, faultsEvents},
 	{"faults/event-failure", "the Observer is told of failures, with the error", LevelKit, faultsEventFailure},
 	{"faults/event-secrecy", "OWASP: no event holds a token or session data, also where the backend keeps plain tokens", LevelKit, faultsEventSecrecy},
@@ -193,6 +194,29 @@ func faultsAnswerLost(t *T) {
 	lose(false)
 	if _, state := r.end(); state != scskit.Stored && state != scskit.Kept {
 		t.Errorf("the commit, tried again: state %d, want Stored or Kept", state)
+	}
+	t.wantValues(t.values(s, token), "map[k:2]")
+}
+
+// repeating is a driver over a client that loses the first answer to each save, and sends it again.
+type repeating struct{ driver.Driver }
+
+func (d repeating) Save(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+	if err := d.Driver.Save(ctx, rec, cond); err != nil {
+		return err
+	}
+	return d.Driver.Save(ctx, rec, cond)
+}
+
+func faultsSaveRepeated(t *T) {
+	_, d := t.newKit(nil)
+	s := t.kitOver(repeating{d}, nil)
+	sm := manager(s)
+	token := t.begin(sm, "k", 1) // Stored, or no cookie would be sent
+	r := t.request(sm, token)
+	sm.Put(r.ctx, "k", 2)
+	if _, state := r.end(); state != scskit.Stored {
+		t.Errorf("a commit whose save was repeated: state %d, want Stored", state)
 	}
 	t.wantValues(t.values(s, token), "map[k:2]")
 }

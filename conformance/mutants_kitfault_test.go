@@ -117,6 +117,15 @@ func kitFaultMutants() []mutant {
 				return err
 			}
 		}}),
+		kitMutant("refuses-its-own-save", `faults/save-repeated`, change{driver: func(p *patch) {
+			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				err := p.Driver.Save(ctx, rec, cond)
+				if stored, _ := p.Driver.Load(ctx, rec.ID); errors.Is(err, driver.ErrConflict) && stored.Version == rec.Version {
+					return errors.New("there is a session of this id")
+				}
+				return err
+			}
+		}}),
 		kitMutant("tells-of-no-merge", `faults/events`, observer(func(e *scskit.Event) int {
 			if e.Kind == scskit.KindMerge {
 				return 0
