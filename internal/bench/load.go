@@ -31,6 +31,7 @@ type figures struct {
 	Median    time.Duration // of a request, as the client sees it
 	Allocs    float64       // by the server's whole process, for each request
 	Bytes     float64       // likewise
+	CPU       time.Duration // likewise, if it is known
 }
 
 // load is the load generator: it writes prepared requests and reads the answers, with as little work as that takes,
@@ -57,7 +58,7 @@ func load(in io.Reader, out io.Writer) error {
 	for _, c := range clients {
 		c.times = make([]time.Duration, 0, 1<<16)
 	}
-	before, err := allocated(req.Control)
+	before, err := usage(req.Control)
 	if err != nil {
 		return err
 	}
@@ -66,7 +67,7 @@ func load(in io.Reader, out io.Writer) error {
 		return err
 	}
 	took := time.Since(begin)
-	after, err := allocated(req.Control)
+	after, err := usage(req.Control)
 	if err != nil {
 		return err
 	}
@@ -79,8 +80,9 @@ func load(in io.Reader, out io.Writer) error {
 	return json.NewEncoder(out).Encode(figures{
 		PerSecond: n / took.Seconds(),
 		Median:    times[len(times)/2],
-		Allocs:    float64(after.Count-before.Count) / n,
+		Allocs:    float64(after.Allocs-before.Allocs) / n,
 		Bytes:     float64(after.Bytes-before.Bytes) / n,
+		CPU:       (after.CPU - before.CPU) / time.Duration(len(times)),
 	})
 }
 
@@ -158,12 +160,12 @@ func (c *client) do() error {
 	return err
 }
 
-// allocated asks the server what it has allocated so far.
-func allocated(control string) (a allocs, err error) {
+// usage asks the server what it has used so far.
+func usage(control string) (u used, err error) {
 	resp, err := http.Get("http://" + control) //nolint:noctx // a port of this machine
 	if err != nil {
-		return a, err
+		return u, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	return a, json.NewDecoder(resp.Body).Decode(&a)
+	return u, json.NewDecoder(resp.Body).Decode(&u)
 }

@@ -1,7 +1,7 @@
 // Bench measures sessions in Redis over real sockets, beside the bare commands of the Redis client and beside scs with
 // the store that is published for it:
 //
-//	go run . [-rounds 7] [-time 1500ms]
+//	go run . [-rounds 15] [-time 600ms]
 //
 // Three processes share the machine: redis-server, a server with one port for each variant, and a load generator that
 // keeps 32 connections busy, each with one request at a time and a session of its own with three keys. All variants use
@@ -54,10 +54,10 @@ const connections = 32
 
 func run(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	rounds := flags.Int("rounds", 7, "how often each variant has its turn")
-	turn := flags.Duration("time", 1500*time.Millisecond, "how long a turn takes")
+	rounds := flags.Int("rounds", 15, "how often each variant has its turn")
+	turn := flags.Duration("time", 600*time.Millisecond, "how long a turn takes")
 	profile := flags.String("profile", "", "write a CPU profile of the server, of all its turns, to this file")
-	only := flags.String("only", "", "measure one variant, to profile it: bare, scskit or scs")
+	only := flags.String("only", "", "measure one thing, to profile it: bare-read, scskit-write, …")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -86,9 +86,10 @@ func run(args []string, out io.Writer) error {
 		server.Version, persistence["appendonly"], runtime.Version(), runtime.GOMAXPROCS(0), connections, *rounds, *turn)
 	for _, op := range []string{"read", "write"} {
 		t := table{op: op, rounds: make(map[string][]figures)}
-		for range *rounds {
-			for _, v := range variants {
-				if *only != "" && v.name != *only {
+		for round := range *rounds {
+			for i := range variants {
+				v := variants[(i+round)%len(variants)] // so that each follows each
+				if *only != "" && v.name+"-"+op != *only {
 					continue
 				}
 				f, err := measure(site, v.name, op, *turn)
@@ -99,7 +100,9 @@ func run(args []string, out io.Writer) error {
 			}
 		}
 		if *only != "" {
-			fmt.Fprintf(out, "%s %s: %+v\n", *only, op, t.rounds[*only])
+			for name, rounds := range t.rounds {
+				fmt.Fprintf(out, "%s %s: %+v\n", name, op, rounds)
+			}
 			continue
 		}
 		t.size = site.Size

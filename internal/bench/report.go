@@ -29,16 +29,17 @@ func (t *table) print(out io.Writer) {
 	}
 	fmt.Fprintln(out, what[t.op])
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(w, "variant\trequests/s\tof bare\t(from\tto)\tmedian\tallocs\tbytes\tvalue\t")
+	fmt.Fprintln(w, "variant\trequests/s\tof bare\t(from\tto)\tmedian\tCPU\tallocs\tbytes\tvalue\t")
 	for _, v := range variants {
 		low, ratio, high := t.ratio(v.name)
 		size := "-"
 		if n, ok := t.size[v.name]; ok {
 			size = fmt.Sprint(n, " B")
 		}
-		fmt.Fprintf(w, "%s\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f ms\t%.1f\t%.0f\t%s\t\n", v.name,
+		fmt.Fprintf(w, "%s\t%.0f\t%.2f\t%.2f\t%.2f\t%.2f ms\t%.1f µs\t%.1f\t%.0f\t%s\t\n", v.name,
 			t.median(v.name, func(f figures) float64 { return f.PerSecond }), ratio, low, high,
 			t.median(v.name, func(f figures) float64 { return f.Median.Seconds() * 1000 }),
+			t.median(v.name, func(f figures) float64 { return f.CPU.Seconds() * 1e6 }),
 			t.median(v.name, func(f figures) float64 { return f.Allocs }),
 			t.median(v.name, func(f figures) float64 { return f.Bytes }), size)
 	}

@@ -34,15 +34,18 @@ type serveRequest struct {
 // served is where the server is, and what it has.
 type served struct {
 	Addr    map[string]string   // of a variant and an operation
-	Control string              // answers with an allocs
+	Control string              // answers with what was used
 	Cookies map[string][]string // of a variant: a session for each connection
 	Keys    []string            // under which Redis has scskit's
 	Size    map[string]int64    // of the value of a session, in bytes
 	Body    string              // what every request is answered with
 }
 
-// allocs is how many objects the server's process has allocated on its heap.
-type allocs struct{ Count, Bytes uint64 }
+// used is what the server's process has used so far: objects and bytes of its heap, and processor time.
+type used struct {
+	Allocs, Bytes uint64
+	CPU           time.Duration
+}
 
 // variant is one way to keep a session. The bare one keeps none: it does what the Redis client must do in any case.
 type variant struct {
@@ -200,5 +203,5 @@ func newSession(sm *scs.SessionManager) (string, error) {
 func count(w http.ResponseWriter, _ *http.Request) {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	_ = json.NewEncoder(w).Encode(allocs{m.Mallocs, m.TotalAlloc})
+	_ = json.NewEncoder(w).Encode(used{m.Mallocs, m.TotalAlloc, cpu()})
 }

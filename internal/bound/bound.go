@@ -16,8 +16,10 @@ type Context struct {
 
 	mu     sync.Mutex
 	ended  bool
-	full   context.Context // once Done was called
+	full   context.Context // once Done was called, unless Watch was called before
 	cancel context.CancelFunc
+	gone   chan struct{} // once Watch was called
+	why    error         // it is closed
 
 	// Room is memory for whoever carries the operation out, to be used once.
 	Room struct {
@@ -42,6 +44,43 @@ func (c *Context) End() {
 	if c.cancel != nil {
 		c.cancel()
 	}
+	c.leave(context.Canceled)
+}
+
+// Watch is for a caller that sees to the end of c in place of a timer: it waits for done and for the deadline, and
+// when either comes calls Leave, before which c does not end. done is the parent's, and may be nil. ok is false if there is a timer
+// already.
+func (c *Context) Watch() (done <-chan struct{}, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.full != nil {
+		return nil, false
+	}
+	if c.gone == nil {
+		c.gone = make(chan struct{})
+		if c.ended {
+			c.leave(context.Canceled)
+		}
+	}
+	return c.parent.Done(), true
+}
+
+// Leave ends c, if Watch was called: with the parent's error, or because of the deadline.
+func (c *Context) Leave() {
+	why := c.parent.Err()
+	if why == nil {
+		why = context.DeadlineExceeded
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.leave(why)
+}
+
+func (c *Context) leave(why error) {
+	if c.gone != nil && c.why == nil {
+		c.why = why
+		close(c.gone)
+	}
 }
 
 // Deadline implements context.Context.
@@ -51,6 +90,9 @@ func (c *Context) Deadline() (time.Time, bool) { return c.deadline, true }
 func (c *Context) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.gone != nil {
+		return c.gone
+	}
 	if c.full == nil {
 		c.full, c.cancel = context.WithDeadline(c.parent, c.deadline)
 		if c.ended {
@@ -65,6 +107,8 @@ func (c *Context) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case c.gone != nil:
+		return c.why
 	case c.full != nil:
 		return c.full.Err()
 	case c.parent.Err() != nil:

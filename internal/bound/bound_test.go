@@ -131,6 +131,47 @@ func TestUnwatched(t *testing.T) {
 	}
 }
 
+func TestWatch(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]error{"parent": context.Canceled, "deadline": context.DeadlineExceeded, "end": context.Canceled} {
+		parent, cancel := context.WithCancel(background)
+		defer cancel()
+		c := begin(parent, time.Hour)
+		done, ok := c.Watch()
+		if again, okAgain := c.Watch(); !ok || !okAgain || done != parent.Done() || again != done {
+			t.Fatal("cannot be watched")
+		}
+		child, cancelChild := context.WithCancel(c)
+		defer cancelChild()
+		select {
+		case <-c.Done():
+			t.Error("ended at once")
+		default:
+		}
+		switch name {
+		case "parent":
+			cancel()
+			if c.Err() != nil {
+				t.Errorf("got error %v, but Done is not closed", c.Err())
+			}
+			c.Leave()
+		case "deadline":
+			c.Leave()
+		}
+		c.End()
+		<-c.Done()
+		<-child.Done()
+		if !errors.Is(c.Err(), want) || !errors.Is(child.Err(), want) {
+			t.Errorf("%s: got errors %v and %v, want %v", name, c.Err(), child.Err(), want)
+		}
+	}
+	timed := begin(background, time.Hour)
+	timed.Done()
+	if _, ok := timed.Watch(); ok {
+		t.Error("can be watched, though it has a timer")
+	}
+}
+
 func TestCostsNothing(t *testing.T) {
 	parent, cancel := context.WithCancel(background)
 	defer cancel()

@@ -58,9 +58,9 @@ func (c *call) wait(ctx context.Context, done <-chan struct{}, deadline time.Tim
 	select {
 	case <-c.ended:
 	case <-done:
-		return ctx.Err()
+		return leave(ctx)
 	case <-late:
-		return context.DeadlineExceeded
+		return leave(ctx)
 	}
 	c.timer.Stop()
 	err, panicked := c.err, c.panicked
@@ -72,19 +72,41 @@ func (c *call) wait(ctx context.Context, done <-chan struct{}, deadline time.Tim
 	return err
 }
 
+// until returns what ends a context. A caller that does not wait for the answer any more must then call leave.
+func until(ctx context.Context) (done <-chan struct{}, deadline time.Time) {
+	if b, ok := ctx.(*bound.Context); ok {
+		if done, ok := b.Watch(); ok {
+			deadline, _ := b.Deadline()
+			return done, deadline
+		}
+	}
+	return ctx.Done(), time.Time{}
+}
+
+// leave ends a context that is watched, and returns why it ended.
+func leave(ctx context.Context) error {
+	if b, ok := ctx.(*bound.Context); ok {
+		b.Leave()
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return context.DeadlineExceeded
+}
+
 // process sends a command and returns its error when the answer is there or the context has ended. In the
 // second case the command must not be looked at any more.
 func (s *sessions) process(ctx context.Context, cmd redis.Cmder) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	done := ctx.Done()
-	if done == nil {
+	done, deadline := until(ctx)
+	if done == nil && deadline.IsZero() {
 		return s.client.Process(ctx, cmd)
 	}
 	c := calls.Get().(*call)
 	c.client, c.ctx, c.cmd = s.client, ctx, cmd
-	return c.wait(ctx, done, time.Time{})
+	return c.wait(ctx, done, deadline)
 }
 
 // read is process for a command that changes nothing. Of the deadline of the portable store, which would cost more than all
@@ -113,11 +135,11 @@ func (s *sessions) await(ctx context.Context, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	done := ctx.Done()
-	if done == nil {
+	done, deadline := until(ctx)
+	if done == nil && deadline.IsZero() {
 		return f()
 	}
 	c := calls.Get().(*call)
 	c.f = f
-	return c.wait(ctx, done, time.Time{})
+	return c.wait(ctx, done, deadline)
 }
