@@ -58,8 +58,10 @@ func table() []check {
 		hostileChecks,
 		faultChecks,
 		cleanupChecks,
+		userChecks,
 		driverChecks,
 		driverListChecks,
+		driverUserChecks,
 		adapterChecks(),
 		pairChecks(),
 	)

@@ -27,6 +27,8 @@ type portable interface {
 	Codec() scs.Codec
 	Sweep(ctx context.Context) (int, error)
 	StartSweep(interval time.Duration) (stop func())
+	SessionsOf(ctx context.Context, user string) iter.Seq2[scskit.UserSession, error]
+	DestroySessionsOf(ctx context.Context, user string, except ...string) (int, error)
 }
 
 var _ portable = (*scskit.Store)(nil)

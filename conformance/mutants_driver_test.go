@@ -162,7 +162,7 @@ func driverMutants() []mutant {
 		driverMutant("version-is-a-double", `driver/touch driver/versions`, func(b *bent) {
 			b.saving(func(rec *driver.Record) { rec.Version = int64(float64(rec.Version)) & (1<<63 - 1) })
 		}),
-		driverMutant("never-overwrites", `driver/created-kept driver/save-always`, func(b *bent) {
+		driverMutant("never-overwrites", `driver/created-kept driver/save-always driver/user-moves`, func(b *bent) {
 			b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				if cond == driver.Always() {
 					if err := b.referenceDriver.Save(ctx, rec, driver.IfAbsent()); !errors.Is(err, driver.ErrConflict) {
@@ -340,7 +340,8 @@ func driverMutants() []mutant {
 			}
 		}),
 		driverMutant("folds-case", `
-			driver/ids driver/range-break driver/range-calls driver/range-copies driver/range-live driver/range-many`, func(b *bent) { b.keyed(strings.ToLower) }),
+			driver/ids driver/range-break driver/range-calls driver/range-copies driver/range-live driver/range-many
+			driver/user-many driver/user-moves driver/user-range`, func(b *bent) { b.keyed(strings.ToLower) }),
 		driverMutant("cuts-ids", `driver/ids`, func(b *bent) { b.keyed(func(id string) string { return id[:min(len(id), 255)] }) }),
 		driverMutant("c-strings", `driver/data driver/data-sizes driver/limit`, func(b *bent) {
 			b.saving(func(rec *driver.Record) { rec.Data, _, _ = bytes.Cut(rec.Data, []byte{0}) })

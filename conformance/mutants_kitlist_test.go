@@ -51,7 +51,7 @@ func kitMutants() []mutant {
 				return k.Store.CommitCtx(ctx, token, data, e)
 			}
 		}}),
-		kitMutant("outlives-deadline", `cleanup/only-expired cleanup/two-at-once expiry/absolute expiry/deadline-moved`, change{driver: func(p *patch) {
+		kitMutant("outlives-deadline", `cleanup/only-expired cleanup/two-at-once expiry/absolute expiry/deadline-moved user/sessions-of`, change{driver: func(p *patch) {
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				rec.Expiry = rec.Expiry.Add(time.Minute)
 				return p.Driver.Save(ctx, rec, cond)
@@ -86,7 +86,7 @@ func kitMutants() []mutant {
 				return p.Driver.Touch(ctx, id, version, e)
 			}
 		}}),
-		kitMutant("save-resurrects", `concurrency/logout-beats-writer concurrency/renew-beats-old faults/events`, change{driver: func(p *patch) {
+		kitMutant("save-resurrects", `concurrency/logout-beats-writer concurrency/renew-beats-old faults/events user/destroy`, change{driver: func(p *patch) {
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				err := p.Driver.Save(ctx, rec, cond)
 				if _, ok := cond.Match(); ok && lostRace(err) {
@@ -131,7 +131,7 @@ func kitMutants() []mutant {
 		}}),
 		kitMutant("last-writer-wins", `
 			concurrency/commit-twice concurrency/different-keys concurrency/removed-by-other
-			concurrency/removed-by-us data/too-large-merged expiry/merged faults/events`, change{driver: func(p *patch) {
+			concurrency/removed-by-us data/too-large-merged expiry/merged faults/events user/follows-change`, change{driver: func(p *patch) {
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				if _, ok := cond.Match(); ok {
 					old, err := p.Driver.Load(ctx, rec.ID)
@@ -143,7 +143,7 @@ func kitMutants() []mutant {
 				return p.Driver.Save(ctx, rec, cond)
 			}
 		}}),
-		kitMutant("keeps-all-keys", `concurrency/commit-twice concurrency/removed-by-other concurrency/removed-by-us`, change{kit: func(k *kit) {
+		kitMutant("keeps-all-keys", `concurrency/commit-twice concurrency/removed-by-other concurrency/removed-by-us user/follows-change`, change{kit: func(k *kit) {
 			k.commit = merging(k, func(ours, stored map[string]any) { // union
 				for key, v := range stored {
 					if _, ok := ours[key]; !ok {

@@ -22,7 +22,7 @@ type mutant struct {
 }
 
 func mutants() []mutant {
-	return slices.Concat(storeMutants(), kitMutants(), kitFaultMutants(), driverMutants(), driverListMutants(), adapterMutants())
+	return slices.Concat(storeMutants(), kitMutants(), kitFaultMutants(), driverMutants(), driverListMutants(), userMutants(), driverUserMutants(), adapterMutants())
 }
 
 // mutantWatchdog is short: what hangs is meant to.

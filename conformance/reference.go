@@ -53,6 +53,7 @@ type referenceDriver struct{ backend *backend }
 var (
 	_ driver.Driver        = (*referenceDriver)(nil)
 	_ driver.Ranger        = (*referenceDriver)(nil)
+	_ driver.UserIndex     = (*referenceDriver)(nil)
 	_ driver.Sweeper       = (*referenceDriver)(nil)
 	_ driver.SchemaManager = (*referenceDriver)(nil)
 	_ driver.Limiter       = (*referenceDriver)(nil)
@@ -165,6 +166,16 @@ func (d *referenceDriver) Range(ctx context.Context) iter.Seq2[driver.Record, er
 				continue
 			}
 			if !yield(rec, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+func (d *referenceDriver) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
+	return func(yield func(driver.Record, error) bool) {
+		for rec, err := range d.Range(ctx) {
+			if (err != nil || rec.User == user) && !yield(rec, err) {
 				return
 			}
 		}

@@ -1,0 +1,156 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// driverUserChecks hold a driver that finds the records of one user to driver.UserIndex.
+var driverUserChecks = []check{
+	{"driver/user-range", "UserIndex: yields every live record of the user, whole, and none of anybody else", LevelDriver, userRange},
+	{"driver/user-moves", "Record.User: a save sets it, also to nobody; a touch leaves it", LevelDriver, userMoves},
+	{"driver/user-many", "UserIndex: goes on beyond one page of the backend's answer", LevelDriver, userMany},
+	{"driver/user-context", "UserIndex: when the context has ended the sequence ends, with its error", LevelDriver, userContext},
+}
+
+func (t *T) userIndex() (driver.Driver, driver.UserIndex) {
+	t.Helper()
+	d := t.newDriver()
+	i, ok := d.(driver.UserIndex)
+	if !ok {
+		t.notApplicable("the driver is no driver.UserIndex")
+	}
+	return d, i
+}
+
+// ownedRecord returns a live record of the user's.
+func ownedRecord(user string) driver.Record {
+	rec := record(newID(), "data")
+	rec.User = user
+	return rec
+}
+
+// wantUser ends the check unless the index yields the wanted records, before long, and no other at any time.
+func (t *T) wantUser(i driver.UserIndex, user string, want ...driver.Record) {
+	t.Helper()
+	t.until(in(lag), fmt.Sprintf("the user has %d records", len(want)), func() bool {
+		rest := make(map[string]driver.Record, len(want))
+		for _, rec := range want {
+			rest[rec.ID] = rec
+		}
+		known := maps.Clone(rest)
+		for rec, err := range i.RangeUser(t.Context(), user) {
+			if err != nil {
+				t.Fatalf("range user: %v", err)
+			}
+			w, ok := known[rec.ID]
+			if !ok {
+				t.Fatal("range user: a record that is not the user's")
+			}
+			if rec.User != user || !bytes.Equal(rec.Data, w.Data) {
+				t.Fatalf("range user: got user %q with data %s, want %q with %s", rec.User, brief(rec.Data), user, brief(w.Data))
+			}
+			delete(rest, rec.ID)
+		}
+		return len(rest) == 0
+	})
+}
+
+func userRange(t *T) {
+	d, i := t.userIndex()
+	alice, bob := idOf("alice"), strings.Repeat("\xff\x00'*", 16)
+	var alices, bobs []driver.Record
+	for range 5 {
+		alices, bobs = append(alices, ownedRecord(alice)), append(bobs, ownedRecord(bob))
+	}
+	deleted, expired := ownedRecord(alice), ownedRecord(alice)
+	t.save(d, deleted, driver.Always())
+	if err := d.Delete(t.Context(), deleted.ID); err != nil {
+		t.Fatalf("delete: %v", err)
+	}
+	for _, rec := range slices.Concat(alices, bobs, []driver.Record{ownedRecord(""), ownedRecord(alice[1:]), ownedRecord(strings.ToLower(alice))}) {
+		t.save(d, rec, driver.IfAbsent())
+	}
+	expired.Expiry = in(time.Second).Truncate(time.Second)
+	t.save(d, expired, driver.Always())
+	t.pause(time.Until(expired.Expiry.Add(patience)))
+	t.wantUser(i, alice, alices...)
+	t.wantUser(i, bob, bobs...)
+	t.wantUser(i, idOf("carol"))
+	for rec, err := range i.RangeUser(t.Context(), alice) {
+		if err != nil {
+			t.Fatalf("range user: %v", err)
+		}
+		loaded, err := d.Load(t.Context(), rec.ID)
+		if err != nil {
+			t.Fatalf("load: %v", err)
+		}
+		if diff := difference(rec, loaded); diff != "" {
+			t.Fatalf("range user, and then load: %s", diff)
+		}
+	}
+}
+
+func userMoves(t *T) {
+	d, i := t.userIndex()
+	alice, bob := idOf("alice"), idOf("bob")
+	for _, cond := range []driver.Condition{driver.Always(), driver.IfVersion(1)} {
+		rec := ownedRecord("")
+		t.save(d, rec, driver.Always())
+		t.wantUser(i, alice)
+		rec.User = alice
+		t.save(d, rec, cond)
+		rec.Expiry = rec.Expiry.Add(time.Minute)
+		if err := d.Touch(t.Context(), rec.ID, rec.Version, rec.Expiry); err != nil {
+			t.Fatalf("touch: %v", err)
+		}
+		t.wantUser(i, alice, rec)
+		rec.User = bob
+		t.save(d, rec, cond)
+		t.wantUser(i, bob, rec)
+		t.wantUser(i, alice)
+		rec.User = ""
+		t.save(d, rec, cond)
+		t.wantUser(i, bob)
+	}
+}
+
+func userMany(t *T) {
+	const n = 230
+	d, i := t.userIndex()
+	alice := idOf("alice")
+	all := make([]driver.Record, n)
+	t.each(8, func(w int) {
+		for k := w; k < n; k += 8 {
+			all[k] = ownedRecord(alice)
+			t.save(d, all[k], driver.Always())
+		}
+	})
+	t.wantUser(i, alice, all...)
+}
+
+func userContext(t *T) {
+	d, i := t.userIndex()
+	alice := idOf("alice")
+	t.save(d, ownedRecord(alice), driver.Always())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	n := 0
+	for rec, err := range i.RangeUser(ctx, alice) {
+		n++
+		t.wantErr("range user", err, context.Canceled)
+		if rec.ID != "" || rec.Data != nil {
+			t.Error("range user: an error with a record")
+		}
+	}
+	if n != 1 {
+		t.Errorf("range user: yielded %d times, want one error", n)
+	}
+}
