@@ -1,0 +1,53 @@
+package scskit_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/stores/memstore"
+)
+
+// A user signs in on a laptop and a telephone, looks at where that was, and signs out everywhere else.
+func ExampleStore_SessionsOf() {
+	store, err := memstore.New(&memstore.Options{Options: scskit.Options{UserKey: "user"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	sm := scskit.New(store)
+	signIn := func(user, device string) context.Context {
+		ctx, err := sm.Load(context.Background(), "")
+		if err != nil {
+			log.Fatal(err)
+		}
+		sm.Put(ctx, "user", user)
+		sm.Put(ctx, "device", device)
+		if _, _, err := sm.Commit(ctx); err != nil {
+			log.Fatal(err)
+		}
+		return ctx
+	}
+	signIn("alice", "laptop")
+	signIn("bob", "laptop")
+	ctx := signIn("alice", "telephone") // a handler has it from the request
+
+	devices := map[string]string{}
+	for session, err := range store.SessionsOf(ctx, "alice") {
+		if err != nil {
+			log.Fatal(err)
+		}
+		which := "another"
+		if session.ID == scskit.ID(sm.Token(ctx)) {
+			which = "this one"
+		}
+		devices[session.Values["device"].(string)] = which
+	}
+	fmt.Println(devices)
+
+	n, err := store.DestroySessionsOf(ctx, "alice", sm.Token(ctx))
+	fmt.Println(n, err)
+	// Output:
+	// map[laptop:another telephone:this one]
+	// 1 <nil>
+}
