@@ -57,7 +57,7 @@ type UserSession struct {
 //		return err
 //	})
 //
-// The error is ErrNoUserKey if Options.UserKey is empty, and matches errors.ErrUnsupported if the backend
+// Only ctx bounds it in time, as Range. The error is ErrNoUserKey if Options.UserKey is empty, and matches errors.ErrUnsupported if the backend
 // can do neither.
 func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSession, error] {
 	return func(yield func(UserSession, error) bool) {

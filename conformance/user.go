@@ -122,7 +122,10 @@ func userSessionsOf(t *T) {
 	if slices.Sort(numbers); !slices.Equal(numbers, []int{0, 4, 8}) {
 		t.Errorf("alice's sessions hold %v, want 0, 4 and 8", numbers)
 	}
-	for range s.SessionsOf(t.Context(), "alice") {
+	for _, err := range s.SessionsOf(t.Context(), "alice") {
+		if err != nil {
+			t.Errorf("sessions of a user, broken off: %v", err)
+		}
 		break
 	}
 	for _, err := range s.SessionsOf(t.Context(), "") {
@@ -301,7 +304,7 @@ func userHidesNames(t *T) {
 		t.Error("commit of a user that is a list: no error")
 	}
 	l.note(fmt.Sprint(err))
-	for session := range s.SessionsOf(t.Context(), name) {
+	for _, session := range t.sessionsOf(s, name) {
 		l.note(session.ID, session.Key)
 	}
 	l.fail = errDown

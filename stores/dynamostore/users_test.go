@@ -127,6 +127,20 @@ func TestUserAttribute(t *testing.T) {
 	}
 }
 
+// The longest id and user and the most data fit together.
+func TestUserLimit(t *testing.T) {
+	t.Parallel()
+	d, c, _ := newUserTable(t)
+	rec := owned(c, strings.Repeat("i", 512), strings.Repeat("u", 64))
+	rec.Version, rec.Created, rec.Updated = 1<<62, time.UnixMilli(-9e15), time.UnixMilli(-9e15)
+	rec.Data = make([]byte, maxData)
+	want(t, "create", d.Save(background, rec, driver.IfAbsent()), nil)
+	want(t, "save", d.Save(background, rec, driver.IfVersion(rec.Version)), nil)
+	if got := d.ids(t, rec.User, 1); len(got) != 1 {
+		t.Errorf("the user has %d records", len(got))
+	}
+}
+
 // 250 records are three pages of the index, each read from the table in one request.
 func TestRangeUserPages(t *testing.T) {
 	t.Parallel()
