@@ -1,7 +1,7 @@
 // Bench measures sessions in Redis over real sockets, beside the bare commands of the Redis client and beside scs with
 // the store that is published for it:
 //
-//	go run . [-rounds 15] [-time 600ms]
+//	go run . [-rounds 15] [-time 600ms] [-durable]
 //
 // Three processes share the machine: redis-server, a server with one port for each variant, and a load generator that
 // keeps 32 connections busy, each with one request at a time and a session of its own with three keys. All variants use
@@ -9,7 +9,7 @@
 // figures are medians of the rounds, and the ratios medians of the ratios within a round.
 //
 // It looks for Redis as the tests do (SCSKIT_TEST_REDIS), else starts a private server, which then keeps nothing on
-// disk: what a session costs must not hide behind the disk.
+// disk, unless -durable is given: what a session costs must not hide behind the disk.
 //
 // The targets are printed with what was measured. A target that is missed is no failure: a shared machine is no judge.
 package main
@@ -56,6 +56,7 @@ func run(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	rounds := flags.Int("rounds", 15, "how often each variant has its turn")
 	turn := flags.Duration("time", 600*time.Millisecond, "how long a turn takes")
+	durable := flags.Bool("durable", false, "let the private Redis sync each write to the disk before it answers")
 	profile := flags.String("profile", "", "write a CPU profile of the server, of all its turns, to this file")
 	only := flags.String("only", "", "measure one thing, to profile it: bare-read, scskit-write, …")
 	if err := flags.Parse(args); err != nil {
@@ -68,7 +69,7 @@ func run(args []string, out io.Writer) error {
 	ctx := context.Background()
 	client := redis.NewClient(&redis.Options{Addr: server.URL})
 	defer func() { _ = client.Close() }()
-	if server.Private {
+	if server.Private && !*durable {
 		if err := client.ConfigSet(ctx, "appendonly", "no").Err(); err != nil {
 			return err
 		}
