@@ -10,6 +10,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/internal/bound"
 )
 
 // Request is the session of one request. Its methods may be called from
@@ -185,10 +186,12 @@ func (r *Request) commit(h http.Header) error {
 	case scs.Destroyed:
 		r.setCookie(h, expiredCookie(sm))
 	case scs.Modified:
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(&r.ctx), r.l.opts.commitTimeout)
-		defer cancel()
 		// After Destroy there is no token until the commit draws one.
-		token, expiry, err := sm.Commit(scskit.WithRenewal(ctx, sm.Token(ctx) != ""))
+		base := scskit.WithRenewal(context.WithoutCancel(&r.ctx), sm.Token(&r.ctx) != "")
+		ctx := new(bound.Context)
+		ctx.Begin(base, time.Now().Add(r.l.opts.commitTimeout))
+		defer ctx.End()
+		token, expiry, err := sm.Commit(ctx)
 		if err != nil {
 			return err
 		}

@@ -16,16 +16,17 @@ type Context struct {
 
 	mu     sync.Mutex
 	ended  bool
-	full   context.Context // once Done was called, unless Watch was called before
+	full   context.Context // once Done was called
 	cancel context.CancelFunc
-	gone   chan struct{} // once Watch was called
-	why    error         // it is closed
 
-	// Room is memory for whoever carries the operation out, to be used once.
-	Room struct {
-		Args [2]any
-		Key  [96]byte
-	}
+	room  Room
+	taken bool // Room was called
+}
+
+// Room is memory for whoever carries an operation out.
+type Room struct {
+	Args [2]any
+	Key  [96]byte
 }
 
 // Begin makes c a context that ends with its parent, at a deadline, or by End. c must be a zero value.
@@ -44,44 +45,64 @@ func (c *Context) End() {
 	if c.cancel != nil {
 		c.cancel()
 	}
-	c.leave(context.Canceled)
 }
 
-// Watch is for a caller that sees to the end of c in place of a timer: it waits for done and for the deadline, and
-// when either comes calls Leave, before which c does not end. done is the parent's, and may be nil. ok is false if there is a timer
-// already.
-func (c *Context) Watch() (done <-chan struct{}, ok bool) {
+// Room returns memory that lives as long as c. Only the first call gets it, the others nil: what one operation was
+// given may still be in use when a caller that has not waited for its end begins another.
+func (c *Context) Room() *Room {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.full != nil {
+	if c.taken {
+		return nil
+	}
+	c.taken = true
+	return &c.room
+}
+
+// Above is for a caller that looks at the deadline itself, without a timer of c. It returns what ends c besides: the
+// parent's Done, which may be nil. ok is false if somebody waits for c already, so that there is a timer.
+func (c *Context) Above() (done <-chan struct{}, ok bool) {
+	c.mu.Lock()
+	waited := c.full != nil
+	c.mu.Unlock()
+	if waited {
 		return nil, false
 	}
-	if c.gone == nil {
-		c.gone = make(chan struct{})
-		if c.ended {
-			c.leave(context.Canceled)
+	if p, isBound := c.parent.(*Context); isBound { // its deadline is no sooner
+		if done, ok := p.Above(); ok {
+			return done, true
 		}
 	}
 	return c.parent.Done(), true
 }
 
-// Leave ends c, if Watch was called: with the parent's error, or because of the deadline.
-func (c *Context) Leave() {
-	why := c.parent.Err()
-	if why == nil {
-		why = context.DeadlineExceeded
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.leave(why)
+// Unwatched is the same context for a callee that need not be told of the deadline, since its caller sees to that: it can be
+// asked for the deadline, but its Done is what ends c besides.
+type Unwatched Context
+
+// Unwatched returns c for such a callee. If ok is false the callee must get c itself: somebody waits for it
+// already, or nothing ends it but the deadline.
+func (c *Context) Unwatched() (u *Unwatched, ok bool) {
+	done, ok := c.Above()
+	return (*Unwatched)(c), ok && done != nil
 }
 
-func (c *Context) leave(why error) {
-	if c.gone != nil && c.why == nil {
-		c.why = why
-		close(c.gone)
+// Deadline implements context.Context.
+func (u *Unwatched) Deadline() (time.Time, bool) { return u.deadline, true }
+
+// Done implements context.Context.
+func (u *Unwatched) Done() <-chan struct{} {
+	if done, ok := (*Context)(u).Above(); ok {
+		return done
 	}
+	return u.parent.Done()
 }
+
+// Err implements context.Context.
+func (u *Unwatched) Err() error { return u.parent.Err() }
+
+// Value implements context.Context.
+func (u *Unwatched) Value(key any) any { return u.parent.Value(key) }
 
 // Deadline implements context.Context.
 func (c *Context) Deadline() (time.Time, bool) { return c.deadline, true }
@@ -90,9 +111,6 @@ func (c *Context) Deadline() (time.Time, bool) { return c.deadline, true }
 func (c *Context) Done() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.gone != nil {
-		return c.gone
-	}
 	if c.full == nil {
 		c.full, c.cancel = context.WithDeadline(c.parent, c.deadline)
 		if c.ended {
@@ -107,8 +125,6 @@ func (c *Context) Err() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
-	case c.gone != nil:
-		return c.why
 	case c.full != nil:
 		return c.full.Err()
 	case c.parent.Err() != nil:
@@ -131,27 +147,3 @@ func (c *Context) Value(key any) any {
 	}
 	return c.parent.Value(key)
 }
-
-// Unwatched is the same context for a callee that need not be told of the deadline, since its caller sees to that: it can be
-// asked for the deadline, but its Done is the parent's.
-type Unwatched Context
-
-// Unwatched returns c for such a callee. If ok is false, c must be watched as any other: it is so already, or
-// there is no parent that ends.
-func (c *Context) Unwatched() (u *Unwatched, ok bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return (*Unwatched)(c), c.full == nil && c.parent.Done() != nil
-}
-
-// Deadline implements context.Context.
-func (u *Unwatched) Deadline() (time.Time, bool) { return u.deadline, true }
-
-// Done implements context.Context.
-func (u *Unwatched) Done() <-chan struct{} { return u.parent.Done() }
-
-// Err implements context.Context.
-func (u *Unwatched) Err() error { return u.parent.Err() }
-
-// Value implements context.Context.
-func (u *Unwatched) Value(key any) any { return u.parent.Value(key) }

@@ -131,47 +131,6 @@ func TestUnwatched(t *testing.T) {
 	}
 }
 
-func TestWatch(t *testing.T) {
-	t.Parallel()
-	for name, want := range map[string]error{"parent": context.Canceled, "deadline": context.DeadlineExceeded, "end": context.Canceled} {
-		parent, cancel := context.WithCancel(background)
-		defer cancel()
-		c := begin(parent, time.Hour)
-		done, ok := c.Watch()
-		if again, okAgain := c.Watch(); !ok || !okAgain || done != parent.Done() || again != done {
-			t.Fatal("cannot be watched")
-		}
-		child, cancelChild := context.WithCancel(c)
-		defer cancelChild()
-		select {
-		case <-c.Done():
-			t.Error("ended at once")
-		default:
-		}
-		switch name {
-		case "parent":
-			cancel()
-			if c.Err() != nil {
-				t.Errorf("got error %v, but Done is not closed", c.Err())
-			}
-			c.Leave()
-		case "deadline":
-			c.Leave()
-		}
-		c.End()
-		<-c.Done()
-		<-child.Done()
-		if !errors.Is(c.Err(), want) || !errors.Is(child.Err(), want) {
-			t.Errorf("%s: got errors %v and %v, want %v", name, c.Err(), child.Err(), want)
-		}
-	}
-	timed := begin(background, time.Hour)
-	timed.Done()
-	if _, ok := timed.Watch(); ok {
-		t.Error("can be watched, though it has a timer")
-	}
-}
-
 func TestCostsNothing(t *testing.T) {
 	parent, cancel := context.WithCancel(background)
 	defer cancel()
@@ -186,5 +145,45 @@ func TestCostsNothing(t *testing.T) {
 		c.End()
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+func TestRoom(t *testing.T) {
+	t.Parallel()
+	c := begin(background, time.Hour)
+	if c.Room() == nil {
+		t.Error("the first call got nothing")
+	}
+	if c.Room() != nil {
+		t.Error("the second call got what the first has")
+	}
+}
+
+// A Context in a Context ends with what is above both, and costs the outer one nothing.
+func TestAbove(t *testing.T) {
+	t.Parallel()
+	parent, cancel := context.WithCancel(background)
+	defer cancel()
+	outer := begin(parent, time.Hour)
+	if done, ok := begin(outer, time.Minute).Above(); !ok || done != parent.Done() {
+		t.Errorf("got %v, want the parent's Done", ok)
+	}
+	if outer.full != nil {
+		t.Error("the outer context has a timer")
+	}
+	if done, ok := begin(begin(context.WithoutCancel(parent), time.Hour), time.Minute).Above(); !ok || done != nil {
+		t.Errorf("got %v, want nothing that ends it before its deadline", ok)
+	}
+	ended := outer.Done()
+	if done, ok := begin(outer, time.Minute).Above(); !ok || done != ended {
+		t.Errorf("got %v, want the Done of the one outside, for which somebody waits", ok)
+	}
+	if _, ok := outer.Above(); ok {
+		t.Error("there is a timer, but it is not told")
+	}
+	short := begin(begin(background, time.Millisecond), time.Hour)
+	<-short.Done()
+	if err := short.Err(); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("got error %v, want that of the outer deadline", err)
 	}
 }

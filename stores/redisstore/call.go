@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -34,7 +35,11 @@ var calls = sync.Pool{New: func() any {
 	return c
 }}
 
+// errNotReturned is the error of a call whose goroutine a hook has ended.
+var errNotReturned = errors.New("the client did not return")
+
 func (c *call) do() {
+	c.err = errNotReturned
 	defer func() {
 		c.panicked = recover()
 		c.ended <- struct{}{}
@@ -58,9 +63,9 @@ func (c *call) wait(ctx context.Context, done <-chan struct{}, deadline time.Tim
 	select {
 	case <-c.ended:
 	case <-done:
-		return leave(ctx)
+		return c.leave(ctx)
 	case <-late:
-		return leave(ctx)
+		return c.leave(ctx)
 	}
 	c.timer.Stop()
 	err, panicked := c.err, c.panicked
@@ -72,40 +77,66 @@ func (c *call) wait(ctx context.Context, done <-chan struct{}, deadline time.Tim
 	return err
 }
 
-// until returns what ends a context. A caller that does not wait for the answer any more must then call leave.
-func until(ctx context.Context) (done <-chan struct{}, deadline time.Time) {
-	if b, ok := ctx.(*bound.Context); ok {
-		if done, ok := b.Watch(); ok {
-			deadline, _ := b.Deadline()
-			return done, deadline
-		}
+// leave returns why nobody waits any more, and ends what the call was given, if it is a watched one.
+func (c *call) leave(ctx context.Context) error {
+	why := ctx.Err()
+	if why == nil {
+		why = context.DeadlineExceeded
 	}
-	return ctx.Done(), time.Time{}
+	if w, ok := c.ctx.(*watched); ok {
+		w.why = why
+		close(w.gone)
+	}
+	return why
 }
 
-// leave ends a context that is watched, and returns why it ended.
-func leave(ctx context.Context) error {
-	if b, ok := ctx.(*bound.Context); ok {
-		b.Leave()
+// watched is the context of a call whose caller sees to its end.
+type watched struct {
+	*bound.Context
+	gone chan struct{}
+	why  error // once gone is closed
+}
+
+func (w *watched) Done() <-chan struct{} { return w.gone }
+
+func (w *watched) Err() error {
+	select {
+	case <-w.gone:
+		return w.why
+	default:
+		return nil
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return context.DeadlineExceeded
 }
 
 // process sends a command and returns its error when the answer is there or the context has ended. In the
 // second case the command must not be looked at any more.
 func (s *sessions) process(ctx context.Context, cmd redis.Cmder) error {
+	return s.call(ctx, cmd, nil)
+}
+
+// await calls f and returns its error, or that of the context if it ends first; f then goes on alone.
+func (s *sessions) await(ctx context.Context, f func() error) error { return s.call(ctx, nil, f) }
+
+func (s *sessions) call(ctx context.Context, cmd redis.Cmder, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	done, deadline := until(ctx)
-	if done == nil && deadline.IsZero() {
+	inner, done, deadline := ctx, (<-chan struct{})(nil), time.Time{}
+	b, ok := ctx.(*bound.Context)
+	if ok {
+		done, ok = b.Above()
+	}
+	if ok {
+		deadline, _ = b.Deadline()
+		inner = &watched{Context: b, gone: make(chan struct{})}
+	} else if done = ctx.Done(); done == nil {
+		if f != nil {
+			return f()
+		}
 		return s.client.Process(ctx, cmd)
 	}
 	c := calls.Get().(*call)
-	c.client, c.ctx, c.cmd = s.client, ctx, cmd
+	c.client, c.ctx, c.cmd, c.f = s.client, inner, cmd, f
 	return c.wait(ctx, done, deadline)
 }
 
@@ -128,18 +159,4 @@ func (s *sessions) read(ctx context.Context, cmd redis.Cmder) error {
 	c := calls.Get().(*call)
 	c.client, c.ctx, c.cmd = s.client, inner, cmd
 	return c.wait(ctx, inner.Done(), deadline)
-}
-
-// await calls f and returns its error, or that of the context if it ends first; f then goes on alone.
-func (s *sessions) await(ctx context.Context, f func() error) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	done, deadline := until(ctx)
-	if done == nil && deadline.IsZero() {
-		return f()
-	}
-	c := calls.Get().(*call)
-	c.f = f
-	return c.wait(ctx, done, deadline)
 }

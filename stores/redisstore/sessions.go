@@ -43,13 +43,13 @@ func (s *sessions) Load(ctx context.Context, id string) (driver.Record, error) {
 
 // get returns the command to get a session, made in the room that the portable store gives, as far as that goes.
 func (s *sessions) get(ctx context.Context, id string) *redis.StringCmd {
-	b, ok := ctx.(*bound.Context)
-	if !ok {
-		return redis.NewStringCmd(ctx, "get", s.prefix+id)
+	if b, ok := ctx.(*bound.Context); ok {
+		if room := b.Room(); room != nil {
+			room.Args = [2]any{"get", append(append(room.Key[:0], s.prefix...), id...)}
+			return redis.NewStringCmd(ctx, room.Args[:]...)
+		}
 	}
-	key := append(append(b.Room.Key[:0], s.prefix...), id...)
-	b.Room.Args = [2]any{"get", key}
-	return redis.NewStringCmd(ctx, b.Room.Args[:]...)
+	return redis.NewStringCmd(ctx, "get", s.prefix+id)
 }
 
 // record returns the live record that a GET has found.
