@@ -12,7 +12,7 @@ FUZZTIME      ?= 30s
 COUNT         ?= 6
 
 # Modules of their own, so that what only tests need is not required of users.
-NESTED := examples/demo/e2e internal/peers internal/testservers
+NESTED := examples/demo/e2e internal/bench internal/peers internal/testservers
 
 .PHONY: help
 help: ## List the targets
@@ -54,7 +54,7 @@ check: $(GOLANGCI_LINT) ## What CI checks before the tests: vet, linters, tidy m
 	for module in $(NESTED); do (cd $$module && $(GO) vet ./... && $(GO) mod tidy -diff); done
 
 .PHONY: bench
-bench: $(BENCHSTAT) ## Measure against stock scs in one run, and print the ratios
+bench: setup $(BENCHSTAT) ## Measure against stock scs in one run, on Redis too, and print the ratios
 	@mkdir -p $(BUILD)
 	$(GO) test -run '^$$' -bench 'Codec|Request' -benchmem -count $(COUNT) -benchtime 0.3s . | tee $(BUILD)/bench.txt
 	@echo
@@ -62,6 +62,12 @@ bench: $(BENCHSTAT) ## Measure against stock scs in one run, and print the ratio
 	$(BENCHSTAT) -filter '/stack:(scs OR scskit) /op:(read OR write OR untouched)' -col /stack $(BUILD)/bench.txt
 	$(BENCHSTAT) -filter '/stack:(bare OR scskit) /op:lazy-untouched' -col /stack $(BUILD)/bench.txt
 	@scripts/ratios $(BUILD)/bench.txt
+	@echo
+	cd internal/bench && $(GO) run . | tee $(BUILD)/bench-redis.txt
+
+.PHONY: latency
+latency: setup ## Measure how long requests take on every backend, and draw it for the documents
+	$(GO) run ./internal/cmd/latency -svg docs/images/latency.svg
 
 .PHONY: sweep
 sweep: setup ## Sweep a million expired sessions beside readers and writers, on each SQL database
