@@ -86,7 +86,9 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 //
 //	n, err := store.DestroySessionsOf(ctx, user, sm.Token(ctx))
 //
-// A request that is in flight brings none of them back. A session that is signed in meanwhile may be left.
+// A request that is in flight brings none of them back. Where sessions are read one after the other, one that is renewed meanwhile may be
+// passed over; so it looks again until there are none left, a few times at most. A session that is signed in
+// at the very end may be left.
 func (s *Store) DestroySessionsOf(ctx context.Context, user string, except ...string) (destroyed int, err error) {
 	var kept []string
 	for _, token := range except {
@@ -94,6 +96,23 @@ func (s *Store) DestroySessionsOf(ctx context.Context, user string, except ...st
 			kept = append(kept, id)
 		}
 	}
+	for range maxDestroyPasses {
+		n, err := s.destroySessionsOf(ctx, user, kept)
+		destroyed += n
+		if err != nil {
+			return destroyed, fmt.Errorf("scskit: destroy sessions of a user: %w", err)
+		}
+		if n == 0 {
+			break
+		}
+	}
+	return destroyed, nil
+}
+
+// maxDestroyPasses bounds how often DestroySessionsOf looks again, if sessions go on being made.
+const maxDestroyPasses = 8
+
+func (s *Store) destroySessionsOf(ctx context.Context, user string, kept []string) (destroyed int, err error) {
 	for rec, err := range s.recordsOf(ctx, user) {
 		if err == nil && slices.Contains(kept, rec.ID) {
 			continue
@@ -104,7 +123,7 @@ func (s *Store) DestroySessionsOf(ctx context.Context, user string, except ...st
 		switch {
 		case errors.Is(err, driver.ErrNotFound): // another was faster
 		case err != nil:
-			return destroyed, fmt.Errorf("scskit: destroy sessions of a user: %w", redact(err, rec.ID))
+			return destroyed, redact(err, rec.ID)
 		default:
 			destroyed++
 		}

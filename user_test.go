@@ -223,6 +223,54 @@ func TestSessionsOfUntrustedIndex(t *testing.T) {
 	}
 }
 
+// moving is a driver that reads one record after the other, and under which a session is renewed when the first was read.
+type moving struct {
+	driver.Driver
+	from, to string
+}
+
+func (m *moving) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
+	return func(yield func(driver.Record, error) bool) {
+		var ids []string
+		for rec := range m.Driver.(driver.Ranger).Range(ctx) {
+			ids = append(ids, rec.ID)
+		}
+		slices.SortFunc(ids, func(a, b string) int { // the one that moves comes last
+			return strings.Compare(strings.ReplaceAll(a, m.from, "~"), strings.ReplaceAll(b, m.from, "~"))
+		})
+		for _, id := range ids {
+			rec, err := m.Load(ctx, id)
+			if err == nil && !yield(rec, nil) {
+				return
+			}
+			if moved, err := m.Load(ctx, m.from); err == nil && id != m.from {
+				_ = m.Delete(ctx, m.from)
+				moved.ID = m.to
+				_ = m.Save(ctx, moved, driver.IfAbsent())
+			}
+		}
+	}
+}
+
+func TestDestroySessionsOfLooksAgain(t *testing.T) {
+	m := &moving{Driver: userStore(t, scskit.Options{}).Driver(), from: scskit.ID("two"), to: scskit.ID("renewed")}
+	s, err := scskit.NewStore(m, &scskit.Options{UserKey: "user"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, token := range []string{"one", "two", "three"} {
+		if err := commitSession(t, s, token, map[string]any{"user": "alice"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := s.DestroySessionsOf(context.Background(), "alice"); n != 3 || err != nil {
+		t.Errorf("destroyed %d, %v, want 3", n, err)
+	}
+	if _, found, _ := s.Find("renewed"); found {
+		t.Error("the session that was renewed meanwhile is there")
+	}
+}
+
 func BenchmarkUserOf(b *testing.B) {
 	for _, key := range []string{"", "user"} {
 		b.Run("UserKey="+key, func(b *testing.B) {
