@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -74,6 +75,23 @@ func TestServers(t *testing.T) {
 			}
 			shared(t, where)
 		})
+	}
+}
+
+func TestSQLiteFileIsTheOwners(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "app.db")
+	store, closeStore, err := Open(t.Context(), "sqlite:"+file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeStore()
+	if err := store.CreateSchema(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{file, file + "-wal", file + "-shm"} {
+		if info, err := os.Stat(name); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v, %v", filepath.Base(name), info, err)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -64,6 +65,11 @@ func openSQLite(_ context.Context, l *location, shared scskit.Options) (*scskit.
 	dsn := url.URL{Scheme: "file", Opaque: url.PathEscape(l.path), RawQuery: url.Values{
 		"_pragma": {"busy_timeout(100)", "journal_mode(WAL)", "synchronous(" + synchronous + ")"},
 	}.Encode()}
+	// SQLite would let everyone read a file that it makes, and gives those beside it the rights of the first. If there can be none,
+	// SQLite will say so.
+	if file, err := os.OpenFile(l.path, os.O_RDONLY|os.O_CREATE, 0o600); err == nil {
+		_ = file.Close()
+	}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		return nil, nil, err

@@ -52,6 +52,9 @@
 //   - MongoDB: those of its URI, but those of reading from secondaries, without effect here, and passwords of key files.
 //   - DynamoDB: endpoint, the URL of another server such as DynamoDB Local, and profile, of the shared AWS configuration.
 //
+// Without a parameter for it, connections to PostgreSQL and MySQL are encrypted only if libpq's default, sslmode=prefer, succeeds, and not
+// at all: over a network write sslmode=verify-full, and tls=true. SQLite's file is made for its owner alone.
+//
 // Connecting to a server takes at most 5 seconds, unless the client's parameter for that says otherwise.
 //
 // # Secrets
