@@ -85,15 +85,16 @@ func run(args []string, out io.Writer) error {
 	defer stop()
 	fmt.Fprintf(out, "%s, appendonly %s; %s, GOMAXPROCS %d; %d keep-alive connections, 3-key sessions; %d rounds of %v\n\n",
 		server.Version, persistence["appendonly"], runtime.Version(), runtime.GOMAXPROCS(0), connections, *rounds, *turn)
-	for _, op := range []string{"read", "write"} {
-		t := table{op: op, rounds: make(map[string][]figures)}
+	for _, t := range []table{{op: "read", connections: connections}, {op: "write", connections: connections}, {op: "write", connections: 1}} {
+		op := t.op
+		t.rounds = make(map[string][]figures)
 		for round := range *rounds {
 			for i := range variants {
 				v := variants[(i+round)%len(variants)] // so that each follows each
 				if *only != "" && v.name+"-"+op != *only {
 					continue
 				}
-				f, err := measure(site, v.name, op, *turn)
+				f, err := measure(site, v.name, op, t.connections, *turn)
 				if err != nil {
 					return fmt.Errorf("%s %s: %w", v.name, op, err)
 				}
@@ -102,7 +103,7 @@ func run(args []string, out io.Writer) error {
 		}
 		if *only != "" {
 			for name, rounds := range t.rounds {
-				fmt.Fprintf(out, "%s %s: %+v\n", name, op, rounds)
+				fmt.Fprintf(out, "%s %s, %d connections: %+v\n", name, op, t.connections, rounds)
 			}
 			continue
 		}
@@ -130,21 +131,23 @@ func startServer(req serveRequest) (served, func(), error) {
 	return site, stop, nil
 }
 
-// measure has the load generator take one turn, in a process of its own.
-func measure(site served, variant, op string, turn time.Duration) (figures, error) {
+// measure has the load generator take one turn with n connections, in a process of its own.
+func measure(site served, variant, op string, n int, turn time.Duration) (figures, error) {
 	cmd, stdin, answer, err := child("load")
 	if err != nil {
 		return figures{}, err
 	}
 	req := loadRequest{
 		Addr: site.Addr[variant+" "+op], Control: site.Control, Time: turn,
-		Cookies: site.Cookies[variant], Keys: site.Keys, Body: site.Body,
+		Cookies: first(site.Cookies[variant], n), Keys: first(site.Keys, n), Body: site.Body,
 	}
 	var f figures
 	err = errors.Join(json.NewEncoder(stdin).Encode(req), json.NewDecoder(answer).Decode(&f))
 	_ = stdin.Close()
 	return f, errors.Join(err, cmd.Wait())
 }
+
+func first(list []string, n int) []string { return list[:min(n, len(list))] }
 
 // child starts this program in another role, with a pipe to it and one from it.
 func child(role string) (*exec.Cmd, io.WriteCloser, io.Reader, error) {

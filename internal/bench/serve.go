@@ -91,8 +91,12 @@ func bareWrite(c *redis.Client) http.Handler {
 	})
 }
 
+// plain is a header such as every page has.
+var plain = []string{"text/plain; charset=utf-8"}
+
 func answerBare(w http.ResponseWriter, b []byte, err error) {
 	if i := bytes.Index(b, []byte(user)); err == nil && i >= 0 {
+		w.Header()["Content-Type"] = plain
 		_, _ = w.Write(b[i : i+len(user)])
 		return
 	}
@@ -101,6 +105,7 @@ func answerBare(w http.ResponseWriter, b []byte, err error) {
 
 func sessionRead(sm *scs.SessionManager) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Content-Type"] = plain
 		_, _ = io.WriteString(w, sm.GetString(r.Context(), "user"))
 	})
 }
@@ -108,6 +113,7 @@ func sessionRead(sm *scs.SessionManager) http.Handler {
 func sessionWrite(sm *scs.SessionManager) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		sm.Put(r.Context(), "visits", sm.GetInt(r.Context(), "visits")+1)
+		w.Header()["Content-Type"] = plain
 		_, _ = io.WriteString(w, sm.GetString(r.Context(), "user"))
 	})
 }
