@@ -153,6 +153,9 @@ func (c *commit) write(kind Kind, cond driver.Condition, expiry time.Time) error
 		return c.merge(expiry, false) // this request has merged before: what is stored is not its base
 	}
 	rec := c.record(c.data, expiry)
+	if !n.created.IsZero() {
+		rec.Created = n.created // what the driver keeps in any case, but some at a cost
+	}
 	c.sent = rec.Version
 	value, err := c.store.save(c.ctx, kind, rec, cond)
 	if lostRace(err) {
@@ -161,7 +164,7 @@ func (c *commit) write(kind Kind, cond driver.Condition, expiry time.Time) error
 	if err != nil {
 		return err
 	}
-	n.data, n.expiry, n.version, n.rewrite, n.state = c.data, expiry, rec.Version, false, noteLive
+	n.data, n.expiry, n.created, n.version, n.rewrite, n.state = c.data, expiry, rec.Created, rec.Version, false, noteLive
 	n.commit = Commit{State: Stored, Expiry: expiry, Value: value}
 	return nil
 }
@@ -218,6 +221,7 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 			}
 		} else {
 			rec := c.record(merged.data, until)
+			rec.Created = current.Created
 			c.sent = rec.Version
 			_, err = s.save(c.ctx, KindMerge, rec, driver.IfVersion(current.Version))
 			if err == nil {

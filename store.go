@@ -113,7 +113,7 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 // noteOf returns the note of a record that is about to be handed out.
 func (s *Store) noteOf(token string, rec driver.Record) note {
 	data := rec.Data[:len(rec.Data):len(rec.Data)] // what is appended to it is not in the note
-	return note{store: s, token: token, data: data, expiry: rec.Expiry, version: rec.Version, rewrite: rec.Rewrite, state: noteLive}
+	return note{store: s, token: token, data: data, expiry: rec.Expiry, created: rec.Created, version: rec.Version, rewrite: rec.Rewrite, state: noteLive}
 }
 
 // drop deletes a record that does not decode. Of several requests that find it so,

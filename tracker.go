@@ -146,6 +146,7 @@ type note struct {
 	token   string
 	data    []byte // as handed to scs: the base of a merge
 	expiry  time.Time
+	created time.Time
 	version int64 // the stored version; 0 if what is stored is not data
 	rewrite bool  // save it again although unchanged
 	state   noteState

@@ -99,6 +99,9 @@ func encodeExpiry(t time.Time) []byte {
 // millis rounds down, so that no record outlives its expiry.
 func millis(t time.Time) int64 { return min(max(t.UnixMilli(), 0), maxMillis) }
 
+// expireAt is when Redis is to remove a key: never at 0, which it takes for an error.
+func expireAt(t time.Time) int64 { return max(millis(t), 1) }
+
 func appendMillis(b []byte, ms int64) []byte {
 	b = binary.BigEndian.AppendUint16(b, uint16(ms>>32))
 	return binary.BigEndian.AppendUint32(b, uint32(ms))

@@ -27,16 +27,16 @@ if format ~= short and format ~= long or #old < 25 or format == long and #old < 
 `
 
 // saveScript stores a session over what is there. ARGV[1] is the version that must be there, or empty for
-// any or none; ARGV[2] is the value, whose created gives way to that of a session that is there.
+// any or none; ARGV[2] is the value, whose created gives way to that of a session that is there, if the two differ; ARGV[3] is when
+// the key expires.
 var saveScript = newScript(found + `
 if ARGV[1] ~= '' then
 	if old == '' then return -1 end
 	if string.sub(old, 2, 9) ~= ARGV[1] then return 0 end
 end
 local value = ARGV[2]
-local expiry, created = struct.unpack('>I6I6', value, 10)
-if old ~= '' then
-	local kept = struct.unpack('>I6', old, 16)
+if old ~= '' and string.sub(old, 16, 21) ~= string.sub(value, 16, 21) then
+	local created, kept = (struct.unpack('>I6', value, 16)), (struct.unpack('>I6', old, 16))
 	local age, data
 	if string.sub(value, 1, 1) == short then
 		age, data = (struct.unpack('>I4', value, 22)), 26
@@ -48,17 +48,17 @@ if old ~= '' then
 	if age > 4294967295 then format, size = long, '>I6' end
 	value = format .. string.sub(value, 2, 15) .. string.sub(old, 16, 21) .. struct.pack(size, age) .. string.sub(value, data)
 end
-redis.call('SET', KEYS[1], value, 'PXAT', math.max(expiry, 1))
+redis.call('SET', KEYS[1], value, 'PXAT', ARGV[3])
 return 1
 `)
 
 // touchScript moves the expiry of a session: ARGV[1] is the version that must be there, ARGV[2] the expiry as in
-// the header.
+// the header, and ARGV[3] the same as a number.
 var touchScript = newScript(found + `
 if old == '' then return -1 end
 if string.sub(old, 2, 9) ~= ARGV[1] then return 0 end
 redis.call('SETRANGE', KEYS[1], 9, ARGV[2])
-redis.call('PEXPIREAT', KEYS[1], (struct.unpack('>I6', ARGV[2])))
+redis.call('PEXPIREAT', KEYS[1], ARGV[3])
 return 1
 `)
 
@@ -75,8 +75,8 @@ func newScript(source string) script {
 
 // run runs a script on the server that has the key. A server that does not know it yet gets all of
 // it, and knows it from then on.
-func (s *sessions) run(ctx context.Context, script script, key string, a, b []byte) (int64, error) {
-	cmd := redis.NewIntCmd(ctx, "evalsha", script.hash, 1, key, a, b)
+func (s *sessions) run(ctx context.Context, script script, key string, a, b []byte, expiry int64) (int64, error) {
+	cmd := redis.NewIntCmd(ctx, "evalsha", script.hash, 1, key, a, b, expiry)
 	err := s.process(ctx, cmd)
 	if err == nil {
 		return cmd.Val(), nil
@@ -86,7 +86,7 @@ func (s *sessions) run(ctx context.Context, script script, key string, a, b []by
 	}
 	var n int64
 	err = s.await(ctx, func() (err error) {
-		n, err = script.Eval(ctx, s.client, []string{key}, a, b).Int64()
+		n, err = script.Eval(ctx, s.client, []string{key}, a, b, expiry).Int64()
 		return err
 	})
 	if err != nil {

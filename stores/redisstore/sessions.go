@@ -71,7 +71,7 @@ func (s *sessions) Save(ctx context.Context, rec driver.Record, cond driver.Cond
 	}
 	key, value := s.prefix+rec.ID, encode(rec)
 	if cond.Absent() {
-		cmd := redis.NewStatusCmd(ctx, "set", key, value, "nx", "pxat", max(millis(rec.Expiry), 1))
+		cmd := redis.NewStatusCmd(ctx, "set", key, value, "nx", "pxat", expireAt(rec.Expiry))
 		err := s.process(ctx, cmd)
 		if errors.Is(err, redis.Nil) {
 			return driver.ErrConflict
@@ -82,12 +82,12 @@ func (s *sessions) Save(ctx context.Context, rec driver.Record, cond driver.Cond
 	if v, ok := cond.Match(); ok {
 		held = encodeVersion(v)
 	}
-	n, err := s.run(ctx, saveScript, key, held, value)
+	n, err := s.run(ctx, saveScript, key, held, value, expireAt(rec.Expiry))
 	return s.outcome(ctx, "save", rec.ID, n, err)
 }
 
 func (s *sessions) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
-	n, err := s.run(ctx, touchScript, s.prefix+id, encodeVersion(version), encodeExpiry(expiry))
+	n, err := s.run(ctx, touchScript, s.prefix+id, encodeVersion(version), encodeExpiry(expiry), expireAt(expiry))
 	return s.outcome(ctx, "touch", id, n, err)
 }
 
