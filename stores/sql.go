@@ -65,16 +65,38 @@ func openSQLite(_ context.Context, l *location, shared scskit.Options) (*scskit.
 	dsn := url.URL{Scheme: "file", Opaque: url.PathEscape(l.path), RawQuery: url.Values{
 		"_pragma": {"busy_timeout(100)", "journal_mode(WAL)", "synchronous(" + synchronous + ")"},
 	}.Encode()}
-	// SQLite would let everyone read a file that it makes, and gives those beside it the rights of the first. If there can be none,
-	// SQLite will say so.
-	if file, err := os.OpenFile(l.path, os.O_RDONLY|os.O_CREATE, 0o600); err == nil {
-		_ = file.Close()
-	}
 	db, err := sql.Open("sqlite", dsn.String())
 	if err != nil {
 		return nil, nil, err
 	}
-	return l.sqlStore(db, sqlstore.SQLite(), sqlitePool, shared)
+	store, closeStore, err := l.sqlStore(db, sqlstore.SQLite(), sqlitePool, shared)
+	if lazy, _ := l.params.bool("lazy"); err != nil || lazy {
+		return store, closeStore, err
+	}
+	if err := makeFile(l.path); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("cannot use %s: %w", l.place(), err), closeStore())
+	}
+	return store, closeStore, nil
+}
+
+// makeFile makes the file of a database, if it is not there, for its owner alone: SQLite would let everyone read it, and
+// gives those that it makes beside it the same rights. Also SQLite's own error for a path that cannot be is of no help.
+func makeFile(path string) error {
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		return errors.New("it is a directory: name a file")
+	}
+	file, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE, 0o600)
+	if pathErr := (*os.PathError)(nil); errors.As(err, &pathErr) {
+		err = pathErr.Err // the path may hold what was meant as a password
+		if errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("the directory of the file must be there: %w", err)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return file.Close()
 }
 
 func openPostgres(_ context.Context, l *location, shared scskit.Options) (*scskit.Store, func() error, error) {
