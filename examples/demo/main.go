@@ -21,6 +21,10 @@ func main() {
 	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
 	store := flag.String("store", "sqlite:scskit-demo.db", "`URL` of where to keep sessions:\n"+stores.Usage())
 	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "demo: %q is no flag; the URL of a store comes after -store\n", flag.Arg(0))
+		os.Exit(2)
+	}
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, release) // a second Ctrl-C does not wait
 	if err := run(ctx, *listen, *store); err != nil {
