@@ -34,8 +34,8 @@ var ErrFailOpen = errors.New("adapters: let the request pass without its session
 // again has the session as it was.
 //
 // A response must not tell of a sign-in or a sign-out that has not happened. So a request
-// still fails if it has called Destroy, RenewToken or SetDeadline on a session that could not be loaded, or if
-// it has destroyed or renewed one and what follows cannot be stored.
+// still fails, with an error in place of its response, if it has called Destroy, RenewToken or SetDeadline on a session
+// that could not be loaded, though these calls return nil; or if it has destroyed or renewed one and what follows cannot be stored.
 //
 // A handler cannot tell an empty session from that of a client without one. Where that matters, as in a
 // shopping cart that would seem empty, let OnError decide.
