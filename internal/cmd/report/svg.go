@@ -3,16 +3,18 @@ package main
 import (
 	"fmt"
 	"html"
+	"slices"
 	"strings"
 
 	"github.com/scskit/scskit/conformance"
 )
 
 const (
-	cellWidth  = 62
+	cellWidth  = 66
 	cellHeight = 30
-	leftWidth  = 120
-	topHeight  = 150
+	leftWidth  = 110
+	topHeight  = 110
+	gap        = 34 // between the stores and the pairs, and between the pairs and the adapters
 	margin     = 16
 )
 
@@ -28,11 +30,19 @@ text { fill: #e6edf3 }
 }
 </style>`
 
-// svg draws a row for each group of checks and a column for each subject.
+// svg draws a column for each store: what it keeps by itself in the upper part, a row for each group of checks, and behind
+// each adapter in the lower one. On the right of that is what each adapter keeps by itself.
 func (m *matrix) svg() string {
+	stores, adapters := m.sides()
+	upper, lower := m.groupsOf(stores, ""), adapters
+	alone := m.groupsOf([]string{"reference"}, adapters...)
+
+	pairsTop := margin + topHeight + len(upper)*cellHeight + gap
+	adaptersLeft := margin + leftWidth + len(stores)*cellWidth + gap
+	width := adaptersLeft + len(alone)*cellWidth + 3*margin
+	height := pairsTop + len(lower)*cellHeight + margin
+
 	var b strings.Builder
-	width := leftWidth + len(m.subjects)*cellWidth + 2*margin + 40
-	height := topHeight + len(m.groups)*cellHeight + 2*margin
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`+"\n", width, height, width, height)
 	all := make(counts)
 	for _, s := range m.subjects {
@@ -42,33 +52,96 @@ func (m *matrix) svg() string {
 	}
 	fmt.Fprintf(&b, "<title>Conformance: %d checks passed, %d failed, %d exempt</title>\n%s\n",
 		all[conformance.Passed], all[conformance.Failed], all[conformance.Exempt], style)
-	for i, s := range m.subjects {
-		x := margin + leftWidth + i*cellWidth + cellWidth/2
-		fmt.Fprintf(&b, `<text transform="translate(%d %d) rotate(-40)">%s</text>`+"\n", x-8, margin+topHeight-10, html.EscapeString(s.String()))
+
+	column := func(x, y int, name string) {
+		fmt.Fprintf(&b, `<text transform="translate(%d %d) rotate(-40)">%s</text>`+"\n", x+cellWidth/2-8, y-10, html.EscapeString(name))
 	}
-	for j, g := range m.groups {
-		y := margin + topHeight + j*cellHeight
-		fmt.Fprintf(&b, `<text class="g" x="%d" y="%d">%s</text>`+"\n", margin+leftWidth-10, y+cellHeight/2+4, html.EscapeString(g))
-		for i, s := range m.subjects {
-			c := m.cells[cell{s, g}]
-			x := margin + leftWidth + i*cellWidth
-			class, text := "none", ""
-			ran := c[conformance.Passed] + c[conformance.Failed] + c[conformance.Exempt]
-			switch {
-			case ran == 0:
-			case c[conformance.Failed] > 0:
-				class, text = "fail", fmt.Sprintf("%d/%d", c[conformance.Passed], ran)
-			case c[conformance.Exempt] > 0:
-				class, text = "exempt", fmt.Sprintf("%d/%d", c[conformance.Passed], ran)
-			default:
-				class, text = "pass", fmt.Sprint(ran)
-			}
-			fmt.Fprintf(&b, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="4"/>`+"\n", class, x+1, y+1, cellWidth-3, cellHeight-3)
-			if text != "" {
-				fmt.Fprintf(&b, `<text class="n" x="%d" y="%d">%s</text>`+"\n", x+cellWidth/2-1, y+cellHeight/2+4, text)
-			}
+	row := func(y int, name string) {
+		fmt.Fprintf(&b, `<text class="g" x="%d" y="%d">%s</text>`+"\n", margin+leftWidth-10, y+cellHeight/2+4, html.EscapeString(name))
+	}
+	for i, store := range stores {
+		x := margin + leftWidth + i*cellWidth
+		column(x, margin+topHeight, store)
+		for j, group := range upper {
+			drawCell(&b, x, margin+topHeight+j*cellHeight, m.cells[cell{subject{store: store}, group}])
 		}
+		for j, adapter := range lower {
+			drawCell(&b, x, pairsTop+j*cellHeight, m.cells[cell{subject{adapter, store}, "pair"}])
+		}
+	}
+	for j, group := range upper {
+		row(margin+topHeight+j*cellHeight, group)
+	}
+	for j, adapter := range lower {
+		row(pairsTop+j*cellHeight, adapter)
+		for i, group := range alone {
+			drawCell(&b, adaptersLeft+i*cellWidth, pairsTop+j*cellHeight, m.cells[cell{subject{adapter, "reference"}, group}])
+		}
+	}
+	for i, group := range alone {
+		column(adaptersLeft+i*cellWidth, pairsTop, group)
 	}
 	b.WriteString("</svg>\n")
 	return b.String()
+}
+
+// sides returns the names of the stores that were run behind adapters, and of the adapters.
+func (m *matrix) sides() (stores, adapters []string) {
+	for _, s := range m.subjects {
+		switch {
+		case s.store == "reference" && s.adapter != "":
+			adapters = append(adapters, s.adapter)
+		case s.adapter != "" && !slices.Contains(stores, s.store):
+			stores = append(stores, s.store)
+		}
+	}
+	if len(stores) == 0 { // no matrix was run
+		for _, s := range m.subjects {
+			if s.adapter == "" {
+				stores = append(stores, s.store)
+			}
+		}
+	}
+	slices.SortFunc(stores, compareStores)
+	return stores, adapters
+}
+
+// groupsOf returns the groups of checks that ran on one of the stores under one of the adapters, "" being none, other than those of
+// pairs.
+func (m *matrix) groupsOf(stores []string, adapters ...string) []string {
+	return slices.DeleteFunc(slices.Clone(m.groups), func(group string) bool {
+		if group == "pair" {
+			return true
+		}
+		for _, store := range stores {
+			for _, adapter := range adapters {
+				if m.cells[cell{subject{adapter, store}, group}].ran() > 0 {
+					return false
+				}
+			}
+		}
+		return true
+	})
+}
+
+// ran is how many checks had something to say.
+func (c counts) ran() int {
+	return c[conformance.Passed] + c[conformance.Failed] + c[conformance.Exempt]
+}
+
+func drawCell(b *strings.Builder, x, y int, c counts) {
+	class, text := "none", ""
+	switch ran := c.ran(); {
+	case ran == 0:
+	case c[conformance.Failed] > 0:
+		class, text = "fail", fmt.Sprintf("%d/%d", c[conformance.Passed], ran)
+	case c[conformance.Exempt] > 0:
+		class, text = "exempt", fmt.Sprintf("%d/%d", c[conformance.Passed], ran)
+	default:
+		class, text = "pass", fmt.Sprint(ran)
+	}
+	fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="4"/>`+"\n", class, x+1, y+1, cellWidth-3, cellHeight-3)
+	if text != "" {
+		fmt.Fprintf(b, `<text class="n" x="%d" y="%d">%s</text>`+"\n", x+cellWidth/2-1, y+cellHeight/2+4, text)
+	}
 }
