@@ -87,3 +87,41 @@ func TestRepeatedCreateSendsTheCookie(t *testing.T) {
 		})
 	}
 }
+
+// ranging is a tamper that can list.
+type ranging struct {
+	*tamper
+	driver.Ranger
+}
+
+// So is the save of a session that Iterate has listed, outside of any request.
+func TestRepeatedSaveOfAListedSession(t *testing.T) {
+	memory, err := memstore.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := memory.Driver()
+	store, err := scskit.NewStore(ranging{&tamper{d, func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+		_ = d.Save(ctx, rec, cond)
+		return d.Save(ctx, rec, cond)
+	}}, d.(driver.Ranger)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sm := scskit.New(store)
+	if err := commitSession(t, store, "token", map[string]any{"k": "v"}); err != nil {
+		t.Fatal(err)
+	}
+	err = sm.Iterate(context.Background(), func(ctx context.Context) error {
+		sm.Put(ctx, "k", "w")
+		_, _, err := sm.Commit(ctx)
+		return err
+	})
+	if err != nil {
+		t.Errorf("iterate: %v", err)
+	}
+	ctx, err := sm.Load(context.Background(), "token")
+	if err != nil || sm.GetString(ctx, "k") != "w" {
+		t.Errorf("the session has %q, %v", sm.GetString(ctx, "k"), err)
+	}
+}

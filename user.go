@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/tinylib/msgp/msgp"
@@ -193,26 +192,8 @@ func (s *Store) userOf(data []byte) (string, error) {
 	case nil:
 	case string:
 		user = v
-	case int:
-		user = strconv.Itoa(v)
-	case int8:
-		user = strconv.FormatInt(int64(v), 10)
-	case int16:
-		user = strconv.FormatInt(int64(v), 10)
-	case int32:
-		user = strconv.FormatInt(int64(v), 10)
-	case int64:
-		user = strconv.FormatInt(v, 10)
-	case uint:
-		user = strconv.FormatUint(uint64(v), 10)
-	case uint8:
-		user = strconv.FormatUint(uint64(v), 10)
-	case uint16:
-		user = strconv.FormatUint(uint64(v), 10)
-	case uint32:
-		user = strconv.FormatUint(uint64(v), 10)
-	case uint64:
-		user = strconv.FormatUint(v, 10)
+	case int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64:
+		user = fmt.Sprint(v)
 	default:
 		return "", fmt.Errorf("the user, under the key of Options.UserKey, is a %T: it must be a string or an integer", v)
 	}
