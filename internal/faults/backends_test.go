@@ -30,8 +30,6 @@ type backend struct {
 	kind testenv.Kind
 	// open returns a store whose client takes its connections from dial. name is its table, or whatever it has.
 	open func(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error)
-	// notAtomic says why requests that save one session at the same moment may lose an update.
-	notAtomic string
 }
 
 type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -43,7 +41,7 @@ func (d dialer) DialContext(ctx context.Context, network, addr string) (net.Conn
 // The slowest to start come first.
 var backends = []backend{
 	{kind: testenv.KindDynamoDB, open: openDynamo},
-	{kind: testenv.KindMongo, open: openMongo, notAtomic: "FerretDB 1.x reads, compares and then writes, see package mongostore"},
+	{kind: testenv.KindMongo, open: openMongo},
 	{kind: testenv.KindRedis, open: openRedis},
 	{kind: testenv.KindRedisCluster, open: openCluster},
 	{kind: testenv.KindPostgres, open: openPostgres},

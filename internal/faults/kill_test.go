@@ -32,10 +32,7 @@ func TestKilledServer(t *testing.T) {
 			s := newSite(t, scskit.Options{Timeout: 3 * time.Second}, func(opts scskit.Options) (*scskit.Store, error) {
 				return b.open(t, server.URL(), name, direct, opts)
 			})
-			if b.notAtomic != "" {
-				t.Logf("no session is shared here: %s", b.notAtomic)
-			}
-			c := newCrowd(t, s, b.notAtomic == "")
+			c := newCrowd(t, s)
 			survive(t, c, kills, server.Kill, server.Restart)
 		})
 	}
@@ -47,7 +44,7 @@ func TestHangUnderLoad(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, b backend, open func(*testing.T, scskit.Options, ...adapters.Option) (*site, *network)) {
 		s, n := open(t, scskit.Options{Timeout: 2 * time.Second})
-		c := newCrowd(t, s, b.notAtomic == "")
+		c := newCrowd(t, s)
 		survive(t, c, 1, func() { n.each((*testenv.Proxy).Hang) }, n.enable)
 	})
 }
@@ -57,7 +54,7 @@ func TestForgottenConnections(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, b backend, open func(*testing.T, scskit.Options, ...adapters.Option) (*site, *network)) {
 		s, n := open(t, scskit.Options{Timeout: 2 * time.Second})
-		c := newCrowd(t, s, b.notAtomic == "")
+		c := newCrowd(t, s)
 		c.await("at work", c.acks, 5)
 		fails := c.fails()
 		n.forget()

@@ -56,7 +56,7 @@ func TestKilledProgram(t *testing.T) {
 			dsn := "file:" + filepath.Join(t.TempDir(), "sessions.db") +
 				"?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + synchronous + ")"
 			p := startProgram(t, dsn)
-			c := newCrowd(t, p.site, true)
+			c := newCrowd(t, p.site)
 			survive(t, c, kills, func() { p.kill() }, func() {
 				p = startProgram(t, dsn)
 				c.site.Store(p.site)
