@@ -211,7 +211,8 @@ func lifeMutants() []mutant {
 			}
 		}),
 		adapterMutant("latest-wins", `
-			pair/destroy-twice pair/logout-beats-reader pair/logout-beats-writer pair/parallel-clients pair/parallel-keys ~pair/renew-twice`, latestWins),
+			pair/destroy-twice pair/logout-beats-reader pair/logout-beats-writer pair/parallel-clients pair/parallel-keys
+			~pair/recovers ~pair/renew-twice`, latestWins),
 		adapterMutant("token-in-url", `token/cookie-only`, requests(func(sm *scs.SessionManager, r *http.Request) {
 			if token := r.URL.Query().Get("session"); token != "" {
 				r.Header.Add("Cookie", sm.Cookie.Name+"="+token)

@@ -76,9 +76,9 @@ func onServer(t *testing.T, kind testenv.Kind) conformance.Store {
 			return connectSQL(tb, "mysql", testenv.MySQL(tb))
 		}, openSQL(sqlstore.MySQL()))
 	case testenv.KindMongo:
-		return backend(t, "mongodb", connectMongo, openMongo)
+		return withTTL(backend(t, "mongodb", connectMongo, openMongo))
 	case testenv.KindDynamoDB:
-		return backend(t, "dynamodb", connectDynamoDB, openDynamoDB)
+		return withTTL(backend(t, "dynamodb", connectDynamoDB, openDynamoDB))
 	}
 	t.Fatalf("no store for a server of kind %v", kind)
 	return conformance.Store{}
@@ -118,6 +118,12 @@ func backend[C any](t *testing.T, name string, connect func(testing.TB) C, open 
 			return at(tb, connect(tb), place.(string))
 		},
 	}
+}
+
+// withTTL is a store on a server that removes what has expired by itself, too.
+func withTTL(s conformance.Store) conformance.Store {
+	s.RemovesExpired = true
+	return s
 }
 
 // closed has a client closed at the end of the test.

@@ -68,14 +68,30 @@ func (t *T) sweep(s portable) int {
 	return n
 }
 
+// removes fails the check if sweep, which stores n expired sessions and sweeps them, does not return n.
+func (t *T) removes(n int, sweep func() int) {
+	t.Helper()
+	attempts := 1
+	if t.store != nil && t.store.RemovesExpired || t.driver != nil && t.driver.RemovesExpired {
+		attempts = 5
+	}
+	removed := sweep()
+	for ; removed < n && attempts > 1; attempts-- { // the backend was faster
+		removed = sweep()
+	}
+	if removed != n {
+		t.Errorf("sweep: removed %d, want %d", removed, n)
+	}
+}
+
 func cleanupOnlyExpired(t *T) {
 	const n = 20
 	s, _ := t.sweeper(nil)
 	live := t.fill(s, n)
-	t.expired(s, n)
-	if removed := t.sweep(s); removed != n {
-		t.Errorf("sweep: removed %d, want %d", removed, n)
-	}
+	t.removes(n, func() int {
+		t.expired(s, n)
+		return t.sweep(s)
+	})
 	if removed := t.sweep(s); removed != 0 {
 		t.Errorf("sweep again: removed %d, want 0", removed)
 	}
@@ -87,12 +103,12 @@ func cleanupOnlyExpired(t *T) {
 func cleanupTwoAtOnce(t *T) {
 	const n = 40
 	s, _ := t.sweeper(nil)
-	t.expired(s, n)
-	var removed atomic.Int64
-	t.each(4, func(int) { removed.Add(int64(t.sweep(s))) })
-	if removed.Load() != n {
-		t.Errorf("sweeps at once: removed %d together, want %d", removed.Load(), n)
-	}
+	t.removes(n, func() int {
+		t.expired(s, n)
+		var removed atomic.Int64
+		t.each(4, func(int) { removed.Add(int64(t.sweep(s))) })
+		return int(removed.Load())
+	})
 }
 
 // scripted is a driver whose sweeps remove what the script says; -1 stands for a failure after 5.

@@ -24,7 +24,7 @@
 //
 // Whether a session has expired is decided by the backend's own clock, so the checks wait for it: some
 // seconds for a whole suite. A clock that is off by more than some 200 ms from that of the machine
-// which runs the checks will fail some. Each check is given thirty seconds; then it is a failure, with
+// which runs the checks will fail some. Each check is given a minute; then it is a failure, with
 // the stacks of the goroutines, and what it was doing is left behind.
 //
 // # Reports
@@ -41,6 +41,5 @@
 //
 // These promises have no check yet: sealed records (truncated, altered, swapped, copied to another
 // id, under a retired key, plaintext), locks, sessions that travel in the cookie (parts, size), TTL attributes, throttled
-// backends, connections cut in mid-command, restarts of a backend, and what an application may
-// choose when its backend is down. The stores' own tests hold some of them.
+// backends, connections cut in mid-command, and restarts of a backend. The stores' own tests hold some of them.
 package conformance

@@ -172,6 +172,33 @@ func TestHelperLines(t *testing.T) {
 	}
 }
 
+func TestBackendsThatRemoveExpired(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		removes bool
+		counts  []int // of each attempt to sweep 10
+		outcome Outcome
+	}{
+		{false, []int{10}, Passed},
+		{false, []int{9}, Failed},
+		{true, []int{10}, Passed},
+		{true, []int{9, 0, 0, 9, 10}, Passed},
+		{true, []int{9, 9, 9, 9, 9}, Failed},
+		{true, []int{11}, Failed},
+		{true, []int{9, 11}, Failed},
+	} {
+		s := reference()
+		s.RemovesExpired = test.removes
+		attempts := 0
+		sweep := func() int { attempts++; return test.counts[attempts-1] }
+		c := check{id: "test/check", level: LevelStore, run: func(t *T) { t.removes(10, sweep) }}
+		r := job{check: c, store: &s, group: "test"}.run(t.Context(), watchdog)
+		if r.Outcome != test.outcome || attempts != len(test.counts) {
+			t.Errorf("%+v: %s after %d attempts: %s", test, r.Outcome, attempts, r.Reason)
+		}
+	}
+}
+
 func TestExemptionsMustBeKnown(t *testing.T) {
 	t.Parallel()
 	s := reference()

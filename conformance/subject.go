@@ -30,6 +30,11 @@ type Store struct {
 	// claims everything.
 	Exempt map[string]string
 
+	// RemovesExpired says that the backend also removes what has expired by itself, by TTL, at any time. A
+	// sweep may then find less than had expired, and a check that counts begins again, at most
+	// four times.
+	RemovesExpired bool
+
 	// build makes the stores of LevelKit checks. It is for the kit's own mutants;
 	// nil means scskit.NewStore.
 	build func(driver.Driver, *scskit.Options) (portable, error)
@@ -41,6 +46,8 @@ type Driver struct {
 	New    func(tb testing.TB) driver.Driver
 	Reopen func(tb testing.TB, d driver.Driver) driver.Driver
 	Exempt map[string]string
+
+	RemovesExpired bool
 }
 
 // Adapter is an adapter to be checked.

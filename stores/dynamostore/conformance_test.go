@@ -114,13 +114,13 @@ func TestConformance(t *testing.T) {
 			return s
 		}
 		conformance.TestDriver(t, conformance.Driver{
-			Name:   name,
+			Name: name, RemovesExpired: true,
 			New:    func(tb testing.TB) driver.Driver { return driverOver(tb, client, made(tb)) },
 			Reopen: func(tb testing.TB, d driver.Driver) driver.Driver { return driverOver(tb, connect(tb), again(d)) },
 		})
 		conformance.TestStore(t, conformance.Store{
-			Name: name,
-			New:  func(tb testing.TB) scs.Store { return storeOver(tb, client, made(tb)) },
+			Name: name, RemovesExpired: true,
+			New: func(tb testing.TB) scs.Store { return storeOver(tb, client, made(tb)) },
 			Reopen: func(tb testing.TB, s scs.Store) scs.Store {
 				return storeOver(tb, connect(tb), again(s.(*scskit.Store).Driver()))
 			},

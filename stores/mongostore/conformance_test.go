@@ -76,11 +76,11 @@ func TestConformance(t *testing.T) {
 		Name:   "mongodb",
 		New:    func(tb testing.TB) driver.Driver { return newDriver(tb, newCollection(tb, client)) },
 		Reopen: func(tb testing.TB, d driver.Driver) driver.Driver { return newDriver(tb, again(tb, d)) },
-		Exempt: exempt,
+		Exempt: exempt, RemovesExpired: true,
 	})
 	conformance.TestStore(t, conformance.Store{
-		Name: "mongodb",
-		New:  func(tb testing.TB) scs.Store { return newStore(tb, newCollection(tb, client)) },
+		Name: "mongodb", RemovesExpired: true,
+		New: func(tb testing.TB) scs.Store { return newStore(tb, newCollection(tb, client)) },
 		Reopen: func(tb testing.TB, s scs.Store) scs.Store {
 			return newStore(tb, again(tb, s.(*scskit.Store).Driver()))
 		},
