@@ -262,7 +262,7 @@ func (s *Store) begin(ctx context.Context) operation {
 	op := operation{store: s, parent: ctx, ctx: ctx}
 	if s.opts.Timeout > 0 {
 		op.bound = trackerFrom(ctx).room()
-		op.bound.Begin(ctx, time.Now().Add(s.opts.Timeout))
+		op.bound.Begin(ctx, s.opts.Timeout)
 		op.ctx = op.bound
 	}
 	if s.opts.Observer != nil {

@@ -189,7 +189,7 @@ func (r *Request) commit(h http.Header) error {
 		// After Destroy there is no token until the commit draws one.
 		base := scskit.WithRenewal(context.WithoutCancel(&r.ctx), sm.Token(&r.ctx) != "")
 		ctx := new(bound.Context)
-		ctx.Begin(base, time.Now().Add(r.l.opts.commitTimeout))
+		ctx.Begin(base, r.l.opts.commitTimeout)
 		defer ctx.End()
 		token, expiry, err := sm.Commit(ctx)
 		if err != nil {

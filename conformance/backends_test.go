@@ -57,7 +57,7 @@ func onServer(t *testing.T, kind testenv.Kind) conformance.Store {
 	switch kind {
 	case testenv.KindRedis:
 		return backend(t, "redis", func(tb testing.TB) redis.UniversalClient {
-			return closed(tb, redis.NewClient(&redis.Options{Addr: testenv.Redis(tb)}))
+			return closed(tb, redis.NewClient(&redis.Options{Addr: testenv.Redis(tb), ContextTimeoutEnabled: true}))
 		}, openRedis)
 	case testenv.KindRedisCluster:
 		return backend(t, "redis-cluster", func(tb testing.TB) redis.UniversalClient {

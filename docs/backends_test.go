@@ -71,7 +71,7 @@ func openMySQL(dsn, table string) (*scskit.Store, error) {
 }
 
 func openRedis(addr, prefix string) (*scskit.Store, error) {
-	rdb := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{addr}, DialTimeout: 2 * time.Second})
+	rdb := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{addr}, DialTimeout: 2 * time.Second, ContextTimeoutEnabled: true})
 	store, err := redisstore.New(rdb, &redisstore.Options{Prefix: prefix})
 	return store, err
 }

@@ -27,8 +27,9 @@ import (
 const user = "8f14e45f-ceea-467f-9575-6d2b5f2e0a11"
 
 type serveRequest struct {
-	Redis   string
-	Profile string
+	Redis     string
+	Deadlines bool
+	Profile   string
 }
 
 // served is where the server is, and what it has.
@@ -124,7 +125,7 @@ func serve(in io.Reader, out io.Writer) error {
 	if err := json.NewDecoder(in).Decode(&req); err != nil {
 		return err
 	}
-	client := redis.NewClient(&redis.Options{Addr: req.Redis})
+	client := redis.NewClient(&redis.Options{Addr: req.Redis, ContextTimeoutEnabled: req.Deadlines})
 	defer func() { _ = client.Close() }()
 	site := served{Addr: map[string]string{}, Cookies: map[string][]string{}, Size: map[string]int64{}, Body: user}
 	for _, v := range variants {

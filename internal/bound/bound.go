@@ -13,6 +13,7 @@ import (
 type Context struct {
 	parent   context.Context
 	deadline time.Time
+	timeout  time.Duration
 
 	mu     sync.Mutex
 	ended  bool
@@ -29,12 +30,12 @@ type Room struct {
 	Key  [96]byte
 }
 
-// Begin makes c a context that ends with its parent, at a deadline, or by End. c must be a zero value.
-func (c *Context) Begin(parent context.Context, deadline time.Time) {
-	if d, ok := parent.Deadline(); ok && d.Before(deadline) {
-		deadline = d
+// Begin makes c a context that ends with its parent, after a time, or by End. c must be a zero value.
+func (c *Context) Begin(parent context.Context, timeout time.Duration) {
+	c.parent, c.timeout, c.deadline = parent, timeout, time.Now().Add(timeout)
+	if d, ok := parent.Deadline(); ok && d.Before(c.deadline) {
+		c.deadline = d
 	}
-	c.parent, c.deadline = parent, deadline
 }
 
 // End ends the context: the operation is over.
@@ -76,33 +77,31 @@ func (c *Context) Above() (done <-chan struct{}, ok bool) {
 	return c.parent.Done(), true
 }
 
-// Unwatched is the same context for a callee that need not be told of the deadline, since its caller sees to that: it can be
-// asked for the deadline, but its Done is what ends c besides.
-type Unwatched Context
+// Late is the same context for a callee that looks at the deadline itself, and that nobody waits for longer: it ends at
+// the deadline or a little later, and for no other reason. It costs no timer of its own.
+type Late Context
 
-// Unwatched returns c for such a callee. If ok is false the callee must get c itself: somebody waits for it
-// already, or nothing ends it but the deadline.
-func (c *Context) Unwatched() (u *Unwatched, ok bool) {
-	done, ok := c.Above()
-	return (*Unwatched)(c), ok && done != nil
-}
+// Late returns the context that ends a little later.
+func (c *Context) Late() *Late { return (*Late)(c) }
 
 // Deadline implements context.Context.
-func (u *Unwatched) Deadline() (time.Time, bool) { return u.deadline, true }
+func (l *Late) Deadline() (time.Time, bool) { return l.deadline, true }
 
 // Done implements context.Context.
-func (u *Unwatched) Done() <-chan struct{} {
-	if done, ok := (*Context)(u).Above(); ok {
-		return done
-	}
-	return u.parent.Done()
-}
+func (l *Late) Done() <-chan struct{} { return after(l.deadline, l.timeout) }
 
 // Err implements context.Context.
-func (u *Unwatched) Err() error { return u.parent.Err() }
+func (l *Late) Err() error {
+	select {
+	case <-l.Done():
+		return context.DeadlineExceeded
+	default:
+		return nil
+	}
+}
 
 // Value implements context.Context.
-func (u *Unwatched) Value(key any) any { return u.parent.Value(key) }
+func (l *Late) Value(key any) any { return l.parent.Value(key) }
 
 // Deadline implements context.Context.
 func (c *Context) Deadline() (time.Time, bool) { return c.deadline, true }

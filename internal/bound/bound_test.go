@@ -13,7 +13,7 @@ var background = context.WithValue(context.Background(), key{}, "value")
 
 func begin(parent context.Context, d time.Duration) *Context {
 	var c Context
-	c.Begin(parent, time.Now().Add(d))
+	c.Begin(parent, d)
 	return &c
 }
 
@@ -102,32 +102,63 @@ func TestDeadlineAndValue(t *testing.T) {
 	}
 }
 
-func TestUnwatched(t *testing.T) {
+func TestLate(t *testing.T) {
 	t.Parallel()
 	parent, cancel := context.WithCancel(background)
-	c := begin(parent, -time.Second)
-	u, ok := c.Unwatched()
-	if !ok {
-		t.Fatal("must be watched, though nobody does")
-	}
+	c := begin(parent, 30*time.Millisecond)
+	l := c.Late()
 	deadline, _ := c.Deadline()
-	if got, ok := u.Deadline(); !ok || !got.Equal(deadline) {
+	if got, ok := l.Deadline(); !ok || !got.Equal(deadline) {
 		t.Errorf("got deadline %v, want %v", got, deadline)
 	}
-	if u.Err() != nil || u.Value(key{}) != "value" {
-		t.Errorf("got error %v, value %v", u.Err(), u.Value(key{}))
-	}
 	cancel()
-	<-u.Done()
-	if !errors.Is(u.Err(), context.Canceled) {
-		t.Errorf("got error %v", u.Err())
+	if c.Err() == nil || l.Err() != nil || l.Value(key{}) != "value" {
+		t.Errorf("got error %v, value %v", l.Err(), l.Value(key{}))
 	}
-	if _, ok := begin(background, time.Hour).Unwatched(); ok {
-		t.Error("need not be watched, though nothing else ends it")
+	<-l.Done()
+	if late := time.Since(deadline); late < 0 {
+		t.Errorf("ended %v before its deadline", -late)
 	}
-	c.Done()
-	if _, ok := c.Unwatched(); ok {
-		t.Error("need not be watched, though it is")
+	if !errors.Is(l.Err(), context.DeadlineExceeded) {
+		t.Errorf("got error %v", l.Err())
+	}
+	if l := begin(background, -time.Second).Late(); !errors.Is(l.Err(), context.DeadlineExceeded) {
+		t.Errorf("past its deadline: got error %v", l.Err())
+	}
+}
+
+// Contexts whose deadlines are close share an end, which is at most a little later; nothing of it is left afterwards.
+func TestLateIsShared(t *testing.T) {
+	t.Parallel()
+	for timeout, most := range map[time.Duration]time.Duration{
+		time.Second:     grain,
+		5 * time.Second: grain,
+		time.Hour:       time.Hour / 32,
+	} {
+		ends := make(map[<-chan struct{}]bool)
+		for i := range 1000 {
+			c := begin(background, timeout+time.Duration(i)*most/1000)
+			c.timeout = timeout
+			ends[c.Late().Done()] = true
+		}
+		if len(ends) < 2 || len(ends) > 4 {
+			t.Errorf("%v: %d ends in %v", timeout, len(ends), most)
+		}
+	}
+	var last *Late
+	for i := range 50 {
+		last = begin(background, time.Duration(i)*time.Millisecond).Late()
+		_ = last.Done()
+	}
+	begin(background, time.Minute).Late().Done() // so that last is not the one that was asked for last
+	at, _ := last.Deadline()
+	<-last.Done()
+	mu.Lock()
+	defer mu.Unlock()
+	for e := range ends {
+		if e <= at.Sub(epoch) {
+			t.Errorf("the end at %v is still there at %v", e, time.Since(epoch))
+		}
 	}
 }
 
@@ -138,10 +169,10 @@ func TestCostsNothing(t *testing.T) {
 	var c Context
 	if n := testing.AllocsPerRun(100, func() {
 		c = Context{}
-		c.Begin(parent, time.Now().Add(time.Hour))
+		c.Begin(parent, time.Hour)
 		_ = c.Err()
-		u, _ := c.Unwatched()
-		_ = u.Done()
+		_ = c.Late().Done()
+		_ = c.Late().Err()
 		c.End()
 	}); n != 0 {
 		t.Errorf("%v allocations", n)

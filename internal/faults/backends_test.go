@@ -27,10 +27,13 @@ import (
 
 // backend is a kind of server and how to keep sessions there, with the client's own settings but for the dialer.
 type backend struct {
-	kind testenv.Kind
-	// open returns a store whose client takes its connections from dial. name is its table, or whatever it has.
-	open func(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error)
+	kind   testenv.Kind
+	client string // which client, where there are several
+	open   opener
 }
+
+// opener returns a store whose client takes its connections from dial. name is its table, or whatever it has.
+type opener func(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error)
 
 type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 
@@ -42,16 +45,20 @@ func (d dialer) DialContext(ctx context.Context, network, addr string) (net.Conn
 var backends = []backend{
 	{kind: testenv.KindDynamoDB, open: openDynamo},
 	{kind: testenv.KindMongo, open: openMongo},
-	{kind: testenv.KindRedis, open: openRedis},
+	{kind: testenv.KindRedis, open: openRedis(false)},
+	{kind: testenv.KindRedis, client: ", a client that keeps deadlines", open: openRedis(true)},
 	{kind: testenv.KindRedisCluster, open: openCluster},
 	{kind: testenv.KindPostgres, open: openPostgres},
 	{kind: testenv.KindMySQL, open: openMySQL},
 }
 
-func openRedis(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error) {
-	client := redis.NewClient(&redis.Options{Addr: url, Dialer: dial})
-	tb.Cleanup(func() { _ = client.Close() })
-	return redisstore.New(client, &redisstore.Options{Options: opts, Prefix: name + ":"})
+// openRedis has the client keep the deadlines of contexts, or leave that to the store.
+func openRedis(deadlines bool) opener {
+	return func(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error) {
+		client := redis.NewClient(&redis.Options{Addr: url, Dialer: dial, ContextTimeoutEnabled: deadlines})
+		tb.Cleanup(func() { _ = client.Close() })
+		return redisstore.New(client, &redisstore.Options{Options: opts, Prefix: name + ":"})
+	}
 }
 
 // openCluster: the client dials the addresses that the nodes announce, so that only its dialer can lead it elsewhere.

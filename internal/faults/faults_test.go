@@ -52,7 +52,7 @@ var operations = []struct{ name, path, place string }{
 func onBackends(t *testing.T, test func(t *testing.T, b backend, open func(*testing.T, scskit.Options, ...adapters.Option) (*site, *network))) {
 	t.Helper()
 	for _, b := range backends {
-		t.Run(b.kind.String(), func(t *testing.T) {
+		t.Run(b.kind.String()+b.client, func(t *testing.T) {
 			t.Parallel()
 			address, nodes := b.shared(t)
 			name := testenv.Name(t)

@@ -25,7 +25,7 @@ const kills = 3
 func TestKilledServer(t *testing.T) {
 	t.Parallel()
 	for _, b := range backends {
-		t.Run(b.kind.String(), func(t *testing.T) {
+		t.Run(b.kind.String()+b.client, func(t *testing.T) {
 			t.Parallel()
 			server, name := testenv.Start(t, b.kind), testenv.Name(t)
 			b.schema(t, server.URL(), name)

@@ -90,7 +90,8 @@ func (c *call) leave(ctx context.Context) error {
 	return why
 }
 
-// watched is the context of a call whose caller sees to its end.
+// watched is the context of a call whose caller sees to its end: a timer of its own would cost more than all the rest of the
+// waiting.
 type watched struct {
 	*bound.Context
 	gone chan struct{}
@@ -110,7 +111,16 @@ func (w *watched) Err() error {
 
 // process sends a command and returns its error when the answer is there or the context has ended. In the
 // second case the command must not be looked at any more.
+//
+// In a context of the portable store, a client that ends with the deadline is waited for on the spot, which is the fastest. It
+// does not see that the request has ended, and goes on until the answer or the deadline.
 func (s *sessions) process(ctx context.Context, cmd redis.Cmder) error {
+	if b, ok := ctx.(*bound.Context); ok && s.punctual {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		return s.client.Process(b.Late(), cmd)
+	}
 	return s.call(ctx, cmd, nil)
 }
 
@@ -140,23 +150,15 @@ func (s *sessions) call(ctx context.Context, cmd redis.Cmder, f func() error) er
 	return c.wait(ctx, done, deadline)
 }
 
-// read is process for a command that changes nothing. Of the deadline of the portable store, which would cost more than all
-// the rest of the waiting, the client is not told: while the request lasts, it may try again, in vain, when the
-// deadline has passed.
-func (s *sessions) read(ctx context.Context, cmd redis.Cmder) error {
-	b, ok := ctx.(*bound.Context)
-	if !ok {
-		return s.process(ctx, cmd)
+// isPunctual reports whether a client ends its work at the deadline of a context by itself.
+func isPunctual(client redis.UniversalClient) bool {
+	switch c := client.(type) {
+	case interface{ Options() *redis.Options }:
+		o := c.Options()
+		return o.ContextTimeoutEnabled && o.ReadTimeout >= 0 && o.WriteTimeout >= 0
+	case interface{ Options() *redis.ClusterOptions }:
+		o := c.Options()
+		return o.ContextTimeoutEnabled && o.ReadTimeout >= 0 && o.WriteTimeout >= 0
 	}
-	inner, ok := b.Unwatched()
-	if !ok {
-		return s.process(ctx, cmd)
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	deadline, _ := inner.Deadline()
-	c := calls.Get().(*call)
-	c.client, c.ctx, c.cmd = s.client, inner, cmd
-	return c.wait(ctx, inner.Done(), deadline)
+	return false
 }

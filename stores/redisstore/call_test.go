@@ -18,7 +18,7 @@ import (
 // bounded is a context as the portable store makes them.
 func bounded(parent context.Context, d time.Duration) *bound.Context {
 	ctx := new(bound.Context)
-	ctx.Begin(parent, time.Now().Add(d))
+	ctx.Begin(parent, d)
 	return ctx
 }
 
@@ -69,6 +69,76 @@ func TestContextIsShared(t *testing.T) {
 		all.Wait()
 		ctx.End()
 		cancel()
+	}
+}
+
+// In the context of the portable store too, every operation ends at the deadline while the server hangs, and so it
+// does in a hook that waits for the context; if the client does not keep deadlines itself, also when the request ends.
+func TestBoundContextEndsWhileWaiting(t *testing.T) {
+	t.Parallel()
+	for name, punctual := range map[string]bool{"client that keeps deadlines": true, "default client": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			proxy := testenv.NewProxy(t, testenv.Redis(t))
+			client := func(addr string) *redis.Client {
+				c := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: punctual})
+				t.Cleanup(func() { _ = c.Close() })
+				return c
+			}
+			hanging := newSessions(t, client(proxy.Addr()), testenv.Name(t))
+			save(t, hanging, record("a", 1, time.Hour))
+			proxy.Hang()
+			waits := client(testenv.Redis(t))
+			waits.AddHook(waiting{})
+			for _, s := range []*sessions{hanging, newSessions(t, waits, testenv.Name(t))} {
+				for op, f := range operations(s) {
+					begin := time.Now()
+					want(t, op, f(bounded(background, 50*time.Millisecond)), context.DeadlineExceeded)
+					if took := time.Since(begin); took < 40*time.Millisecond || took > time.Second {
+						t.Errorf("%s: returned after %v, with 50ms to go", op, took)
+					}
+				}
+			}
+			if punctual {
+				return
+			}
+			for op, f := range operations(hanging) {
+				parent, cancel := context.WithCancel(background)
+				time.AfterFunc(20*time.Millisecond, cancel)
+				want(t, op, f(bounded(parent, time.Minute)), context.Canceled)
+			}
+		})
+	}
+}
+
+// waiting is a hook that lets nothing pass.
+type waiting struct{ nop }
+
+func (waiting) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, _ redis.Cmder) error { <-ctx.Done(); return ctx.Err() }
+}
+
+func TestPunctualClients(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		client redis.UniversalClient
+		want   bool
+	}{
+		"default":                        {redis.NewClient(&redis.Options{}), false},
+		"with deadlines":                 {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), true},
+		"without time-outs":              {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true, ReadTimeout: -1, WriteTimeout: -1}), true},
+		"that sets no deadline":          {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true, ReadTimeout: -2}), false},
+		"cluster":                        {redis.NewClusterClient(&redis.ClusterOptions{}), false},
+		"cluster with deadlines":         {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true}), true},
+		"cluster that sets none":         {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true, WriteTimeout: -2}), false},
+		"sentinel with deadlines":        {redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "m", ContextTimeoutEnabled: true}), true},
+		"wrapped":                        {struct{ *redis.Client }{redis.NewClient(&redis.Options{ContextTimeoutEnabled: true})}, true},
+		"of whose options we don't know": {struct{ redis.UniversalClient }{redis.NewClient(&redis.Options{ContextTimeoutEnabled: true})}, false},
+	} {
+		if got := isPunctual(tc.client); got != tc.want {
+			t.Errorf("client %s: got %v", name, got)
+		}
+		_ = tc.client.Close()
 	}
 }
 

@@ -27,7 +27,7 @@ func TestConformanceOfCluster(t *testing.T) {
 	conform(t, "redis-cluster",
 		func(tb testing.TB) redis.UniversalClient { return clusterClient(tb) },
 		func(tb testing.TB) redis.UniversalClient {
-			return redis.NewClusterClient(&redis.ClusterOptions{Addrs: testenv.RedisCluster(tb)})
+			return redis.NewClusterClient(&redis.ClusterOptions{Addrs: testenv.RedisCluster(tb), ContextTimeoutEnabled: true})
 		})
 }
 

@@ -13,7 +13,10 @@ import (
 )
 
 func ExampleNew() {
-	rdb := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{redisAddr()}}) // such as "localhost:6379"
+	rdb := redis.NewUniversalClient(&redis.UniversalOptions{
+		Addrs:                 []string{redisAddr()}, // such as "localhost:6379"
+		ContextTimeoutEnabled: true,                  // the fastest: see the package's documentation
+	})
 	store, err := redisstore.New(rdb, nil)
 	if err != nil {
 		log.Fatal(err)

@@ -28,9 +28,10 @@
 // When a session has expired is decided by the clock of the Redis server. Load and Range also look at the expiry in the record
 // and at the program's own clock, so that not even a key whose time to live somebody has removed lives for ever.
 //
-// go-redis does not watch the context while it waits for an answer. The store does: an operation ends when
-// its context does, and leaves the answer to a goroutine that waits until the client's own time-outs
-// (ReadTimeout, 3 seconds by default) are over.
+// go-redis does not watch the context while it waits for an answer, unless its ContextTimeoutEnabled has it keep deadlines. Set
+// that: the store's operations then end at their deadline, which Options.Timeout sets, and cost the least; that the request has been cancelled
+// they do not see. Without it the store watches: an operation ends when its context does, and leaves the answer to a goroutine that waits until the
+// client's own time-outs (ReadTimeout, 3 seconds by default) are over.
 package redisstore
 
 import (
@@ -93,7 +94,7 @@ func NewDriver(client redis.UniversalClient, opts *Options) (driver.Driver, erro
 			return nil, fmt.Errorf("redisstore: the client's options have %s, with which it reads from replicas: they may still have a session that was destroyed, or not yet have one that was saved", strings.Join(names, " and "))
 		}
 	}
-	s := &sessions{client: client, prefix: defaultPrefix, now: time.Now}
+	s := &sessions{client: client, punctual: isPunctual(client), prefix: defaultPrefix, now: time.Now}
 	if opts != nil && opts.Prefix != "" {
 		s.prefix = opts.Prefix
 	}

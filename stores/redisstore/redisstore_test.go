@@ -52,7 +52,7 @@ func clusterClient(tb testing.TB) *redis.ClusterClient {
 	dialing.Lock()
 	defer dialing.Unlock()
 	if cluster.Load() == nil {
-		cluster.Store(redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs}))
+		cluster.Store(redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, ContextTimeoutEnabled: true}))
 	}
 	return cluster.Load()
 }

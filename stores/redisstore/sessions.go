@@ -17,9 +17,10 @@ import (
 // in the way. Where the application turned the hashing of ids off, whoever sends a cookie chooses which key is read, and
 // under a careless prefix that may be another program's.
 type sessions struct {
-	client redis.UniversalClient
-	prefix string
-	now    func() time.Time
+	client   redis.UniversalClient
+	punctual bool // the client ends its work at deadlines by itself
+	prefix   string
+	now      func() time.Time
 }
 
 var (
@@ -30,7 +31,7 @@ var (
 
 func (s *sessions) Load(ctx context.Context, id string) (driver.Record, error) {
 	cmd := s.get(ctx, id)
-	err := s.read(ctx, cmd)
+	err := s.process(ctx, cmd)
 	if err != nil && !isNoValue(err) {
 		return driver.Record{}, s.failure(ctx, "load", id, err)
 	}

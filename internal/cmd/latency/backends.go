@@ -101,7 +101,7 @@ func openSQL(driver, dsn string, dialect sqlstore.Dialect, table string) (*scski
 }
 
 func openRedis(_ context.Context, addr, place string) (*scskit.Store, func(), error) {
-	c := redis.NewClient(&redis.Options{Addr: addr})
+	c := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
 	s, err := redisstore.New(c, &redisstore.Options{Prefix: place + ":"})
 	return s, func() { _ = c.Close() }, err
 }
