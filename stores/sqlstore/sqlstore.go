@@ -58,7 +58,7 @@
 //   - The program needs SELECT, INSERT, UPDATE and DELETE on the table. CreateSchema needs CREATE if the
 //     table is missing, and INDEX if the index is.
 //   - autocommit must be on, as it is unless somebody turned it off: no statement here is in a transaction.
-//   - A session must fit into max_allowed_packet, 16 MB on MariaDB and 64 MB on MySQL unless set, of the server and of
+//   - A session must fit into max_allowed_packet, 16 MiB on MariaDB and 64 MiB on MySQL unless set, of the server and of
 //     the driver. What does not is a *driver.TooLargeError.
 //   - The server does not notice that a context has ended while a statement waits for a lock: the statement may still
 //     take effect when the lock is free, up to innodb_lock_wait_timeout later. That is 50 seconds, far too much for a
