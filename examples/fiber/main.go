@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/gofiber/fiber/v2"
@@ -56,7 +57,7 @@ type shop struct{ sessions *scs.SessionManager }
 
 func newShop(store scs.Store) *fiber.App {
 	s := shop{scskit.New(store)} // wherever browsers come by HTTPS: s.sessions.Cookie.Secure = true
-	app := fiber.New(fiber.Config{BodyLimit: 64 << 10, DisableStartupMessage: true})
+	app := fiber.New(fiber.Config{BodyLimit: 64 << 10, ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute, DisableStartupMessage: true})
 	app.Use(recover.New(), scsfiber.LoadAndSave(s.sessions))
 	app.Get("/", s.show)
 	// Against CSRF: changes are POSTs, and SameSite=Lax keeps the cookie from other sites' forms.

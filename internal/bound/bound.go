@@ -3,6 +3,8 @@ package bound
 
 import (
 	"context"
+	"errors"
+	"net"
 	"sync"
 	"time"
 )
@@ -75,6 +77,20 @@ func (c *Context) Above() (done <-chan struct{}, ok bool) {
 		}
 	}
 	return c.parent.Done(), true
+}
+
+// Ended returns why the context of an operation that failed with err has ended, or nil if it has not. A time-out counts as that
+// of the deadline once this has passed: clients watch it themselves, and their timers may be faster than the context's.
+func Ended(ctx context.Context, err error) error {
+	if ended := ctx.Err(); ended != nil {
+		return ended
+	}
+	deadline, ok := ctx.Deadline()
+	var e net.Error
+	if ok && !time.Now().Before(deadline) && errors.As(err, &e) && e.Timeout() {
+		return context.DeadlineExceeded
+	}
+	return nil
 }
 
 // Late is the same context for a callee that looks at the deadline itself, and that nobody waits for longer: it ends at

@@ -3,6 +3,9 @@ package bound
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net"
+	"os"
 	"testing"
 	"time"
 )
@@ -216,5 +219,38 @@ func TestAbove(t *testing.T) {
 	<-short.Done()
 	if err := short.Err(); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("got error %v, want that of the outer deadline", err)
+	}
+}
+
+// stale is a context whose deadline has passed, but whose timer has not noticed yet.
+type stale struct {
+	context.Context
+	deadline time.Time
+}
+
+func (s stale) Deadline() (time.Time, bool) { return s.deadline, true }
+
+func TestEnded(t *testing.T) {
+	t.Parallel()
+	cancelled, cancel := context.WithCancel(background)
+	cancel()
+	past, future := stale{background, time.Now()}, stale{background, time.Now().Add(time.Hour)}
+	timeOut := fmt.Errorf("dial: %w", &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded})
+	other := errors.New("refused")
+	for _, tc := range []struct {
+		ctx  context.Context
+		err  error
+		want error
+	}{
+		{cancelled, timeOut, context.Canceled},
+		{cancelled, other, context.Canceled},
+		{past, timeOut, context.DeadlineExceeded},
+		{past, other, nil},
+		{future, timeOut, nil},
+		{background, timeOut, nil},
+	} {
+		if got := Ended(tc.ctx, tc.err); !errors.Is(got, tc.want) {
+			t.Errorf("%v: got %v, want %v", tc.err, got, tc.want)
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/bound"
 )
 
 // failure is the error of an operation. Where the context has ended it says so, whatever the SDK made of
@@ -17,7 +18,7 @@ import (
 func (t *table) failure(ctx context.Context, op string, err error) error {
 	var missing *types.ResourceNotFoundException
 	var invalid smithy.APIError
-	ended := ctx.Err()
+	ended := bound.Ended(ctx, err)
 	switch {
 	case ended != nil && !errors.Is(err, ended):
 		return fmt.Errorf("dynamostore: %s: %w: %w", op, ended, err)

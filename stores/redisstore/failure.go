@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"strings"
-	"time"
 
 	"github.com/redis/go-redis/v9"
+
+	"github.com/scskit/scskit/internal/bound"
 )
 
 // isNoValue reports whether a GET has found no string.
@@ -21,19 +21,11 @@ func (s *sessions) failure(ctx context.Context, op, id string, err error) error 
 	if err == nil {
 		return nil
 	}
-	ended := ctx.Err()
-	if deadline, ok := ctx.Deadline(); ok && ended == nil && isTimeout(err) && !time.Now().Before(deadline) {
-		ended = context.DeadlineExceeded // the client, too, watches the deadline, and its timer was faster
-	}
+	ended := bound.Ended(ctx, err)
 	if ended != nil && !errors.Is(err, ended) {
 		return fmt.Errorf("redisstore: %s: %w: %w", op, ended, s.withhold(id, err))
 	}
 	return fmt.Errorf("redisstore: %s: %w", op, s.withhold(id, err))
-}
-
-func isTimeout(err error) bool {
-	var n net.Error
-	return errors.As(err, &n) && n.Timeout()
 }
 
 // withhold drops the parts of a message that may quote a key or data: what follows "with args" where the server does not

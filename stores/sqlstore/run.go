@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/bound"
 )
 
 // statement is one of the store's statements. Unless the dialect is uninterrupted, it is
@@ -184,7 +185,7 @@ func pause(attempt int) time.Duration {
 // failure is the error of an operation of the driver. Where the context has ended it
 // says so, whatever the database made of that.
 func (t *table) failure(ctx context.Context, op string, err error) error {
-	ended := ctx.Err()
+	ended := bound.Ended(ctx, err)
 	switch {
 	case ended != nil && !errors.Is(err, ended):
 		return fmt.Errorf("sqlstore: %s: %w: %w", op, ended, err)
