@@ -225,26 +225,27 @@ func (t *T) sweepRecords(s driver.Sweeper, limit int) int {
 }
 
 func sweepExpired(t *T) {
-	d, s := t.sweepingDriver()
-	live := t.populate(d, 10)
-	if n := t.sweepRecords(s, 100); n != 0 {
-		t.Errorf("sweep: removed %d where all records live", n)
-	}
 	t.removes(10, func() int {
+		d, s := t.sweepingDriver()
+		live := t.populate(d, 10)
+		if n := t.sweepRecords(s, 100); n != 0 {
+			t.Errorf("sweep: removed %d where all records live", n)
+		}
 		t.populateExpired(d, 10)
-		return t.sweepRecords(s, 100)
+		removed := t.sweepRecords(s, 100)
+		if n := t.sweepRecords(s, 100); n != 0 {
+			t.Errorf("sweep again: removed %d, want 0", n)
+		}
+		for _, rec := range live {
+			t.wantRecord(d, rec)
+		}
+		return removed
 	})
-	if n := t.sweepRecords(s, 100); n != 0 {
-		t.Errorf("sweep again: removed %d, want 0", n)
-	}
-	for _, rec := range live {
-		t.wantRecord(d, rec)
-	}
 }
 
 func sweepLimit(t *T) {
-	d, s := t.sweepingDriver()
 	t.removes(25, func() (removed int) {
+		d, s := t.sweepingDriver()
 		t.populateExpired(d, 25)
 		for _, want := range []int{10, 10, 5, 0} {
 			n := t.sweepRecords(s, 10)
@@ -258,8 +259,8 @@ func sweepLimit(t *T) {
 }
 
 func sweepAtOnce(t *T) {
-	d, s := t.sweepingDriver()
 	t.removes(40, func() int {
+		d, s := t.sweepingDriver()
 		t.populateExpired(d, 40)
 		var removed atomic.Int64
 		t.each(4, func(int) {

@@ -45,6 +45,8 @@ func (b *bent) records(expired bool) []driver.Record {
 
 func driverListMutants() []mutant {
 	return []mutant{
+		sweepsAllButOne("sweeps-all-but-one", false),
+		sweepsAllButOne("sweeps-all-but-one-beside-a-ttl", true),
 		driverMutant("range-with-expired", `driver/range-copies driver/range-live`, func(b *bent) {
 			b.listing(func() []driver.Record { return b.records(true) })
 		}),
@@ -173,4 +175,31 @@ func driverListMutants() []mutant {
 			}
 		}),
 	}
+}
+
+// sweepsAllButOne is a driver whose sweeps leave one record; what its backend might have removed is no excuse.
+func sweepsAllButOne(name string, removesExpired bool) mutant {
+	m := driverMutant(name, `driver/sweep-at-once driver/sweep-expired driver/sweep-limit`, func(b *bent) {
+		b.sweep = func(ctx context.Context, limit int) (int, error) {
+			b.backend.mu.Lock()
+			left := ""
+			for id, rec := range b.backend.records {
+				if !rec.Expiry.After(time.Now()) && (left == "" || id < left) {
+					left = id
+				}
+			}
+			kept, ok := b.backend.records[left]
+			delete(b.backend.records, left)
+			b.backend.mu.Unlock()
+			n, err := b.referenceDriver.Sweep(ctx, limit)
+			if ok {
+				b.backend.mu.Lock()
+				b.backend.records[left] = kept
+				b.backend.mu.Unlock()
+			}
+			return n, err
+		}
+	})
+	m.driver.RemovesExpired = removesExpired
+	return m
 }

@@ -40,7 +40,7 @@ type Store struct {
 	build func(driver.Driver, *scskit.Options) (portable, error)
 }
 
-// Driver is a driver to be checked. Its fields are as those of Store.
+// Driver is a driver to be checked. Its fields mean what those of Store do.
 type Driver struct {
 	Name   string
 	New    func(tb testing.TB) driver.Driver

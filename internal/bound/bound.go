@@ -34,11 +34,16 @@ type Room struct {
 
 // Begin makes c a context that ends with its parent, after a time, or by End. c must be a zero value.
 func (c *Context) Begin(parent context.Context, timeout time.Duration) {
-	c.parent, c.timeout, c.deadline = parent, timeout, time.Now().Add(timeout)
-	if d, ok := parent.Deadline(); ok && d.Before(c.deadline) {
-		c.deadline = d
+	now := time.Now()
+	timeout = min(timeout, ages)
+	if d, ok := parent.Deadline(); ok {
+		timeout = min(timeout, d.Sub(now))
 	}
+	c.parent, c.timeout, c.deadline = parent, timeout, now.Add(timeout)
 }
+
+// ages is longer than any operation takes, and short enough to be added to any time.
+const ages = 100 * 365 * 24 * time.Hour
 
 // End ends the context: the operation is over.
 func (c *Context) End() {
@@ -93,8 +98,8 @@ func Ended(ctx context.Context, err error) error {
 	return nil
 }
 
-// Late is the same context for a callee that looks at the deadline itself, and that nobody waits for longer: it ends at
-// the deadline or a little later, and for no other reason. It costs no timer of its own.
+// Late is the same context for a callee that looks at the deadline itself: it ends at the deadline, and for no other reason. Whoever
+// waits for that hears of it up to a millisecond later, or up to a 32nd of the time there was; whoever asks is told at once. It costs no timer of its own.
 type Late Context
 
 // Late returns the context that ends a little later.
@@ -104,7 +109,12 @@ func (c *Context) Late() *Late { return (*Late)(c) }
 func (l *Late) Deadline() (time.Time, bool) { return l.deadline, true }
 
 // Done implements context.Context.
-func (l *Late) Done() <-chan struct{} { return after(l.deadline, l.timeout) }
+func (l *Late) Done() <-chan struct{} {
+	if !time.Now().Before(l.deadline) {
+		return over
+	}
+	return after(l.deadline, l.timeout)
+}
 
 // Err implements context.Context.
 func (l *Late) Err() error {

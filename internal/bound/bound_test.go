@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"os"
 	"testing"
@@ -131,37 +132,97 @@ func TestLate(t *testing.T) {
 }
 
 // Contexts whose deadlines are close share an end, which is at most a little later; nothing of it is left afterwards.
-func TestLateIsShared(t *testing.T) {
-	t.Parallel()
-	for timeout, most := range map[time.Duration]time.Duration{
-		time.Second:     grain,
-		5 * time.Second: grain,
-		time.Hour:       time.Hour / 32,
-	} {
-		ends := make(map[<-chan struct{}]bool)
+func TestLateIsShared(t *testing.T) { // alone, since it looks at what all share
+	for _, timeout := range []time.Duration{10 * time.Millisecond, time.Second, 5 * time.Second, time.Hour} {
+		most := max(timeout/32, time.Millisecond)
+		now := time.Now().Add(time.Hour) // so that none is over before it is asked
+		shared := make(map[<-chan struct{}]bool)
 		for i := range 1000 {
-			c := begin(background, timeout+time.Duration(i)*most/1000)
-			c.timeout = timeout
-			ends[c.Late().Done()] = true
+			deadline := now.Add(time.Duration(i) * most / 1000)
+			shared[after(deadline, timeout)] = true
+			if e := last.Load().at - deadline.Sub(epoch); e <= 0 || e > most {
+				t.Fatalf("%v: ends %v after the deadline, want %v at most", timeout, e, most)
+			}
 		}
-		if len(ends) < 2 || len(ends) > 4 {
-			t.Errorf("%v: %d ends in %v", timeout, len(ends), most)
+		if len(shared) < 2 || len(shared) > 3 {
+			t.Errorf("%v: %d ends in %v", timeout, len(shared), most)
 		}
 	}
-	var last *Late
+	var latest *Late
 	for i := range 50 {
-		last = begin(background, time.Duration(i)*time.Millisecond).Late()
-		_ = last.Done()
+		latest = begin(background, time.Duration(i)*time.Millisecond).Late()
+		_ = latest.Done()
 	}
-	begin(background, time.Minute).Late().Done() // so that last is not the one that was asked for last
-	at, _ := last.Deadline()
-	<-last.Done()
-	mu.Lock()
-	defer mu.Unlock()
-	for e := range ends {
-		if e <= at.Sub(epoch) {
-			t.Errorf("the end at %v is still there at %v", e, time.Since(epoch))
+	at, _ := latest.Deadline()
+	begin(background, time.Minute).Late().Done() // so that it is not the one that was asked for last
+	left := func() (n int) {
+		mu.Lock()
+		defer mu.Unlock()
+		for e := range ends {
+			if e <= at.Sub(epoch) {
+				n++
+			}
 		}
+		return n
+	}
+	for until := time.Now().Add(time.Minute); left() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatalf("%d ends are still there", left())
+		}
+	}
+}
+
+// Nobody has to wait for one whose deadline has passed, though the end that it shares is yet to come.
+func TestLateIsOverAtOnce(t *testing.T) {
+	t.Parallel()
+	c := begin(background, time.Hour)
+	l := c.Late()
+	waiting := l.Done()
+	c.deadline = time.Now()
+	select {
+	case <-l.Done():
+	default:
+		t.Error("it goes on")
+	}
+	select {
+	case <-waiting:
+		t.Error("the shared end came early")
+	default:
+	}
+	if !errors.Is(l.Err(), context.DeadlineExceeded) {
+		t.Errorf("got error %v", l.Err())
+	}
+}
+
+func TestExtremeTimeouts(t *testing.T) {
+	t.Parallel()
+	for _, timeout := range []time.Duration{math.MaxInt64, 290 * 365 * 24 * time.Hour} {
+		c := begin(background, timeout)
+		if c.Err() != nil || c.Late().Err() != nil {
+			t.Errorf("%v: got errors %v, %v", timeout, c.Err(), c.Late().Err())
+		}
+	}
+	c := begin(background, math.MinInt64)
+	if c.Err() == nil || c.Late().Err() == nil {
+		t.Error("a negative time-out is not over")
+	}
+}
+
+// A parent's deadline bounds what is left, also if somebody sets the wall clock, by which it may have been made.
+func TestNearerParent(t *testing.T) {
+	t.Parallel()
+	parent := stale{background, time.Now().Add(50 * time.Millisecond).Round(0)} // without a monotonic reading
+	c := begin(parent, time.Hour)
+	if c.timeout > 50*time.Millisecond {
+		t.Errorf("the time-out is %v", c.timeout)
+	}
+	begun := time.Now()
+	<-c.Late().Done()
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("ended after %v", took)
+	}
+	if c.deadline == c.deadline.Round(0) {
+		t.Error("the deadline has no monotonic reading")
 	}
 }
 

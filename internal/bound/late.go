@@ -6,10 +6,6 @@ import (
 	"time"
 )
 
-// grain is how far the ends are apart that many contexts share, if they have some seconds: they are so much later than their
-// deadlines, at most. Those that have longer share ends that are farther apart, but less than 1/32 of their time.
-const grain = 100 * time.Millisecond
-
 // end is closed when its time has come.
 type end struct {
 	at   time.Duration // since the epoch
@@ -17,19 +13,23 @@ type end struct {
 }
 
 var (
+	over  = make(chan struct{}) // closed
 	epoch = time.Now()
 	last  atomic.Pointer[end] // the one that was asked for last
 	mu    sync.Mutex
 	ends  = make(map[time.Duration]*end) // those that are to come
 )
 
-// after returns a channel that is closed soon after a deadline, which was at most timeout away when it was set.
+func init() { close(over) }
+
+// after returns a channel that is closed soon after a deadline, which was timeout away when it was set. Contexts share it whose
+// deadlines are close.
 func after(deadline time.Time, timeout time.Duration) <-chan struct{} {
-	g := grain
-	for g < timeout/64 {
-		g *= 2
+	apart := time.Millisecond
+	for apart < timeout/64 {
+		apart *= 2
 	}
-	at := (deadline.Sub(epoch)/g + 1) * g
+	at := (deadline.Sub(epoch)/apart + 1) * apart
 	if e := last.Load(); e != nil && e.at == at {
 		return e.done
 	}
@@ -38,12 +38,8 @@ func after(deadline time.Time, timeout time.Duration) <-chan struct{} {
 	e, ok := ends[at]
 	if !ok {
 		e = &end{at, make(chan struct{})}
-		if wait := time.Until(epoch.Add(at)); wait > 0 {
-			ends[at] = e
-			time.AfterFunc(wait, e.close)
-		} else {
-			close(e.done)
-		}
+		ends[at] = e
+		time.AfterFunc(time.Until(epoch.Add(at)), e.close)
 	}
 	last.Store(e)
 	return e.done

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -99,15 +100,76 @@ func TestBoundContextEndsWhileWaiting(t *testing.T) {
 					}
 				}
 			}
+			timeout := time.Minute
 			if punctual {
-				return
+				timeout = 50 * time.Millisecond
 			}
 			for op, f := range operations(hanging) {
 				parent, cancel := context.WithCancel(background)
 				time.AfterFunc(20*time.Millisecond, cancel)
-				want(t, op, f(bounded(parent, time.Minute)), context.Canceled)
+				begin := time.Now()
+				want(t, op, f(bounded(parent, timeout)), context.Canceled)
+				if took := time.Since(begin); took > time.Second {
+					t.Errorf("%s: returned after %v, though the request had ended", op, took)
+				}
 			}
 		})
+	}
+}
+
+// A server that answers everything but one key: whoever asks for that takes one connection with them, and no more.
+func TestTimeOutCostsOneConnection(t *testing.T) {
+	t.Parallel()
+	proxy := testenv.NewProxy(t, testenv.Redis(t))
+	const size = 8
+	c := redis.NewClient(&redis.Options{Addr: proxy.Addr(), ContextTimeoutEnabled: true, PoolSize: size, MinIdleConns: size})
+	t.Cleanup(func() { _ = c.Close() })
+	s := newSessions(t, c, testenv.Name(t))
+	var all sync.WaitGroup
+	for range size { // one connection for each
+		all.Go(func() {
+			if err := c.BLPop(background, time.Second, testenv.Name(t)).Err(); !errors.Is(err, redis.Nil) {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	proxy.Hang()
+	before := c.PoolStats().StaleConns
+	for range 3 {
+		_, err := s.Load(bounded(background, 100*time.Millisecond), "a")
+		want(t, "load", err, context.DeadlineExceeded)
+	}
+	if n := c.PoolStats().StaleConns - before; n != 3 {
+		t.Errorf("three time-outs cost %d connections", n)
+	}
+}
+
+// A hook may put its own words around an error, and the key in them.
+func TestWrappedTimeOut(t *testing.T) {
+	t.Parallel()
+	for name, punctual := range map[string]bool{"client that keeps deadlines": true, "default client": false} {
+		c := redis.NewClient(&redis.Options{Addr: testenv.Redis(t), ContextTimeoutEnabled: punctual})
+		t.Cleanup(func() { _ = c.Close() })
+		c.AddHook(quoting{})
+		s := newSessions(t, c, testenv.Name(t))
+		for op, f := range operations(s) {
+			err := f(bounded(background, 20*time.Millisecond))
+			want(t, name+": "+op, err, context.DeadlineExceeded)
+			if err != nil && strings.Contains(err.Error(), s.prefix) && !strings.Contains(err.Error(), s.prefix+"…") {
+				t.Errorf("%s: %s: got error %q", name, op, err)
+			}
+		}
+	}
+}
+
+// quoting is a hook that waits, and says for which key.
+type quoting struct{ nop }
+
+func (quoting) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(ctx context.Context, cmd redis.Cmder) error {
+		<-ctx.Done()
+		return fmt.Errorf("%v: %w", cmd.Args(), ctx.Err())
 	}
 }
 
@@ -131,6 +193,7 @@ func TestPunctualClients(t *testing.T) {
 		"cluster":                        {redis.NewClusterClient(&redis.ClusterOptions{}), false},
 		"cluster with deadlines":         {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true}), true},
 		"cluster that sets none":         {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true, WriteTimeout: -2}), false},
+		"cluster with others' clients":   {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true, NewClient: func(o *redis.Options) *redis.Client { return redis.NewClient(o) }}), false},
 		"sentinel with deadlines":        {redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "m", ContextTimeoutEnabled: true}), true},
 		"wrapped":                        {struct{ *redis.Client }{redis.NewClient(&redis.Options{ContextTimeoutEnabled: true})}, true},
 		"of whose options we don't know": {struct{ redis.UniversalClient }{redis.NewClient(&redis.Options{ContextTimeoutEnabled: true})}, false},

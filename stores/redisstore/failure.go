@@ -22,10 +22,11 @@ func (s *sessions) failure(ctx context.Context, op, id string, err error) error 
 		return nil
 	}
 	ended := bound.Ended(ctx, err)
+	err = s.withhold(id, err)
 	if ended != nil && !errors.Is(err, ended) {
-		return fmt.Errorf("redisstore: %s: %w: %w", op, ended, s.withhold(id, err))
+		return fmt.Errorf("redisstore: %s: %w: %w", op, ended, err)
 	}
-	return fmt.Errorf("redisstore: %s: %w", op, s.withhold(id, err))
+	return fmt.Errorf("redisstore: %s: %w", op, err)
 }
 
 // withhold drops the parts of a message that may quote a key or data: what follows "with args" where the server does not

@@ -29,9 +29,11 @@
 // and at the program's own clock, so that not even a key whose time to live somebody has removed lives for ever.
 //
 // go-redis does not watch the context while it waits for an answer, unless its ContextTimeoutEnabled has it keep deadlines. Set
-// that: the store's operations then end at their deadline, which Options.Timeout sets, and cost the least; that the request has been cancelled
-// they do not see. Without it the store watches: an operation ends when its context does, and leaves the answer to a goroutine that waits until the
-// client's own time-outs (ReadTimeout, 3 seconds by default) are over.
+// that: the store's operations, which Options.Timeout bounds, are then the cheapest. They end at the deadline, not when the request is
+// cancelled before, and whatever else is in the client must heed the context as well: hooks, credentials providers, OnConnect. Without it the store
+// watches: an operation ends when its context does, and leaves the answer to a goroutine that waits until the client's own time-outs
+// (ReadTimeout, 3 seconds by default) are over. It does so, too, where the client's settings say that it cannot keep deadlines or are not known: a
+// ReadTimeout or WriteTimeout of -2, a ClusterOptions.NewClient, a Ring, a wrapper without the method Options.
 package redisstore
 
 import (
