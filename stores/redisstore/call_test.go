@@ -193,7 +193,7 @@ func TestPunctualClients(t *testing.T) {
 		"cluster":                        {redis.NewClusterClient(&redis.ClusterOptions{}), false},
 		"cluster with deadlines":         {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true}), true},
 		"cluster that sets none":         {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true, WriteTimeout: -2}), false},
-		"cluster with others' clients":   {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true, NewClient: func(o *redis.Options) *redis.Client { return redis.NewClient(o) }}), false},
+		"cluster with others' clients":   {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true, NewClient: hasty}), false},
 		"sentinel with deadlines":        {redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "m", ContextTimeoutEnabled: true}), true},
 		"wrapped":                        {struct{ *redis.Client }{redis.NewClient(&redis.Options{ContextTimeoutEnabled: true})}, true},
 		"of whose options we don't know": {struct{ redis.UniversalClient }{redis.NewClient(&redis.Options{ContextTimeoutEnabled: true})}, false},
@@ -203,6 +203,12 @@ func TestPunctualClients(t *testing.T) {
 		}
 		_ = tc.client.Close()
 	}
+}
+
+// hasty makes the clients of a Cluster with settings of its own.
+func hasty(o *redis.Options) *redis.Client {
+	o.ContextTimeoutEnabled = false
+	return redis.NewClient(o)
 }
 
 // ender is a hook that ends the goroutine it runs on, as a failed test does.
