@@ -189,7 +189,7 @@ func open(t *testing.T, p *program, before ...chromedp.Action) *browser {
 		t.Fatal(err)
 	}
 	allocator, cancel := chromedp.NewExecAllocator(t.Context(),
-		chromedp.ExecPath(path), chromedp.UserDataDir(t.TempDir()), chromedp.WindowSize(1360, 900),
+		chromedp.ExecPath(path), chromedp.UserDataDir(profile(t)), chromedp.WindowSize(1360, 900),
 		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
@@ -216,6 +216,27 @@ func open(t *testing.T, p *program, before ...chromedp.Action) *browser {
 	b.run(before...)
 	b.run(chromedp.Navigate(p.url), chromedp.WaitVisible("#session"))
 	return b
+}
+
+// profile returns a directory for the browser, and removes it in the end: in several attempts, since the browser's
+// processes may write to it for a moment after they were told to end.
+func profile(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "demo-e2e-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		deadline := time.Now().Add(20 * time.Second)
+		for err := os.RemoveAll(dir); err != nil; err = os.RemoveAll(dir) {
+			if time.Now().After(deadline) {
+				t.Error(err)
+				return
+			}
+			time.Sleep(10 * time.Millisecond)
+		}
+	})
+	return dir
 }
 
 func chromium() (string, error) {
