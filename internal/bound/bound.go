@@ -118,12 +118,10 @@ func (l *Late) Done() <-chan struct{} {
 
 // Err implements context.Context.
 func (l *Late) Err() error {
-	select {
-	case <-l.Done():
+	if !time.Now().Before(l.deadline) {
 		return context.DeadlineExceeded
-	default:
-		return nil
 	}
+	return nil
 }
 
 // Value implements context.Context.
