@@ -10,6 +10,7 @@ GOLANGCI_LINT := $(BIN)/golangci-lint-v2.15.0
 BENCHSTAT     := $(BIN)/benchstat
 FUZZTIME      ?= 30s
 COUNT         ?= 6
+TRIALS        ?= 20
 
 # Modules of their own, so that what only tests need is not required of users.
 NESTED := examples/demo/e2e internal/bench internal/peers internal/testservers
@@ -64,10 +65,16 @@ bench: setup $(BENCHSTAT) ## Measure against stock scs in one run, on Redis too,
 	@scripts/ratios $(BUILD)/bench.txt
 	@echo
 	cd internal/bench && $(GO) run . | tee $(BUILD)/bench-redis.txt
+	$(GO) run ./internal/cmd/latency -svg $(BUILD)/latency.svg
 
 .PHONY: latency
 latency: setup ## Measure how long requests take on every backend, and draw it for the documents
 	$(GO) run ./internal/cmd/latency -svg docs/images/latency.svg
+
+.PHONY: trials
+trials: setup ## Repeat the checks of races, on every adapter and backend: TRIALS=20 times
+	$(GO) run ./internal/cmd/backends -- $(GO) test ./conformance -count $(TRIALS) -timeout 60m \
+		-run 'TestMatrix/.*/.*/pair/(parallel-keys|logout-beats-reader|logout-beats-writer|renew-beats-old|renew-twice|destroy-twice)$$'
 
 .PHONY: sweep
 sweep: setup ## Sweep a million expired sessions beside readers and writers, on each SQL database

@@ -195,6 +195,25 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
+// A database that is not there is told at once, and a password that is part of other words spoils none of them.
+func TestMissingDatabase(t *testing.T) {
+	elsewhere := func(u *url.URL) { u.Path = "/nodatabase" }
+	for where, want := range map[string]string{
+		change(t, testenv.Postgres(t), elsewhere):           "stores: postgres: cannot use PostgreSQL, ",
+		change(t, mysqlURL(t), elsewhere):                   "stores: mysql: cannot use MySQL, ",
+		"postgres://postgres:postgres@localhost:1/postgres": "stores: postgres: cannot use PostgreSQL, localhost:1/postgres: ",
+		"redis://:redis@localhost:1":                        "stores: redis: cannot use Redis, localhost:1: ",
+	} {
+		_, closeStore, err := Open(t.Context(), where, nil)
+		if err == nil {
+			_ = closeStore()
+			t.Errorf("%s is opened", where)
+		} else if !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%s: got error %v", where, err)
+		}
+	}
+}
+
 // Servers that do not know a command answer with its arguments.
 func TestScrub(t *testing.T) {
 	l := &location{password: "p@ss word", params: params{"sentinel_password": "other"}}

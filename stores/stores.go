@@ -99,7 +99,7 @@ func Open(ctx context.Context, rawURL string, opts *scskit.Options) (store *scsk
 	}
 	store, closeStore, err = l.open(ctx, opts)
 	if err != nil {
-		return nil, nil, l.scrub(fmt.Errorf("stores: %s: %w", l.scheme, err))
+		return nil, nil, fmt.Errorf("stores: %s: %w", l.scheme, err)
 	}
 	return store, closeStore, nil
 }
@@ -119,11 +119,11 @@ func (l *location) open(ctx context.Context, opts *scskit.Options) (*scskit.Stor
 	}
 	store, release, err := l.backend.open(ctx, l, shared)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, l.scrub(err)
 	}
 	if !lazy {
 		if err := l.verify(ctx, store); err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("cannot use %s: %w", l.place(), err), release())
+			return nil, nil, errors.Join(fmt.Errorf("cannot use %s: %w", l.place(), l.scrub(err)), l.scrub(release()))
 		}
 	}
 	stopSweep := func() {}

@@ -111,6 +111,11 @@ func names() (names []string) {
 
 // choose returns the kinds to start: those named, or all but the skipped.
 func choose(only string) ([]testenv.Kind, error) {
+	for name := range strings.SplitSeq(os.Getenv("SCSKIT_SKIP_BACKENDS"), ",") {
+		if name = strings.TrimSpace(name); name != "" && !slices.Contains(names(), name) {
+			return nil, fmt.Errorf("SCSKIT_SKIP_BACKENDS: unknown: %q (known: %s)", name, strings.Join(names(), " "))
+		}
+	}
 	if only == "" {
 		return slices.DeleteFunc(testenv.Kinds(), func(k testenv.Kind) bool { return testenv.Skipped(k.String()) }), nil
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -44,6 +45,7 @@ func backends(dir string) []backend {
 			return openSQL("sqlite", "file:"+file+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", sqlstore.SQLite(), place)
 		}},
 		{name: "Redis", kind: testenv.KindRedis, durable: "appendfsync always", open: openRedis},
+		{name: "Redis Cluster", kind: testenv.KindRedisCluster, durable: "appendfsync always", open: openRedisCluster},
 		{name: "PostgreSQL", kind: testenv.KindPostgres, durable: "fsync, synchronous_commit on", open: func(_ context.Context, url, place string) (*scskit.Store, func(), error) {
 			return openSQL("pgx", url, sqlstore.PostgreSQL(), place)
 		}},
@@ -102,6 +104,12 @@ func openSQL(driver, dsn string, dialect sqlstore.Dialect, table string) (*scski
 
 func openRedis(_ context.Context, addr, place string) (*scskit.Store, func(), error) {
 	c := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
+	s, err := redisstore.New(c, &redisstore.Options{Prefix: place + ":"})
+	return s, func() { _ = c.Close() }, err
+}
+
+func openRedisCluster(_ context.Context, addrs, place string) (*scskit.Store, func(), error) {
+	c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(addrs, ","), ContextTimeoutEnabled: true})
 	s, err := redisstore.New(c, &redisstore.Options{Prefix: place + ":"})
 	return s, func() { _ = c.Close() }, err
 }

@@ -25,12 +25,12 @@ const style = `<style>
 text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328 }
 .h { font-size: 15px; font-weight: 600 } .b { font-weight: 600 } .e { text-anchor: end } .m { text-anchor: middle }
 .q { fill: #59636e } .grid { stroke: #d1d9e0; stroke-width: 1 } path { fill: none; stroke-width: 2 }
-.c0 { stroke: #59636e } .c1 { stroke: #0969da } .c2 { stroke: #cf222e } .c3 { stroke: #1a7f37 } .c4 { stroke: #8250df } .c5 { stroke: #bc4c00 } .c6 { stroke: #0f766e }
-.d0 { fill: #59636e } .d1 { fill: #0969da } .d2 { fill: #cf222e } .d3 { fill: #1a7f37 } .d4 { fill: #8250df } .d5 { fill: #bc4c00 } .d6 { fill: #0f766e }
+.c0 { stroke: #59636e } .c1 { stroke: #0969da } .c2 { stroke: #cf222e } .c3 { stroke: #1a7f37 } .c4 { stroke: #8250df } .c5 { stroke: #bc4c00 } .c6 { stroke: #0f766e } .c7 { stroke: #bf3989 }
+.d0 { fill: #59636e } .d1 { fill: #0969da } .d2 { fill: #cf222e } .d3 { fill: #1a7f37 } .d4 { fill: #8250df } .d5 { fill: #bc4c00 } .d6 { fill: #0f766e } .d7 { fill: #bf3989 }
 @media (prefers-color-scheme: dark) {
 text { fill: #e6edf3 } .q { fill: #9198a1 } .grid { stroke: #3d444d }
-.c0 { stroke: #9198a1 } .c1 { stroke: #58a6ff } .c2 { stroke: #ff7b72 } .c3 { stroke: #56d364 } .c4 { stroke: #bc8cff } .c5 { stroke: #ffa657 } .c6 { stroke: #39c5cf }
-.d0 { fill: #9198a1 } .d1 { fill: #58a6ff } .d2 { fill: #ff7b72 } .d3 { fill: #56d364 } .d4 { fill: #bc8cff } .d5 { fill: #ffa657 } .d6 { fill: #39c5cf }
+.c0 { stroke: #9198a1 } .c1 { stroke: #58a6ff } .c2 { stroke: #ff7b72 } .c3 { stroke: #56d364 } .c4 { stroke: #bc8cff } .c5 { stroke: #ffa657 } .c6 { stroke: #39c5cf } .c7 { stroke: #ff9bce }
+.d0 { fill: #9198a1 } .d1 { fill: #58a6ff } .d2 { fill: #ff7b72 } .d3 { fill: #56d364 } .d4 { fill: #bc8cff } .d5 { fill: #ffa657 } .d6 { fill: #39c5cf } .d7 { fill: #ff9bce }
 }
 </style>`
 
