@@ -63,7 +63,7 @@ func TestErrors(t *testing.T) {
 		"mysql:///db":                   "stores: mysql: the host is missing: write mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE",
 		"mysql://a,b/db":                "stores: mysql: there is more than one host: write mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE",
 		"mysql://a/db?socket=/s":        "stores: mysql: the parameter socket is in place of a host: mysql://USER@/DATABASE?socket=PATH",
-		"mysql://a/db?tls=custom":       "stores: mysql: invalid value / unknown config name: custom",
+		"mysql://a/db?tls=custom":       "stores: mysql: the parameter tls must be true, false, preferred or skip-verify",
 		"mongodb://host":                "stores: mongodb: the database is missing: write mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://",
 		"mongodb:///db":                 "stores: mongodb: the host is missing: write mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://",
 		"mongodb+srv://h:1/db":          "stores: mongodb+srv: with mongodb+srv there is one host, without a port: write mongodb+srv://HOST/DATABASE",

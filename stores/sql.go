@@ -154,6 +154,11 @@ func openMySQL(_ context.Context, l *location, shared scskit.Options) (*scskit.S
 	if l.path == "" || strings.Contains(l.path, "/") {
 		return nil, nil, l.lacks("database")
 	}
+	switch l.params.string("tls") { // ParseDSN would take others for the names of settings in the program
+	case "", "true", "false", "preferred", "skip-verify":
+	default:
+		return nil, nil, errors.New("the parameter tls must be true, false, preferred or skip-verify")
+	}
 	cfg, err := mysql.ParseDSN("tcp(localhost)/?" + l.params.pick(mysqlParams).Encode())
 	if err != nil {
 		return nil, nil, err
@@ -197,8 +202,6 @@ func (l *location) mysqlTLS(cfg *mysql.Config) (err error) {
 		host, _ = splitHost(l.hosts[0])
 	}
 	switch mode := l.params.string("tls"); {
-	case mode != "" && mode != "true" && mode != "false" && mode != "skip-verify" && mode != "preferred":
-		return errors.New("the parameter tls must be true, false, preferred or skip-verify")
 	case l.params.string("tls_ca") == "" && mode != "true": // ParseDSN has done it
 		return nil
 	case mode != "" && mode != "true":

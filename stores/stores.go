@@ -70,6 +70,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
 	"github.com/scskit/scskit/stores/memstore"
@@ -141,7 +143,11 @@ func (l *location) verify(ctx context.Context, store *scskit.Store) error {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
 	_, err := store.Driver().Load(ctx, "scskit: no session has this id")
-	if errors.Is(err, driver.ErrNotFound) || errors.Is(err, driver.ErrNoSchema) {
+	var unknown *mysql.MySQLError
+	switch {
+	case errors.As(err, &unknown) && unknown.Number == 1049: // ER_BAD_DB_ERROR: CreateSchema makes no database
+		err = unknown
+	case errors.Is(err, driver.ErrNotFound), errors.Is(err, driver.ErrNoSchema):
 		err = nil
 	}
 	if l.verified != nil {

@@ -155,7 +155,8 @@ func classifyMySQL(err error) fault {
 			1615: // ER_NEED_REPREPARE
 			return faultBusy
 		case 1146, // ER_NO_SUCH_TABLE
-			1054: // ER_BAD_FIELD_ERROR
+			1054, // ER_BAD_FIELD_ERROR
+			1049: // ER_BAD_DB_ERROR
 			return faultNoSchema
 		case 1153, // ER_NET_PACKET_TOO_LARGE
 			1118, // ER_TOO_BIG_ROWSIZE, also if it is large beside the redo log

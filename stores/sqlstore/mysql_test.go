@@ -25,7 +25,7 @@ func TestClassifyMySQL(t *testing.T) {
 		{my(1615, "Prepared statement needs to be re-prepared"), faultBusy},
 		{my(1146, "Table 'app.sessions' doesn't exist"), faultNoSchema},
 		{my(1054, "Unknown column 'id' in 'where clause'"), faultNoSchema},
-		{my(1049, "Unknown database 'auth'"), faultOther}, // CreateSchema does not make databases
+		{my(1049, "Unknown database 'auth'"), faultNoSchema},
 		{my(1050, "Table 'sessions' already exists"), faultExists},
 		{my(1061, "Duplicate key name 'sessions_expiry'"), faultExists},
 		{my(1153, "Got a packet bigger than 'max_allowed_packet' bytes"), faultTooLarge},

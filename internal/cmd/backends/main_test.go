@@ -157,3 +157,12 @@ func TestUnknownName(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
+
+func TestUnknownSkippedName(t *testing.T) {
+	cmd, _, stderr := backends(t)
+	cmd.Env = append(cmd.Env, "SCSKIT_SKIP_BACKENDS=toxiproxy, mogodb")
+	_ = cmd.Run()
+	if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(stderr.String(), `SCSKIT_SKIP_BACKENDS: unknown: "mogodb"`) {
+		t.Errorf("exit code %d: %s", code, stderr)
+	}
+}
