@@ -65,6 +65,17 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 	return s, nil
 }
 
+// WithTimeout returns the same store with another Options.Timeout. It shares everything with s, so
+// that a program can give its maintenance more time than its requests have.
+func (s *Store) WithTimeout(d time.Duration) *Store {
+	other := *s
+	other.opts.Timeout = d
+	if d == 0 {
+		other.opts.Timeout = defaultTimeout
+	}
+	return &other
+}
+
 // Driver returns the driver under the store, for programs that create schemas or
 // inspect what its backend can do.
 func (s *Store) Driver() driver.Driver { return s.driver }

@@ -95,6 +95,8 @@ func (b *browser) begin(req *http.Request) (*http.Response, error) {
 		req.Header.Set("Cookie", strings.Join(pairs, "; ")) // one line: RFC 6265 5.4
 	}
 	b.mu.Unlock()
+	b.s.t.alive()
+	defer b.s.t.alive()
 	res, err := b.s.web.Do(req)
 	if err != nil {
 		return nil, err

@@ -111,7 +111,7 @@ func featureLateChange(t *T) {
 		if e.ID != scskit.ID(b.token()) {
 			t.Errorf("the event has the id %q, want that of the session", e.ID)
 		}
-	case <-time.After(reach):
+	case <-time.After(t.reach()):
 		t.Error("no event of scskit.KindLate")
 	}
 	b.wants("k", "in time")
@@ -141,7 +141,7 @@ func featureUpgrade(t *T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(reach))
+	_ = conn.SetDeadline(time.Now().Add(t.reach()))
 	fmt.Fprint(conn, "GET /upgrade HTTP/1.1\r\nHost: example.org\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
 	r := bufio.NewReader(conn)
 	res, err := http.ReadResponse(r, nil)

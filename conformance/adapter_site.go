@@ -17,21 +17,16 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// reach is how long a check waits for what should be there at once, before it takes it for missing.
-const reach = 5 * time.Second
-
-// ordeal is how long a crowd of requests may take on a slow backend and a busy machine.
-const ordeal = 4 * reach
-
 // site is an application under the adapter and over the store that are checked.
 type site struct {
-	t     *T
-	app   App
-	sm    *scs.SessionManager // of the application
-	store scs.Store           // the manager's, without the spy that watch puts before it
-	base  string
-	web   *http.Client
-	lack  atomic.Pointer[string] // what the harness's Context is not
+	t      *T
+	app    App
+	sm     *scs.SessionManager // of the application
+	store  scs.Store           // the manager's, without the spy that watch puts before it
+	base   string
+	opened time.Time
+	web    *http.Client
+	lack   atomic.Pointer[string] // what the harness's Context is not
 }
 
 // newSite returns an application with routes that every check uses, over a fresh store. It is to be
@@ -45,6 +40,7 @@ func (t *T) newSite() *site {
 func (t *T) siteOver(store scs.Store) *site {
 	sm := newManager(store)
 	s := &site{t: t, sm: sm, store: store, app: App{Sessions: sm}}
+	s.option(adapters.CommitTimeout(t.ordeal()))
 	s.route("/put", func(c Context) error {
 		sm.Put(c.Context(), c.Query("k"), c.Query("v"))
 		return c.Send(http.StatusOK, "put")
@@ -100,7 +96,7 @@ func (s *site) option(o adapters.Option) { s.app.Options = append(s.app.Options,
 
 // watch puts a spy between the manager and its store. It must come before open.
 func (s *site) watch() *spy {
-	w := &spy{Store: s.store, done: make(chan string, 1000)}
+	w := &spy{Store: s.store, t: s.t, done: make(chan string, 1000)}
 	s.sm.Store = w
 	if p, ok := s.store.(*scskit.Store); ok {
 		s.sm.Store = struct {
@@ -114,16 +110,48 @@ func (s *site) watch() *spy {
 // open serves the application.
 func (s *site) open() *site {
 	s.t.Helper()
-	s.base = s.t.adapter.Serve(s.t, s.app)
+	s.base = s.t.adapter.Serve(s.t, s.guarded())
 	s.connect()
 	return s
 }
 
+// guarded returns the application with handlers that fail the check where they panic, unless it
+// has recovery for those that are to. Outside net/http a panic may end the process.
+func (s *site) guarded() App {
+	app := s.app
+	if app.Recover != 0 {
+		return app
+	}
+	guard := func(h Handler) Handler {
+		if h == nil {
+			return nil
+		}
+		return func(c Context) (err error) {
+			defer func() {
+				if p := recover(); p != nil {
+					s.t.Errorf("a handler panics: %v, in\n%s", p, panicked())
+					err = errPanicked
+				}
+			}()
+			return h(c)
+		}
+	}
+	app.Routes = slices.Clone(app.Routes)
+	for i := range app.Routes {
+		app.Routes[i].Handler = guard(app.Routes[i].Handler)
+		app.Routes[i].Guard = guard(app.Routes[i].Guard)
+	}
+	app.NotFound, app.NotAllowed = guard(app.NotFound), guard(app.NotAllowed)
+	return app
+}
+
+var errPanicked = errors.New("the handler panicked")
+
 func (s *site) connect() {
+	s.opened = time.Now()
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}
 	s.web = &http.Client{
 		Transport: transport,
-		Timeout:   ordeal,
 		CheckRedirect: func(*http.Request, []*http.Request) error {
 			return http.ErrUseLastResponse
 		},
@@ -170,14 +198,14 @@ func (g *gate) pass() {
 	select {
 	case <-g.opened:
 	case <-g.t.Context().Done():
-	case <-time.After(ordeal): // the check has failed, and says so
+	case <-time.After(g.t.ordeal()): // the check has failed, and says so
 	}
 }
 
 // await waits until n handlers are held.
 func (g *gate) await(n int) {
 	g.t.Helper()
-	timeout := time.NewTimer(ordeal)
+	timeout := time.NewTimer(g.t.ordeal())
 	defer timeout.Stop()
 	for range n {
 		select {
@@ -203,6 +231,7 @@ var _ scs.CtxStore = (*spy)(nil)
 // spy is a store that counts, tells and can fail.
 type spy struct {
 	scs.Store
+	t    *T
 	done chan string // every operation, when it has ended
 
 	mu    sync.Mutex
@@ -240,7 +269,7 @@ func (w *spy) drain() {
 // ended waits until an operation has ended, after the last drain.
 func (w *spy) ended(t *T, op string) {
 	t.Helper()
-	timeout := time.NewTimer(reach)
+	timeout := time.NewTimer(t.reach())
 	defer timeout.Stop()
 	for {
 		select {
@@ -255,6 +284,8 @@ func (w *spy) ended(t *T, op string) {
 }
 
 func (w *spy) pass(op string, f func() error) error {
+	w.t.alive()
+	defer w.t.alive()
 	w.mu.Lock()
 	if w.calls == nil {
 		w.calls = make(map[string]int)

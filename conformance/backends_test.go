@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -31,6 +32,9 @@ import (
 	"github.com/scskit/scskit/stores/redisstore"
 	"github.com/scskit/scskit/stores/sqlstore"
 )
+
+// patience is the time-out of clients that have one of their own: see package conformance.
+const patience = time.Minute
 
 // backends are this project's stores, on real servers.
 func backends(t *testing.T) []conformance.Store {
@@ -57,11 +61,17 @@ func onServer(t *testing.T, kind testenv.Kind) conformance.Store {
 	switch kind {
 	case testenv.KindRedis:
 		return backend(t, "redis", func(tb testing.TB) redis.UniversalClient {
-			return closed(tb, redis.NewClient(&redis.Options{Addr: testenv.Redis(tb), ContextTimeoutEnabled: true}))
+			return closed(tb, redis.NewClient(&redis.Options{
+				Addr: testenv.Redis(tb), ContextTimeoutEnabled: true,
+				ReadTimeout: patience, WriteTimeout: patience, PoolTimeout: patience,
+			}))
 		}, openRedis)
 	case testenv.KindRedisCluster:
 		return backend(t, "redis-cluster", func(tb testing.TB) redis.UniversalClient {
-			return closed(tb, redis.NewClusterClient(&redis.ClusterOptions{Addrs: testenv.RedisCluster(tb)}))
+			return closed(tb, redis.NewClusterClient(&redis.ClusterOptions{
+				Addrs:       testenv.RedisCluster(tb),
+				ReadTimeout: patience, WriteTimeout: patience, PoolTimeout: patience,
+			}))
 		}, openRedis)
 	case testenv.KindPostgres:
 		return backend(t, "postgresql", func(tb testing.TB) *sql.DB {
@@ -157,7 +167,7 @@ func newCookie(tb testing.TB) scs.Store {
 
 func openSQLite(tb testing.TB, dir, place string) (*scskit.Store, error) {
 	tb.Helper()
-	db := connectSQL(tb, "sqlite", "file:"+filepath.Join(dir, place)+"?_pragma=busy_timeout(5000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)")
+	db := connectSQL(tb, "sqlite", "file:"+filepath.Join(dir, place)+"?_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)")
 	return sqlstore.New(db, sqlstore.SQLite(), nil)
 }
 

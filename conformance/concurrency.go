@@ -30,10 +30,9 @@ var concurrencyChecks = []check{
 	{"concurrency/storm-ends", "a commit that always loses the race gives up with driver.ErrConflict", LevelKit, concurrencyStormEnds},
 }
 
-const crowd = 50 // how many requests meet
-
 func concurrencyFirstWriters(t *T) {
 	s := t.newStore()
+	crowd := t.crowd(50, 1)
 	token := newToken()
 	t.each(crowd, func(i int) {
 		t.commit(s, token, fmt.Appendf(nil, "writer %d", i), in(lifetime))
@@ -47,6 +46,7 @@ func concurrencyFirstWriters(t *T) {
 
 func concurrencyTornReads(t *T) {
 	const size, writers, readers, rounds = 32 << 10, 3, 3, 15
+	const most = 20_000 // reads, so that a writer that hangs is noticed
 	s := t.newStore()
 	token := newToken()
 	payload := func(w int) []byte { return bytes.Repeat([]byte{byte('a' + w)}, size-w*1000) }
@@ -61,7 +61,7 @@ func concurrencyTornReads(t *T) {
 			}
 			return
 		}
-		for writing.Load() > 0 {
+		for reads := 0; writing.Load() > 0 && reads < most; reads++ {
 			data, found := t.find(s, token)
 			if !found || len(data) == 0 || !bytes.Equal(data, payload(int(data[0]-'a'))) {
 				t.Fatalf("find: found %v, %d bytes that no writer wrote: %s", found, len(data), brief(data))
@@ -72,7 +72,7 @@ func concurrencyTornReads(t *T) {
 
 func concurrencyManySessions(t *T) {
 	s := t.newStore()
-	t.each(crowd, func(i int) {
+	t.each(t.crowd(50, 8), func(i int) {
 		token := newToken()
 		for round := range 3 {
 			data := fmt.Appendf(nil, "session %d, round %d", i, round)

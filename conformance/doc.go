@@ -22,10 +22,21 @@
 //
 // # Time
 //
-// Whether a session has expired is decided by the backend's own clock, so the checks wait for it: some
-// seconds for a whole suite. A clock that is off by more than some 200 ms from that of the machine
-// which runs the checks will fail some. Each check is given a minute; then it is a failure, with
-// the stacks of the goroutines, and what it was doing is left behind.
+// Whether a session has expired is decided by the backend's own clock, so the checks wait for it:
+// some seconds for a whole suite. A clock that is off by more than some 200 ms from that of the
+// machine which runs the checks will fail some.
+//
+// No verdict depends on how fast the machine or the backend is. Before its first check, a store or a
+// driver is timed with a few plain operations. By that, everything that checks wait for is given time,
+// crowds of clients shrink to what the backend can serve, and fewer checks of it run at once. A
+// *scskit.Store has at least 40 seconds for each operation, whatever its Options.Timeout. Time-outs of
+// a client library are set in New: give them a minute where CI may be slow.
+//
+// A check in which nothing happens for 20 seconds, or longer on a slow backend, hangs. It fails with
+// the place where it waits, and the run goes on. What it was doing is left behind.
+//
+// A panic in a check or in a handler fails the check, with the place. The kit cannot stop one in a
+// goroutine of the subject.
 //
 // # Reports
 //

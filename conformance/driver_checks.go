@@ -127,7 +127,7 @@ func (t *T) wantNoRecord(d driver.Driver, id string) {
 func (t *T) saveExpiring(d driver.Driver) driver.Record {
 	t.Helper()
 	rec := record(newID(), "data")
-	rec.Expiry = in(short).Truncate(time.Millisecond)
+	rec.Expiry = in(t.short()).Truncate(time.Millisecond)
 	t.save(d, rec, driver.Always())
 	t.pause(time.Until(rec.Expiry.Add(patience / 2)))
 	return rec

@@ -197,7 +197,7 @@ func rangeContext(t *T) {
 // populateExpired saves n records and returns when they have expired, but are still there.
 func (t *T) populateExpired(d driver.Driver, n int) {
 	t.Helper()
-	for span := short; ; span *= 4 {
+	for span := t.short(); ; span *= 4 {
 		expiry := in(span).Truncate(time.Millisecond)
 		for i := range n {
 			rec := record(newID(), fmt.Sprint(i))

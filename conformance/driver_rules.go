@@ -175,7 +175,7 @@ func driverContext(t *T) {
 			calls["sweep"] = func() error { _, err := s.Sweep(ctx, 10); return err }
 		}
 		for name, call := range calls {
-			t.promptly(name, func() time.Duration {
+			t.promptly(name, prompt, func() time.Duration {
 				begin := time.Now()
 				t.wantErr(name, call(), ctx.Err())
 				return time.Since(begin)

@@ -40,7 +40,7 @@ func ownedRecord(user string) driver.Record {
 // wantUser ends the check unless the index yields the wanted records, before long, and no other at any time.
 func (t *T) wantUser(i driver.UserIndex, user string, want ...driver.Record) {
 	t.Helper()
-	t.until(in(lag), fmt.Sprintf("the user has %d records", len(want)), func() bool {
+	t.soon(fmt.Sprintf("the user has %d records", len(want)), func() bool {
 		rest := make(map[string]driver.Record, len(want))
 		for _, rec := range want {
 			rest[rec.ID] = rec

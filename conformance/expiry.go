@@ -31,7 +31,7 @@ var expiryChecks = []check{
 func expiryExpired(t *T) {
 	s := t.newStore()
 	token := newToken()
-	expiry := in(short)
+	expiry := in(t.short())
 	t.commit(s, token, []byte("data"), expiry)
 	if t.gone(s, token) && time.Now().Before(expiry) {
 		t.Fatal("find: the session is not found before its expiry")
@@ -75,7 +75,7 @@ func expiryPastOverwrites(t *T) {
 func expiryExtend(t *T) {
 	s := t.newStore()
 	token := newToken()
-	first := in(2 * short)
+	first := in(2 * t.short())
 	t.commit(s, token, []byte("data"), first)
 	t.commit(s, token, []byte("data"), in(lifetime))
 	t.pause(time.Until(first.Add(patience / 5)))
@@ -86,7 +86,7 @@ func expiryShorten(t *T) {
 	s := t.newStore()
 	token := newToken()
 	t.commit(s, token, []byte("data"), in(lifetime))
-	second := in(short)
+	second := in(t.short())
 	t.commit(s, token, []byte("data"), second)
 	t.until(second.Add(2*time.Second), "an expired session is not found", func() bool { return t.gone(s, token) })
 }
@@ -110,7 +110,7 @@ func expiryZoneWest(t *T) {
 func expiryZoneEast(t *T) {
 	s := t.newStore()
 	token := newToken()
-	expiry := in(short)
+	expiry := in(t.short())
 	t.commit(s, token, []byte("data"), expiry.In(time.FixedZone("east", 13*60*60)))
 	t.until(expiry.Add(2*time.Second), "an expired session is not found", func() bool { return t.gone(s, token) })
 }
@@ -118,7 +118,7 @@ func expiryZoneEast(t *T) {
 func expiryReuse(t *T) {
 	s := t.newStore()
 	token := newToken()
-	expiry := in(short)
+	expiry := in(t.short())
 	t.commit(s, token, []byte("before"), expiry)
 	t.until(expiry.Add(2*time.Second), "an expired session is not found", func() bool { return t.gone(s, token) })
 	t.commit(s, token, []byte("after"), in(lifetime))

@@ -40,13 +40,21 @@ func (t *T) newKit(opts *scskit.Options) (portable, *tap) {
 	if !ok {
 		t.notApplicable("the store is not a *scskit.Store")
 	}
-	d := &tap{Driver: s.Driver()}
+	d := t.tap(s.Driver())
 	return t.kitOver(d, opts), d
 }
 
 // kitOver returns a store over d.
 func (t *T) kitOver(d driver.Driver, opts *scskit.Options) portable {
 	t.Helper()
+	var patient scskit.Options
+	if opts != nil {
+		patient = *opts
+	}
+	if patient.Timeout == 0 {
+		patient.Timeout = t.ordeal()
+	}
+	opts = &patient
 	if t.store.build != nil {
 		s, err := t.store.build(d, opts)
 		if err != nil {
@@ -176,6 +184,7 @@ func (t *T) plant(d *tap, token string, data []byte) {
 // operations fail or wait.
 type tap struct {
 	driver.Driver
+	t     *T
 	plain bool // the store above has Options.PlainIDs
 
 	mu    sync.Mutex
@@ -183,6 +192,8 @@ type tap struct {
 	hook  func(ctx context.Context, op, id string) error
 	after func(op string) error // turns the success of an operation into an error
 }
+
+func (t *T) tap(d driver.Driver) *tap { return &tap{Driver: d, t: t} }
 
 func (d *tap) id(token string) string {
 	if d.plain {
@@ -211,6 +222,8 @@ func (d *tap) count(ops ...string) int {
 }
 
 func (d *tap) pass(ctx context.Context, op, id string, f func() error) error {
+	d.t.alive()
+	defer d.t.alive()
 	d.mu.Lock()
 	if d.calls == nil {
 		d.calls = make(map[string]int)

@@ -80,7 +80,7 @@ func TestOutcomes(t *testing.T) {
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			r := try(watchdog, test.exemptions, test.run)
+			r := try(stall, test.exemptions, test.run)
 			if r.Outcome != test.outcome || !strings.Contains(r.Reason, test.reason) {
 				t.Errorf("got %s: %s\nwant %s: …%s…", r.Outcome, r.Reason, test.outcome, test.reason)
 			}
@@ -88,25 +88,43 @@ func TestOutcomes(t *testing.T) {
 	}
 }
 
-func TestWatchdog(t *testing.T) {
+func TestHangs(t *testing.T) {
 	t.Parallel()
 	released := make(chan struct{})
 	r := try(20*time.Millisecond, nil, func(t *T) {
 		defer close(released)
-		<-t.Context().Done()
-		<-t.Context().Done()
+		forever(t)
 		t.Error("too late to count")
 	})
-	if r.Outcome != Failed || !strings.Contains(r.Reason, "did not end within 20ms") || !strings.Contains(r.Reason, "TestWatchdog") {
-		t.Errorf("got %s: %.300s", r.Outcome, r.Reason)
+	if r.Outcome != Failed || !strings.Contains(r.Reason, "nothing has happened for 20ms") || !strings.Contains(r.Reason, "conformance.forever (kit_test.go:") {
+		t.Errorf("got %s: %s", r.Outcome, r.Reason)
+	}
+	if n := strings.Count(r.Reason, "\n"); n > 4 {
+		t.Errorf("a hang is told in %d lines:\n%s", n, r.Reason)
 	}
 	if strings.Contains(r.Reason, "too late") {
 		t.Error("what comes after the verdict is part of it")
 	}
 	<-released
-	hung := try(20*time.Millisecond, map[string]string{"test/check": "hangs"}, func(t *T) { <-t.Context().Done() })
+	hung := try(20*time.Millisecond, map[string]string{"test/check": "hangs"}, forever)
 	if hung.Outcome != Exempt {
 		t.Errorf("a check that hangs, as declared: %s: %.300s", hung.Outcome, hung.Reason)
+	}
+}
+
+// forever waits, as a store does that never answers.
+func forever(t *T) { <-t.Context().Done() }
+
+// A check may take longer than the limit, as long as something happens.
+func TestSlowIsNoHang(t *testing.T) {
+	t.Parallel()
+	r := try(100*time.Millisecond, nil, func(t *T) {
+		for range 30 {
+			t.pause(10 * time.Millisecond)
+		}
+	})
+	if r.Outcome != Passed {
+		t.Errorf("got %s: %s", r.Outcome, r.Reason)
 	}
 }
 
@@ -114,7 +132,7 @@ func TestTestingTB(t *testing.T) {
 	t.Parallel()
 	var order []string
 	var dir string
-	r := try(watchdog, nil, func(t *T) {
+	r := try(stall, nil, func(t *T) {
 		var tb testing.TB = t
 		dir = tb.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
@@ -161,8 +179,8 @@ func helping(tb testing.TB) {
 
 func TestHelperLines(t *testing.T) {
 	t.Parallel()
-	r := try(watchdog, nil, func(t *T) { helping(t) })
-	direct := try(watchdog, nil, func(t *T) { t.Error("in a helper") })
+	r := try(stall, nil, func(t *T) { helping(t) })
+	direct := try(stall, nil, func(t *T) { t.Error("in a helper") })
 	if !regexp.MustCompile(`^kit_test.go:\d+: in a helper$`).MatchString(r.Reason) {
 		t.Errorf("reason %q", r.Reason)
 	}
@@ -192,7 +210,7 @@ func TestBackendsThatRemoveExpired(t *testing.T) {
 		attempts := 0
 		sweep := func() int { attempts++; return test.counts[attempts-1] }
 		c := check{id: "test/check", level: LevelStore, run: func(t *T) { t.removes(10, sweep) }}
-		r := job{check: c, store: &s, group: "test"}.run(t.Context(), watchdog)
+		r := job{check: c, store: &s, group: "test"}.run(t.Context(), stall)
 		if r.Outcome != test.outcome || attempts != len(test.counts) {
 			t.Errorf("%+v: %s after %d attempts: %s", test, r.Outcome, attempts, r.Reason)
 		}
@@ -259,7 +277,7 @@ func TestSweepMayOpenConnections(t *testing.T) {
 		}
 	}})
 	i := slices.IndexFunc(m.jobs(), func(j job) bool { return j.check.id == "cleanup/leaks-nothing" })
-	if r := m.jobs()[i].run(t.Context(), mutantWatchdog); r.Outcome != Passed {
+	if r := m.jobs()[i].run(t.Context(), mutantStall); r.Outcome != Passed {
 		t.Errorf("%v: %s", r.Outcome, r.Reason)
 	}
 	if opened.Load() == 0 {

@@ -24,6 +24,7 @@ func mergeDifferentKeys(t *T) {
 	s, _ := t.newKit(nil)
 	sm := manager(s)
 	token := t.begin(sm, "seed", "sown")
+	crowd := t.crowd(50, 4)
 	requests := make([]*request, crowd)
 	for i := range requests {
 		requests[i] = t.request(sm, token)
@@ -49,6 +50,7 @@ func mergeSameKey(t *T) {
 	s, _ := t.newKit(nil)
 	sm := manager(s)
 	token := t.begin(sm, "seed", "sown")
+	crowd := t.crowd(50, 4)
 	requests := make([]*request, crowd)
 	value := func(i int) string { return strings.Repeat(fmt.Sprintf("%02d", i), 500) }
 	for i := range requests {

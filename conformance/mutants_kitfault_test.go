@@ -225,7 +225,7 @@ func kitFaultMutants() []mutant {
 		}}),
 		kitMutant("sweeps-leave-goroutines", `cleanup/leaks-nothing`, change{driver: func(p *patch) {
 			p.sweep = func(ctx context.Context, limit int) (int, error) {
-				go func() { <-time.After(mutantWatchdog) }()
+				go func() { <-time.After(mutantStall) }()
 				return p.swept(ctx, limit)
 			}
 		}}),

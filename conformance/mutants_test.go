@@ -25,8 +25,8 @@ func mutants() []mutant {
 	return slices.Concat(storeMutants(), kitMutants(), kitFaultMutants(), driverMutants(), driverListMutants(), userMutants(), driverUserMutants(), adapterMutants())
 }
 
-// mutantWatchdog is short: what hangs is meant to.
-const mutantWatchdog = 8 * time.Second
+// mutantStall is short: what hangs is meant to.
+const mutantStall = 8 * time.Second
 
 func (m mutant) jobs() []job {
 	var jobs []job
@@ -51,13 +51,13 @@ func TestMutants(t *testing.T) {
 	reasons := make([]strings.Builder, len(all))
 	var mu sync.Mutex
 	var done sync.WaitGroup
-	slots := make(chan struct{}, 64) // they mostly wait
+	slots := make(chan struct{}, 24) // they mostly wait
 	for i, m := range all {
 		for _, j := range m.jobs() {
 			slots <- struct{}{}
 			done.Go(func() {
 				defer func() { <-slots }()
-				r := j.run(t.Context(), mutantWatchdog)
+				r := j.run(t.Context(), mutantStall)
 				if r.Outcome != Failed {
 					return
 				}
@@ -79,7 +79,7 @@ func TestMutants(t *testing.T) {
 			// The machine was busy; what did not end as wanted is run again alone.
 			if id := j.check.id; slices.Contains(want, id) != slices.Contains(failed[i], id) && !slices.Contains(m.fails, "~"+id) {
 				failed[i] = slices.DeleteFunc(failed[i], func(f string) bool { return f == id })
-				if r := j.run(t.Context(), mutantWatchdog); r.Outcome == Failed {
+				if r := j.run(t.Context(), mutantStall); r.Outcome == Failed {
 					failed[i] = append(failed[i], id)
 					fmt.Fprintf(&reasons[i], "%s, alone: %.300s\n", id, r.Reason)
 				}

@@ -23,7 +23,7 @@ func pairTokenSecret(t *T) {
 		if _, ok := carrierOf(p); ok {
 			t.notApplicable("the session travels in the cookie: there is neither a token nor a backend")
 		}
-		t.keepsSecret(&tap{Driver: p.Driver()}, plainIDs)
+		t.keepsSecret(t.tap(p.Driver()), plainIDs)
 	}
 }
 
@@ -32,6 +32,7 @@ func (t *T) keepsSecret(d *tap, plainIDs bool) {
 	told := make(chan string, 1000)
 	store, err := scskit.NewStore(d, &scskit.Options{
 		PlainIDs: plainIDs,
+		Timeout:  t.ordeal(),
 		Observer: func(_ context.Context, e scskit.Event) {
 			told <- fmt.Sprint(e.ID, " ", e.Err)
 		},
@@ -176,14 +177,14 @@ func pairTooLarge(t *T) {
 func pairClientGone(t *T) {
 	for _, options := range [][]adapters.Option{nil, {adapters.Lazy()}} {
 		s := t.newSite()
-		s.app.Options = options
+		s.app.Options = append(s.app.Options, options...)
 		g := t.gate()
 		s.route("/slow", func(c Context) error {
 			g.pass()
 			if gone := c.Context().Done(); gone != nil { // nil where the framework cannot tell
 				select {
 				case <-gone:
-				case <-time.After(reach):
+				case <-time.After(t.reach()):
 					t.Error("the request's context did not end when the client was gone")
 				}
 			}

@@ -36,7 +36,7 @@ func (t *T) newOutage(options ...adapters.Option) (*site, *spy) {
 	t.Helper()
 	s := t.newSite()
 	t.needsBackend(s)
-	s.app.Options = options
+	s.app.Options = append(s.app.Options, options...)
 	return s, s.watch()
 }
 
@@ -212,7 +212,7 @@ func failTimeout(t *T) {
 	b := here.browser()
 	b.put("k", "v")
 
-	d := &tap{Driver: p.Driver()}
+	d := t.tap(p.Driver())
 	d.on(silent)
 	store, err := scskit.NewStore(d, &scskit.Options{Timeout: 20 * time.Millisecond})
 	if err != nil {

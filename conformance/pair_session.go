@@ -231,7 +231,8 @@ func (s *site) portableStore() *scskit.Store {
 }
 
 // lasts checks that the cookie expires with a record that expires at the time given, and not before.
-func (c *setCookie) lasts(t *T, until time.Time) {
+func (s *site) lasts(c *setCookie, until time.Time) {
+	t := s.t
 	t.Helper()
 	expires, err := http.ParseTime(c.attributes["expires"])
 	if err != nil {
@@ -244,8 +245,9 @@ func (c *setCookie) lasts(t *T, until time.Time) {
 	if err != nil {
 		t.Fatalf("cookie: Max-Age: %v", err)
 	}
-	if d := time.Until(until); age < int(d/time.Second) || age > int(d/time.Second)+2+int(reach/time.Second) {
-		t.Errorf("cookie: Max-Age=%d, want %d: what is left of the record's time", age, int(d/time.Second)+1)
+	least, most := int(time.Until(until)/time.Second), int(until.Sub(s.opened)/time.Second)+2
+	if age < least || age > most {
+		t.Errorf("cookie: Max-Age=%d, want %d to %d: what is left of the record's time", age, least, most)
 	}
 }
 
@@ -258,7 +260,7 @@ func pairCookieExpiry(t *T) {
 		b := s.browser()
 		c := b.put("k", "v").given(t)
 		if p, ok := s.sm.Store.(*scskit.Store); ok {
-			c.lasts(t, b.record(p.Driver()).Expiry)
+			s.lasts(c, b.record(p.Driver()).Expiry)
 			continue
 		}
 		if expires, err := http.ParseTime(c.attributes["expires"]); err != nil || expires.Before(before.Add(lifetime)) {
@@ -281,7 +283,7 @@ func pairIdle(t *T) {
 	if first.Expiry.Before(began.Add(idle)) {
 		t.Errorf("the record expires %v after the request, want at least %v", first.Expiry.Sub(began), idle)
 	}
-	c.lasts(t, first.Expiry)
+	s.lasts(c, first.Expiry)
 
 	b.get("/get?k=k").withheld(t)
 	if again := b.record(d); !again.Expiry.Equal(first.Expiry) || again.Version != first.Version {
@@ -296,7 +298,7 @@ func pairIdle(t *T) {
 	if slid.Expiry.Before(began.Add(idle)) {
 		t.Errorf("after a read the record expires in %v, want at least %v", slid.Expiry.Sub(began), idle)
 	}
-	c.lasts(t, slid.Expiry)
+	s.lasts(c, slid.Expiry)
 	if n := w.count("delete"); n != 0 {
 		t.Errorf("the store was asked to delete %d times", n)
 	}
@@ -331,10 +333,10 @@ func pairShared(t *T) {
 	store := t.newStore()
 	here := t.siteOver(store).open()
 	if t.store.Reopen != nil {
-		store = t.store.Reopen(t, store) // another process
+		store = t.reopen(store) // another process
 	}
 	there := t.siteOver(store)
-	there.base = HTTP("plain", plain).Serve(testing.TB(t), there.app)
+	there.base = HTTP("plain", plain).Serve(testing.TB(t), there.guarded())
 	there.connect()
 
 	b := here.browser()

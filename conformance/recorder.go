@@ -9,7 +9,10 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
+
+	"github.com/alexedwards/scs/v2"
 )
 
 // T is the testing.TB of one check, and knows what is being checked. It works
@@ -23,10 +26,13 @@ type T struct {
 	store   *Store
 	driver  *Driver
 	adapter *Adapter
+	subject *subject
 	ctx     context.Context
 	cancel  context.CancelFunc
+	beats   atomic.Int64 // see watch
 
 	mu       sync.Mutex
+	made     map[scs.Store]scs.Store // what New and Reopen have made, by the store that checks use
 	helpers  map[string]bool
 	lines    []string
 	cleanups []func()
@@ -54,6 +60,7 @@ func (t *T) each(n int, f func(i int)) {
 	begin := make(chan struct{})
 	for i := range n {
 		all.Go(func() {
+			defer t.alive()
 			defer t.recovered()
 			<-begin
 			f(i)
@@ -69,20 +76,19 @@ func (t *T) each(n int, f func(i int)) {
 // recovered is deferred where a panic is the subject's failure and not the program's end.
 func (t *T) recovered() {
 	if p := recover(); p != nil {
-		stack := make([]byte, 16<<10)
-		t.Errorf("panic: %v\n%s", p, stack[:runtime.Stack(stack, false)])
+		t.Errorf("panic: %v, in\n%s", p, panicked())
 	}
 }
 
 // Name implements testing.TB.
 func (t *T) Name() string { return t.name }
 
-// Context implements testing.TB. It ends just before the cleanups, and when the
-// watchdog bites.
+// Context implements testing.TB. It ends just before the cleanups, and when the check hangs.
 func (t *T) Context() context.Context { return t.ctx }
 
-// Helper implements testing.TB.
+// Helper implements testing.TB. Whatever a check does begins with it, so that it is a sign of life.
 func (t *T) Helper() {
+	t.alive()
 	var pc [1]uintptr
 	if runtime.Callers(2, pc[:]) == 0 {
 		return
@@ -121,6 +127,7 @@ func (t *T) Fatalf(format string, args ...any) {
 }
 
 func (t *T) record(text string, failed bool) {
+	t.alive()
 	place := t.place()
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"runtime/pprof"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 )
-
-// watchdog is how long a check may take.
-const watchdog = 60 * time.Second
 
 // storeAdapter is the adapter name under which TestMatrix runs the checks of a store.
 const storeAdapter = "store"
@@ -65,8 +64,9 @@ type job struct {
 	store   *Store
 	driver  *Driver
 	adapter *Adapter
-	group   string // the name of the subtest that the check's is part of
-	result  Result // the part that says what was checked
+	subject *subject // the store's or the driver's
+	group   string   // the name of the subtest that the check's is part of
+	result  Result   // the part that says what was checked
 }
 
 // plan is all that one call runs.
@@ -77,7 +77,7 @@ type plan struct {
 
 func storePlan(s Store) plan {
 	var p plan
-	p.addStore(s, "", s.Name)
+	p.addStore(&s, new(subject), "", s.Name)
 	return p
 }
 
@@ -87,8 +87,9 @@ func driverPlan(d Driver) plan {
 	if !p.vet(r, d.Name, d.New != nil, d.Exempt, LevelDriver) {
 		return p
 	}
+	s := new(subject)
 	for _, c := range checksOf(LevelDriver) {
-		p.add(job{check: c, driver: &d, group: d.Name, result: r})
+		p.add(job{check: c, driver: &d, subject: s, group: d.Name, result: r})
 	}
 	return p
 }
@@ -98,36 +99,43 @@ func adapterPlan(a Adapter) plan {
 	if !p.vetAdapter(a) {
 		return p
 	}
-	s := reference()
+	s, sub := reference(), new(subject)
 	for _, c := range checksOf(LevelAdapter, LevelPair) {
-		p.add(job{check: c, adapter: &a, store: &s, group: a.Name, result: Result{Adapter: a.Name, Store: s.Name}})
+		p.add(job{
+			check: c, adapter: &a, store: &s, subject: sub, group: a.Name,
+			result: Result{Adapter: a.Name, Store: s.Name},
+		})
 	}
 	return p
 }
 
 func matrixPlan(adapters []Adapter, stores []Store) plan {
 	var p plan
-	for _, s := range stores {
-		p.addStore(s, storeAdapter, storeAdapter+"/"+s.Name)
+	stores = slices.Clone(stores)
+	subjects := make([]*subject, len(stores))
+	for i := range stores {
+		subjects[i] = new(subject)
+		p.addStore(&stores[i], subjects[i], storeAdapter, storeAdapter+"/"+stores[i].Name)
 	}
-	ref := reference()
+	ref, refSubject := reference(), new(subject)
 	for _, a := range adapters {
 		if !p.vetAdapter(a) {
 			continue
 		}
 		for _, c := range checksOf(LevelAdapter) {
 			p.add(job{
-				check: c, adapter: &a, store: &ref, group: a.Name + "/" + ref.Name,
+				check: c, adapter: &a, store: &ref, subject: refSubject, group: a.Name + "/" + ref.Name,
 				result: Result{Adapter: a.Name, Store: ref.Name},
 			})
 		}
-		for _, s := range stores {
+		for i := range stores {
+			s := &stores[i]
 			if s.New == nil {
 				continue
 			}
 			for _, c := range checksOf(LevelPair) {
 				p.add(job{
-					check: c, adapter: &a, store: &s, group: a.Name + "/" + s.Name,
+					check: c, adapter: &a, store: s, subject: subjects[i], group: a.Name + "/" + s.Name,
 					result: Result{Adapter: a.Name, Store: s.Name},
 				})
 			}
@@ -136,13 +144,13 @@ func matrixPlan(adapters []Adapter, stores []Store) plan {
 	return p
 }
 
-func (p *plan) addStore(s Store, adapter, group string) {
+func (p *plan) addStore(s *Store, sub *subject, adapter, group string) {
 	r := Result{Adapter: adapter, Store: s.Name}
 	if !p.vet(r, s.Name, s.New != nil, s.Exempt, LevelStore, LevelKit, LevelPair) {
 		return
 	}
 	for _, c := range checksOf(LevelStore, LevelKit) {
-		p.add(job{check: c, store: &s, group: group, result: r})
+		p.add(job{check: c, store: s, subject: sub, group: group, result: r})
 	}
 }
 
@@ -190,7 +198,7 @@ func test(t *testing.T, p plan) {
 			for _, j := range jobs {
 				t.Run(j.check.id, func(t *testing.T) {
 					t.Parallel()
-					r := j.run(t.Context(), watchdog)
+					r := j.run(t.Context(), stall)
 					mu.Lock()
 					report.Results = append(report.Results, r)
 					mu.Unlock()
@@ -224,7 +232,7 @@ func (p plan) run(ctx context.Context) Report {
 		slots <- struct{}{}
 		all.Go(func() {
 			defer func() { <-slots }()
-			report.Results[i] = j.run(ctx, watchdog)
+			report.Results[i] = j.run(ctx, stall)
 		})
 	}
 	all.Wait()
@@ -233,44 +241,69 @@ func (p plan) run(ctx context.Context) Report {
 	return report
 }
 
-// run runs one check, and never longer than limit.
+// run runs one check, when its subject has room for it. A check in which nothing happens for the
+// limit, on a usual backend, has hung.
 func (j job) run(ctx context.Context, limit time.Duration) Result {
+	s := j.measured(ctx)
+	select {
+	case s.slots <- struct{}{}:
+		defer func() { <-s.slots }()
+	case <-ctx.Done():
+	}
 	r := j.result
 	if err := ctx.Err(); err != nil {
 		r.Outcome, r.Reason = Failed, fmt.Sprintf("not run: %v", err)
 		return r
 	}
-	t := &T{name: j.group + "/" + j.check.id, store: j.store, driver: j.driver, adapter: j.adapter}
-	t.ctx, t.cancel = context.WithCancel(ctx)
+	v := j.watched(ctx, s, limit)
+	r.Outcome, r.Reason, r.DurationMS = v.outcome, v.reason, v.took.Milliseconds()
+	return r
+}
+
+// verdict is what came of one run of a check.
+type verdict struct {
+	outcome Outcome
+	reason  string
+	took    time.Duration
+	hung    bool
+}
+
+// watched runs a check until it ends or hangs. What hangs is left behind.
+func (j job) watched(ctx context.Context, s *subject, limit time.Duration) verdict {
+	t := &T{name: j.group + "/" + j.check.id, store: j.store, driver: j.driver, adapter: j.adapter, subject: s}
+	t.ctx, t.cancel = context.WithCancel(pprof.WithLabels(ctx, pprof.Labels(label, t.name)))
 	defer t.cancel()
+	limit = s.scaled(limit)
+	if s.hung.Load() {
+		limit /= 10 // the subject's other checks are likely to hang as well
+	}
 
 	begin := time.Now()
 	done := make(chan struct{})
 	go func() {
+		pprof.SetGoroutineLabels(t.ctx)
 		defer close(done)
 		defer t.clean()
 		defer t.cancel()
 		defer t.recovered()
 		j.check.run(t)
 	}()
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-done:
-	case <-timer.C:
-		t.Errorf("the check did not end within %v; the goroutines:\n%s", limit, stacks())
+	hang := t.watch(done, limit)
+	if hang != nil {
+		t.record(hang.Error(), true)
+		s.hung.Store(true)
 	}
-	r.DurationMS = time.Since(begin).Milliseconds()
 
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.over = true
-	j.judge(t, &r)
-	return r
+	v := j.judge(t)
+	v.took, v.hung = time.Since(begin), hang != nil
+	return v
 }
 
 // judge turns what a check has reported into an outcome.
-func (j job) judge(t *T, r *Result) {
+func (j job) judge(t *T) (v verdict) {
 	log := strings.Join(t.lines, "\n")
 	var declared []map[string]string
 	if j.driver != nil {
@@ -285,22 +318,17 @@ func (j job) judge(t *T, r *Result) {
 	reason, isExempt := exempt(j.check, declared...)
 	switch {
 	case isExempt && t.failed:
-		r.Outcome, r.Reason = Exempt, reason
+		v.outcome, v.reason = Exempt, reason
 	case isExempt && t.na != "":
-		r.Outcome, r.Reason = Failed, "exemption not needed: the check does not apply: "+t.na
+		v.outcome, v.reason = Failed, "exemption not needed: the check does not apply: "+t.na
 	case isExempt:
-		r.Outcome, r.Reason = Failed, "exemption not needed: the check passes; remove the exemption"
+		v.outcome, v.reason = Failed, "exemption not needed: the check passes; remove the exemption"
 	case t.failed:
-		r.Outcome, r.Reason = Failed, log
+		v.outcome, v.reason = Failed, log
 	case t.na != "":
-		r.Outcome, r.Reason = NotApplicable, t.na
+		v.outcome, v.reason = NotApplicable, t.na
 	default:
-		r.Outcome = Passed
+		v.outcome = Passed
 	}
-}
-
-// stacks returns the stacks of the goroutines, cut to a length that can be read.
-func stacks() []byte {
-	buf := make([]byte, 32<<10)
-	return buf[:runtime.Stack(buf, true)]
+	return v
 }

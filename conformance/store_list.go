@@ -80,10 +80,10 @@ func allLiveOnly(t *T) {
 	t.all(s) // if it can
 	want := t.fill(s, 3)
 	expired, deleted := newToken(), newToken()
-	t.commit(s, expired, []byte("expired"), in(short))
+	t.commit(s, expired, []byte("expired"), in(t.short()))
 	t.commit(s, deleted, []byte("deleted"), in(lifetime))
 	t.remove(s, deleted)
-	t.until(in(short+2*time.Second), "an expired session is not found", func() bool { return t.gone(s, expired) })
+	t.until(in(t.short()+2*time.Second), "an expired session is not found", func() bool { return t.gone(s, expired) })
 	t.wantAll(s, want)
 }
 

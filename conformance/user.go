@@ -24,9 +24,6 @@ var userChecks = []check{
 	{"user/hides-names", "no user's name is in an id, a record's User, an event or an error", LevelKit, userHidesNames},
 }
 
-// lag is how long an index may take to know of a save.
-const lag = 5 * time.Second
-
 // newUserKit returns a store that goes by the key "user", over a fresh driver of the subject, without a tap: it would
 // hide the index.
 func (t *T) newUserKit(opts scskit.Options) portable {
@@ -66,7 +63,7 @@ func (t *T) sessionsOf(s portable, user string) map[string]scskit.UserSession {
 func (t *T) wantSessions(s portable, user string, tokens ...string) map[string]scskit.UserSession {
 	t.Helper()
 	var all map[string]scskit.UserSession
-	t.until(in(lag), fmt.Sprintf("the user has %d sessions", len(tokens)), func() bool {
+	t.soon(fmt.Sprintf("the user has %d sessions", len(tokens)), func() bool {
 		all = t.sessionsOf(s, user)
 		for id := range all {
 			if !slices.ContainsFunc(tokens, func(token string) bool { return idOf(token) == id }) {
@@ -95,10 +92,10 @@ func userSessionsOf(t *T) {
 	t.commit(s, newToken(), []byte("what does not decode is nobody's: alice"), in(lifetime))
 	deleted, expired := newToken(), newToken()
 	for _, token := range []string{deleted, expired} {
-		t.commit(s, token, t.encode(map[string]any{"user": "alice"}), in(short))
+		t.commit(s, token, t.encode(map[string]any{"user": "alice"}), in(t.short()))
 	}
 	t.remove(s, deleted)
-	t.until(in(short+2*time.Second), "an expired session is not found", func() bool { return t.gone(s, expired) })
+	t.until(in(t.short()+2*time.Second), "an expired session is not found", func() bool { return t.gone(s, expired) })
 
 	t.wantSessions(s, "carol")
 	t.wantSessions(s, "bob", tokens["bob"]...)

@@ -1,0 +1,121 @@
+package conformance
+
+import (
+	"context"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// No verdict depends on how fast the machine or the backend is. What a check waits for is given
+// time by the pace of its subject, and crowds are as large as the backend can serve.
+
+// usual is what an operation takes at most on a backend for which the times below are made.
+const usual = 20 * time.Millisecond
+
+// subject is what the checks of one store or driver share.
+type subject struct {
+	once  sync.Once
+	op    time.Duration // the slowest of a few plain operations
+	slots chan struct{} // one for each check that may run at the same time
+	hung  atomic.Bool   // a check of it has hung
+}
+
+// measured returns the subject with its pace, which the first call measures.
+func (j job) measured(ctx context.Context) *subject {
+	s := j.subject
+	if s == nil {
+		return &subject{slots: make(chan struct{}, 1)}
+	}
+	s.once.Do(func() {
+		pacer := job{
+			check: check{id: "pace", run: func(t *T) { s.op = t.measure() }},
+			store: j.store, driver: j.driver, group: j.group,
+		}
+		r := pacer.watched(ctx, s, stall)
+		s.hung.Store(r.hung)
+		n := 1
+		switch {
+		case s.op < usual/2:
+			n = min(max(4, 2*runtime.GOMAXPROCS(0)), 16)
+		case s.op < 5*usual:
+			n = 2
+		}
+		s.slots = make(chan struct{}, n)
+	})
+	return s
+}
+
+// measure returns what the slowest of a few plain operations of the subject takes. The first round
+// is not counted: it makes connections. A subject that fails has no pace; its checks say why.
+func (t *T) measure() (slowest time.Duration) {
+	defer func() { _ = recover() }()
+	operations := t.plainOperations()
+	for round := range 4 {
+		for _, operation := range operations {
+			begin := time.Now()
+			if operation() != nil {
+				return slowest
+			}
+			if took := time.Since(begin); round > 0 {
+				slowest = max(slowest, took)
+			}
+		}
+		if slowest > time.Second {
+			break
+		}
+	}
+	return slowest
+}
+
+// plainOperations save, load and delete one session.
+func (t *T) plainOperations() []func() error {
+	if t.driver != nil {
+		d := t.driver.New(t)
+		rec := record(newID(), "data")
+		return []func() error{
+			func() error { return d.Save(t.Context(), rec, driver.Always()) },
+			func() error { _, err := d.Load(t.Context(), rec.ID); return err },
+			func() error { return d.Delete(t.Context(), rec.ID) },
+		}
+	}
+	s := t.store.New(t)
+	if _, ok := carrierOf(s); ok {
+		return nil
+	}
+	token := newToken()
+	return []func() error{
+		func() error { return commitCtx(t.Context(), s, token, []byte("data"), in(lifetime)) },
+		func() error { _, _, err := findCtx(t.Context(), s, token); return err },
+		func() error { return deleteCtx(t.Context(), s, token) },
+	}
+}
+
+// scaled stretches a span of time that is right for a usual backend, up to twenty times.
+func (s *subject) scaled(d time.Duration) time.Duration {
+	return d + min(19*d, time.Duration(float64(d)*(float64(s.op)/float64(usual))))
+}
+
+// short is the lifetime of sessions that expire during a check. It is long enough for them to be
+// seen alive.
+func (t *T) short() time.Duration { return t.subject.scaled(300 * time.Millisecond) }
+
+// reach is how long a check waits for what should be there at once, before it takes it for missing.
+func (t *T) reach() time.Duration { return t.subject.scaled(10 * time.Second) }
+
+// ordeal is how long a crowd of requests may take on a busy machine. Stores under the kit have so
+// much time for each operation.
+func (t *T) ordeal() time.Duration { return 4 * t.reach() }
+
+// crowd returns how many clients meet: n, or as many as the backend can serve in some twenty
+// seconds if each of them needs so many operations, but at least four.
+func (t *T) crowd(n, operations int) int {
+	const budget = 20 * time.Second
+	if each := t.subject.op * time.Duration(operations); each > 0 {
+		n = min(n, max(4, int(budget/each)))
+	}
+	return n
+}
