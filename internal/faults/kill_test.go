@@ -19,9 +19,9 @@ const kills = 3
 // stays so.
 //
 // All servers here keep what they have acknowledged, as they are started: Redis with appendonly and appendfsync always,
-// PostgreSQL with fsync and synchronous_commit, MariaDB with innodb_flush_log_at_trx_commit=1, and FerretDB and DynamoDB
-// Local in SQLite files. For the last two that holds for the death of the process, which this is, and is not known of
-// the machine's.
+// PostgreSQL with fsync and synchronous_commit, MariaDB with innodb_flush_log_at_trx_commit=1, FerretDB in SQLite files
+// and dynalite in those of LevelDB. For the last two that holds for the death of the process, which this is, and is not
+// known of the machine's.
 func TestKilledServer(t *testing.T) {
 	t.Parallel()
 	for _, b := range backends {

@@ -78,7 +78,7 @@ func openMongo(t *testing.T, now func() time.Time) backend {
 	}
 }
 
-// DynamoDB Local has no statistics: a proxy in front of it counts the requests.
+// dynalite has no statistics: a proxy in front of it counts the requests.
 func openDynamo(t *testing.T, now func() time.Time) backend {
 	t.Helper()
 	upstream, err := url.Parse(testenv.Start(t, testenv.KindDynamoDB).URL())

@@ -10,17 +10,18 @@ import (
 	"time"
 )
 
-// DynamoDB Local has no option for the address: it listens on all of the machine's.
+// The private server is dynalite with the front in internal/testservers/dynalite. LevelDB has passed each write on to the
+// system before it is acknowledged, so that the end of the process loses none.
 var dynamoKind = kind{
 	name:  "dynamodb",
 	env:   "SCSKIT_TEST_DYNAMODB",
 	ready: 60 * time.Second,
 	nodes: func(dir string) ([]*node, error) {
-		jar, err := built("dynamodb/DynamoDBLocal.jar")
+		server, err := built("dynalite/server.js")
 		if err != nil {
 			return nil, err
 		}
-		java, err := program("java", "/usr/lib/jvm/*/bin/java")
+		interpreter, err := program("node")
 		if err != nil {
 			return nil, err
 		}
@@ -32,18 +33,16 @@ var dynamoKind = kind{
 		if err := (*account)(nil).own(data); err != nil {
 			return nil, err
 		}
-		return []*node{{addr: addr, dir: data, path: java, args: []string{
-			"-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1",
-			"-Djava.library.path=" + filepath.Join(filepath.Dir(jar), "DynamoDBLocal_lib"),
-			"-jar", jar, "-port", portOf(addr), "-sharedDb", "-dbPath", data,
-		}}}, nil
+		return []*node{{
+			addr: addr, dir: data, path: interpreter, args: []string{server, "--listen", addr, "--dir", data},
+		}}, nil
 	},
 	probe: probeDynamo,
 	url:   func(addrs []string) string { return "http://" + addrs[0] },
 	addr:  hostOf,
 }
 
-// probeDynamo lists the tables. DynamoDB Local wants a signature, and takes any.
+// probeDynamo lists the tables. Both servers ask for a date and a signature, and take any.
 func probeDynamo(ctx context.Context, addr string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/", strings.NewReader("{}"))
 	if err != nil {
@@ -51,6 +50,7 @@ func probeDynamo(ctx context.Context, addr string) (string, error) {
 	}
 	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	req.Header.Set("X-Amz-Target", "DynamoDB_20120810.ListTables")
+	req.Header.Set("X-Amz-Date", "20000101T000000Z")
 	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 "+
 		"Credential=local/20000101/us-east-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-target, Signature=0")
 	transport := &http.Transport{DisableKeepAlives: true}
@@ -66,6 +66,9 @@ func probeDynamo(ctx context.Context, addr string) (string, error) {
 	}
 	if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), "TableNames") {
 		return "", fmt.Errorf("dynamodb answers %s: %.200s", resp.Status, body)
+	}
+	if name, version, _ := strings.Cut(resp.Header.Get("Server"), "/"); name == "dynalite" {
+		return name + " " + version, nil
 	}
 	return "DynamoDB Local", nil
 }

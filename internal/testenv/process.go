@@ -177,7 +177,7 @@ func (n *node) environment() []string {
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
 		if name == "TZ" || name == "TMPDIR" || name == "LANG" || name == "LANGUAGE" || strings.HasPrefix(name, "LC_") ||
-			strings.HasPrefix(name, "PG") || strings.HasPrefix(name, "MYSQL") || strings.HasPrefix(name, "JAVA_TOOL") {
+			strings.HasPrefix(name, "PG") || strings.HasPrefix(name, "MYSQL") || strings.HasPrefix(name, "NODE_") {
 			continue
 		}
 		env = append(env, entry)

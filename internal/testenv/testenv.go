@@ -7,7 +7,7 @@
 //	SCSKIT_TEST_POSTGRES       a DSN for pgx, e.g. postgres://user:pw@host:5432/db
 //	SCSKIT_TEST_MYSQL          a DSN for go-sql-driver/mysql, e.g. root:pw@tcp(host:3306)/db
 //	SCSKIT_TEST_MONGODB        a mongodb:// URI
-//	SCSKIT_TEST_DYNAMODB       the endpoint of DynamoDB Local, e.g. http://host:8000
+//	SCSKIT_TEST_DYNAMODB       an endpoint, e.g. http://host:8000 of DynamoDB Local
 //
 // Otherwise a private server is started from the programs on this machine (scripts/install-backends installs them), on
 // a free port of 127.0.0.1 with a data directory of its own: once per process, at the first call. It is stopped at the
@@ -77,7 +77,8 @@ func Mongo(tb testing.TB) string {
 	return need(tb, KindMongo).URL
 }
 
-// DynamoDB returns the endpoint URL of DynamoDB Local. Any region and any credentials will do; all see the same tables.
+// DynamoDB returns an endpoint URL. Any region and any credentials will do; all see the same tables. The private server is
+// dynalite: it adds no index to a table that exists, and refuses items a little smaller than DynamoDB's limit.
 func DynamoDB(tb testing.TB) string {
 	tb.Helper()
 	return need(tb, KindDynamoDB).URL

@@ -99,6 +99,13 @@ var clients = map[testenv.Kind]client{
 			if err != nil {
 				return err
 			}
+			ready := dynamodb.NewTableExistsWaiter(db, func(o *dynamodb.TableExistsWaiterOptions) {
+				o.MinDelay = 10 * time.Millisecond
+			})
+			in := &dynamodb.DescribeTableInput{TableName: &name}
+			if err := ready.Wait(ctx, in, time.Minute); err != nil {
+				return err
+			}
 			_, err = db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &name, Item: map[string]types.AttributeValue{
 				"k": &types.AttributeValueMemberS{Value: "k"}, "v": &types.AttributeValueMemberS{Value: value},
 			}})

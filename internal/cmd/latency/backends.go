@@ -53,7 +53,7 @@ func backends(dir string) []backend {
 			return openSQL("mysql", url, sqlstore.MySQL(), place)
 		}},
 		{name: "MongoDB protocol", kind: testenv.KindMongo, durable: "with its own defaults", open: openMongo},
-		{name: "DynamoDB Local", kind: testenv.KindDynamoDB, durable: "with its own defaults, on disk", open: openDynamoDB},
+		{name: "DynamoDB protocol", kind: testenv.KindDynamoDB, durable: "with its own defaults, on disk", open: openDynamoDB},
 	}
 }
 
