@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// The private server is dynalite with the front in internal/testservers/dynalite. LevelDB has passed each write on to the
-// system before it is acknowledged, so that the end of the process loses none.
+// The private server is dynalite with the front in internal/testservers/dynalite. It has passed
+// each write on to the system before it acknowledges it: the end of the process loses none.
 var dynamoKind = kind{
 	name:  "dynamodb",
 	env:   "SCSKIT_TEST_DYNAMODB",

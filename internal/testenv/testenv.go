@@ -77,8 +77,9 @@ func Mongo(tb testing.TB) string {
 	return need(tb, KindMongo).URL
 }
 
-// DynamoDB returns an endpoint URL. Any region and any credentials will do; all see the same tables. The private server is
-// dynalite: it adds no index to a table that exists, and refuses items a little smaller than DynamoDB's limit.
+// DynamoDB returns an endpoint URL. Any region and any credentials will do; all see the same tables.
+// The private server is dynalite: it adds no index to a table that exists, and its answers to
+// BatchGetItem hold about 1 MB.
 func DynamoDB(tb testing.TB) string {
 	tb.Helper()
 	return need(tb, KindDynamoDB).URL

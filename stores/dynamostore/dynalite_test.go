@@ -23,12 +23,13 @@ func onDynalite(tb testing.TB) bool {
 	return strings.HasPrefix(resp.Header.Get("Server"), "dynalite/")
 }
 
-// wantNoIndex checks that dynalite refuses to add the index to a table, and that the table serves as before. The day it
-// adds one, the rest of the tests that call this can run there.
+// wantNoIndex checks that dynalite refuses to add the index to a table with one record, and that the
+// table serves as before. When it no longer refuses, the tests that call this run in full there.
 func wantNoIndex(t *testing.T, d *userTable) {
 	t.Helper()
 	var api smithy.APIError
-	if err := d.CreateSchema(background); !errors.As(err, &api) || api.ErrorCode() != "ValidationException" {
+	err := d.CreateSchema(background)
+	if !errors.As(err, &api) || api.ErrorCode() != "ValidationException" {
 		t.Errorf("create: got error %v, want the index refused", err)
 	}
 	want(t, "check", d.CheckSchema(background), driver.ErrNoSchema)

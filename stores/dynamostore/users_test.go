@@ -206,8 +206,8 @@ func TestItemsLarge(t *testing.T) {
 		}
 		seen[rec.ID] = true
 	}
-	want := strings.TrimSpace(strings.Repeat("BatchGetItem ", requests))
-	if got := w.take(); len(seen) != n || got != want {
+	wanted := strings.TrimSpace(strings.Repeat("BatchGetItem ", requests))
+	if got := w.take(); len(seen) != n || got != wanted {
 		t.Errorf("%d items, by %s", len(seen), got)
 	}
 }
