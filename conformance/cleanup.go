@@ -18,6 +18,7 @@ import (
 // cleanupChecks hold a store to removing what has expired, and nothing else.
 var cleanupChecks = []check{
 	{"cleanup/only-expired", "a sweep removes expired sessions only, and says how many", LevelKit, cleanupOnlyExpired},
+	{"cleanup/moved", "a sweep goes by the expiry that a session has, not by one that it had", LevelKit, cleanupMoved},
 	{"cleanup/two-at-once", "sweeps that meet do not fail, and count each session once", LevelKit, cleanupTwoAtOnce},
 	{"cleanup/batches", "a sweep goes on until nothing is left, in batches that hold nobody up", LevelKit, cleanupBatches},
 	{"cleanup/partial-failure", "a sweep that fails midway says what it has removed, and the next one goes on", LevelKit, cleanupPartialFailure},
@@ -99,6 +100,41 @@ func cleanupOnlyExpired(t *T) {
 		}
 		return removed
 	})
+}
+
+func cleanupMoved(t *T) {
+	data := t.encode(map[string]any{"k": 1})
+	var s portable
+	var live map[string]string // tokens by what happened to the session
+	t.aged(func(near time.Time) error {
+		s, _ = t.sweeper(&scskit.Options{TouchInterval: -1})
+		live = map[string]string{"touched": newToken(), "saved": newToken(), "recreated": newToken()}
+		for what, token := range live {
+			t.commit(s, token, data, near)
+			ctx := t.Context()
+			switch what {
+			case "touched":
+				ctx = scskit.WithTracker(ctx)
+				if _, _, err := s.FindCtx(ctx, token); err != nil {
+					return fmt.Errorf("find: %w", err)
+				}
+			case "recreated":
+				t.remove(s, token)
+			}
+			if err := s.CommitCtx(ctx, token, data, far()); err != nil {
+				return fmt.Errorf("commit: a session that is %s: %w", what, err)
+			}
+		}
+		return nil
+	})
+	if removed := t.sweep(s); removed != 0 {
+		t.Errorf("sweep: removed %d, where every session lives by its new expiry", removed)
+	}
+	for what, token := range live {
+		if t.gone(s, token) {
+			t.Errorf("sweep: removed a live session: it was %s with a later expiry", what)
+		}
+	}
 }
 
 func cleanupTwoAtOnce(t *T) {

@@ -50,6 +50,12 @@
 // What passes is not proven right: checks of races arrange them where they can, and otherwise
 // try often. What fails is wrong.
 //
+// A store may return memory that it later unmaps, as one over mapped files easily does. Where the
+// kit's own goroutines read such memory, the check fails and the run goes on; checks data/stays and
+// driver/data-stays name the call. Goroutines of the subject, and those of a framework in which an
+// adapter reads a session, are not the kit's: a fault there ends the program. So run TestStore or
+// TestDriver first, and TestMatrix and TestAdapter when it passes.
+//
 // These promises have no check yet: sealed records (truncated, altered, swapped, copied to another
 // id, under a retired key, plaintext), locks, sessions that travel in the cookie (parts, size), TTL attributes, throttled
 // backends, connections cut in mid-command, and restarts of a backend. The stores' own tests hold some of them.

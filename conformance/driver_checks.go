@@ -40,6 +40,8 @@ var driverChecks = []check{
 	{"driver/data", "package driver: data may be empty and holds any byte", LevelDriver, driverData},
 	{"driver/data-sizes", "package driver: data is whole or refused, whatever its size", LevelDriver, driverDataSizes},
 	{"driver/aliasing", "package driver: nothing that is passed in is kept, and nothing returned is shared", LevelDriver, driverAliasing},
+	{"driver/data-stays", "package driver: nothing that is returned is shared: data stays readable " +
+		"and unchanged, whatever comes after it", LevelDriver, driverDataStays},
 	{"driver/context", "package driver: when the context has ended, so does the method, with its error, and nothing is changed", LevelDriver, driverContext},
 	{"driver/concurrent", "package driver: every method is safe for concurrent use", LevelDriver, driverConcurrent},
 	{"driver/second-instance", "package driver: many processes on one backend see the same records", LevelDriver, driverSecondInstance},

@@ -113,7 +113,7 @@ func driverMutants() []mutant {
 		driverMutant("missing-is-nil", `
 			driver/concurrent driver/delete driver/expired-if-version driver/expired-load driver/expired-touch
 			driver/expiry-precision driver/load-missing driver/save-if-version-missing driver/schema-drop
-			driver/second-instance driver/separate driver/touch-missing`, func(b *bent) {
+			driver/second-instance driver/separate driver/touch-missing driver/expiry-moved`, func(b *bent) {
 			b.load = func(ctx context.Context, id string) (driver.Record, error) {
 				rec, err := b.referenceDriver.Load(ctx, id)
 				if errors.Is(err, driver.ErrNotFound) {
@@ -128,31 +128,32 @@ func driverMutants() []mutant {
 			driver/range-calls driver/range-copies driver/range-live driver/range-many driver/round-trip
 			driver/save-always driver/save-if-absent driver/save-if-version driver/schema-create driver/schema-drop
 			driver/second-instance driver/separate driver/sweep-expired driver/touch driver/touch-version
-			driver/versions driver/zones`, func(b *bent) { b.saving(func(rec *driver.Record) { rec.Updated = time.Time{} }) }),
+			driver/versions driver/zones driver/expiry-moved driver/range-moved`, func(b *bent) { b.saving(func(rec *driver.Record) { rec.Updated = time.Time{} }) }),
 		driverMutant("whole-seconds", `
 			driver/aliasing driver/concurrent driver/context driver/created-kept driver/data driver/data-sizes
 			driver/delete driver/expired-if-absent driver/far-future driver/limit driver/range-break
 			driver/range-calls driver/range-copies driver/range-live driver/range-many driver/round-trip
 			driver/save-always driver/save-if-absent driver/save-if-version driver/schema-create driver/schema-drop
 			driver/second-instance driver/separate driver/sweep-expired driver/touch driver/touch-version
-			driver/versions driver/zones`, func(b *bent) {
+			driver/versions driver/zones driver/expiry-moved driver/range-moved`, func(b *bent) {
 			b.saving(func(rec *driver.Record) { rec.Created = rec.Created.Truncate(time.Second) })
 		}),
-		driverMutant("expiry-in-whole-seconds", `driver/expiry-precision ~driver/expired-if-absent ~driver/expired-if-version ~driver/expired-load ~driver/expired-touch ~driver/range-live ~driver/sweep-at-once ~driver/sweep-expired ~driver/sweep-limit`, func(b *bent) {
+		driverMutant("expiry-in-whole-seconds", `driver/expiry-precision ~driver/expired-if-absent ~driver/expired-if-version ~driver/expired-load ~driver/expired-touch ~driver/range-live ~driver/sweep-at-once ~driver/sweep-expired ~driver/sweep-limit ~driver/expiry-moved ~driver/range-moved ~driver/sweep-dates ~driver/sweep-deleted ~driver/sweep-extended ~driver/sweep-limit-moved ~driver/sweep-shortened ~driver/user-moved`, func(b *bent) {
 			b.saving(func(rec *driver.Record) {
 				if rec.Expiry.Before(in(2 * time.Second)) {
 					rec.Expiry = rec.Expiry.Add(time.Second - 1).Truncate(time.Second)
 				}
 			})
 		}),
-		driverMutant("drops-zone", `driver/zones`, func(b *bent) {
+		driverMutant("drops-zone", `driver/zones driver/sweep-dates`, func(b *bent) {
 			b.saving(func(rec *driver.Record) {
 				if e := rec.Expiry; e.Location() != time.Local {
 					rec.Expiry = time.Date(e.Year(), e.Month(), e.Day(), e.Hour(), e.Minute(), e.Second(), e.Nanosecond(), time.UTC)
 				}
 			})
 		}),
-		driverMutant("32-bit-time", `driver/far-future`, func(b *bent) {
+		driverMutant("32-bit-time", `driver/far-future
+			driver/sweep-dates`, func(b *bent) {
 			b.saving(func(rec *driver.Record) {
 				if rec.Expiry.Year() > 2037 {
 					rec.Expiry = time.Unix(int64(int32(rec.Expiry.Unix())), 0)
@@ -162,7 +163,8 @@ func driverMutants() []mutant {
 		driverMutant("version-is-a-double", `driver/touch driver/versions`, func(b *bent) {
 			b.saving(func(rec *driver.Record) { rec.Version = int64(float64(rec.Version)) & (1<<63 - 1) })
 		}),
-		driverMutant("never-overwrites", `driver/created-kept driver/save-always driver/user-moves`, func(b *bent) {
+		driverMutant("never-overwrites", `driver/created-kept driver/save-always driver/user-moves
+			driver/expiry-moved driver/range-moved driver/sweep-saved-later driver/sweep-shortened driver/user-moved driver/data-stays`, func(b *bent) {
 			b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				if cond == driver.Always() {
 					if err := b.referenceDriver.Save(ctx, rec, driver.IfAbsent()); !errors.Is(err, driver.ErrConflict) {
@@ -173,7 +175,8 @@ func driverMutants() []mutant {
 				return b.referenceDriver.Save(ctx, rec, cond)
 			}
 		}),
-		driverMutant("if-absent-overwrites", `driver/if-absent-race driver/save-if-absent`, func(b *bent) {
+		driverMutant("if-absent-overwrites", `driver/if-absent-race driver/save-if-absent
+			driver/expiry-moved`, func(b *bent) {
 			b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				if cond.Absent() {
 					cond = driver.Always()
@@ -250,7 +253,8 @@ func driverMutants() []mutant {
 				return b.referenceDriver.Save(ctx, rec, cond)
 			}
 		}),
-		driverMutant("touch-updates", `driver/concurrent driver/touch driver/zones`, func(b *bent) {
+		driverMutant("touch-updates", `driver/concurrent driver/touch driver/zones
+			driver/expiry-moved driver/range-moved`, func(b *bent) {
 			b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
 				if err := b.referenceDriver.Touch(ctx, id, version, e); err != nil {
 					return err
@@ -261,7 +265,8 @@ func driverMutants() []mutant {
 				return nil
 			}
 		}),
-		driverMutant("touch-only-extends", `driver/touch`, func(b *bent) {
+		driverMutant("touch-only-extends", `driver/touch
+			driver/expiry-moved driver/range-moved driver/sweep-shortened driver/user-moved`, func(b *bent) {
 			b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
 				if old, ok := b.raw(id); ok && old.Expiry.After(e) {
 					e = old.Expiry
@@ -293,7 +298,8 @@ func driverMutants() []mutant {
 				return b.referenceDriver.Touch(ctx, id, version, e)
 			}
 		}),
-		driverMutant("delete-clears", `driver/delete driver/ids driver/range-calls driver/range-live ~driver/concurrent`, func(b *bent) {
+		driverMutant("delete-clears", `driver/delete driver/ids driver/range-calls driver/range-live ~driver/concurrent
+			driver/expiry-moved driver/range-moved driver/sweep-extended driver/sweep-limit-moved driver/sweep-recreated driver/sweep-shortened driver/user-moved`, func(b *bent) {
 			b.delete = func(ctx context.Context, id string) error {
 				if err := b.referenceDriver.Delete(ctx, id); err != nil {
 					return err
@@ -312,7 +318,8 @@ func driverMutants() []mutant {
 				return nil
 			}
 		}),
-		driverMutant("loads-the-expired", `driver/expired-if-version driver/expired-load driver/expired-touch driver/expiry-precision`, func(b *bent) {
+		driverMutant("loads-the-expired", `driver/expired-if-version driver/expired-load driver/expired-touch driver/expiry-precision
+			driver/expiry-moved`, func(b *bent) {
 			b.load = func(ctx context.Context, id string) (driver.Record, error) {
 				if rec, ok := b.raw(id); ok && ctx.Err() == nil {
 					rec.Data = slices.Clone(rec.Data)
@@ -341,7 +348,8 @@ func driverMutants() []mutant {
 		}),
 		driverMutant("folds-case", `
 			driver/ids driver/range-break driver/range-calls driver/range-copies driver/range-live driver/range-many
-			driver/user-many driver/user-moves driver/user-range`, func(b *bent) { b.keyed(strings.ToLower) }),
+			driver/user-many driver/user-moves driver/user-range
+			driver/range-moved driver/user-moved`, func(b *bent) { b.keyed(strings.ToLower) }),
 		driverMutant("cuts-ids", `driver/ids`, func(b *bent) { b.keyed(func(id string) string { return id[:min(len(id), 255)] }) }),
 		driverMutant("c-strings", `driver/data driver/data-sizes driver/limit`, func(b *bent) {
 			b.saving(func(rec *driver.Record) { rec.Data, _, _ = bytes.Cut(rec.Data, []byte{0}) })

@@ -47,10 +47,10 @@ func driverListMutants() []mutant {
 	return []mutant{
 		sweepsAllButOne("sweeps-all-but-one", false),
 		sweepsAllButOne("sweeps-all-but-one-beside-a-ttl", true),
-		driverMutant("range-with-expired", `driver/range-copies driver/range-live`, func(b *bent) {
+		driverMutant("range-with-expired", `driver/range-copies driver/range-live driver/range-moved`, func(b *bent) {
 			b.listing(func() []driver.Record { return b.records(true) })
 		}),
-		driverMutant("range-without-data", `driver/range-break driver/range-copies driver/range-live driver/range-many`, func(b *bent) {
+		driverMutant("range-without-data", `driver/range-break driver/range-copies driver/range-live driver/range-many driver/range-moved driver/data-stays`, func(b *bent) {
 			b.listing(func() []driver.Record {
 				all := b.records(false)
 				for i := range all {
@@ -128,7 +128,7 @@ func driverListMutants() []mutant {
 				}
 			}
 		}),
-		driverMutant("sweeps-the-living", `~driver/concurrent driver/sweep-expired ~driver/sweep-renewed`, func(b *bent) {
+		driverMutant("sweeps-the-living", `~driver/concurrent driver/sweep-expired ~driver/sweep-renewed driver/sweep-extended driver/sweep-recreated driver/sweep-saved-later driver/sweep-touched`, func(b *bent) {
 			b.sweep = func(ctx context.Context, limit int) (int, error) {
 				n, err := b.referenceDriver.Sweep(ctx, limit)
 				if n == 0 && err == nil {
@@ -139,13 +139,13 @@ func driverListMutants() []mutant {
 				return n, err
 			}
 		}),
-		driverMutant("sweep-without-limit", `driver/sweep-at-once driver/sweep-limit`, func(b *bent) {
+		driverMutant("sweep-without-limit", `driver/sweep-at-once driver/sweep-limit driver/sweep-limit-moved`, func(b *bent) {
 			b.sweep = func(ctx context.Context, _ int) (int, error) { return b.referenceDriver.Sweep(ctx, 1<<30) }
 		}),
-		driverMutant("sweep-stops-early", `driver/sweep-limit`, func(b *bent) {
+		driverMutant("sweep-stops-early", `driver/sweep-limit driver/sweep-limit-moved`, func(b *bent) {
 			b.sweep = func(ctx context.Context, limit int) (int, error) { return b.referenceDriver.Sweep(ctx, limit/2) }
 		}),
-		driverMutant("sweep-counts-twice", `driver/sweep-at-once`, func(b *bent) {
+		driverMutant("sweep-counts-twice", `driver/sweep-at-once driver/sweep-limit-moved`, func(b *bent) {
 			var last atomic.Int64
 			b.sweep = func(ctx context.Context, limit int) (int, error) {
 				n, err := b.referenceDriver.Sweep(ctx, limit)
@@ -179,7 +179,9 @@ func driverListMutants() []mutant {
 
 // sweepsAllButOne is a driver whose sweeps leave one record; what its backend might have removed is no excuse.
 func sweepsAllButOne(name string, removesExpired bool) mutant {
-	m := driverMutant(name, `driver/sweep-at-once driver/sweep-expired driver/sweep-limit`, func(b *bent) {
+	m := driverMutant(name, `
+		driver/sweep-at-once driver/sweep-dates driver/sweep-expired driver/sweep-extended
+		driver/sweep-limit driver/sweep-limit-moved driver/sweep-shortened`, func(b *bent) {
 		b.sweep = func(ctx context.Context, limit int) (int, error) {
 			b.backend.mu.Lock()
 			left := ""

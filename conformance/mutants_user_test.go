@@ -215,7 +215,7 @@ func driverUserMutants() []mutant {
 				return all
 			})
 		}),
-		driverUserMutant("index-with-expired", `driver/user-range`, func(b *userBent) {
+		driverUserMutant("index-with-expired", `driver/user-range driver/user-moved`, func(b *userBent) {
 			b.indexing(func(user string) []driver.Record { return b.of(user, true) })
 		}),
 		driverUserMutant("index-one-page", `driver/user-many`, func(b *userBent) {
@@ -224,7 +224,7 @@ func driverUserMutants() []mutant {
 				return all[:min(len(all), 100)]
 			})
 		}),
-		driverUserMutant("index-without-data", `driver/user-many driver/user-moves driver/user-range`, func(b *userBent) {
+		driverUserMutant("index-without-data", `driver/user-many driver/user-moves driver/user-range driver/user-moved`, func(b *userBent) {
 			b.indexing(func(user string) []driver.Record {
 				all := b.of(user, false)
 				for i := range all {
@@ -249,7 +249,7 @@ func driverUserMutants() []mutant {
 				return b.referenceDriver.Save(ctx, rec, cond)
 			}
 		}),
-		driverUserMutant("touch-forgets-user", `driver/user-moves`, func(b *userBent) {
+		driverUserMutant("touch-forgets-user", `driver/user-moves driver/user-moved`, func(b *userBent) {
 			b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
 				err := b.referenceDriver.Touch(ctx, id, version, e)
 				if rec, ok := b.raw(id); ok && err == nil {

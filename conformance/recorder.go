@@ -62,6 +62,7 @@ func (t *T) each(n int, f func(i int)) {
 		all.Go(func() {
 			defer t.alive()
 			defer t.recovered()
+			survive()
 			<-begin
 			f(i)
 		})
@@ -75,7 +76,10 @@ func (t *T) each(n int, f func(i int)) {
 
 // recovered is deferred where a panic is the subject's failure and not the program's end.
 func (t *T) recovered() {
-	if p := recover(); p != nil {
+	p := recover()
+	if text, ok := fault(p); ok {
+		t.Errorf("the subject %s", text)
+	} else if p != nil {
 		t.Errorf("panic: %v, in\n%s", p, panicked())
 	}
 }
@@ -225,6 +229,7 @@ func (t *T) clean() {
 		go func() {
 			defer close(done)
 			defer t.recovered()
+			survive()
 			f()
 		}()
 		<-done

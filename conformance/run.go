@@ -286,6 +286,7 @@ func (j job) watched(ctx context.Context, s *subject, limit time.Duration) verdi
 		defer t.clean()
 		defer t.cancel()
 		defer t.recovered()
+		survive()
 		j.check.run(t)
 	}()
 	hang := t.watch(done, limit)

@@ -1,0 +1,122 @@
+//go:build linux || darwin
+
+package conformance
+
+import (
+	"context"
+	"iter"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// mapping returns data in memory of its own, which is readable until the next change of what is
+// stored, as that of a memory-mapped store is. Until the check ends the pages keep their place, without
+// rights, so that nothing else is found there.
+type mapping struct {
+	mu    sync.Mutex
+	pages [][]byte
+}
+
+func (m *mapping) of(data []byte) []byte {
+	if len(data) == 0 {
+		return nil
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	pages, err := syscall.Mmap(-1, 0, len(data), syscall.PROT_READ|syscall.PROT_WRITE,
+		syscall.MAP_ANON|syscall.MAP_PRIVATE)
+	if err != nil {
+		panic(err)
+	}
+	m.pages = append(m.pages, pages)
+	copy(pages, data)
+	return pages
+}
+
+func (m *mapping) invalidate() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.pages {
+		if err := syscall.Mprotect(p, syscall.PROT_NONE); err != nil {
+			panic(err)
+		}
+	}
+}
+
+func (m *mapping) unmap() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, p := range m.pages {
+		_ = syscall.Munmap(p)
+	}
+	m.pages = nil
+}
+
+// mapped makes the driver return such memory.
+func (b *bent) mapped(tb testing.TB) {
+	m := new(mapping)
+	tb.Cleanup(m.unmap)
+	b.load = func(ctx context.Context, id string) (driver.Record, error) {
+		rec, err := b.referenceDriver.Load(ctx, id)
+		rec.Data = m.of(rec.Data)
+		return rec, err
+	}
+	b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+		defer m.invalidate()
+		return b.referenceDriver.Save(ctx, rec, cond)
+	}
+	b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
+		defer m.invalidate()
+		return b.referenceDriver.Touch(ctx, id, version, e)
+	}
+	b.delete = func(ctx context.Context, id string) error {
+		defer m.invalidate()
+		return b.referenceDriver.Delete(ctx, id)
+	}
+	b.ranged = func(ctx context.Context) iter.Seq2[driver.Record, error] {
+		return func(yield func(driver.Record, error) bool) {
+			for rec, err := range b.referenceDriver.Range(ctx) {
+				rec.Data = m.of(rec.Data)
+				if !yield(rec, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func mappedMutants() []mutant {
+	made := func(tb testing.TB, records *backend) *bent {
+		return newBent(newReferenceDriver(records), func(b *bent) { b.mapped(tb) })
+	}
+	d := driverMutant("maps-memory", `driver/data-stays ~driver/concurrent`, func(*bent) {})
+	d.driver.New = func(tb testing.TB) driver.Driver { return made(tb, new(backend)) }
+	d.driver.Reopen = func(tb testing.TB, d driver.Driver) driver.Driver {
+		return made(tb, d.(*bent).backend)
+	}
+	s := Store{Name: "maps-memory", New: func(tb testing.TB) scs.Store {
+		return referenceStore(tb, made(tb, new(backend)))
+	}}
+	return []mutant{d, {
+		name: "store/maps-memory", levels: []Level{LevelStore, LevelKit}, store: &s, fails: mappedFails,
+	}}
+}
+
+// mappedFails are the checks of a store that hold on to data while something is stored. Only the
+// first is about that; what the others meet depends on when the store reads what it has loaded.
+var mappedFails = strings.Fields(`data/stays
+	~all/concurrent-deletes ~all/iterate-destroy ~all/keys-delete
+	~concurrency/changed-and-removed ~concurrency/commit-twice ~concurrency/different-keys
+	~concurrency/fresh-after-logout ~concurrency/logout-beats-reader
+	~concurrency/logout-beats-writer ~concurrency/reader-keeps-writes
+	~concurrency/removed-by-other ~concurrency/removed-by-us ~concurrency/renew-beats-old
+	~concurrency/renew-twice ~concurrency/same-key ~concurrency/torn-reads
+	~data/too-large-merged ~expiry/merged ~faults/answer-lost ~faults/event-secrecy
+	~faults/events ~faults/panicking-observer ~hostile/stored-id ~user/follows-change`)
