@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -25,11 +26,14 @@ import (
 	"github.com/scskit/scskit/stores/sqlstore"
 )
 
-// backend is a kind of server and how to keep sessions there, with the client's own settings but for the dialer.
+// backend is a kind of server and how to keep sessions there, with the client's own settings but for
+// the dialer, and for time-outs that are shorter than the store's.
 type backend struct {
 	kind   testenv.Kind
 	client string // which client, where there are several
 	open   opener
+	// lingers says that the client may try an operation again that the store has given up.
+	lingers bool
 }
 
 // opener returns a store whose client takes its connections from dial. name is its table, or whatever it has.
@@ -45,9 +49,9 @@ func (d dialer) DialContext(ctx context.Context, network, addr string) (net.Conn
 var backends = []backend{
 	{kind: testenv.KindDynamoDB, open: openDynamo},
 	{kind: testenv.KindMongo, open: openMongo},
-	{kind: testenv.KindRedis, open: openRedis(false)},
+	{kind: testenv.KindRedis, open: openRedis(false), lingers: true},
 	{kind: testenv.KindRedis, client: ", a client that keeps deadlines", open: openRedis(true)},
-	{kind: testenv.KindRedisCluster, open: openCluster},
+	{kind: testenv.KindRedisCluster, open: openCluster, lingers: true},
 	{kind: testenv.KindPostgres, open: openPostgres},
 	{kind: testenv.KindMySQL, open: openMySQL},
 }
@@ -55,15 +59,29 @@ var backends = []backend{
 // openRedis has the client keep the deadlines of contexts, or leave that to the store.
 func openRedis(deadlines bool) opener {
 	return func(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error) {
-		client := redis.NewClient(&redis.Options{Addr: url, Dialer: dial, ContextTimeoutEnabled: deadlines})
+		client := redis.NewClient(&redis.Options{
+			Addr: url, Dialer: dial, ContextTimeoutEnabled: deadlines, ReadTimeout: redisTimeout(opts),
+		})
 		tb.Cleanup(func() { _ = client.Close() })
 		return redisstore.New(client, &redisstore.Options{Options: opts, Prefix: name + ":"})
 	}
 }
 
+// redisTimeout is the client's own, unless the store is to meet a fault and waits longer. With a store
+// that waits for good it has to stay: a client that keeps deadlines hears of no other end.
+func redisTimeout(opts scskit.Options) time.Duration {
+	const own = 3 * time.Second
+	if opts.Timeout >= time.Minute {
+		return own
+	}
+	return max(own, opts.Timeout)
+}
+
 // openCluster: the client dials the addresses that the nodes announce, so that only its dialer can lead it elsewhere.
 func openCluster(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error) {
-	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(url, ","), Dialer: dial})
+	client := redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs: strings.Split(url, ","), Dialer: dial, ReadTimeout: redisTimeout(opts),
+	})
 	tb.Cleanup(func() { _ = client.Close() })
 	return redisstore.New(client, &redisstore.Options{Options: opts, Prefix: name + ":"})
 }

@@ -43,28 +43,41 @@ type place struct {
 	token        string
 	owner        string // what the session's owner is
 	acked, tried int
-	maybeGone    bool // a sign-out was not answered
+	maybeGone    bool // a sign-out was not answered, and may be carried out late
 }
 
 const (
-	crowdSize   = 50
+	crowdSize   = 50 // at most; see pace.size
 	sharedSize  = 10 // clients of one shared session
-	crowds      = 6  // at work at the same time
+	crowds      = 4  // at work at the same time
 	signOutEach = 4  // every so many rounds of a client
 )
 
-// room has place for so many crowds that the machine is busy, and not swamped.
-var room = make(chan struct{}, crowds)
+var (
+	// room has place for so many crowds that the machine is busy, and not swamped.
+	room = make(chan struct{}, crowds)
+	// taken has a lock for each server: none has to serve two crowds.
+	taken sync.Map
+)
 
-// newCrowd makes the shared sessions and sets the clients to work.
+// enter waits until there is room for a crowd on a server, and takes it until the test ends.
+func enter(t *testing.T, server string) {
+	t.Helper()
+	lock, _ := taken.LoadOrStore(server, new(sync.Mutex))
+	lock.(*sync.Mutex).Lock()
+	t.Cleanup(lock.(*sync.Mutex).Unlock)
+	room <- struct{}{}
+	t.Cleanup(func() { <-room })
+}
+
+// newCrowd makes the shared sessions and sets the clients to work. It comes after enter.
 func newCrowd(t *testing.T, s *site) *crowd {
 	t.Helper()
-	room <- struct{}{}
 	c := &crowd{t: t, stop: make(chan struct{})}
 	c.site.Store(s)
 	var shared place
 	t.Cleanup(c.end)
-	for i := range crowdSize {
+	for i := range s.pace.size() {
 		if i%sharedSize == 0 {
 			shared = place{owner: fmt.Sprint("shared", i/sharedSize)}
 			a, _ := s.until(t, "/count", "", url.Values{"owner": {shared.owner}, "k": {"begin"}, "v": {"1"}})
@@ -85,7 +98,6 @@ func (c *crowd) end() {
 		c.ended = true
 		close(c.stop)
 		c.done.Wait()
-		<-room
 	}
 }
 
@@ -138,6 +150,10 @@ func (c *client) count(p *place) bool {
 	if token, ok := a.token(); ok {
 		p.token = token
 	}
+	if p.token == "" && p.maybeGone { // that came in between
+		*p = place{owner: p.owner}
+		return true
+	}
 	if p.token == "" {
 		c.crowd.t.Errorf("%s: a new session without a cookie", c.id)
 	}
@@ -154,12 +170,12 @@ func (c *client) check(p *place, found string) {
 	}
 	switch {
 	case owner == "" && (p.token == "" || p.maybeGone):
+		p.maybeGone = false // a new session has begun
 	case owner != p.owner:
 		c.crowd.t.Errorf("%s: its session is that of %q; want %q", c.id, owner, p.owner)
 	case value < p.acked || value > p.tried:
 		c.crowd.t.Errorf("%s: the session of %s has %d; acknowledged was %d, tried %d", c.id, owner, value, p.acked, p.tried)
 	}
-	p.maybeGone = false
 }
 
 func (c *client) signOut() bool {
@@ -192,33 +208,37 @@ func (c *crowd) each(f func(*client) int64) []int64 {
 	return n
 }
 
-// await waits until each client has had that many more of what count counts.
+// await waits until each client has had that many more of what count counts. It gives up when those
+// who lack some have not come nearer for long, however many the others have.
 func (c *crowd) await(what string, count func() []int64, more int64) {
 	c.t.Helper()
 	before := count()
-	deadline := time.After(3 * watchdog)
+	left := int64(len(before))*more + 1
+	patience := 2 * c.site.Load().pace.watchdog()
+	var watchdog time.Time
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		now := count()
-		if enough(before, now, more) {
+		switch lack := lacking(before, now, more); {
+		case lack == 0:
 			return
+		case lack < left:
+			left, watchdog = lack, time.Now().Add(patience)
+		case time.Now().After(watchdog):
+			c.t.Fatalf("%s: not every client, and nothing new for %s: %v, then %v; errors: %.1000s",
+				what, patience, before, now, fmt.Sprint(c.site.Load().takeErrors()))
 		}
-		select {
-		case <-tick.C:
-		case <-deadline:
-			c.t.Fatalf("%s: not every client after %s: %v, then %v; errors: %.1000s", what, 3*watchdog, before, now, fmt.Sprint(c.site.Load().takeErrors()))
-		}
+		<-tick.C
 	}
 }
 
-func enough(before, now []int64, more int64) bool {
+// lacking is how many of them the clients have yet to have, in all.
+func lacking(before, now []int64, more int64) (n int64) {
 	for i := range now {
-		if now[i] < before[i]+more {
-			return false
-		}
+		n += max(before[i]+more-now[i], 0)
 	}
-	return true
+	return n
 }
 
 // checkAll looks into every session, when the clients are at rest, and into those that are no more.

@@ -17,6 +17,7 @@ type network struct {
 	proxies map[string]*testenv.Proxy // by the port of the node
 	lose    atomic.Bool
 	age     atomic.Int64 // connections of an earlier age are dead
+	missed  atomic.Int64 // replies on dead connections
 }
 
 // newNetwork puts a proxy before each node.
@@ -77,6 +78,9 @@ var _ syscall.Conn = (*lossy)(nil) // with which clients look at idle connection
 func (c *lossy) Read(b []byte) (int, error) {
 	n, err := c.TCPConn.Read(b)
 	for err == nil && c.age < c.n.age.Load() {
+		if n > 0 {
+			c.n.missed.Add(1)
+		}
 		n, err = c.TCPConn.Read(b)
 	}
 	if n > 0 && c.n.lose.CompareAndSwap(true, false) {

@@ -14,19 +14,20 @@ import (
 
 // outages are the faults that the policies are tried on: one that is noticed at once, and one by the time-out.
 var outages = []fault{
-	{name: "refuse", inject: (*testenv.Proxy).Refuse, unsent: true},
-	{name: "hang", inject: (*testenv.Proxy).Hang, timeOut: true},
+	{name: "refuse", inject: always((*testenv.Proxy).Refuse), unsent: true},
+	{name: "hang", inject: always((*testenv.Proxy).Hang), timeOut: true},
 }
 
 // With FailOpen requests pass without their sessions, and without a cookie, but not those that would tell of a sign-out
 // that has not happened. The session is there again, as it was, when the backend is.
 func TestFailOpen(t *testing.T) {
-	onBackends(t, func(t *testing.T, _ backend, open func(*testing.T, scskit.Options, ...adapters.Option) (*site, *network)) {
+	onBackends(t, func(t *testing.T, b target) {
 		for _, f := range outages {
 			t.Run(f.name, func(t *testing.T) {
 				t.Parallel()
-				s, n := open(t, scskit.Options{Timeout: patience}, adapters.FailOpen())
-				inject := func() { n.each(f.inject) }
+				p := b.pace(t)
+				s, n := b.site(t, p, scskit.Options{Timeout: p.patience()}, adapters.FailOpen())
+				inject := func() { n.each(func(proxy *testenv.Proxy) { f.inject(proxy, p) }) }
 				token := s.openAgain(t, "before")
 
 				inject()
@@ -54,22 +55,24 @@ func TestFailOpen(t *testing.T) {
 // What OnError returns is what the framework gets.
 func TestOnError(t *testing.T) {
 	errOurs := errors.New("ours")
-	onBackends(t, func(t *testing.T, _ backend, open func(*testing.T, scskit.Options, ...adapters.Option) (*site, *network)) {
+	onBackends(t, func(t *testing.T, b target) {
 		for _, f := range outages {
 			t.Run(f.name, func(t *testing.T) {
 				t.Parallel()
 				seen := make(chan error, 1000)
-				s, n := open(t, scskit.Options{Timeout: patience}, adapters.OnError(func(_ context.Context, err error) error {
+				p := b.pace(t)
+				onError := adapters.OnError(func(_ context.Context, err error) error {
 					seen <- err
 					return errOurs
-				}))
+				})
+				s, n := b.site(t, p, scskit.Options{Timeout: p.patience()}, onError)
+				inject := func() { n.each(func(proxy *testenv.Proxy) { f.inject(proxy, p) }) }
 				token := s.open(t, "before")
 				for len(seen) > 0 {
 					<-seen
 				}
 				s.takeErrors()
 				for _, op := range []string{"load", "commit"} {
-					inject := func() { n.each(f.inject) }
 					if op == "load" {
 						inject()
 						s.must(t, "/get", token, nil).refused(t)
@@ -96,15 +99,13 @@ func TestOnError(t *testing.T) {
 }
 
 // openAgain is open for a site that fails open, on which a page is no proof of a session.
-func (s *site) openAgain(t *testing.T, value string) string {
+func (s *site) openAgain(t *testing.T, value string) (token string) {
 	t.Helper()
-	for range 100 {
-		if token, ok := s.must(t, "/put", "", url.Values{"v": {value}}).token(); ok {
-			return token
-		}
-	}
-	t.Fatal("no session can be begun")
-	return ""
+	s.poll(t, func() (ok bool) {
+		token, ok = s.must(t, "/put", "", url.Values{"v": {value}}).token()
+		return ok
+	})
+	return token
 }
 
 // wants waits until the session is there again, and checks its value. With FailOpen it is empty till then.

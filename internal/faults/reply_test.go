@@ -5,15 +5,15 @@ import (
 	"testing"
 
 	"github.com/scskit/scskit"
-	"github.com/scskit/scskit/adapters"
 )
 
 // The reply to a write is lost, and the network well again at once. A client that tries again then meets what it has
 // written itself. Whether the request succeeds depends on the client, but what the browser is told must be so.
 func TestLostReply(t *testing.T) {
 	t.Parallel()
-	onBackends(t, func(t *testing.T, _ backend, open func(*testing.T, scskit.Options, ...adapters.Option) (*site, *network)) {
-		s, n := open(t, scskit.Options{Timeout: watchdog})
+	onBackends(t, func(t *testing.T, b target) {
+		p := b.pace(t)
+		s, n := b.site(t, p, scskit.Options{Timeout: p.watchdog()})
 
 		// The first save of a session: its cookie comes with the response, or nothing does.
 		a := s.during(t, "/put", "", "first", "1", n.loseReply)

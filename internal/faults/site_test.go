@@ -22,9 +22,6 @@ import (
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
 )
 
-// watchdog is when a test gives up on what should have happened long before.
-const watchdog = 30 * time.Second
-
 // page begins every response that a handler writes, and so must not be in one that the session failed.
 const page = "the page: "
 
@@ -33,6 +30,7 @@ type site struct {
 	sm     *scs.SessionManager
 	url    string
 	client *http.Client
+	pace   pace
 
 	held  chan chan struct{} // handlers that have their session, and wait for the channel's end
 	begun chan struct{}      // requests that have come
@@ -43,10 +41,18 @@ type site struct {
 	told []string // the texts of all errors and events
 }
 
-// newSite opens a store, which is to report to the site, and serves it.
-func newSite(tb testing.TB, opts scskit.Options, open func(scskit.Options) (*scskit.Store, error), options ...adapters.Option) *site {
+// newSite opens a store, which is to report to the site, and serves it. Only the time-out of the
+// store's operations counts: a commit, which may merge and wait for its turn, has far longer.
+func newSite(
+	tb testing.TB, p pace, opts scskit.Options, open func(scskit.Options) (*scskit.Store, error),
+	options ...adapters.Option,
+) *site {
 	tb.Helper()
-	s := &site{held: make(chan chan struct{}), begun: make(chan struct{}, 1000), ended: make(chan struct{}, 1000)}
+	s := &site{
+		pace: p, held: make(chan chan struct{}),
+		begun: make(chan struct{}, 1000), ended: make(chan struct{}, 1000),
+	}
+	options = append(options, adapters.CommitTimeout(max(p.watchdog(), 10*opts.Timeout)))
 	opts.Observer = func(_ context.Context, e scskit.Event) { s.note(fmt.Sprintf("%+v", e), e.Err) }
 	store, err := open(opts)
 	if err != nil {
@@ -73,13 +79,14 @@ func newSite(tb testing.TB, opts scskit.Options, open func(scskit.Options) (*scs
 }
 
 // visit returns the site of another process, to be asked and nothing else.
-func visit(tb testing.TB, url string) *site {
+func visit(tb testing.TB, url string, p pace) *site {
 	tb.Helper()
-	return &site{url: url, client: newClient(tb)}
+	return &site{url: url, client: newClient(tb), pace: p}
 }
 
+// newClient has no time-out: what hangs for good ends with the test binary's.
 func newClient(tb testing.TB) *http.Client {
-	c := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}, Timeout: 2 * watchdog}
+	c := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 	tb.Cleanup(c.CloseIdleConnections)
 	return c
 }
@@ -277,15 +284,15 @@ func (s *site) until(t *testing.T, path, token string, form url.Values) (a answe
 // poll tries something until it is well.
 func (s *site) poll(t *testing.T, well func() bool) {
 	t.Helper()
-	deadline := time.After(watchdog)
+	begin := time.Now()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for !well() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not well after %s: %v", watchdog, s.takeErrors())
+	for tries := 1; !well(); tries++ {
+		// Both, so that neither a machine that stood still nor slow answers count as a failure.
+		if took := time.Since(begin); took > s.pace.watchdog() && tries > 30 {
+			t.Fatalf("not well after %s and %d tries: %v", took, tries, s.takeErrors())
 		}
+		<-tick.C
 	}
 }
 
@@ -300,15 +307,16 @@ func (s *site) open(t *testing.T, value string) string {
 	return token
 }
 
-// during sends a request and calls f when its handler has the session and waits at the place. The answer's time is
-// from then.
+// during sends a request and calls f when its handler has the session and waits at the place. The
+// answer's time is from then. A request that fails before it comes so far is sent again.
 func (s *site) during(t *testing.T, path, token, value, place string, f func()) answer {
 	t.Helper()
 	type result struct {
 		a   answer
 		err error
 	}
-	for {
+	var a answer
+	s.poll(t, func() bool {
 		done := make(chan result, 1)
 		go func() {
 			a, err := s.ask(t.Context(), path, token, url.Values{"v": {value}, "hold": {place}})
@@ -324,13 +332,17 @@ func (s *site) during(t *testing.T, path, token, value, place string, f func()) 
 				t.Fatal(r.err)
 			}
 			r.a.took = time.Since(begin)
-			return r.a
+			a = r.a
+			return true
 		case r := <-done: // the machine is so busy that it did not come to the handler in time
 			if r.err != nil || r.a.status == http.StatusOK {
 				t.Fatalf("the handler did not wait: %v, %v", r.a, r.err)
 			}
+			s.takeErrors()
+			return false
 		}
-	}
+	})
+	return a
 }
 
 // canary is a value that is found wherever it goes, and of a size that does not fit one packet.

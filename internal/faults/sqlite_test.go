@@ -27,7 +27,8 @@ func TestProgram(t *testing.T) {
 	if dsn == "" {
 		return // only TestKilledProgram runs it
 	}
-	s := newSite(t, scskit.Options{Timeout: 3 * time.Second}, func(opts scskit.Options) (*scskit.Store, error) {
+	opts := scskit.Options{Timeout: time.Minute} // nothing here hangs, but a disk may be slow
+	s := newSite(t, 0, opts, func(opts scskit.Options) (*scskit.Store, error) {
 		db, err := sql.Open("sqlite", dsn)
 		if err != nil {
 			return nil, err
@@ -55,10 +56,12 @@ func TestKilledProgram(t *testing.T) {
 			t.Parallel()
 			dsn := "file:" + filepath.Join(t.TempDir(), "sessions.db") +
 				"?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + synchronous + ")"
-			p := startProgram(t, dsn)
+			enter(t, t.Name())
+			p := startProgram(t, dsn, 0)
+			p.site.pace = p.site.measure(t)
 			c := newCrowd(t, p.site)
 			survive(t, c, kills, func() { p.kill() }, func() {
-				p = startProgram(t, dsn)
+				p = startProgram(t, dsn, p.site.pace)
 				c.site.Store(p.site)
 			})
 		})
@@ -71,9 +74,9 @@ type program struct {
 	kill func()
 }
 
-func startProgram(t *testing.T, dsn string) *program {
+func startProgram(t *testing.T, dsn string, p pace) *program {
 	t.Helper()
-	cmd := exec.Command(os.Args[0], "-test.run", "^TestProgram$", "-test.timeout", "5m")
+	cmd := exec.Command(os.Args[0], "-test.run", "^TestProgram$", "-test.timeout", "0")
 	cmd.Env = append(os.Environ(), programVariable+"="+dsn)
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -96,7 +99,7 @@ func startProgram(t *testing.T, dsn string) *program {
 	t.Cleanup(kill)
 	for lines := bufio.NewScanner(stdout); lines.Scan(); {
 		if url, ok := strings.CutPrefix(lines.Text(), "serving "); ok {
-			return &program{site: visit(t, url), kill: kill}
+			return &program{site: visit(t, url, p), kill: kill}
 		}
 	}
 	_ = cmd.Wait()
