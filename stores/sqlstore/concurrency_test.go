@@ -154,14 +154,9 @@ func TestContextEndsWhileLocked(t *testing.T) {
 	short, cancelShort := context.WithTimeout(background, 20*time.Millisecond)
 	defer cancelShort()
 	want(t, "touch", s.Touch(short, "a", 1, c.now().Add(time.Hour)), context.DeadlineExceeded)
-	start := time.Now()
 	cancel()
-	for range 3 {
+	for range 3 { // while the lock is still held: they do not wait for it
 		want(t, "save", <-queued, context.Canceled)
-	}
-	// At most what is left of the busy_timeout, 100 ms, with room for a slow machine.
-	if d := time.Since(start); d > 2*time.Second {
-		t.Errorf("the saves returned %v after the context ended", d)
 	}
 
 	release()
@@ -224,7 +219,7 @@ func TestStaleConnectionIsReplaced(t *testing.T) {
 	other := newTestTable(t, openFile(t, path), c)
 	save(t, other, record(c, "a", 2, time.Hour))
 
-	ctx, cancel := context.WithTimeout(background, time.Minute)
+	ctx, cancel := context.WithTimeout(background, time.Hour)
 	defer cancel()
 	if err := s.Save(ctx, record(c, "a", 3, time.Hour), driver.IfVersion(2)); err != nil {
 		t.Fatal(err)

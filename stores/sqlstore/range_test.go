@@ -24,7 +24,7 @@ func TestRangeWhileTheBodyWrites(t *testing.T) {
 		s.db.SetMaxOpenConns(1) // a connection that Range held would block the body
 		fill(t, s, c, 2500, 10)
 		save(t, s, record(c, "expired", 1, 0))
-		ctx, cancel := context.WithTimeout(background, time.Minute)
+		ctx, cancel := context.WithTimeout(background, time.Hour)
 		defer cancel()
 		seen := map[string]int{}
 		for rec, err := range s.Range(ctx) {
