@@ -110,7 +110,7 @@ func move(t *testing.T, from, to *redis.Client, key string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := from.Migrate(background, host, port, key, 0, 5*time.Second).Err(); err != nil {
+	if err := from.Migrate(background, host, port, key, 0, time.Minute).Err(); err != nil {
 		t.Fatal(err)
 	}
 }
