@@ -18,7 +18,6 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/internal/testenv"
 	"github.com/scskit/scskit/stores/dynamostore"
 	"github.com/scskit/scskit/stores/mongostore"
@@ -41,7 +40,7 @@ func openMongo(t *testing.T, now func() time.Time) backend {
 		t.Cleanup(func() { _ = client.Disconnect(t.Context()) })
 		return client
 	}
-	store, err := mongostore.New(connect(w.addr).Database("scskit").Collection("sessions"), &mongostore.Options{Options: scskit.Options{Now: now}})
+	store, err := mongostore.New(connect(w.addr).Database("scskit").Collection("sessions"), &mongostore.Options{Options: storeOptions(now)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +101,7 @@ func openDynamo(t *testing.T, now func() time.Time) backend {
 		BaseEndpoint: aws.String("http://" + w.addr),
 		Credentials:  aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("local", "local", "")),
 	})
-	store, err := dynamostore.New(client, &dynamostore.Options{Options: scskit.Options{Now: now}})
+	store, err := dynamostore.New(client, &dynamostore.Options{Options: storeOptions(now)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/redis/go-redis/v9"
 
-	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/internal/testenv"
 	"github.com/scskit/scskit/stores/redisstore"
 )
@@ -19,7 +18,7 @@ func openRedis(t *testing.T, now func() time.Time) backend {
 	t.Helper()
 	server := testenv.Start(t, testenv.KindRedis)
 	w := newWire(t, server.Addr())
-	client := redis.NewClient(&redis.Options{Addr: w.addr})
+	client := redis.NewClient(&redis.Options{Addr: w.addr, ReadTimeout: patience})
 	t.Cleanup(func() { _ = client.Close() })
 	return redisBackend(t, client, []string{server.Addr()}, []*wire{w}, now)
 }
@@ -55,6 +54,7 @@ func openRedisCluster(t *testing.T, now func() time.Time) backend {
 		}
 	}
 	client := redis.NewClusterClient(&redis.ClusterOptions{
+		ReadTimeout:  patience,
 		ClusterSlots: func(context.Context) ([]redis.ClusterSlot, error) { return slots, nil },
 	})
 	t.Cleanup(func() { _ = client.Close() })
@@ -65,7 +65,7 @@ func openRedisCluster(t *testing.T, now func() time.Time) backend {
 // that saves is evalsha, and the getrange and set in it.
 func redisBackend(t *testing.T, client redis.UniversalClient, addrs []string, wires []*wire, now func() time.Time) backend {
 	t.Helper()
-	store, err := redisstore.New(client, &redisstore.Options{Options: scskit.Options{Now: now}})
+	store, err := redisstore.New(client, &redisstore.Options{Options: storeOptions(now)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ var sqlBackend = backend{
 
 func newSQLStore(t *testing.T, db *sql.DB, dialect sqlstore.Dialect, now func() time.Time) *scskit.Store {
 	t.Helper()
-	store, err := sqlstore.New(db, dialect, &sqlstore.Options{Options: scskit.Options{Now: now}})
+	store, err := sqlstore.New(db, dialect, &sqlstore.Options{Options: storeOptions(now)})
 	if err != nil {
 		t.Fatal(err)
 	}
