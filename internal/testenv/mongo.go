@@ -15,7 +15,7 @@ import (
 var mongoKind = kind{
 	name:  "mongodb",
 	env:   "SCSKIT_TEST_MONGODB",
-	ready: 30 * time.Second,
+	ready: 3 * time.Minute,
 	nodes: func(dir string) ([]*node, error) {
 		path, err := built("ferretdb")
 		if err != nil {

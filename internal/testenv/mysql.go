@@ -14,7 +14,7 @@ import (
 var mysqlKind = kind{
 	name:  "mysql",
 	env:   "SCSKIT_TEST_MYSQL",
-	ready: 60 * time.Second,
+	ready: 3 * time.Minute,
 	nodes: func(dir string) ([]*node, error) {
 		n, err := mysqlNode(dir)
 		return []*node{n}, err

@@ -16,7 +16,7 @@ import (
 var postgresKind = kind{
 	name:  "postgres",
 	env:   "SCSKIT_TEST_POSTGRES",
-	ready: 60 * time.Second,
+	ready: 3 * time.Minute,
 	nodes: func(dir string) ([]*node, error) {
 		n, err := postgresNode(filepath.Join(dir, "data"))
 		return []*node{n}, err

@@ -70,7 +70,7 @@ func (n *node) await(ctx context.Context, probe func(context.Context, string) (s
 	defer poll.Stop()
 	var reason error // of the last attempt that was not cut short
 	for {
-		attempt, cancel := context.WithTimeout(ctx, 5*time.Second)
+		attempt, cancel := context.WithTimeout(ctx, 20*time.Second)
 		version, err := probe(attempt, n.addr)
 		cancel()
 		if reason == nil || ctx.Err() == nil {
@@ -103,7 +103,7 @@ func (n *node) end(sig syscall.Signal) {
 		return
 	}
 	_ = n.cmd.Process.Signal(sig)
-	patience := time.NewTimer(10 * time.Second)
+	patience := time.NewTimer(time.Minute)
 	defer patience.Stop()
 	select {
 	case <-n.done:
@@ -135,7 +135,7 @@ func (n *node) pid() int {
 
 // prepare runs a program that makes a data directory, as the node's user.
 func (n *node) prepare(path string, args ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Dir, cmd.Env = n.dir, n.environment()

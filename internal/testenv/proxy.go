@@ -123,7 +123,7 @@ func (p *Proxy) call(method, path string, body map[string]any) {
 }
 
 func (p *Proxy) try(method, path string, body map[string]any, reply any) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	text, err := json.Marshal(body)
 	if err != nil {
@@ -170,7 +170,7 @@ var toxiproxy = sync.OnceValues(func() (control string, err error) {
 
 var toxiproxyKind = kind{
 	name:  "toxiproxy",
-	ready: 20 * time.Second,
+	ready: 3 * time.Minute,
 	nodes: func(dir string) ([]*node, error) {
 		path, err := built("toxiproxy-server")
 		if err != nil {

@@ -16,7 +16,7 @@ import (
 var redisKind = kind{
 	name:  "redis",
 	env:   "SCSKIT_TEST_REDIS",
-	ready: 20 * time.Second,
+	ready: 3 * time.Minute,
 	nodes: func(dir string) ([]*node, error) {
 		n, err := redisNode(filepath.Join(dir, "data"))
 		return []*node{n}, err
@@ -29,7 +29,7 @@ var redisKind = kind{
 var redisClusterKind = kind{
 	name:  "redis-cluster",
 	env:   "SCSKIT_TEST_REDIS_CLUSTER",
-	ready: 40 * time.Second,
+	ready: 3 * time.Minute,
 	nodes: func(dir string) ([]*node, error) {
 		var nodes []*node
 		for i := range 3 {

@@ -153,7 +153,7 @@ func sqlClient(driver, insert string) client {
 }
 
 func withMongo(ctx context.Context, uri string, do func(*mongo.Client) error) error {
-	c, err := mongo.Connect(options.Client().ApplyURI(uri).SetServerSelectionTimeout(2 * time.Second))
+	c, err := mongo.Connect(options.Client().ApplyURI(uri).SetServerSelectionTimeout(time.Minute))
 	if err != nil {
 		return err
 	}
