@@ -100,7 +100,7 @@ func start(t *testing.T, path, store string) *program {
 // await waits until the shop listens, and returns its address.
 func (p *program) await(t *testing.T) string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	poll := time.NewTicker(10 * time.Millisecond)
 	defer poll.Stop()
@@ -126,7 +126,7 @@ func (p *program) stop(t *testing.T) {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	watchdog := time.NewTimer(30 * time.Second)
+	watchdog := time.NewTimer(5 * time.Minute)
 	defer watchdog.Stop()
 	select {
 	case <-p.done:

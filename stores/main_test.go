@@ -28,7 +28,7 @@ func (silent) Printf(context.Context, string, ...any) {}
 // open opens a store for the length of a test.
 func open(t *testing.T, url string) *scskit.Store {
 	t.Helper()
-	store, closeStore, err := Open(t.Context(), url, nil)
+	store, closeStore, err := Open(t.Context(), url, &scskit.Options{Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func parameter(url, p string) string {
 // nothingLeft waits until no goroutine of a client runs any more.
 func nothingLeft(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	poll := time.NewTicker(5 * time.Millisecond)
 	defer poll.Stop()

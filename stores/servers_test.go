@@ -194,7 +194,7 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for rows := 1; rows > 0; {
 		if err := db.QueryRowContext(ctx, "SELECT count(*) FROM swept").Scan(&rows); err != nil {

@@ -219,7 +219,7 @@ func TestNearerParent(t *testing.T) {
 	}
 	begun := time.Now()
 	<-c.Late().Done()
-	if took := time.Since(begun); took > 10*time.Second {
+	if took := time.Since(begun); took > time.Minute {
 		t.Errorf("ended after %v", took)
 	}
 	if !strings.Contains(c.deadline.String(), " m=") {

@@ -77,7 +77,7 @@ func TestThrottledIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(background, time.Minute)
+	ctx, cancel := context.WithTimeout(background, time.Hour)
 	defer cancel()
 	if _, err := d.Load(ctx, "a"); err == nil || !strings.Contains(err.Error(), "throttled") {
 		t.Errorf("got error %v", err)

@@ -227,7 +227,7 @@ func profile(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		deadline := time.Now().Add(20 * time.Second)
+		deadline := time.Now().Add(5 * time.Minute)
 		for err := os.RemoveAll(dir); err != nil; err = os.RemoveAll(dir) {
 			if time.Now().After(deadline) {
 				t.Error(err)
@@ -266,7 +266,7 @@ func (b *browser) clean() {
 
 func (b *browser) run(actions ...chromedp.Action) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(b.ctx, 5*time.Minute)
 	defer cancel()
 	if err := chromedp.Run(ctx, actions...); err != nil {
 		b.t.Fatal(err)
