@@ -51,4 +51,4 @@ func (p pace) size() int {
 }
 
 // crowdPatience is the time-out of a store that serves a crowd.
-func (p pace) crowdPatience() time.Duration { return max(3*time.Second, p.times(12*p.size())) }
+func (p pace) crowdPatience() time.Duration { return max(3*time.Second, p.times(4*p.size())) }
