@@ -51,6 +51,10 @@ type Dialect struct {
 	// context ends: its statements are all short, and cutting one short does harm.
 	uninterrupted bool
 
+	// prepares says that statements are prepared here, because no driver does so by itself.
+	// An uninterrupted dialect cannot have it.
+	prepares bool
+
 	// sweepRows is how many rows one statement of a sweep removes; zero if it may be any number.
 	sweepRows int
 
@@ -120,6 +124,7 @@ const (
 	faultNoSchema       // the table is missing, or is another one
 	faultTooLarge       // the row is more than the database holds
 	faultExists         // what the DDL was to create is there
+	faultPooler         // the connection is another one than that which knows the statement
 )
 
 // layout is what a database has under the name of the table.

@@ -21,6 +21,7 @@ func MySQL() Dialect {
 		createIndexes: mysqlIndexes,
 		dropTable:     func(n tableName) string { return `DROP TABLE IF EXISTS ` + mysqlName(n) },
 		indexInTable:  true,
+		prepares:      true,
 		inspect:       inspectMySQL,
 		classify:      classifyMySQL,
 		maxData:       1<<30 - 1024, // the most that max_allowed_packet can be, less the other columns

@@ -30,6 +30,10 @@ func PostgreSQL() Dialect {
 	}
 }
 
+// poolerFix is what an error advises if prepared statements get lost.
+const poolerFix = "behind a pooler in transaction mode, such as PgBouncer, set pgx's " +
+	"parameter default_query_exec_mode=exec"
+
 // postgresTable: BYTEA knows no collation and no encoding.
 func postgresTable(n tableName) string {
 	return `CREATE TABLE IF NOT EXISTS ` + postgresName(n) + ` (
@@ -91,6 +95,9 @@ func classifyPostgres(err error) fault {
 		return faultNoSchema
 	case "54000": // program_limit_exceeded
 		return faultTooLarge
+	case "26000", // invalid_sql_statement_name
+		"42P05": // duplicate_prepared_statement
+		return faultPooler
 	case "42P07", // duplicate_table
 		"42710": // duplicate_object, the type of the table's rows
 		return faultExists

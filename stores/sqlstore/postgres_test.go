@@ -22,6 +22,8 @@ func TestClassifyPostgres(t *testing.T) {
 		{pg("42703", `column "id" does not exist`), faultNoSchema},
 		{pg("42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification"), faultNoSchema},
 		{pg("3F000", `schema "auth" does not exist`), faultNoSchema},
+		{pg("26000", `prepared statement "stmtcache_1" does not exist`), faultPooler},
+		{pg("42P05", `prepared statement "stmtcache_1" already exists`), faultPooler},
 		{pg("42P07", `relation "sessions" already exists`), faultExists},
 		{pg("42710", `type "sessions" already exists`), faultExists},
 		{pg("23505", `duplicate key value violates unique constraint "pg_type_typname_nsp_index"`), faultExists},

@@ -14,8 +14,8 @@ import (
 	"github.com/scskit/scskit/internal/bound"
 )
 
-// statement is one of the store's statements. Unless the dialect is uninterrupted, it is
-// prepared when it is first used.
+// statement is one of the store's statements. If the dialect prepares, it is prepared when it
+// is first used.
 type statement struct {
 	text   string
 	params []param
@@ -89,31 +89,37 @@ func (t *table) query(ctx context.Context, s *statement, v *values, read func(*s
 
 // runner is a statement and what it runs on.
 type runner struct {
+	stmt *sql.Stmt // if nil, the text runs on db
 	text string
-	conn *sql.Conn // if nil, stmt runs on any connection
-	stmt *sql.Stmt
+	db   interface { // a pool or a connection
+		ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error)
+		QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+	}
 }
 
 func (r runner) exec(ctx context.Context, args []any) (sql.Result, error) {
-	if r.conn != nil {
-		return r.conn.ExecContext(ctx, r.text, args...)
+	if r.stmt != nil {
+		return r.stmt.ExecContext(ctx, args...)
 	}
-	return r.stmt.ExecContext(ctx, args...)
+	return r.db.ExecContext(ctx, r.text, args...)
 }
 
 func (r runner) query(ctx context.Context, args []any) (*sql.Rows, error) {
-	if r.conn != nil {
-		return r.conn.QueryContext(ctx, r.text, args...)
+	if r.stmt != nil {
+		return r.stmt.QueryContext(ctx, args...)
 	}
-	return r.stmt.QueryContext(ctx, args...)
+	return r.db.QueryContext(ctx, r.text, args...)
 }
 
 // run calls f with what the statement runs on, and the context for it.
 func (t *table) run(ctx context.Context, s *statement, f func(context.Context, runner) error) error {
 	if t.dialect.uninterrupted {
 		return t.onConn(ctx, func(ctx context.Context, conn *sql.Conn) error {
-			return f(ctx, runner{text: s.text, conn: conn})
+			return f(ctx, runner{text: s.text, db: conn})
 		})
+	}
+	if !t.dialect.prepares {
+		return f(ctx, runner{text: s.text, db: t.db})
 	}
 	p, err := s.prepared(ctx, t.db)
 	if err != nil {
@@ -189,8 +195,12 @@ func (t *table) failure(ctx context.Context, op string, err error) error {
 	switch {
 	case ended != nil && !errors.Is(err, ended):
 		return fmt.Errorf("sqlstore: %s: %w: %w", op, ended, err)
-	case t.dialect.classify(err) == faultNoSchema:
+	}
+	switch t.dialect.classify(err) {
+	case faultNoSchema:
 		return fmt.Errorf("sqlstore: %s: %w: table %s: %s: %w", op, driver.ErrNoSchema, t.name, schemaFix, err)
+	case faultPooler:
+		return fmt.Errorf("sqlstore: %s: %w: %s", op, err, poolerFix)
 	}
 	return fmt.Errorf("sqlstore: %s: %w", op, err)
 }

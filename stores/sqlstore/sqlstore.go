@@ -43,8 +43,12 @@
 //     concurrent statements, which are then repeated here until the context ends.
 //   - synchronous_commit off, set for the program's role, saves the wait for the disk: a crash of the server may then
 //     lose the last moments, and corrupts nothing.
-//   - Statements are prepared, once for each connection. PgBouncer in transaction mode must be 1.21 or newer, with
-//     max_prepared_statements set.
+//   - The driver is to prepare statements, once for each connection, as pgx does. With lib/pq set
+//     binary_parameters=yes, or each operation takes two round trips.
+//   - A pooler that gives a connection away after each transaction, such as PgBouncer in
+//     transaction mode, loses prepared statements. Have pgx prepare none, by
+//     default_query_exec_mode=exec or simple_protocol in its DSN. PgBouncer 1.21 or newer also
+//     keeps them itself, with max_prepared_statements set.
 //   - A transaction that stays open for hours, even an idle one, keeps the server from reusing the room of what was
 //     swept and updated, and makes sweeps slower as they go: set idle_in_transaction_session_timeout.
 //   - Sessions live on the primary. A standby that answers reads may not know the last save yet.

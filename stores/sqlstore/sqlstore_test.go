@@ -84,7 +84,7 @@ func onEach(t *testing.T, test func(t *testing.T, s *table, c *clock)) {
 	t.Run("prepared", func(t *testing.T) {
 		t.Parallel()
 		dialect := SQLite()
-		dialect.uninterrupted, dialect.oneWriter = false, false
+		dialect.uninterrupted, dialect.oneWriter, dialect.prepares = false, false, true
 		c := newClock()
 		test(t, newTableOf(t, openFile(t, filepath.Join(t.TempDir(), "test.db")), dialect, c), c)
 	})
