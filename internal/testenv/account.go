@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 )
 
@@ -32,6 +33,16 @@ func unprivileged(names ...string) (*account, error) {
 		return &account{uint32(uid), uint32(gid)}, nil
 	}
 	return nil, errors.New("no unprivileged user on this machine to run the server as")
+}
+
+// reaches reports whether the account may pass through the directories to a file, as others do.
+func (a *account) reaches(file string) bool {
+	for dir := filepath.Dir(file); a != nil && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if info, err := os.Stat(dir); err != nil || info.Mode().Perm()&1 == 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // own makes a directory that belongs to the account.

@@ -15,7 +15,7 @@ import (
 var dynamoKind = kind{
 	name:  "dynamodb",
 	env:   "SCSKIT_TEST_DYNAMODB",
-	ready: 60 * time.Second,
+	ready: 3 * time.Minute,
 	nodes: func(dir string) ([]*node, error) {
 		server, err := built("dynalite/server.js")
 		if err != nil {

@@ -50,6 +50,13 @@ func newDir(name string) (string, error) {
 	return dir, os.Chmod(dir, 0o711)
 }
 
+// home returns the directory of this process, once newDir has made it.
+func home() string {
+	homeMu.Lock()
+	defer homeMu.Unlock()
+	return homeDir
+}
+
 // removeHome removes the directory with all that is in it.
 func removeHome() {
 	homeMu.Lock()

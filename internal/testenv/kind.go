@@ -20,6 +20,11 @@ const (
 	KindMySQL
 	KindMongo
 	KindDynamoDB
+	KindPostgres18
+	KindPgBouncer
+	KindRedisTLS
+	KindPostgresTLS
+	KindMySQLTLS
 	numKinds
 
 	kindToxiproxy = numKinds // not a backend: what [Proxy] is made of
@@ -46,10 +51,15 @@ type kind struct {
 var kinds = [numKinds + 1]kind{
 	KindRedis:        redisKind,
 	KindRedisCluster: redisClusterKind,
-	KindPostgres:     postgresKind,
+	KindPostgres:     postgresKind("postgres", "SCSKIT_TEST_POSTGRES", installedPostgres),
 	KindMySQL:        mysqlKind,
 	KindMongo:        mongoKind,
 	KindDynamoDB:     dynamoKind,
+	KindPostgres18:   postgresKind("postgres18", "SCSKIT_TEST_POSTGRES18", builtPostgres18),
+	KindPgBouncer:    pgBouncerKind,
+	KindRedisTLS:     redisTLSKind,
+	KindPostgresTLS:  postgresTLSKind,
+	KindMySQLTLS:     mysqlTLSKind,
 	kindToxiproxy:    toxiproxyKind,
 }
 

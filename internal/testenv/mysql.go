@@ -16,7 +16,7 @@ var mysqlKind = kind{
 	env:   "SCSKIT_TEST_MYSQL",
 	ready: 3 * time.Minute,
 	nodes: func(dir string) ([]*node, error) {
-		n, err := mysqlNode(dir)
+		n, err := mysqlNode(dir, "")
 		return []*node{n}, err
 	},
 	probe: probeMySQL,
@@ -29,8 +29,8 @@ var mysqlKind = kind{
 }
 
 // mysqlNode makes a MariaDB with an empty database named scskit and a root user without a password. It keeps to InnoDB's
-// full durability.
-func mysqlNode(dir string) (*node, error) {
+// full durability. At each start it runs the statements of more, a line for each.
+func mysqlNode(dir, more string, args ...string) (*node, error) {
 	install, err := program("mariadb-install-db")
 	if err != nil {
 		return nil, err
@@ -52,17 +52,17 @@ func mysqlNode(dir string) (*node, error) {
 		return nil, err
 	}
 	create := filepath.Join(dir, "create.sql")
-	if err := os.WriteFile(create, []byte("CREATE DATABASE IF NOT EXISTS scskit CHARACTER SET utf8mb4;\n"), 0o644); err != nil { //nolint:gosec // the server's user reads it
+	if err := os.WriteFile(create, []byte("CREATE DATABASE IF NOT EXISTS scskit CHARACTER SET utf8mb4;\n"+more), 0o644); err != nil { //nolint:gosec // the server's user reads it
 		return nil, err
 	}
 	n := &node{
 		addr: addr, dir: data, path: path, user: user,
-		args: []string{
+		args: append([]string{
 			"--no-defaults", "--datadir=" + data, "--port=" + portOf(addr), "--bind-address=127.0.0.1",
 			"--socket=" + filepath.Join(data, "s"), "--pid-file=" + filepath.Join(data, "pid"), "--init-file=" + create,
 			"--skip-name-resolve", "--innodb-flush-log-at-trx-commit=1", "--innodb-log-file-size=16M",
 			"--innodb-buffer-pool-size=64M", "--max-connections=300",
-		},
+		}, args...),
 	}
 	return n, n.prepare(install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db",
 		"--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0")

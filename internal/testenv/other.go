@@ -13,6 +13,8 @@ func newDir(string) (string, error) {
 	return "", errors.New("private servers need a Unix system: name a server in the environment, or skip it with SCSKIT_SKIP_BACKENDS")
 }
 
+func home() string { return "" }
+
 func removeHome() {}
 
 func attributes(*account) *syscall.SysProcAttr { return nil }

@@ -7,49 +7,64 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 )
 
-var postgresKind = kind{
-	name:  "postgres",
-	env:   "SCSKIT_TEST_POSTGRES",
-	ready: 3 * time.Minute,
-	nodes: func(dir string) ([]*node, error) {
-		n, err := postgresNode(filepath.Join(dir, "data"))
-		return []*node{n}, err
-	},
-	probe: probePostgres,
-	url: func(addrs []string) string {
-		return "postgres://postgres@" + addrs[0] + "/postgres?sslmode=disable"
-	},
-	addr: func(dsn string) string {
-		if u, err := url.Parse(dsn); err == nil && u.Host != "" {
-			return u.Host
-		}
-		var host, port string
-		for _, field := range strings.Fields(dsn) {
-			switch key, value, _ := strings.Cut(field, "="); key {
-			case "host":
-				host = value
-			case "port":
-				port = ":" + value
-			}
-		}
-		return host + port
-	},
+func postgresKind(name, env string, find func(program string) (string, error)) kind {
+	return kind{
+		name:  name,
+		env:   env,
+		ready: 3 * time.Minute,
+		nodes: func(dir string) ([]*node, error) {
+			n, err := postgresNode(filepath.Join(dir, "data"), find)
+			return []*node{n}, err
+		},
+		probe: probePostgres,
+		url:   postgresURL,
+		addr:  postgresAddr,
+	}
 }
 
-// postgresNode makes a database cluster. PostgreSQL refuses to run as root.
-func postgresNode(dir string) (*node, error) {
-	const patterns = "/usr/lib/postgresql/*/bin/"
-	initdb, err := program("initdb", patterns+"initdb")
+func postgresURL(addrs []string) string {
+	return "postgres://postgres@" + addrs[0] + "/postgres?sslmode=disable"
+}
+
+func postgresAddr(dsn string) string {
+	if u, err := url.Parse(dsn); err == nil && u.Host != "" {
+		return u.Host
+	}
+	var host, port string
+	for _, field := range strings.Fields(dsn) {
+		switch key, value, _ := strings.Cut(field, "="); key {
+		case "host":
+			host = value
+		case "port":
+			port = ":" + value
+		}
+	}
+	return host + port
+}
+
+// installedPostgres finds a program of the PostgreSQL that the machine has.
+func installedPostgres(name string) (string, error) {
+	return program(name, "/usr/lib/postgresql/*/bin/"+name)
+}
+
+// builtPostgres18 finds a program of the PostgreSQL 18 in build/backends.
+func builtPostgres18(name string) (string, error) { return built("postgresql-18/bin/" + name) }
+
+// postgresNode makes a database cluster, with further arguments for initdb. PostgreSQL refuses to
+// run as root.
+func postgresNode(dir string, find func(string) (string, error), initArgs ...string) (*node, error) {
+	initdb, err := find("initdb")
 	if err != nil {
 		return nil, err
 	}
-	path, err := program("postgres", patterns+"postgres")
+	path, err := find("postgres")
 	if err != nil {
 		return nil, err
 	}
@@ -63,6 +78,13 @@ func postgresNode(dir string) (*node, error) {
 	}
 	if err := user.own(dir); err != nil {
 		return nil, err
+	}
+	if !user.reaches(path) { // the checkout is root's alone
+		programs := filepath.Join(filepath.Dir(dir), "programs")
+		if err := os.CopyFS(programs, os.DirFS(filepath.Dir(filepath.Dir(path)))); err != nil {
+			return nil, err
+		}
+		initdb, path = filepath.Join(programs, "bin", "initdb"), filepath.Join(programs, "bin", "postgres")
 	}
 	args := []string{
 		"-D", dir, "-p", portOf(addr), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
@@ -78,8 +100,10 @@ func postgresNode(dir string) (*node, error) {
 		// The processes that a killed postmaster leaves end by themselves, a moment later.
 		busy: "pre-existing shared memory block",
 	}
-	return n, n.prepare(initdb, "--pgdata", dir, "--username", "postgres", "--auth", "trust",
-		"--encoding", "UTF8", "--no-locale", "--no-sync", "--no-instructions")
+	return n, n.prepare(initdb, append([]string{
+		"--pgdata", dir, "--username", "postgres", "--auth", "trust",
+		"--encoding", "UTF8", "--no-locale", "--no-sync", "--no-instructions",
+	}, initArgs...)...)
 }
 
 // hasStatistics reports whether the module pg_stat_statements, which has to be loaded at the start, is installed beside
@@ -101,19 +125,25 @@ func hasStatistics(server string) bool {
 
 // probePostgres logs in, as far as that needs no password, and reads the version that the server announces.
 func probePostgres(ctx context.Context, addr string) (string, error) {
+	version, err := loginPostgres(ctx, addr, "postgres")
+	return "PostgreSQL " + version, err
+}
+
+// loginPostgres returns the server_version that is announced to who logs into a database.
+func loginPostgres(ctx context.Context, addr, database string) (string, error) {
 	conn, err := dial(ctx, addr)
 	if err != nil {
 		return "", err
 	}
 	defer func() { _ = conn.Close() }()
 	const protocol = 3 << 16
-	params := "user\x00postgres\x00database\x00postgres\x00\x00"
+	params := "user\x00postgres\x00database\x00" + database + "\x00\x00"
 	startup := binary.BigEndian.AppendUint32(nil, uint32(8+len(params)))
 	startup = binary.BigEndian.AppendUint32(startup, protocol)
 	if _, err := conn.Write(append(startup, params...)); err != nil {
 		return "", err
 	}
-	version := "PostgreSQL"
+	var version string
 	for {
 		var head [5]byte
 		if _, err := io.ReadFull(conn, head[:]); err != nil {
@@ -134,8 +164,7 @@ func probePostgres(ctx context.Context, addr string) (string, error) {
 			}
 		case 'S':
 			if name, value, _ := strings.Cut(string(body), "\x00"); name == "server_version" {
-				number, _, _ := strings.Cut(strings.TrimRight(value, "\x00"), " ")
-				version = "PostgreSQL " + number
+				version, _, _ = strings.Cut(strings.TrimRight(value, "\x00"), " ")
 			}
 		case 'E':
 			return "", fmt.Errorf("postgres: %s", strings.ReplaceAll(string(body), "\x00", " "))

@@ -24,6 +24,8 @@ type node struct {
 	args []string
 	env  []string
 	user *account // nil: run as this process's user
+	// version is what the program says of itself, where only who knows a password could ask.
+	version string
 	// stop is the signal that ends it in good order; zero means SIGTERM.
 	stop syscall.Signal
 	// busy is what the program says before it ends because a killed predecessor is not quite gone; start it again then.

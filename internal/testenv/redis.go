@@ -74,15 +74,16 @@ func redisNode(dir string, args ...string) (*node, error) {
 
 func probeRedis(ctx context.Context, addr string) (string, error) {
 	info, err := redisCall(ctx, addr, "INFO", "server")
-	if err != nil {
-		return "", err
-	}
+	return redisVersion(info), err
+}
+
+func redisVersion(info string) string {
 	for line := range strings.Lines(info) {
 		if version, ok := strings.CutPrefix(line, "redis_version:"); ok {
-			return "Redis " + strings.TrimSpace(version), nil
+			return "Redis " + strings.TrimSpace(version)
 		}
 	}
-	return "Redis", nil
+	return "Redis"
 }
 
 // joinRedisCluster shares the slots out to the nodes, unless they have them from before, introduces the nodes to each
@@ -146,6 +147,11 @@ func redisCall(ctx context.Context, addr string, args ...string) (string, error)
 		return "", err
 	}
 	defer func() { _ = conn.Close() }()
+	return redisAsk(conn, args...)
+}
+
+// redisAsk sends one command over a connection on which no reply is due.
+func redisAsk(conn net.Conn, args ...string) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "*%d\r\n", len(args))
 	for _, arg := range args {

@@ -1,6 +1,7 @@
 package testenv
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -139,7 +140,7 @@ func (s *server) start() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), spec.ready)
 	defer cancel()
-	for _, n := range s.nodes {
+	for i, n := range s.nodes {
 		version, err := n.await(ctx, spec.probe)
 		for err != nil && ctx.Err() == nil && n.busy != "" && strings.Contains(err.Error(), n.busy) {
 			if err = s.startNode(n); err == nil {
@@ -149,7 +150,9 @@ func (s *server) start() error {
 		if err != nil {
 			return err
 		}
-		s.version = version
+		if i == 0 {
+			s.version = cmp.Or(version, n.version)
+		}
 	}
 	if spec.join != nil {
 		return spec.join(ctx, s.nodes)

@@ -8,14 +8,19 @@
 //	SCSKIT_TEST_MYSQL          a DSN for go-sql-driver/mysql, e.g. root:pw@tcp(host:3306)/db
 //	SCSKIT_TEST_MONGODB        a mongodb:// URI
 //	SCSKIT_TEST_DYNAMODB       an endpoint, e.g. http://host:8000 of DynamoDB Local
+//	SCSKIT_TEST_POSTGRES18     a DSN of a PostgreSQL of another version
+//	SCSKIT_TEST_PGBOUNCER      a DSN of a PostgreSQL behind a pooler in transaction mode
+//	SCSKIT_TEST_REDIS_TLS      a URL as stores.Open takes it, of a server that wants TLS and a
+//	SCSKIT_TEST_POSTGRES_TLS   password; it names the file of the authority
+//	SCSKIT_TEST_MYSQL_TLS
 //
 // Otherwise a private server is started from the programs on this machine (scripts/install-backends installs them), on
 // a free port of 127.0.0.1 with a data directory of its own: once per process, at the first call. It is stopped at the
 // end of [Main], and does not outlive the process on Linux, whatever ends it. No other server is ever touched.
 //
 // A server that is missing fails the test with an error that names the fix, unless SCSKIT_SKIP_BACKENDS, a comma
-// separated list of names (redis, redis-cluster, postgres, mysql, mongodb, dynamodb, toxiproxy), names it: then the
-// test is skipped.
+// separated list of names (redis, redis-cluster, postgres, mysql, mongodb, dynamodb, postgres18,
+// pgbouncer, redis-tls, postgres-tls, mysql-tls, toxiproxy), names it: then the test is skipped.
 //
 // Servers are shared by all tests of a package and, under make test, by the packages of the module, which run at the
 // same time: every test must keep to prefixes, tables and collections of its own, named by [Name], and must never
@@ -83,6 +88,12 @@ func Mongo(tb testing.TB) string {
 func DynamoDB(tb testing.TB) string {
 	tb.Helper()
 	return need(tb, KindDynamoDB).URL
+}
+
+// URL returns what clients of a kind of server take, see the package documentation.
+func URL(tb testing.TB, kind Kind) string {
+	tb.Helper()
+	return need(tb, kind).URL
 }
 
 // Name returns an identifier that no other test or run uses, fit for a table, a collection, a database or a key prefix:
