@@ -22,7 +22,9 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/internal/testenv"
+	"github.com/scskit/scskit/stores"
 )
 
 func TestMain(m *testing.M) {
@@ -70,8 +72,13 @@ var clients = map[testenv.Kind]client{
 			return rdb.Get(ctx, name+"-e").Result()
 		},
 	},
-	testenv.KindPostgres: sqlClient("pgx", "INSERT INTO %t (v) VALUES ($1)"),
-	testenv.KindMySQL:    sqlClient("mysql", "INSERT INTO %t (v) VALUES (?)"),
+	testenv.KindPostgres:    postgresClient,
+	testenv.KindMySQL:       sqlClient("mysql", "INSERT INTO %t (v) VALUES (?)"),
+	testenv.KindPostgres18:  postgresClient,
+	testenv.KindPgBouncer:   postgresClient.through(func(url string) string { return url + "&default_query_exec_mode=exec" }),
+	testenv.KindRedisTLS:    storeClient,
+	testenv.KindPostgresTLS: storeClient,
+	testenv.KindMySQLTLS:    storeClient,
 	testenv.KindMongo: {
 		write: func(ctx context.Context, url, name, value string) error {
 			return withMongo(ctx, url, func(c *mongo.Client) error {
@@ -124,6 +131,48 @@ var clients = map[testenv.Kind]client{
 			return v.Value, nil
 		},
 	},
+}
+
+var postgresClient = sqlClient("pgx", "INSERT INTO %t (v) VALUES ($1)")
+
+// storeClient takes a URL of stores.Open.
+var storeClient = client{
+	write: func(ctx context.Context, url, name, value string) error {
+		return withStore(ctx, url, func(s *scskit.Store) error {
+			if err := s.CreateSchema(ctx); err != nil {
+				return err
+			}
+			return s.CommitCtx(ctx, name, []byte(value), time.Now().Add(time.Hour))
+		})
+	},
+	read: func(ctx context.Context, url, name string) (value string, err error) {
+		err = withStore(ctx, url, func(s *scskit.Store) error {
+			data, _, err := s.FindCtx(ctx, name)
+			value = string(data)
+			return err
+		})
+		return value, err
+	},
+}
+
+func withStore(ctx context.Context, url string, do func(*scskit.Store) error) error {
+	s, closeStore, err := stores.Open(ctx, url, nil)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(s), closeStore())
+}
+
+// through has a client use a changed URL.
+func (c client) through(change func(url string) string) client {
+	return client{
+		write: func(ctx context.Context, url, name, value string) error {
+			return c.write(ctx, change(url), name, value)
+		},
+		read: func(ctx context.Context, url, name string) (string, error) {
+			return c.read(ctx, change(url), name)
+		},
+	}
 }
 
 func sqlClient(driver, insert string) client {
@@ -179,8 +228,12 @@ func TestShared(t *testing.T) {
 	for _, kind := range testenv.Kinds() {
 		t.Run(kind.String(), func(t *testing.T) {
 			t.Parallel()
-			url := urls[kind](t)
-			if again := urls[kind](t); again != url {
+			find := urls[kind]
+			if find == nil {
+				find = func(tb testing.TB) string { return testenv.URL(tb, kind) }
+			}
+			url := find(t)
+			if again := find(t); again != url {
 				t.Errorf("the second call gives another server: %s, then %s", url, again)
 			}
 			name := testenv.Name(t)
