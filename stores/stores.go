@@ -125,7 +125,7 @@ func (l *location) open(ctx context.Context, opts *scskit.Options) (*scskit.Stor
 	}
 	if !lazy {
 		if err := l.verify(ctx, store); err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("cannot use %s: %w", l.place(), l.scrub(err)), l.scrub(release()))
+			return nil, nil, errors.Join(fmt.Errorf("cannot use %s: %w", l.place(), l.refused(err)), l.scrub(release()))
 		}
 	}
 	stopSweep := func() {}
@@ -202,18 +202,22 @@ type backend struct {
 	params []string
 	// fold says that the case of parameters does not count.
 	fold bool
-	open func(context.Context, *location, scskit.Options) (store *scskit.Store, release func() error, err error)
+	// authority is the parameter that names a file of certificates to trust.
+	authority string
+	// advise says what to write instead if the server refuses, if the error tells; it may be nil.
+	advise func(*location, error) string
+	open   func(context.Context, *location, scskit.Options) (store *scskit.Store, release func() error, err error)
 }
 
 var backends = []*backend{
 	{schemes: []string{"memory"}, name: "memory", syntax: "memory:", local: true, params: []string{"max_sessions"}, open: openMemory},
 	{schemes: []string{"sqlite"}, name: "SQLite", syntax: "sqlite:PATH", local: true, params: sqliteParams, open: openSQLite},
-	{schemes: []string{"redis", "rediss"}, name: "Redis", syntax: "redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS", params: redisParams, open: openRedis},
-	{schemes: []string{"redis+cluster", "rediss+cluster"}, name: "Redis Cluster", syntax: "redis+cluster://[USER:PASSWORD@]HOST[:PORT],…, or rediss+cluster://", params: redisParams, open: openRedisCluster},
-	{schemes: []string{"redis+sentinel", "rediss+sentinel"}, name: "Redis Sentinel", syntax: "redis+sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB], or rediss+sentinel://", params: append([]string{"sentinel_username", "sentinel_password"}, redisParams...), open: openRedisSentinel},
-	{schemes: []string{"postgres", "postgresql"}, name: "PostgreSQL", syntax: "postgres://[USER[:PASSWORD]@]HOST[:PORT],…/DATABASE", params: append(slicesOf(sqlParams, "host"), postgresParams...), open: openPostgres},
-	{schemes: []string{"mysql"}, name: "MySQL", syntax: "mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE", params: append(slicesOf(sqlParams, "socket", "tls_ca"), mysqlParams...), open: openMySQL},
-	{schemes: []string{"mongodb", "mongodb+srv"}, name: "MongoDB", syntax: "mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://", params: append([]string{"collection", "sweep"}, mongoParams...), fold: true, open: openMongo},
+	{schemes: []string{"redis", "rediss"}, name: "Redis", syntax: "redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS", params: redisParams, authority: "tls_ca", advise: adviseRedis, open: openRedis},
+	{schemes: []string{"redis+cluster", "rediss+cluster"}, name: "Redis Cluster", syntax: "redis+cluster://[USER:PASSWORD@]HOST[:PORT],…, or rediss+cluster://", params: redisParams, authority: "tls_ca", advise: adviseRedis, open: openRedisCluster},
+	{schemes: []string{"redis+sentinel", "rediss+sentinel"}, name: "Redis Sentinel", syntax: "redis+sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB], or rediss+sentinel://", params: append([]string{"sentinel_username", "sentinel_password"}, redisParams...), authority: "tls_ca", advise: adviseRedis, open: openRedisSentinel},
+	{schemes: []string{"postgres", "postgresql"}, name: "PostgreSQL", syntax: "postgres://[USER[:PASSWORD]@]HOST[:PORT],…/DATABASE", params: append(slicesOf(sqlParams, "host"), postgresParams...), authority: "sslrootcert", advise: advisePostgres, open: openPostgres},
+	{schemes: []string{"mysql"}, name: "MySQL", syntax: "mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE", params: append(slicesOf(sqlParams, "socket", "tls_ca"), mysqlParams...), authority: "tls_ca", advise: adviseMySQL, open: openMySQL},
+	{schemes: []string{"mongodb", "mongodb+srv"}, name: "MongoDB", syntax: "mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://", params: append([]string{"collection", "sweep"}, mongoParams...), fold: true, authority: "tlsCAFile", open: openMongo},
 	{schemes: []string{"dynamodb"}, name: "DynamoDB", syntax: "dynamodb://[REGION]/TABLE[?endpoint=URL]", params: dynamoParams, open: openDynamo},
 }
 

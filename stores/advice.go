@@ -1,0 +1,76 @@
+package stores
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/redis/go-redis/v9"
+)
+
+const (
+	checkPassword = "check the user and the password; what is special in them must be written " +
+		"with %, as %40 for an @"
+	wantsTLS = "the server wants TLS: write "
+)
+
+// refused is the error of a server that Open cannot use, without secrets, and with what to write
+// in the URL instead, if the error tells.
+func (l *location) refused(err error) error {
+	var unknown x509.UnknownAuthorityError
+	var advice string
+	switch {
+	case l.backend.authority != "" && errors.As(err, &unknown):
+		advice = "name the file of the authority's certificate: " + l.backend.authority + "=FILE"
+	case l.backend.advise != nil:
+		advice = l.backend.advise(l, err)
+	}
+	if err = l.scrub(err); advice == "" {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, advice)
+}
+
+func adviseRedis(l *location, err error) string {
+	var answer redis.Error
+	switch kind := strings.TrimPrefix(l.scheme, "redis"); {
+	case errors.Is(err, io.EOF) && !strings.HasPrefix(kind, "s"):
+		return "does the server want TLS? Then write rediss" + kind + "://"
+	case !errors.As(err, &answer):
+	case redis.HasErrorPrefix(answer, "NOAUTH"):
+		return "the server wants a password: write " + l.backend.syntax
+	case redis.HasErrorPrefix(answer, "WRONGPASS"):
+		return checkPassword
+	}
+	return ""
+}
+
+func advisePostgres(_ *location, err error) string {
+	var answer *pgconn.PgError
+	switch {
+	case !errors.As(err, &answer):
+	case answer.Code == "28P01": // invalid_password
+		return checkPassword
+	case answer.Code == "28000" && strings.Contains(answer.Message, "no encryption"):
+		return wantsTLS + "sslmode=verify-full"
+	}
+	return ""
+}
+
+func adviseMySQL(l *location, err error) string {
+	var answer *mysql.MySQLError
+	switch encrypted := l.params.string("tls") + l.params.string("tls_ca"); {
+	case !errors.As(err, &answer):
+	case answer.Number == 3159: // ER_SECURE_TRANSPORT_REQUIRED
+		return wantsTLS + "tls=true"
+	case answer.Number == 1045 && encrypted == "": // ER_ACCESS_DENIED_ERROR, MariaDB's for both
+		return checkPassword + "; or does the server want TLS? Then write tls=true"
+	case answer.Number == 1045:
+		return checkPassword
+	}
+	return ""
+}
