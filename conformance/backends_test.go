@@ -45,7 +45,10 @@ func backends(t *testing.T) []conformance.Store {
 		backend(t, "sqlite", func(testing.TB) string { return dir }, openSQLite),
 		{Name: "cookie", New: newCookie, Exempt: cookieExemptions},
 	}
-	for _, kind := range testenv.Kinds() {
+	for _, kind := range []testenv.Kind{
+		testenv.KindRedis, testenv.KindRedisCluster, testenv.KindPostgres, testenv.KindPostgres18,
+		testenv.KindMySQL, testenv.KindMongo, testenv.KindDynamoDB,
+	} {
 		if testenv.Skipped(kind.String()) {
 			t.Logf("without %s, which SCSKIT_SKIP_BACKENDS names", kind)
 			continue
@@ -74,9 +77,9 @@ func onServer(t *testing.T, kind testenv.Kind) conformance.Store {
 			}))
 		}, openRedis)
 	case testenv.KindPostgres:
-		return backend(t, "postgresql", func(tb testing.TB) *sql.DB {
-			return connectSQL(tb, "pgx", testenv.Postgres(tb))
-		}, openSQL(sqlstore.PostgreSQL()))
+		return onPostgres(t, "postgresql", kind, "")
+	case testenv.KindPostgres18:
+		return onPostgres(t, "postgresql-18", kind, "")
 	case testenv.KindMySQL:
 		name := "mysql"
 		if server, err := testenv.Find(kind); err == nil && strings.Contains(server.Version, "MariaDB") {
@@ -92,6 +95,22 @@ func onServer(t *testing.T, kind testenv.Kind) conformance.Store {
 	}
 	t.Fatalf("no store for a server of kind %v", kind)
 	return conformance.Store{}
+}
+
+// onPostgres is the store on a PostgreSQL, with a parameter in its DSN.
+func onPostgres(t *testing.T, name string, kind testenv.Kind, parameter string) conformance.Store {
+	t.Helper()
+	return backend(t, name, func(tb testing.TB) *sql.DB {
+		dsn := testenv.URL(tb, kind)
+		if parameter != "" {
+			mark := "?"
+			if strings.Contains(dsn, mark) {
+				mark = "&"
+			}
+			dsn += mark + parameter
+		}
+		return connectSQL(tb, "pgx", dsn)
+	}, openSQL(sqlstore.PostgreSQL()))
 }
 
 // backend is a store whose instances share one client. Each has a place of its own: a prefix, a table, a

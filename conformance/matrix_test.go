@@ -32,6 +32,16 @@ func TestMatrix(t *testing.T) {
 		backends(t))
 }
 
+// TestPoolerPair runs the checks through a pooler that gives each transaction another connection.
+func TestPoolerPair(t *testing.T) {
+	conformance.TestMatrix(t,
+		[]conformance.Adapter{harness.NetHTTP(scshttp.LoadAndSave)},
+		[]conformance.Store{
+			onPostgres(t, "pgbouncer", testenv.KindPgBouncer, "default_query_exec_mode=exec"),
+			onPostgres(t, "pgbouncer-simple", testenv.KindPgBouncer, "default_query_exec_mode=simple_protocol"),
+		})
+}
+
 // TestThirdPartyPair shows what scs's own store keeps of the promises under an adapter, and what it
 // takes a *scskit.Store for.
 func TestThirdPartyPair(t *testing.T) {

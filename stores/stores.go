@@ -42,8 +42,8 @@
 //   - Redis: those of redis.ParseURL, but db, max_concurrent_dials and the two that have newer names. tls_ca names a file of certificates to trust instead of the system's, skip_verify=true trusts any.
 //     Sentinels that ask for credentials of their own have them in sentinel_username and sentinel_password.
 //   - PostgreSQL: of libpq's, host (a socket's directory, if the URL has no host), sslmode, sslrootcert, sslcert, sslkey, sslsni, sslnegotiation,
-//     channel_binding, connect_timeout, target_session_attrs, passfile; of pgx's, default_query_exec_mode, statement_cache_capacity and
-//     description_cache_capacity; of the server's settings, application_name, search_path, statement_timeout, lock_timeout, idle_session_timeout,
+//     channel_binding, connect_timeout, target_session_attrs, passfile; of pgx's, default_query_exec_mode (exec behind a
+//     pooler in transaction mode, such as PgBouncer), statement_cache_capacity and description_cache_capacity; of the server's settings, application_name, search_path, statement_timeout, lock_timeout, idle_session_timeout,
 //     idle_in_transaction_session_timeout and synchronous_commit. pgx would send any other to the server as a setting, and so it is refused.
 //     What is not in the URL, libpq's environment variables may say.
 //   - MySQL: of go-sql-driver's, those that are of use to sessions; tls_ca as above, socket (a path, if the URL has no host), and of the server's

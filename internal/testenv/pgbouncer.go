@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -52,6 +53,17 @@ default_pool_size = 40
 max_client_conn = 500
 server_login_retry = 0.1
 `, portOf(server.addr), portOf(addr))
+	version, err := exec.Command(path, "--version").Output() //nolint:noctx // answers at once
+	if err != nil {
+		return nil, err
+	}
+	var minor int
+	if _, err := fmt.Sscanf(string(version), "PgBouncer 1.%d", &minor); err != nil {
+		return nil, fmt.Errorf("%s --version: %q: %w", path, version, err)
+	}
+	if minor >= 21 { // as the older ones are: prepared statements get lost
+		config += "max_prepared_statements = 0\n"
+	}
 	file := filepath.Join(filepath.Dir(dir), "pgbouncer.ini")
 	if err := os.WriteFile(file, []byte(config), 0o644); err != nil { //nolint:gosec // its user reads it
 		return nil, err

@@ -36,6 +36,11 @@ var servers = []place{
 	{"mysql hostile", MySQL(), openHostileMySQL, true},
 }
 
+// postgres18 is another version, on which the contract alone is tested.
+var postgres18 = place{"postgresql-18", PostgreSQL(), func(tb testing.TB) *sql.DB {
+	return openPostgresOn(tb, testenv.KindPostgres18, nil)
+}, false}
+
 // onServers runs a test on each server, with a table of its own.
 func onServers(t *testing.T, test func(t *testing.T, s *table, c *clock)) {
 	t.Helper()
@@ -85,7 +90,12 @@ func another(tb testing.TB, s *table, open func(testing.TB) *sql.DB) *table {
 
 func openPostgres(tb testing.TB, change func(*pgx.ConnConfig)) *sql.DB {
 	tb.Helper()
-	config, err := pgx.ParseConfig(testenv.Postgres(tb))
+	return openPostgresOn(tb, testenv.KindPostgres, change)
+}
+
+func openPostgresOn(tb testing.TB, kind testenv.Kind, change func(*pgx.ConnConfig)) *sql.DB {
+	tb.Helper()
+	config, err := pgx.ParseConfig(testenv.URL(tb, kind))
 	if err != nil {
 		tb.Fatal(err)
 	}
