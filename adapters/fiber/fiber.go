@@ -5,7 +5,6 @@ import (
 	"log"
 	"net/http"
 	"net/url"
-	"strings"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/gofiber/fiber/v2"
@@ -34,6 +33,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 		if req == nil {
 			return c.Next()
 		}
+		res := adapters.NewResponse(&c.Response().Header, req)
 		outside := c.UserContext()
 		c.SetUserContext(req.Context())
 		if err := c.Next(); err != nil {
@@ -41,30 +41,11 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 				_ = c.SendStatus(http.StatusInternalServerError)
 			}
 		}
-		h := make(http.Header, 3)
-		if vary := c.GetRespHeader(fiber.HeaderVary); vary != "" {
-			h["Vary"] = []string{vary}
-		}
-		if err := req.Finish(h); err != nil {
+		if err := res.Finish(); err != nil {
 			c.SetUserContext(outside)
 			c.Response().ResetBody()
-			for _, name := range adapters.BodyHeaders() {
-				c.Response().Header.Del(name)
-			}
 			c.Status(http.StatusInternalServerError)
 			return &failure{err}
-		}
-		for _, line := range h["Set-Cookie"] {
-			// Fiber merges a cookie into one of its name, and does not know every attribute.
-			name, _, _ := strings.Cut(line, "=")
-			c.Response().Header.DelCookie(name)
-			c.Response().Header.Add(fiber.HeaderSetCookie, line)
-		}
-		if v := h.Get("Cache-Control"); v != "" {
-			c.Set(fiber.HeaderCacheControl, v)
-		}
-		if vary := strings.Join(h["Vary"], ", "); vary != "" {
-			c.Set(fiber.HeaderVary, vary)
 		}
 		if c.Response().IsBodyStream() {
 			c.Context().SetUserValue(streamKey{sm}, closer(req.End))
