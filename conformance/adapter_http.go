@@ -3,12 +3,10 @@ package conformance
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"log"
-	"net"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/alexedwards/scs/v2"
@@ -26,31 +24,8 @@ func HTTP(name string, middleware Middleware) Adapter {
 	}}
 }
 
-// Listen serves h on a port of its own until the cleanup of tb, and returns the base URL.
-func Listen(tb testing.TB, h http.Handler) (baseURL string) {
-	tb.Helper()
-	l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatalf("listen: %v", err)
-	}
-	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)} // it logs panics
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			tb.Errorf("serve: %v", err)
-		}
-	}()
-	tb.Cleanup(func() {
-		_ = server.Close()
-		<-done
-	})
-	return "http://" + l.Addr().String()
-}
-
 // httpApp is the application on http.ServeMux.
 func httpApp(app App, middleware Middleware) http.Handler {
-	session := middleware(app.Sessions, app.Options...)
 	handler := func(h Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			c := HTTPContext{ResponseWriter: w, Request: r}
@@ -67,7 +42,7 @@ func httpApp(app App, middleware Middleware) http.Handler {
 		}
 		route := handler(h)
 		if app.Nested {
-			route = session(route)
+			route = middleware(app.Sessions, app.Options...)(route)
 		}
 		mux.Handle(r.Method+" "+r.Path, route)
 		if app.NotAllowed != nil {
@@ -78,15 +53,8 @@ func httpApp(app App, middleware Middleware) http.Handler {
 		mux.Handle("/", handler(app.NotFound))
 	}
 	var h http.Handler = mux
-	if app.Recover == Inside {
-		h = recovery(h)
-	}
-	if app.Second != nil {
-		h = middleware(app.Second)(h)
-	}
-	h = session(h)
-	if app.Recover == Outside {
-		h = recovery(h)
+	for _, layer := range slices.Backward(Layers(app, middleware, recovery)) {
+		h = layer(h)
 	}
 	return h
 }

@@ -32,16 +32,7 @@ func chiRouter(app conformance.App, session conformance.Middleware) http.Handler
 		}
 	}
 	root := chi.NewRouter()
-	if app.Recover == conformance.Outside {
-		root.Use(quiet, middleware.Recoverer)
-	}
-	root.Use(session(app.Sessions, app.Options...))
-	if app.Second != nil {
-		root.Use(session(app.Second))
-	}
-	if app.Recover == conformance.Inside {
-		root.Use(quiet, middleware.Recoverer)
-	}
+	root.Use(conformance.Layers(app, session, recovery)...)
 	if app.NotFound != nil {
 		root.NotFound(handler(app.NotFound))
 	}
@@ -64,8 +55,9 @@ func chiRouter(app conformance.App, session conformance.Middleware) http.Handler
 	return root
 }
 
-// quiet keeps Recoverer from printing stacks.
-func quiet(next http.Handler) http.Handler {
+// recovery is chi's Recoverer, but prints no stacks.
+func recovery(next http.Handler) http.Handler {
+	next = middleware.Recoverer(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		next.ServeHTTP(w, middleware.WithLogEntry(r, noEntry{}))
 	})

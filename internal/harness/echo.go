@@ -45,16 +45,7 @@ func echoServer(app conformance.App, session func(*scs.SessionManager, ...adapte
 			e.DefaultHTTPErrorHandler(err, c)
 		}
 	}
-	if app.Recover == conformance.Outside {
-		e.Use(middleware.Recover())
-	}
-	e.Use(session(app.Sessions, app.Options...))
-	if app.Second != nil {
-		e.Use(session(app.Second))
-	}
-	if app.Recover == conformance.Inside {
-		e.Use(middleware.Recover())
-	}
+	e.Use(conformance.Layers(app, session, middleware.Recover())...)
 	add := e.Add
 	if app.Nested {
 		add = e.Group("", session(app.Sessions, app.Options...)).Add

@@ -23,23 +23,10 @@ import (
 func Fiber(session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) conformance.Adapter {
 	return conformance.Adapter{Name: "fiber", Serve: func(tb testing.TB, app conformance.App) string {
 		server := fiberApp(app, session)
-		l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
-		if err != nil {
-			tb.Fatalf("listen: %v", err)
-		}
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			if err := server.Listener(l); err != nil {
-				tb.Errorf("serve: %v", err)
-			}
-		}()
-		tb.Cleanup(func() {
-			_ = server.ShutdownWithTimeout(time.Second)
-			_ = l.Close()
-			<-done
+		return conformance.ListenWith(tb, func(l net.Listener) (serve func() error, stop func()) {
+			stop = func() { _ = server.ShutdownWithTimeout(time.Second) }
+			return func() error { return server.Listener(l) }, stop
 		})
-		return "http://" + l.Addr().String()
 	}}
 }
 
@@ -69,15 +56,8 @@ func fiberApp(app conformance.App, session func(*scs.SessionManager, ...adapters
 			return nil
 		},
 	})
-	if app.Recover == conformance.Outside {
-		server.Use(recover.New())
-	}
-	server.Use(session(app.Sessions, app.Options...))
-	if app.Second != nil {
-		server.Use(session(app.Second))
-	}
-	if app.Recover == conformance.Inside {
-		server.Use(recover.New())
+	for _, layer := range conformance.Layers(app, session, recover.New()) {
+		server.Use(layer)
 	}
 	group := server.Group("/")
 	if app.Nested {

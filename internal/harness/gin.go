@@ -40,16 +40,7 @@ func ginEngine(app conformance.App, session func(*scs.SessionManager, ...adapter
 			}
 		})
 	}
-	if app.Recover == conformance.Outside {
-		engine.Use(gin.RecoveryWithWriter(io.Discard))
-	}
-	engine.Use(session(app.Sessions, app.Options...))
-	if app.Second != nil {
-		engine.Use(session(app.Second))
-	}
-	if app.Recover == conformance.Inside {
-		engine.Use(gin.RecoveryWithWriter(io.Discard))
-	}
+	engine.Use(conformance.Layers(app, session, gin.RecoveryWithWriter(io.Discard))...)
 	if app.NotFound != nil {
 		engine.NoRoute(handler(app.NotFound))
 	}

@@ -1,0 +1,80 @@
+package conformance
+
+import (
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit/adapters"
+)
+
+// What harnesses have in common. A harness is the Serve of an Adapter.
+
+// Layers returns the middleware of an application, the outermost first, as App demands it: for the
+// framework's way to add middleware for all routes and error pages. M is the
+// framework's type of a middleware, session the adapter that is checked, and recovery the framework's
+// own recovery middleware, or what its users write for themselves. recovery answers
+// status 500, unless the response has begun, and prints nothing.
+func Layers[M any](
+	app App, session func(*scs.SessionManager, ...adapters.Option) M, recovery M,
+) []M {
+	var layers []M
+	if app.Recover == Outside {
+		layers = append(layers, recovery)
+	}
+	layers = append(layers, session(app.Sessions, app.Options...))
+	if app.Second != nil {
+		layers = append(layers, session(app.Second))
+	}
+	if app.Recover == Inside {
+		layers = append(layers, recovery)
+	}
+	return layers
+}
+
+// Listen serves h on a port of its own until the cleanup of tb, and returns the base URL.
+func Listen(tb testing.TB, h http.Handler) (baseURL string) {
+	tb.Helper()
+	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)} // it logs panics
+	return ListenWith(tb, func(l net.Listener) (serve func() error, stop func()) {
+		return func() error { return server.Serve(l) }, func() { _ = server.Close() }
+	})
+}
+
+// ListenWith is Listen for a framework that is not on net/http. build gets a TCP listener
+// on a port of its own and makes the server. Then serve runs it, in a goroutine, until stop is called,
+// in the cleanup of tb; stop must close connections that are idle. build may panic, as
+// it must where the session middleware cannot be made. What serve returns before
+// stop is called fails the check.
+func ListenWith(
+	tb testing.TB, build func(l net.Listener) (serve func() error, stop func()),
+) (baseURL string) {
+	tb.Helper()
+	l, err := (&net.ListenConfig{}).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatalf("listen: %v", err)
+	}
+	tb.Cleanup(func() { _ = l.Close() }) // also if build panics
+	serve, stop := build(l)
+	stopping, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		err := serve()
+		select {
+		case <-stopping:
+		default:
+			tb.Errorf("serve: ended before it was stopped: %v", err)
+		}
+	}()
+	tb.Cleanup(func() {
+		close(stopping)
+		stop()
+		_ = l.Close()
+		<-done
+	})
+	return "http://" + l.Addr().String()
+}
