@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/scskit/scskit/adapters"
@@ -53,15 +55,18 @@ func responseEmpty(t *T) {
 
 func responseStatusOnly(t *T) {
 	s := t.newSite()
-	status := http.StatusOK
 	s.route("/status", func(c Context) error {
+		status, err := strconv.Atoi(c.Query("status"))
+		if err != nil {
+			return err
+		}
 		s.sm.Put(c.Context(), "k", "v")
 		return c.Send(status, "")
 	})
 	s.open()
-	for _, status = range []int{http.StatusOK, http.StatusNoContent, http.StatusNotModified} {
+	for _, status := range []int{http.StatusOK, http.StatusNoContent, http.StatusNotModified} {
 		b := s.browser()
-		a := b.get("/status")
+		a := b.get("/status?status=" + strconv.Itoa(status))
 		a.wants(t, status, "")
 		s.kept(b, a, "k", "v")
 	}
@@ -69,16 +74,19 @@ func responseStatusOnly(t *T) {
 
 func responseStatus(t *T) {
 	s := t.newSite()
-	status := 0
 	s.route("/status", func(c Context) error {
+		status, err := strconv.Atoi(c.Query("status"))
+		if err != nil {
+			return err
+		}
 		s.sm.Put(c.Context(), "k", "v")
 		c.SetHeader("X-Own", "own")
 		return c.Send(status, "body")
 	})
 	s.open()
-	for _, status = range []int{http.StatusCreated, http.StatusTeapot, http.StatusServiceUnavailable} {
+	for _, status := range []int{http.StatusCreated, http.StatusTeapot, http.StatusServiceUnavailable} {
 		b := s.browser()
-		a := b.get("/status")
+		a := b.get("/status?status=" + strconv.Itoa(status))
 		a.wants(t, status, "body")
 		if got := a.header.Get("X-Own"); got != "own" {
 			t.Errorf("the handler's header is %q, want %q", got, "own")
@@ -184,12 +192,11 @@ func responseHead(t *T) {
 
 func responseAbort(t *T) {
 	s := t.newSite()
-	body := ""
 	s.app.Routes = append(s.app.Routes, Route{
 		Method: http.MethodGet, Path: "/guarded",
 		Guard: func(c Context) error {
 			s.sm.Put(c.Context(), "back", "/guarded")
-			return c.Send(http.StatusForbidden, body)
+			return c.Send(http.StatusForbidden, c.Query("body"))
 		},
 		Handler: func(Context) error {
 			t.Error("the handler ran behind a guard that had ended the chain")
@@ -197,9 +204,9 @@ func responseAbort(t *T) {
 		},
 	})
 	s.open()
-	for _, body = range []string{"", "sign in first"} {
+	for _, body := range []string{"", "sign in first"} {
 		b := s.browser()
-		a := b.get("/guarded")
+		a := b.get("/guarded?body=" + url.QueryEscape(body))
 		a.wants(t, http.StatusForbidden, body)
 		s.kept(b, a, "back", "/guarded")
 	}

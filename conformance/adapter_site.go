@@ -86,7 +86,9 @@ func valueOf(ctx context.Context, sm *scs.SessionManager, key string) string {
 	return none
 }
 
-// route adds a route for GET.
+// route adds a route for GET. What a handler is to do from one request to the next it is told in the
+// query, and what it tells the check goes through a channel, a mutex or an atomic: a
+// framework that reads sockets by itself orders no memory between a response and what follows it.
 func (s *site) route(path string, h Handler) {
 	s.app.Routes = append(s.app.Routes, Route{Method: http.MethodGet, Path: path, Handler: h})
 }
