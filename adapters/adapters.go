@@ -16,7 +16,8 @@
 //     error in place of what the handler wrote.
 //  4. Request.End, after the handler, reports changes that came too late.
 //
-// For frameworks on net/http, Writer takes care of 3 and 4.
+// For frameworks on net/http, Writer takes care of 3 and 4. For others Response takes care of 3; 4
+// is for those of them whose handlers can go on when the response has begun, as body streams do.
 //
 // A handler that panics commits nothing: Finish is not called, unless a recovery
 // middleware inside turns the panic into an ordinary response.

@@ -149,7 +149,8 @@ func (r *Request) foundToken(ctx context.Context, token string) string {
 	return r.l.sm.Token(ctx)
 }
 
-// Finish stores the session if it changed, and sets the headers of the response: at most
+// Finish is what Writer and Response call for an adapter. It
+// stores the session if it changed, and sets the headers of the response: at most
 // one Set-Cookie for the session, in place of any of the same name, with Cache-Control: no-store,
 // and Vary: Cookie if the session was used. Only the first call does anything; later ones return its
 // error. If it is not nil the session could not be loaded or stored, no header was set, and

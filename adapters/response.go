@@ -43,8 +43,9 @@ func NewResponse(h Header, r *Request) *Response {
 // Finish is called when the handlers have returned, and an error of theirs is answered. It
 // does what Request.Finish does: it stores the session and sets Set-Cookie, Cache-Control and Vary.
 //
-// If it returns an error, the header has again what it had before the handlers ran, and no more. The
-// caller then drops the handlers' status and body, and has the framework answer the error.
+// If it returns an error, the header has again what it had before the handlers ran, and no more.
+// The caller then drops the handlers' status, body and hijack handler, and has the framework
+// answer the error.
 //
 // Only the first call does anything. After a panic there must be none: nothing is stored then.
 func (r *Response) Finish() error {

@@ -175,7 +175,7 @@ func echoEager(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareF
 	}
 }
 
-func fiberWith(finish func(c *fiber.Ctx, sm *scs.SessionManager, req *adapters.Request, err error) error) func(*scs.SessionManager, ...adapters.Option) fiber.Handler {
+func fiberWith(header func(c *fiber.Ctx) adapters.Header, finish func(c *fiber.Ctx, res *adapters.Response, err error) error) func(*scs.SessionManager, ...adapters.Option) fiber.Handler {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
 		l := adapters.New(sm, opts...)
 		return func(c *fiber.Ctx) error {
@@ -187,41 +187,27 @@ func fiberWith(finish func(c *fiber.Ctx, sm *scs.SessionManager, req *adapters.R
 			if req == nil {
 				return c.Next()
 			}
+			res := adapters.NewResponse(header(c), req)
 			c.SetUserContext(req.Context())
-			return finish(c, sm, req, c.Next())
+			return finish(c, res, c.Next())
 		}
 	}
 }
 
+func fiberHeader(c *fiber.Ctx) adapters.Header { return &c.Response().Header }
+
 // send finishes a request as the adapter does, and returns what became of it.
-func send(c *fiber.Ctx, sm *scs.SessionManager, req *adapters.Request, set func(line string)) error {
-	h := make(http.Header)
-	if v := c.GetRespHeader("Vary"); v != "" {
-		h.Set("Vary", v)
-	}
-	if err := req.Finish(h); err != nil {
+func send(c *fiber.Ctx, res *adapters.Response) error {
+	if err := res.Finish(); err != nil {
 		c.Response().ResetBody()
-		for _, name := range adapters.BodyHeaders() {
-			c.Response().Header.Del(name)
-		}
 		return fiber.ErrInternalServerError
-	}
-	for _, line := range h["Set-Cookie"] {
-		c.Response().Header.DelCookie(sm.Cookie.Name)
-		set(line)
-	}
-	if v := h.Get("Cache-Control"); v != "" {
-		c.Set("Cache-Control", v)
-	}
-	if v := h["Vary"]; v != nil {
-		c.Set("Vary", strings.Join(v, ", "))
 	}
 	return nil
 }
 
 func fiberReturns(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
-	return fiberWith(func(c *fiber.Ctx, sm *scs.SessionManager, req *adapters.Request, err error) error {
-		if failed := send(c, sm, req, func(line string) { c.Response().Header.Add("Set-Cookie", line) }); failed != nil {
+	return fiberWith(fiberHeader, func(c *fiber.Ctx, res *adapters.Response, err error) error {
+		if failed := send(c, res); failed != nil {
 			return failed
 		}
 		return err
@@ -229,27 +215,39 @@ func fiberReturns(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler
 }
 
 func fiberStops(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
-	return fiberWith(func(c *fiber.Ctx, sm *scs.SessionManager, req *adapters.Request, err error) error {
+	return fiberWith(fiberHeader, func(c *fiber.Ctx, res *adapters.Response, err error) error {
 		if err != nil {
 			return err
 		}
-		return send(c, sm, req, func(line string) { c.Response().Header.Add("Set-Cookie", line) })
+		return send(c, res)
 	})(sm, opts...)
 }
 
+// cookieHeader sets cookies by Fiber's own means.
+type cookieHeader struct {
+	adapters.Header
+	c *fiber.Ctx
+}
+
+func (h cookieHeader) Add(name, value string) {
+	parsed, err := http.ParseSetCookie(value)
+	if name != "Set-Cookie" || err != nil {
+		h.Header.Add(name, value)
+		return
+	}
+	h.c.Cookie(&fiber.Cookie{
+		Name: parsed.Name, Value: parsed.Value, Path: parsed.Path, Domain: parsed.Domain, MaxAge: parsed.MaxAge, Expires: parsed.Expires,
+		Secure: parsed.Secure, HTTPOnly: parsed.HttpOnly, SameSite: map[http.SameSite]string{http.SameSiteLaxMode: "Lax", http.SameSiteNoneMode: "None"}[parsed.SameSite],
+	})
+}
+
 func fiberCookie(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
-	return fiberWith(func(c *fiber.Ctx, sm *scs.SessionManager, req *adapters.Request, err error) error {
+	header := func(c *fiber.Ctx) adapters.Header { return cookieHeader{fiberHeader(c), c} }
+	return fiberWith(header, func(c *fiber.Ctx, res *adapters.Response, err error) error {
 		if err != nil {
 			err = c.App().ErrorHandler(c, err)
 		}
-		failed := send(c, sm, req, func(line string) {
-			parsed, _ := http.ParseSetCookie(line)
-			c.Cookie(&fiber.Cookie{
-				Name: parsed.Name, Value: parsed.Value, Path: parsed.Path, Domain: parsed.Domain, MaxAge: parsed.MaxAge, Expires: parsed.Expires,
-				Secure: parsed.Secure, HTTPOnly: parsed.HttpOnly, SameSite: map[http.SameSite]string{http.SameSiteLaxMode: "Lax", http.SameSiteNoneMode: "None"}[parsed.SameSite],
-			})
-		})
-		if failed != nil {
+		if failed := send(c, res); failed != nil {
 			return failed
 		}
 		return err

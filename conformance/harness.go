@@ -14,11 +14,11 @@ import (
 
 // What harnesses have in common. A harness is the Serve of an Adapter.
 
-// Layers returns the middleware of an application, the outermost first, as App demands it: for the
-// framework's way to add middleware for all routes and error pages. M is the
-// framework's type of a middleware, session the adapter that is checked, and recovery the framework's
+// Layers returns the middleware of an application, the outermost first, as App demands it: for
+// the framework's way to add middleware for all routes and error pages. M is the framework's
+// type of a middleware, session the adapter that is checked, and recovery the framework's
 // own recovery middleware, or what its users write for themselves. recovery answers
-// status 500, unless the response has begun, and prints nothing.
+// with status 500, unless the response has begun, and prints nothing.
 func Layers[M any](
 	app App, session func(*scs.SessionManager, ...adapters.Option) M, recovery M,
 ) []M {
@@ -45,11 +45,11 @@ func Listen(tb testing.TB, h http.Handler) (baseURL string) {
 	})
 }
 
-// ListenWith is Listen for a framework that is not on net/http. build gets a TCP listener
-// on a port of its own and makes the server. Then serve runs it, in a goroutine, until stop is called,
-// in the cleanup of tb; stop must close connections that are idle. build may panic, as
-// it must where the session middleware cannot be made. What serve returns before
-// stop is called fails the check.
+// ListenWith is Listen for a framework that is not on net/http. build gets a TCP listener on a
+// port of its own and makes the server. Then serve runs it, in a goroutine, until the cleanup of
+// tb calls stop; stop need not wait for more than connections that are idle. If the session
+// middleware cannot be made, build panics. If serve returns before that cleanup, the check
+// fails.
 func ListenWith(
 	tb testing.TB, build func(l net.Listener) (serve func() error, stop func()),
 ) (baseURL string) {

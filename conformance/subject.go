@@ -56,7 +56,10 @@ type Adapter struct {
 	Name string
 
 	// Serve runs app under the adapter and its framework, on a listener of its own until
-	// the cleanup of tb, and returns the base URL, such as "http://127.0.0.1:4321".
+	// the cleanup of tb, and returns the base URL, such as "http://127.0.0.1:4321". Listen and
+	// ListenWith do that; HTTP is the whole Adapter for net/http. Serve is called from many
+	// goroutines at a time. Request headers of 16 KiB must get through, since sessions may
+	// travel in them.
 	Serve func(tb testing.TB, app App) (baseURL string)
 
 	// Exempt is as for Store. A pair of an adapter and a store is exempt from what either

@@ -44,6 +44,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 		if err := res.Finish(); err != nil {
 			c.SetUserContext(outside)
 			c.Response().ResetBody()
+			c.Context().Hijack(nil)
 			c.Status(http.StatusInternalServerError)
 			return &failure{err}
 		}
