@@ -13,7 +13,7 @@ COUNT         ?= 6
 TRIALS        ?= 20
 
 # Modules of their own, so that what only tests need is not required of users.
-NESTED := examples/demo/e2e internal/bench internal/peers internal/testservers
+NESTED := examples/demo/e2e examples/hertz internal/bench internal/peers internal/testservers
 
 .PHONY: help
 help: ## List the targets
