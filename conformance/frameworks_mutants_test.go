@@ -42,7 +42,7 @@ func TestFrameworkMutants(t *testing.T) {
 			adapter/commits-once adapter/error-reset adapter/handler-error adapter/handler-error-default adapter/late-change
 			adapter/not-allowed adapter/not-found adapter/panic-inside pair/commit-failure pair/fail-hook`},
 		"fiber sets cookies its own way": {harness.Fiber(fiberCookie), `
-			adapter/late-change cookie/attributes cookie/defaults cookie/max-age cookie/remember-me pair/cookie-expiry
+			adapter/late-change cookie/attributes cookie/defaults cookie/max-age cookie/once cookie/remember-me pair/cookie-expiry
 			pair/fail-hook pair/idle`},
 	} {
 		t.Run(name, func(t *testing.T) {
