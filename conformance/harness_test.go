@@ -69,10 +69,10 @@ func TestListenWith(t *testing.T) {
 					return tt.build(l)
 				})
 				if tt.fails != "" {
-					t.until(in(reach), "the check has failed", t.Failed)
+					t.until(in(t.reach()), "the check has failed", t.Failed)
 				}
 			}}}
-			r := j.run(t.Context(), watchdog)
+			r := j.run(t.Context(), stall)
 			if (r.Outcome == Failed) != (tt.fails != "") || !strings.Contains(r.Reason, tt.fails) {
 				t.Errorf("%s: %s; want a failure because of %q", r.Outcome, r.Reason, tt.fails)
 			}
