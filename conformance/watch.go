@@ -14,8 +14,8 @@ const (
 	// any operation, request or log line of the check. It is stretched for slow backends.
 	stall = 20 * time.Second
 
-	// longest is how long a check may be busy.
-	longest = 10 * time.Minute
+	// longest is how long a check may be busy, stretched likewise.
+	longest = 3 * time.Minute
 )
 
 // alive says that something has happened in the check.
@@ -24,6 +24,7 @@ func (t *T) alive() { t.beats.Add(1) }
 // watch returns nil when done is closed, or else what is wrong: nothing has happened for the limit.
 // Time in which the machine did not let the watch itself run does not count.
 func (t *T) watch(done <-chan struct{}, limit time.Duration) error {
+	longest := t.subject.scaled(longest)
 	step := max(limit/20, time.Millisecond)
 	tick := time.NewTicker(step)
 	defer tick.Stop()
