@@ -5,8 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"math/rand/v2"
+	"reflect"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/scskit/scskit/driver"
@@ -35,14 +37,21 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 	var err error
 	t := trackerFrom(ctx)
 	if t != nil {
-		c.note = t.get(s, token)
+		c.tracker, c.note = t, t.get(s, token)
 	}
-	// A key that All returned outside this tracker has no note, but is nothing new.
-	isKey := c.note.state == 0 && s.ids.isKey(token)
-	if t == nil || isKey {
-		err = c.untracked(isKey)
-	} else if err = c.tracked(t.lost(s)); err == nil {
-		t.put(c.note)
+	listed, isKey := listing{}, false
+	if c.note.state == 0 { // a key that All returned outside this tracker is nothing new
+		listed, isKey = s.ids.listed(token)
+	}
+	switch {
+	case isKey:
+		err = c.listed(listed)
+	case t == nil:
+		err = c.untracked(driver.Always())
+	default:
+		if err = c.tracked(); err == nil {
+			t.put(c.note)
+		}
 	}
 	if err != nil {
 		return s.failure("commit", token, err)
@@ -52,82 +61,194 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 
 // commit is one call of CommitCtx.
 type commit struct {
-	store  *Store
-	ctx    context.Context
-	id     string
-	data   []byte
-	expiry time.Time
-	note   note  // of a tracked commit; updated to its outcome
-	sent   int64 // the version of the last save that was tried
+	store   *Store
+	ctx     context.Context
+	tracker *tracker // nil without one
+	id      string
+	data    []byte
+	expiry  time.Time
+	note    note  // of a tracked commit; updated to its outcome
+	sent    int64 // the version of the last save that was tried
 }
 
-// untracked does what scs asks of any store. A key from All names a session that
-// existed a moment ago: it must not come back.
-func (c *commit) untracked(mustExist bool) error {
+// untracked does what scs asks of any store.
+func (c *commit) untracked(cond driver.Condition) error {
 	if c.expired() {
 		return c.removeExpired()
-	}
-	cond := driver.Always()
-	if mustExist {
-		rec, err := c.store.load(c.ctx, c.id)
-		if errors.Is(err, driver.ErrNotFound) {
-			return ErrGone
-		}
-		if err != nil {
-			return err
-		}
-		cond = driver.IfVersion(rec.Version)
 	}
 	if c.store.carrier != nil {
 		return errors.New("the session travels in the cookie, so that it can be saved only where an adapter writes one")
 	}
 	rec := c.record(c.data, c.expiry)
+	c.sent = rec.Version
 	_, err := c.store.save(c.ctx, KindSave, rec, cond)
-	if mustExist && lostRace(err) {
-		// It may be the store's own save that the backend's client, having lost the answer, has met.
-		if stored, loadErr := c.store.load(c.ctx, c.id); loadErr == nil && stored.Version == rec.Version {
-			return nil
-		}
-	}
 	return err
 }
 
-// tracked stores what this request changed and nothing else.
-func (c *commit) tracked(lost []note) error {
-	s, n := c.store, &c.note
+// listed commits under a key from All, without a tracker. The session must not come back if it was
+// destroyed meanwhile, and what others have saved since it was listed must not be lost.
+func (c *commit) listed(l listing) error {
+	err := c.untracked(driver.IfVersion(l.version))
+	if !lostRace(err) {
+		return err
+	}
+	stored, err := c.store.load(c.ctx, c.id)
 	switch {
-	case n.state == noteDeleted || n.state == noteLost:
-		return c.gone()
-	case n.state == 0 && len(lost) > 0 && c.renews(lost):
-		return c.gone()
+	case errors.Is(err, driver.ErrNotFound):
+		return ErrGone
+	case err != nil:
+		return err
+	case stored.Version == c.sent: // the backend's client lost the answer, tried again, and met its own save
+		return nil
+	case sumOf(c.data) == l.sum: // it was to be saved as it was listed, and others have saved it since
+		return nil
+	}
+	return fmt.Errorf("%w: it was saved after it was listed; list sessions in a context from scskit.WithTracker, which merges", driver.ErrConflict)
+}
+
+// tracked stores what this request changed and nothing else.
+func (c *commit) tracked() error {
+	s, n := c.store, &c.note
+	if err := c.leaveStrays(); err != nil {
+		return err
+	}
+	c.base()
+	var old note
+	if n.state == 0 {
+		old = c.tracker.predecessor(c.ctx, s)
+	}
+	switch {
+	case n.state == noteGone || n.state == noteRenewed || n.state == noteDeleted:
+		return c.gone(n.state)
+	case old.state == noteGone:
+		return c.gone(noteGone)
 	case c.expired():
 		if err := c.removeExpired(); err != nil {
 			return err
 		}
-		return c.gone()
+		return c.gone(noteGone)
 	}
 	expiry := s.withSlack(c.data, c.expiry)
-	if n.state == 0 {
+	switch {
+	case old.state == noteLive:
+		return c.renew(old, expiry)
+	case n.state == 0:
 		return c.write(KindCreate, driver.IfAbsent(), expiry)
+	case n.version == 0 || !bytes.Equal(n.data, c.data):
+		return c.write(KindSave, driver.IfVersion(n.version), expiry)
 	}
-	if n.version != 0 && !n.rewrite && bytes.Equal(n.data, c.data) {
-		if !n.expiry.Before(c.expiry) {
-			n.keep(n.expiry)
-			return nil
-		}
-		if s.carrier == nil {
-			return c.touch(expiry)
-		}
-	}
-	return c.write(KindSave, driver.IfVersion(n.version), expiry)
+	return c.unchanged(expiry)
 }
 
-// renews reports whether the new token carries on one of the sessions in lost.
-func (c *commit) renews(lost []note) bool {
-	if renewed, ok := c.ctx.Value(renewalKey{}).(bool); ok {
-		return renewed
+// unchanged stores a session that the request has left as it was, if that is needed at all. If it
+// fails the session goes on as it is: the request has changed nothing that could be lost.
+func (c *commit) unchanged(expiry time.Time) error {
+	n := &c.note
+	var err error
+	switch lastsTooLong := n.expiry.After(expiry.Add(expiry.Sub(c.expiry))); {
+	case n.rewrite || c.store.carrier != nil && n.expiry.Before(c.expiry):
+		err = c.write(KindSave, driver.IfVersion(n.version), expiry)
+	case n.expiry.Before(c.expiry) || lastsTooLong && c.store.carrier == nil:
+		err = c.touch(expiry)
+	default:
+		n.keep(n.expiry)
+		return nil
 	}
-	return c.store.renewalOf(lost, c.data)
+	if err != nil && n.expiry.After(c.store.opts.Now()) {
+		n.keep(n.expiry) // the Observer has been told
+		return nil
+	}
+	return err
+}
+
+// base makes the note that of the record which the data to be committed is based on: of those that
+// were handed out the one from which it differs in the fewest keys, and the latest of these.
+func (c *commit) base() {
+	n := &c.note
+	if len(n.older) == 0 || n.state != noteLive {
+		return
+	}
+	best, fewest := -1, c.distance(n.data)
+	for i, b := range n.older {
+		if d := c.distance(b.data); d < fewest {
+			best, fewest = i, d
+		}
+	}
+	if best >= 0 {
+		b := n.older[best]
+		n.older = slices.Clone(n.older)
+		n.older[best] = n.base()
+		n.data, n.expiry, n.created, n.version, n.rewrite = b.data, b.expiry, b.created, b.version, b.rewrite
+	}
+}
+
+// distance returns in how many keys, the deadline counted as one, the data differs from a base.
+func (c *commit) distance(base []byte) int {
+	if bytes.Equal(base, c.data) {
+		return -1
+	}
+	const far = 1 << 30
+	baseDeadline, baseValues, err := c.store.decode(base)
+	if err != nil {
+		return far
+	}
+	deadline, values, err := c.store.decode(c.data)
+	if err != nil {
+		return far
+	}
+	d := 0
+	if !deadline.Equal(baseDeadline) {
+		d++
+	}
+	for key, value := range values {
+		if was, ok := baseValues[key]; !ok || !reflect.DeepEqual(value, was) {
+			d++
+		}
+	}
+	for key := range baseValues {
+		if _, ok := values[key]; !ok {
+			d++
+		}
+	}
+	return d
+}
+
+// leaveStrays takes out of the session what came from sessions that it was merged with
+// (SessionManager.MergeSession) and that another request had destroyed by then.
+func (c *commit) leaveStrays() error {
+	s := c.store
+	for _, stray := range c.tracker.notes(s, func(n *note) bool { return n.state == noteStray }) {
+		strayDeadline, strayValues, err := s.decode(stray.data)
+		if err != nil {
+			return err
+		}
+		deadline, values, err := s.decode(c.data)
+		if err != nil {
+			return err
+		}
+		baseDeadline, baseValues := deadline, map[string]any{}
+		if len(c.note.data) > 0 {
+			if baseDeadline, baseValues, err = s.decode(c.note.data); err != nil {
+				return err
+			}
+		}
+		for key, value := range strayValues {
+			if ours, ok := values[key]; !ok || !reflect.DeepEqual(ours, value) {
+				continue
+			}
+			delete(values, key)
+			if was, ok := baseValues[key]; ok {
+				values[key] = was
+			}
+		}
+		if deadline.Equal(strayDeadline) {
+			deadline = baseDeadline
+		}
+		if c.data, err = s.opts.Codec.Encode(deadline, values); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // touch moves the expiry of a session that did not change. If it was saved
@@ -182,10 +303,12 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 			return err
 		}
 		current, err := s.load(c.ctx, c.id)
-		if errors.Is(err, driver.ErrNotFound) {
-			return c.gone()
-		}
-		if err != nil {
+		switch {
+		case errors.Is(err, errRenewed):
+			return c.gone(noteRenewed)
+		case errors.Is(err, driver.ErrNotFound):
+			return c.gone(noteGone)
+		case err != nil:
 			return err
 		}
 		if current.Version == c.sent {
@@ -258,6 +381,9 @@ func (c *commit) merged(stored []byte, version int64, expiry time.Time, state Co
 		return
 	}
 	n.commit = Commit{State: state, Expiry: expiry}
+	if version == 0 {
+		n.commit.Merged = stored
+	}
 }
 
 // keep notes that nothing had to be written. What an earlier commit of the same request has
@@ -269,9 +395,9 @@ func (n *note) keep(expiry time.Time) {
 	n.commit.Expiry = expiry
 }
 
-// gone notes that there is no session to commit to.
-func (c *commit) gone() error {
-	c.note.state = noteDeleted
+// gone notes that there is no session to commit to, and what became of it.
+func (c *commit) gone(state noteState) error {
+	c.note.state = state
 	c.note.commit = Commit{State: Gone}
 	c.store.report(c.ctx, Event{Kind: KindGone, Outcome: OK, ID: c.store.ids.public(c.id)})
 	return nil
@@ -330,34 +456,53 @@ func lostRace(err error) bool {
 
 // turns lets the merges of one session in this process go one after the other. Of many that try at
 // once all but one would fail and load again, so that the work would grow with the square of
-// their number. Sessions share a turn by the hash of their ids, which costs them a moment at worst.
+// their number. No session waits for another.
 type turns struct {
-	seed  maphash.Seed
-	slots [64]chan struct{}
+	mu    sync.Mutex
+	taken map[string]*turn
 }
 
-func newTurns() *turns {
-	t := &turns{seed: maphash.MakeSeed()}
-	for i := range t.slots {
-		t.slots[i] = make(chan struct{}, 1)
-	}
-	return t
+// turn is that of one session, which those share who have it or wait for it.
+type turn struct {
+	token chan struct{}
+	users int
 }
 
-func (t *turns) of(id string) chan struct{} {
-	return t.slots[maphash.String(t.seed, id)%uint64(len(t.slots))]
-}
+func newTurns() *turns { return &turns{taken: make(map[string]*turn)} }
 
 func (t *turns) take(ctx context.Context, id string) error {
+	t.mu.Lock()
+	u := t.taken[id]
+	if u == nil {
+		u = &turn{token: make(chan struct{}, 1)}
+		t.taken[id] = u
+	}
+	u.users++
+	t.mu.Unlock()
 	select {
-	case t.of(id) <- struct{}{}:
+	case u.token <- struct{}{}:
 		return nil
 	case <-ctx.Done():
+		t.leave(id, u)
 		return ctx.Err()
 	}
 }
 
-func (t *turns) give(id string) { <-t.of(id) }
+func (t *turns) give(id string) {
+	t.mu.Lock()
+	u := t.taken[id]
+	t.mu.Unlock()
+	<-u.token
+	t.leave(id, u)
+}
+
+func (t *turns) leave(id string, u *turn) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if u.users--; u.users == 0 {
+		delete(t.taken, id)
+	}
+}
 
 // backOff waits before the given attempt: not at all before the first, then a random time
 // that grows to 16 ms, so that writers who have met do not meet again.

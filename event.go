@@ -24,7 +24,7 @@ const (
 
 	KindConflict // another request saved the session first; a merge follows
 	KindGone     // the session was destroyed or renewed while a request used it; nothing was stored
-	KindCorrupt  // a record could not be decoded and was dropped
+	KindCorrupt  // a record could not be decoded: it was dropped or, in a list, passed over
 	KindLate     // a handler changed the session after its response had begun; the change is lost
 )
 
@@ -94,8 +94,14 @@ type sessionless struct{ context.Context }
 
 // Value hides what scs keeps in contexts, which it does under keys of a type of its own.
 func (c sessionless) Value(key any) any {
-	if t := reflect.TypeOf(key); t != nil && t.Kind() == reflect.String && strings.HasSuffix(t.PkgPath(), "/scs/v2") {
+	if isManagerKey(key) {
 		return nil
 	}
 	return c.Context.Value(key)
+}
+
+// isManagerKey reports whether a manager keeps its session in contexts under key.
+func isManagerKey(key any) bool {
+	t := reflect.TypeOf(key)
+	return t != nil && t.Kind() == reflect.String && strings.HasSuffix(t.PkgPath(), "/scs/v2")
 }

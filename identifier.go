@@ -7,7 +7,10 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+
+	"github.com/scskit/scskit/driver"
 )
 
 // keyPrefix begins the keys that All returns for hashed ids. A dot is in no
@@ -18,7 +21,8 @@ const keyPrefix = "id."
 //
 // Where ids are hashed, All cannot return tokens, and an id must not be taken for a
 // token: whoever reads the backend could then use its ids as cookies. The keys it returns
-// instead are ids signed with a secret of this process, so that only All can make them.
+// instead are ids signed with a secret of this process, so that only All can make them. A key also
+// says which version of the record was listed, and what it held.
 type identifier struct {
 	plain  bool
 	max    int // bytes of a token
@@ -42,40 +46,57 @@ func (i *identifier) id(token string) (id string, ok bool) {
 	if i.plain {
 		return token, true
 	}
-	if id, ok := i.open(token); ok {
-		return id, true
+	if l, ok := i.open(token); ok {
+		return l.id, true
 	}
 	return hash(token), true
 }
 
-// isKey reports whether token is a key from All.
-func (i *identifier) isKey(token string) bool {
-	if i.plain {
-		return false
-	}
-	_, ok := i.open(token)
-	return ok
+// listing is what a key from All stands for.
+type listing struct {
+	id      string
+	version int64
+	sum     string // of the data
 }
 
-// key returns the key under which All returns an id.
-func (i *identifier) key(id string) string {
+// listed returns what token stands for, if it is a key from All.
+func (i *identifier) listed(token string) (l listing, ok bool) {
 	if i.plain {
-		return id
+		return listing{}, false
 	}
-	return keyPrefix + id + "." + i.sign(id)
+	return i.open(token)
 }
 
-func (i *identifier) open(key string) (id string, ok bool) {
+// key returns the key under which All returns a record.
+func (i *identifier) key(rec driver.Record) string {
+	if i.plain {
+		return rec.ID
+	}
+	text := rec.ID + "." + strconv.FormatInt(rec.Version, 36) + "." + sumOf(rec.Data)
+	return keyPrefix + text + "." + i.sign(text)
+}
+
+func (i *identifier) open(key string) (l listing, ok bool) {
 	rest, ok := strings.CutPrefix(key, keyPrefix)
 	if !ok {
-		return "", false
+		return l, false
 	}
 	dot := strings.LastIndexByte(rest, '.')
-	if dot < 0 {
-		return "", false
+	if dot < 0 || !hmac.Equal([]byte(rest[dot+1:]), []byte(i.sign(rest[:dot]))) {
+		return l, false
 	}
-	id = rest[:dot]
-	return id, hmac.Equal([]byte(rest[dot+1:]), []byte(i.sign(id)))
+	fields := strings.Split(rest[:dot], ".") // none of which has a dot
+	if len(fields) != 3 {
+		return l, false
+	}
+	version, err := strconv.ParseInt(fields[1], 36, 64)
+	return listing{id: fields[0], version: version, sum: fields[2]}, err == nil
+}
+
+// sumOf tells data from other data of the same session.
+func sumOf(data []byte) string {
+	sum := sha256.Sum256(data)
+	return base64.RawURLEncoding.EncodeToString(sum[:12])
 }
 
 func (i *identifier) sign(id string) string {

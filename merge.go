@@ -75,31 +75,6 @@ func (m *merged) expiry(ours, theirs time.Time) time.Time {
 	return ceilMilli(e)
 }
 
-// renewalOf reports whether data, about to be stored under a token that is new, carries
-// on one of the sessions in lost. Those are sessions that this request meant to delete
-// but another had deleted first. To renew such a session would bring it back, and two
-// renewals at once would leave two; to begin a fresh one after a sign-out is fine.
-// Where the adapter did not say which of the two it is (WithRenewal), this is judged by the values: a
-// renewed session keeps them; one begun after Destroy has none of them, unless by chance.
-func (s *Store) renewalOf(lost []note, data []byte) bool {
-	for _, n := range lost {
-		_, before, err := s.decode(n.data)
-		if err != nil || len(before) == 0 {
-			return true
-		}
-		_, after, err := s.decode(data)
-		if err != nil {
-			return true
-		}
-		for key, value := range before {
-			if v, ok := after[key]; ok && reflect.DeepEqual(v, value) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
 func (s *Store) decode(data []byte) (time.Time, map[string]any, error) {
 	return s.opts.Codec.Decode(data)
 }

@@ -14,10 +14,6 @@ import (
 	"github.com/scskit/scskit/internal/bound"
 )
 
-// ErrGone is returned by a commit through a key from All whose session has
-// been destroyed meanwhile.
-var ErrGone = errors.New("scskit: session is gone")
-
 // Store keeps scs sessions in a backend. It implements every store interface of
 // scs, and is safe for concurrent use.
 //
@@ -116,7 +112,9 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 		if err := s.checker(rec.Data); err != nil {
 			return nil, false, s.drop(ctx, token, id, err)
 		}
-		t.loaded(s.noteOf(token, rec))
+		n := s.noteOf(token, rec)
+		n.merging = t.merges(ctx)
+		t.loaded(n)
 	}
 	return rec.Data, true, nil
 }
@@ -124,7 +122,7 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 // noteOf returns the note of a record that is about to be handed out.
 func (s *Store) noteOf(token string, rec driver.Record) note {
 	data := rec.Data[:len(rec.Data):len(rec.Data)] // what is appended to it is not in the note
-	return note{store: s, token: token, data: data, expiry: rec.Expiry, created: rec.Created, version: rec.Version, rewrite: rec.Rewrite, state: noteLive}
+	return note{store: s, token: token, data: data, expiry: rec.Expiry, created: rec.Created, version: rec.Version, rewrite: rec.Rewrite, state: noteLive, found: true}
 }
 
 // drop deletes a record that does not decode. Of several requests that find it so,
@@ -157,20 +155,46 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	if !ok {
 		return nil
 	}
-	err := s.remove(ctx, id)
-	if err != nil && !errors.Is(err, driver.ErrNotFound) {
-		return s.failure("delete", token, err)
-	}
-	if t := trackerFrom(ctx); t != nil {
-		n := t.get(s, token)
-		switch {
-		case err == nil:
-			n.state = noteDeleted
-			t.put(n)
-		case n.state == noteLive:
-			n.state = noteLost
-			t.put(n)
+	t := trackerFrom(ctx)
+	if t == nil {
+		if err := s.remove(ctx, id); err != nil && !errors.Is(err, driver.ErrNotFound) {
+			return s.failure("delete", token, err)
 		}
+		return nil
+	}
+	reason, n := deletionFor(), t.get(s, token)
+	if reason == byRenewal && n.settled {
+		return ErrLate
+	}
+	if reason == byRenewal && s.carrier == nil {
+		if n.state != 0 {
+			n.renewing = true
+			t.put(n)
+			return nil
+		}
+		if t.predecessor(ctx, s).state != 0 {
+			return nil // the token of an earlier renewal, which was never stored
+		}
+	}
+	ended := []note{n}
+	if n.state == 0 && reason == byDestroy {
+		// The token was never stored: what it was to carry on is what ends.
+		ended = append(ended, t.notes(s, func(n *note) bool { return n.renewing })...)
+	}
+	for _, n := range ended {
+		id, _ := s.ids.id(n.token)
+		err := s.remove(ctx, id)
+		if err != nil && !errors.Is(err, driver.ErrNotFound) {
+			return s.failure("delete", n.token, err)
+		}
+		switch {
+		case err != nil && reason == byMerge && n.merging:
+			n.state = noteStray
+		case err == nil || n.state != 0:
+			n.state = noteDeleted
+		}
+		n.renewing = false
+		t.put(n)
 	}
 	return nil
 }
@@ -183,8 +207,9 @@ func (s *Store) All() (map[string][]byte, error) {
 // AllCtx implements scs.IterableCtxStore: it returns every live session, under keys that
 // Find, Commit and Delete of this very Store take for its tokens. Where ids are hashed the
 // tokens are not known, and the keys are neither tokens nor worth anything to another
-// process. A commit under such a key changes a live session but never creates one. In a
-// context with a tracker, records that do not decode are left out.
+// process. A commit under such a key changes a live session but never creates one, and
+// overwrites nothing that was saved since: see SessionsOf. Records that do not decode are
+// passed over, and reported.
 //
 // All of it is held in memory: to go through many sessions, use Range.
 func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
@@ -194,11 +219,12 @@ func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		key := s.ids.key(rec.ID)
+		if err := s.checker(rec.Data); err != nil {
+			s.report(ctx, Event{Kind: KindCorrupt, Outcome: OK, ID: s.ids.public(rec.ID), Err: err})
+			continue
+		}
+		key := s.ids.key(rec)
 		if t != nil {
-			if s.checker(rec.Data) != nil {
-				continue
-			}
 			t.loaded(s.noteOf(key, rec))
 		}
 		all[key] = rec.Data
@@ -215,17 +241,29 @@ func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 			yield(driver.Record{}, fmt.Errorf("scskit: %T cannot list sessions: %w", s.driver, errors.ErrUnsupported))
 		}
 	}
-	return r.Range(ctx)
+	return func(yield func(driver.Record, error) bool) {
+		for rec, err := range r.Range(ctx) {
+			if _, dead := buried(rec.Data); dead && err == nil {
+				continue
+			}
+			if !yield(rec, err) {
+				return
+			}
+		}
+	}
 }
 
 // load, save, touch and remove are the only callers of the driver: each bounds the
 // operation in time and reports it.
 
+// load finds no session where there is a tombstone; see errRenewed.
 func (s *Store) load(ctx context.Context, id string) (driver.Record, error) {
 	op := s.begin(ctx)
 	rec, err := s.driver.Load(op.ctx, id)
 	if err == nil && !rec.Expiry.After(s.opts.Now()) {
 		rec, err = driver.Record{}, driver.ErrNotFound
+	} else if _, dead := buried(rec.Data); dead && err == nil {
+		rec, err = driver.Record{}, errRenewed
 	}
 	op.end(KindLoad, id, err)
 	return rec, err

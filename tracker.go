@@ -1,6 +1,7 @@
 package scskit
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"time"
@@ -62,6 +63,8 @@ type Commit struct {
 	// Value is what the cookie must hold in place of the token, if the store keeps sessions
 	// in the client; otherwise it is empty.
 	Value string
+	// Merged is the session as it is stored, if it holds what other requests have changed too.
+	Merged []byte
 }
 
 // CommitState says what became of a commit.
@@ -95,14 +98,27 @@ func LastCommit(ctx context.Context, token string) (c Commit, ok bool) {
 	return Commit{}, false
 }
 
-type renewalKey struct{}
+type loadedKey struct{}
 
-// WithRenewal returns a context for a commit that says whether a token which is new in it carries
-// on the session that the request began with (SessionManager.RenewToken), or begins another (after
-// Destroy). scs does not tell the store; an adapter can, by whether the manager has a token before
-// the commit. Without it the store judges by what the two sessions have in common.
-func WithRenewal(ctx context.Context, renewed bool) context.Context {
-	return context.WithValue(ctx, renewalKey{}, renewed)
+// WithLoaded returns a context for a commit that says which token its manager has loaded the session
+// for, "" if there was none. Where several managers share a store and a tracker, the store can
+// then tell which of the sessions that are being renewed a new token carries on. It is for adapters.
+func WithLoaded(ctx context.Context, token string) context.Context {
+	return context.WithValue(ctx, loadedKey{}, token)
+}
+
+// Settle says that the response has begun whose cookie tells of the session with the token: from now
+// on SessionManager.RenewToken fails for it, with ErrLate. It is for adapters.
+func Settle(ctx context.Context, token string) {
+	t := trackerFrom(ctx)
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for n := range t.all {
+		n.settled = n.settled || n.token == token
+	}
 }
 
 type trackerKey struct{}
@@ -115,6 +131,8 @@ type tracker struct {
 	mu    sync.Mutex
 	first note // the only one, as a rule
 	more  map[noteKey]*note
+
+	manager any // the key of the manager that was last asked to load a session
 
 	// The context of the first operation, which for most requests is the only one.
 	op    bound.Context
@@ -151,14 +169,31 @@ type note struct {
 	rewrite bool  // save it again although unchanged
 	state   noteState
 	commit  Commit
+
+	found    bool   // the record was loaded, and not made in this context
+	settled  bool   // the response has begun, so that the token cannot change any more
+	renewing bool   // it is to be retired by the commit that creates its successor
+	merging  bool   // SessionManager.MergeSession loaded it, into another session
+	older    []base // other records that were handed out for the token
+}
+
+// base is a record as it was handed out.
+type base struct {
+	data    []byte
+	expiry  time.Time
+	created time.Time
+	version int64
+	rewrite bool
 }
 
 type noteState uint8
 
 const (
 	noteLive    noteState = iota + 1 // it was loaded or stored
-	noteDeleted                      // this request deleted it
-	noteLost                         // this request meant to delete it, but another had done so
+	noteDeleted                      // this request has destroyed or renewed it
+	noteGone                         // another request has destroyed it, or it has expired
+	noteRenewed                      // another request has renewed it
+	noteStray                        // this request has merged it, but another had destroyed it
 )
 
 func trackerFrom(ctx context.Context) *tracker {
@@ -169,6 +204,11 @@ func trackerFrom(ctx context.Context) *tracker {
 func (t *tracker) Value(key any) any {
 	if key == (trackerKey{}) {
 		return t
+	}
+	if isManagerKey(key) {
+		t.mu.Lock()
+		t.manager = key
+		t.mu.Unlock()
 	}
 	return t.Context.Value(key)
 }
@@ -202,27 +242,67 @@ func (t *tracker) put(n note) {
 	t.more[noteKey{n.store, n.token}] = &rare
 }
 
-// loaded notes a record that was handed out. If there is a note of it already, that one stands:
-// what the request changes may be based on either record, and a merge with the older one keeps
-// what others have stored since.
+// maxBases bounds how many records are kept of one token: of a loop, say, that loads it again and
+// again in one context.
+const maxBases = 8
+
+// loaded notes a record that was handed out. A commit is based on one of those that were, and says
+// by what it holds on which.
 func (t *tracker) loaded(n note) {
-	if old := t.get(n.store, n.token); old.state == 0 {
-		t.put(n)
+	old := t.get(n.store, n.token)
+	switch {
+	case old.state != noteLive:
+	case old.version == n.version && bytes.Equal(old.data, n.data):
+		return
+	default:
+		n.older = append([]base{old.base()}, old.older...)
+		n.older = n.older[:min(len(n.older), maxBases-1)]
+		n.commit, n.renewing, n.settled = old.commit, old.renewing, old.settled
 	}
+	t.put(n)
 }
 
-// lost returns the notes of the sessions in s that this request found already
-// deleted when it deleted them.
-func (t *tracker) lost(s *Store) []note {
+func (n *note) base() base {
+	return base{data: n.data, expiry: n.expiry, created: n.created, version: n.version, rewrite: n.rewrite}
+}
+
+// merges reports whether the manager that looks for a record has a session in ctx already, into
+// which it is to be merged. A manager that loads one has asked the tracker for it in vain just before.
+func (t *tracker) merges(ctx context.Context) bool {
+	t.mu.Lock()
+	manager := t.manager
+	t.mu.Unlock()
+	return manager != nil && ctx.Value(manager) != nil
+}
+
+// predecessor returns the note of the session that a new token carries on, if it is one of those
+// that are being renewed. The state is 0 if there is none.
+func (t *tracker) predecessor(ctx context.Context, s *Store) note {
+	loaded, hinted := ctx.Value(loadedKey{}).(string)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var lost []note
 	for n := range t.all {
-		if n.store == s && n.state == noteLost {
-			lost = append(lost, *n)
+		if n.store == s && n.renewing && (!hinted || !n.found || n.token == loaded) {
+			return *n
 		}
 	}
-	return lost
+	return note{}
+}
+
+// notes returns the notes of the sessions in s that want is true of.
+func (t *tracker) notes(s *Store, want func(*note) bool) []note {
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var found []note
+	for n := range t.all {
+		if n.store == s && want(n) {
+			found = append(found, *n)
+		}
+	}
+	return found
 }
 
 func (t *tracker) find(s *Store, token string) *note {

@@ -51,10 +51,13 @@ type UserSession struct {
 // An index knows what was saved while Options.UserKey was set. Sessions that were stored before
 // are found once they are next saved; to have them found at once, save them all:
 //
-//	sm.Iterate(ctx, func(ctx context.Context) error {
+//	err := sm.Iterate(scskit.WithTracker(ctx), func(ctx context.Context) error {
 //		_, _, err := sm.Commit(ctx)
 //		return err
 //	})
+//
+// A session that others save meanwhile is merged; without the tracker, a change of it is refused
+// with driver.ErrConflict. (Where ids are plain, keys are tokens, and Iterate needs the tracker.)
 //
 // Only ctx bounds it in time, as Range. The error is ErrNoUserKey if Options.UserKey is empty, and matches errors.ErrUnsupported if the backend
 // can do neither.
@@ -65,12 +68,15 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 				yield(UserSession{}, fmt.Errorf("scskit: sessions of a user: %w", err))
 				return
 			}
+			if _, dead := buried(rec.Data); dead {
+				continue
+			}
 			deadline, values, err := s.decode(rec.Data)
 			if err != nil {
 				continue
 			}
 			if !yield(UserSession{
-				Key: s.ids.key(rec.ID), ID: s.ids.public(rec.ID), Values: values,
+				Key: s.ids.key(rec), ID: s.ids.public(rec.ID), Values: values,
 				Deadline: deadline, Expiry: rec.Expiry, Created: rec.Created, Updated: rec.Updated,
 			}, nil) {
 				return
@@ -85,9 +91,12 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 //
 //	n, err := store.DestroySessionsOf(ctx, user, sm.Token(ctx))
 //
-// A request that is in flight brings none of them back. Where sessions are read one after the other, one that is renewed meanwhile may be
-// passed over; so it looks again until there are none left, a few times at most. A session that is signed in
-// at the very end may be left.
+// Nothing of the user survives that was signed in before the call began: a request in flight brings
+// no session back, and one that is renewed meanwhile is followed to its new token. So it looks again
+// until there is none left. A session that is signed in during the call may be destroyed or not.
+//
+// A request that has renewed its session keeps it under the new token, which is the one to except. ctx
+// must be the request's.
 func (s *Store) DestroySessionsOf(ctx context.Context, user string, except ...string) (destroyed int, err error) {
 	var kept []string
 	for _, token := range except {
@@ -95,13 +104,19 @@ func (s *Store) DestroySessionsOf(ctx context.Context, user string, except ...st
 			kept = append(kept, id)
 		}
 	}
+	if len(kept) > 0 {
+		for _, n := range trackerFrom(ctx).notes(s, func(n *note) bool { return n.renewing }) {
+			id, _ := s.ids.id(n.token) // it ends when the new token's session is stored
+			kept = append(kept, id)
+		}
+	}
 	for range maxDestroyPasses {
-		n, err := s.destroySessionsOf(ctx, user, kept)
+		n, more, err := s.destroySessionsOf(ctx, user, kept)
 		destroyed += n
 		if err != nil {
 			return destroyed, fmt.Errorf("scskit: destroy sessions of a user: %w", err)
 		}
-		if n == 0 {
+		if !more {
 			break
 		}
 	}
@@ -109,28 +124,35 @@ func (s *Store) DestroySessionsOf(ctx context.Context, user string, except ...st
 }
 
 // maxDestroyPasses bounds how often DestroySessionsOf looks again, if sessions go on being made.
-const maxDestroyPasses = 8
+const maxDestroyPasses = 100
 
-func (s *Store) destroySessionsOf(ctx context.Context, user string, kept []string) (destroyed int, err error) {
+// destroySessionsOf goes through the user's sessions once. more says that there may be others now:
+// of what was read before it was renewed, the session under the new token may lie behind.
+func (s *Store) destroySessionsOf(ctx context.Context, user string, kept []string) (destroyed int, more bool, err error) {
 	for rec, err := range s.recordsOf(ctx, user) {
-		if err == nil && slices.Contains(kept, rec.ID) {
+		if err != nil {
+			return destroyed, more, err
+		}
+		if slices.Contains(kept, rec.ID) {
 			continue
 		}
-		if err == nil {
-			err = s.remove(ctx, rec.ID)
-		}
-		switch {
+		_, dead := buried(rec.Data)
+		switch err := s.remove(ctx, rec.ID); {
 		case errors.Is(err, driver.ErrNotFound): // another was faster
+			more = true
 		case err != nil:
-			return destroyed, redact(err, rec.ID)
+			return destroyed, more, redact(err, rec.ID)
 		default:
-			destroyed++
+			more = true
+			if !dead {
+				destroyed++
+			}
 		}
 	}
-	return destroyed, nil
+	return destroyed, more, nil
 }
 
-// recordsOf yields each live record of a user once. What an index says is not taken on trust: the session itself
+// recordsOf yields each live record of a user once, tombstones among them. What an index says is not taken on trust: the session itself
 // says whose it is.
 func (s *Store) recordsOf(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
@@ -182,6 +204,9 @@ func (s *Store) candidates(ctx context.Context, user string) (iter.Seq2[driver.R
 func (s *Store) userOf(data []byte) (string, error) {
 	if s.opts.UserKey == "" {
 		return "", nil
+	}
+	if user, dead := buried(data); dead {
+		return user, nil
 	}
 	v, err := s.pick(data, s.opts.UserKey)
 	if err != nil {

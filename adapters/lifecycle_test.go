@@ -201,8 +201,12 @@ func TestStrict(t *testing.T) {
 		"a new value":    {func(ctx context.Context) { sm.Put(ctx, "k", "w") }, true},
 		"the same value": {func(ctx context.Context) { sm.Put(ctx, "k", "v") }, false},
 		"a removal":      {func(ctx context.Context) { sm.Remove(ctx, "k") }, true},
-		"a renewal":      {func(ctx context.Context) { _ = sm.RenewToken(ctx) }, true},
-		"a sign-out":     {func(ctx context.Context) { _ = sm.Destroy(ctx) }, true},
+		"a renewal, which is refused": {func(ctx context.Context) {
+			if err := sm.RenewToken(ctx); !errors.Is(err, scskit.ErrLate) {
+				t.Errorf("RenewToken: %v, want ErrLate", err)
+			}
+		}, false},
+		"a sign-out": {func(ctx context.Context) { _ = sm.Destroy(ctx) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

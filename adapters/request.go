@@ -171,6 +171,7 @@ func (r *Request) Finish(h http.Header) error {
 		return r.err
 	}
 	addVary(h, &r.vary)
+	scskit.Settle(r.base, r.l.sm.Token(&r.ctx))
 	if r.status != scs.Unmodified && (r.l.opts.strict || r.l.report != nil) {
 		r.snapshot = takeSnapshot(&r.ctx, r.l.sm)
 	}
@@ -187,8 +188,7 @@ func (r *Request) commit(h http.Header) error {
 	case scs.Destroyed:
 		r.setCookie(h, expiredCookie(sm))
 	case scs.Modified:
-		// After Destroy there is no token until the commit draws one.
-		base := scskit.WithRenewal(context.WithoutCancel(&r.ctx), sm.Token(&r.ctx) != "")
+		base := scskit.WithLoaded(context.WithoutCancel(&r.ctx), r.token)
 		ctx := new(bound.Context)
 		ctx.Begin(base, r.l.opts.commitTimeout)
 		defer ctx.End()
@@ -202,17 +202,37 @@ func (r *Request) commit(h http.Header) error {
 		}
 		switch commit.State {
 		case scskit.Gone:
-			r.setCookie(h, expiredCookie(sm))
+			// No cookie: it would make a browser forget what another response has given it. The next
+			// request that comes with a dead token is told. But no page may tell of a sign-in that
+			// has not happened.
+			if token != r.token && expiry.After(time.Now()) {
+				return scskit.ErrGone
+			}
 		case scskit.Stored:
 			if commit.Value != "" {
 				token = commit.Value
 			}
-			persistent := sm.Cookie.Persist || sm.GetBool(ctx, rememberMe)
-			r.setCookie(h, sessionCookie(sm, token, commit.Expiry, persistent))
+			r.setCookie(h, sessionCookie(sm, token, commit.Expiry, r.persistent(ctx, commit)))
 		case scskit.Kept: // and so is the cookie
 		}
 	}
 	return nil
+}
+
+// persistent reports whether the cookie outlives the browser. If others' changes are stored with those of
+// this request, theirs count as well.
+func (r *Request) persistent(ctx context.Context, c scskit.Commit) bool {
+	sm := r.l.sm
+	if sm.Cookie.Persist {
+		return true
+	}
+	if c.Merged != nil {
+		if _, values, err := sm.Codec.Decode(c.Merged); err == nil {
+			remember, _ := values[rememberMe].(bool)
+			return remember
+		}
+	}
+	return sm.GetBool(ctx, rememberMe)
 }
 
 // End is called when the handler has returned: a change of the session since Finish is lost, and is

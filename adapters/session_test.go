@@ -104,6 +104,11 @@ func TestAfterLosing(t *testing.T) {
 			_ = sm.Destroy(ctx)
 			sm.Put(ctx, "lang", "en")
 		}, true},
+		"begun anew and renewed with a value of before": {map[string]any{"user": "bob"}, func(ctx context.Context, sm *scs.SessionManager) {
+			_ = sm.Destroy(ctx)
+			_ = sm.RenewToken(ctx)
+			sm.Put(ctx, "user", "bob")
+		}, true},
 		"begun anew after an empty one": {nil, func(ctx context.Context, sm *scs.SessionManager) {
 			_ = sm.Destroy(ctx)
 			sm.Put(ctx, "flash", "signed out")
@@ -119,8 +124,11 @@ func TestAfterLosing(t *testing.T) {
 			tt.do(r.Context(), sm)
 		})
 		cookies := resp.Cookies()
-		if len(cookies) != 1 || (cookies[0].MaxAge > 0) != tt.stored {
+		if stored := len(cookies) == 1 && cookies[0].MaxAge > 0; stored != tt.stored || len(cookies) > 1 {
 			t.Errorf("%s: cookies %v, want one of a stored session: %v", name, cookies, tt.stored)
+		}
+		if ok := resp.StatusCode == http.StatusOK; ok != tt.stored {
+			t.Errorf("%s: status %d", name, resp.StatusCode)
 		}
 	}
 }

@@ -53,6 +53,8 @@ func table() []check {
 		listChecks,
 		expiryChecks,
 		concurrencyChecks,
+		renewalChecks,
+		togetherChecks,
 		mergeChecks,
 		dataChecks,
 		memoryChecks,

@@ -42,16 +42,17 @@ func driverExpiredIfVersion(t *T) {
 
 func driverExpiryPrecision(t *T) {
 	d := t.newDriver()
-	rec := record(newID(), "data")
 	second := in(1100 * time.Millisecond).Truncate(time.Second)
-	rec.Expiry = second.Add(400 * time.Millisecond)
-	t.save(d, rec, driver.Always())
-	t.pause(time.Until(second.Add(150 * time.Millisecond)))
-	if _, err := d.Load(t.Context(), rec.ID); err != nil && time.Now().Before(rec.Expiry) {
+	early, late := record(newID(), "data"), record(newID(), "data")
+	early.Expiry, late.Expiry = second.Add(100*time.Millisecond), second.Add(900*time.Millisecond)
+	t.save(d, early, driver.Always())
+	t.save(d, late, driver.Always())
+	t.pause(time.Until(second.Add(50 * time.Millisecond)))
+	if _, err := d.Load(t.Context(), late.ID); err != nil && time.Now().Before(late.Expiry) {
 		t.Fatalf("load, before the expiry: %v", err)
 	}
-	t.until(rec.Expiry.Add(patience), "an expired record is not found", func() bool {
-		_, err := d.Load(t.Context(), rec.ID)
+	t.until(early.Expiry.Add(patience), "an expired record is not found", func() bool {
+		_, err := d.Load(t.Context(), early.ID)
 		return errors.Is(err, driver.ErrNotFound)
 	})
 }

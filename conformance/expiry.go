@@ -43,15 +43,15 @@ func expiryExpired(t *T) {
 
 func expirySubSecond(t *T) {
 	s := t.newStore()
-	token := newToken()
 	second := in(1100 * time.Millisecond).Truncate(time.Second)
-	expiry := second.Add(400 * time.Millisecond)
-	t.commit(s, token, []byte("data"), expiry)
-	t.pause(time.Until(second.Add(150 * time.Millisecond)))
-	if t.gone(s, token) && time.Now().Before(expiry) {
+	early, late := newToken(), newToken()
+	t.commit(s, early, []byte("data"), second.Add(100*time.Millisecond))
+	t.commit(s, late, []byte("data"), second.Add(900*time.Millisecond))
+	t.pause(time.Until(second.Add(50 * time.Millisecond)))
+	if t.gone(s, late) && time.Now().Before(second.Add(900*time.Millisecond)) {
 		t.Fatal("find: the session ended at the full second before its expiry")
 	}
-	t.until(expiry.Add(patience), "an expired session is not found", func() bool { return t.gone(s, token) })
+	t.until(second.Add(100*time.Millisecond+patience), "an expired session is not found", func() bool { return t.gone(s, early) })
 }
 
 func expiryPast(t *T) {

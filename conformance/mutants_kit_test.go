@@ -24,6 +24,15 @@ type kit struct {
 	delete func(ctx context.Context, token string) error
 	sweep  func(ctx context.Context) (int, error)
 	start  func(interval time.Duration) (stop func())
+
+	all       func(ctx context.Context) (map[string][]byte, error)
+	destroyOf func(ctx context.Context, user string, except ...string) (int, error)
+}
+
+func (k *kit) AllCtx(ctx context.Context) (map[string][]byte, error) { return k.all(ctx) }
+
+func (k *kit) DestroySessionsOf(ctx context.Context, user string, except ...string) (int, error) {
+	return k.destroyOf(ctx, user, except...)
 }
 
 func (k *kit) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
@@ -78,6 +87,7 @@ func kitMutant(name, fails string, c change) mutant {
 			return nil, err
 		}
 		k.find, k.commit, k.delete, k.sweep, k.start = k.Store.FindCtx, k.Store.CommitCtx, k.Store.DeleteCtx, k.Store.Sweep, k.Store.StartSweep
+		k.all, k.destroyOf = k.Store.AllCtx, k.Store.DestroySessionsOf
 		if c.kit != nil {
 			c.kit(k)
 		}

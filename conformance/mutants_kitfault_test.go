@@ -168,7 +168,7 @@ func kitFaultMutants() []mutant {
 				return err
 			}
 		}}),
-		kitMutant("sweeps-the-living", `cleanup/only-expired`, change{driver: func(p *patch) {
+		kitMutant("sweeps-the-living", `cleanup/moved cleanup/only-expired`, change{driver: func(p *patch) {
 			p.sweep = func(ctx context.Context, limit int) (int, error) {
 				n, err := p.swept(ctx, limit)
 				if r, ok := p.Driver.(driver.Ranger); ok {
@@ -225,7 +225,7 @@ func kitFaultMutants() []mutant {
 		}}),
 		kitMutant("sweeps-leave-goroutines", `cleanup/leaks-nothing`, change{driver: func(p *patch) {
 			p.sweep = func(ctx context.Context, limit int) (int, error) {
-				go func() { <-time.After(mutantStall) }()
+				go func() { <-time.After(time.Minute) }()
 				return p.swept(ctx, limit)
 			}
 		}}),

@@ -59,7 +59,7 @@ func kitMutants() []mutant {
 		}}),
 		kitMutant("touches-always", `expiry/touch-throttled`, change{options: func(o *scskit.Options) { o.TouchInterval = -1 }}),
 		kitMutant("touches-never", `
-			concurrency/logout-beats-reader concurrency/renew-beats-old expiry/absolute expiry/touch-never-early`, change{driver: func(p *patch) {
+			cleanup/moved concurrency/logout-beats-reader concurrency/renew-beats-old expiry/absolute expiry/touch-never-early`, change{driver: func(p *patch) {
 			p.touch = func(context.Context, string, int64, time.Time) error { return nil }
 		}}),
 		kitMutant("expiry-only-grows", `expiry/deadline-moved`, change{driver: func(p *patch) {
@@ -180,7 +180,7 @@ func kitMutants() []mutant {
 			}
 		}}),
 		kitMutant("untracked-keeps", `
-			concurrency/untracked-overwrites data/backend-limit data/too-large faults/cancelled faults/down`, change{kit: func(k *kit) {
+			cleanup/moved concurrency/untracked-overwrites data/backend-limit data/too-large faults/cancelled faults/down`, change{kit: func(k *kit) {
 			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 				if _, err := k.peek(idOf(token)); err == nil && !tracked(ctx) {
 					return nil

@@ -31,12 +31,14 @@ func (j job) measured(ctx context.Context) *subject {
 		return &subject{slots: make(chan struct{}, 1)}
 	}
 	s.once.Do(func() {
+		var slowest atomic.Int64 // of a goroutine that may be left behind
 		pacer := job{
-			check: check{id: "pace", run: func(t *T) { s.op = t.measure() }},
+			check: check{id: "pace", run: func(t *T) { slowest.Store(int64(t.measure())) }},
 			store: j.store, driver: j.driver, group: j.group,
 		}
-		r := pacer.watched(ctx, s, stall)
-		s.hung.Store(r.hung)
+		v := pacer.watched(ctx, new(subject), stall)
+		s.hung.Store(v.hung)
+		s.op = time.Duration(slowest.Load())
 		n := 1
 		switch {
 		case s.op < usual/2:

@@ -20,11 +20,11 @@ import (
 )
 
 func TestAdapter(t *testing.T) {
-	hlog.SetLevel(hlog.LevelFatal)
 	conformance.TestAdapter(t, conformance.Adapter{Name: "hertz", Serve: serve})
 }
 
 func serve(tb testing.TB, a conformance.App) string {
+	hlog.SetLevel(hlog.LevelFatal)
 	return conformance.ListenWith(tb, func(l net.Listener) (serve func() error, stop func()) {
 		engine := newServer(l, a).Engine
 		return engine.Run, func() { _ = engine.Shutdown(context.Background()) }

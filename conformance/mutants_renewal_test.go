@@ -1,0 +1,159 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+// isTombstone recognises the record that a renewal leaves behind.
+func isTombstone(data []byte) bool { return bytes.HasPrefix(data, []byte("\x00scskit: renewed")) }
+
+// renewalMutants are broken in what they make of renewals, and of requests that meet.
+func renewalMutants() []mutant {
+	return []mutant{
+		// As scs does with any other store.
+		kitMutant("deletes-at-once", `
+			renewal/after-logout renewal/failed renewal/given-up renewal/keeps-writes renewal/late
+			renewal/merge-destroyed user/destroy-renewing`, change{kit: func(k *kit) {
+			k.delete = func(ctx context.Context, token string) error {
+				err := k.inner.Delete(ctx, idOf(token))
+				if errors.Is(err, driver.ErrNotFound) {
+					return nil
+				}
+				return err
+			}
+		}}),
+		kitMutant("one-renewal-wins", `renewal/two-at-once`, change{driver: func(p *patch) {
+			p.load = func(ctx context.Context, id string) (driver.Record, error) {
+				rec, err := p.Driver.Load(ctx, id)
+				if err == nil && isTombstone(rec.Data) {
+					return driver.Record{}, driver.ErrNotFound
+				}
+				return rec, err
+			}
+		}}),
+		kitMutant("renews-once", `renewal/again ~user/destroy-renewing`, change{driver: func(p *patch) {
+			var renewed atomic.Bool
+			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				if isTombstone(rec.Data) && renewed.Load() {
+					return nil
+				}
+				err := p.Driver.Save(ctx, rec, cond)
+				if err == nil && isTombstone(rec.Data) {
+					renewed.Store(true)
+				}
+				return err
+			}
+		}}),
+		kitMutant("forgets-what-was-renewed", `renewal/then-destroyed renewal/after-logout`, change{kit: func(k *kit) {
+			k.delete = func(ctx context.Context, token string) error {
+				if _, err := k.peek(idOf(token)); errors.Is(err, driver.ErrNotFound) && token != "" {
+					return nil
+				}
+				return k.Store.DeleteCtx(ctx, token)
+			}
+		}}),
+		kitMutant("one-manager", `renewal/two-managers`, change{kit: func(k *kit) {
+			var first atomic.Pointer[string]
+			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+				first.CompareAndSwap(nil, &token)
+				return k.Store.FindCtx(ctx, token)
+			}
+			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+				if loaded := first.Load(); loaded != nil {
+					ctx = scskit.WithLoaded(ctx, *loaded)
+				}
+				return k.Store.CommitCtx(ctx, token, data, e)
+			}
+		}}),
+		kitMutant("finds-tombstones", `
+			concurrency/renew-beats-old renewal/again renewal/keeps-writes renewal/two-at-once
+			renewal/unlisted ~user/destroy-all-but-own ~user/destroy-renewing`, change{kit: func(k *kit) {
+			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+				if rec, err := k.peek(idOf(token)); err == nil && isTombstone(rec.Data) {
+					data, err := k.Codec().Encode(in(lifetime), map[string]any{})
+					return data, true, err
+				}
+				return k.Store.FindCtx(ctx, token)
+			}
+		}}),
+		kitMutant("one-at-a-time", `concurrency/no-stranger-waits`, change{kit: func(k *kit) {
+			var mu sync.Mutex
+			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+				mu.Lock()
+				defer mu.Unlock()
+				return k.Store.CommitCtx(ctx, token, data, e)
+			}
+		}}),
+		kitMutant("touch-only-extends", `expiry/idle-shortened`, change{driver: func(p *patch) {
+			p.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
+				if rec, err := p.Driver.Load(ctx, id); err == nil && rec.Version == version && rec.Expiry.After(e) {
+					return nil
+				}
+				return p.Driver.Touch(ctx, id, version, e)
+			}
+		}}),
+		kitMutant("needs-its-touch", `faults/failed-touch`, func() change {
+			var failed sync.Map // the error, by the id
+			return change{
+				options: func(o *scskit.Options) {
+					tell := o.Observer
+					o.Observer = func(ctx context.Context, e scskit.Event) {
+						if e.Kind == scskit.KindTouch && e.Outcome == scskit.Failed {
+							failed.Store(e.ID, e.Err)
+						}
+						if tell != nil {
+							tell(ctx, e)
+						}
+					}
+				},
+				kit: func(k *kit) {
+					k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+						err := k.Store.CommitCtx(ctx, token, data, e)
+						if touch, ok := failed.LoadAndDelete(idOf(token)); ok && err == nil {
+							return touch.(error)
+						}
+						return err
+					}
+				},
+			}
+		}()),
+		kitMutant("destroys-its-own", `user/destroy-all-but-own`, change{kit: func(k *kit) {
+			k.destroyOf = func(_ context.Context, user string, except ...string) (int, error) {
+				return k.Store.DestroySessionsOf(context.Background(), user, except...)
+			}
+		}}),
+		kitMutant("iterates-blindly", `all/iterate-overwrites-nothing all/key-never-creates`, change{kit: func(k *kit) {
+			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+				id, isKey := strings.CutPrefix(token, "id.")
+				if !isKey || tracked(ctx) {
+					return k.Store.CommitCtx(ctx, token, data, e)
+				}
+				id, _, _ = strings.Cut(id, ".")
+				now := time.Now()
+				return k.inner.Save(ctx, driver.Record{
+					ID: id, Data: data, Expiry: e, Created: now, Updated: now, Version: now.UnixNano(),
+				}, driver.Always())
+			}
+		}}),
+		kitMutant("ends-at-damage", `all/damaged`, change{kit: func(k *kit) {
+			k.all = func(ctx context.Context) (map[string][]byte, error) {
+				all, err := k.Store.AllCtx(ctx)
+				for rec, rangeErr := range k.inner.(driver.Ranger).Range(ctx) {
+					if rangeErr == nil && bytes.HasPrefix(rec.Data, []byte("not a session")) {
+						all[newToken()] = rec.Data
+					}
+				}
+				return all, err
+			}
+		}}),
+	}
+}

@@ -1,0 +1,307 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+// renewalChecks hold a *scskit.Store to what becomes of a session that is renewed, destroyed or
+// merged into another while other requests use it.
+var renewalChecks = []check{
+	{"renewal/two-at-once", "two requests that renew one session have both authenticated: each has " +
+		"a session of its own, and the old one is dead", LevelKit, renewalTwoAtOnce},
+	{"renewal/after-logout", "no resurrection: a session that another request destroys while it " +
+		"is renewed stays destroyed", LevelKit, renewalAfterLogout},
+	{"renewal/keeps-writes", "no lost updates: what others save while a session is renewed is in " +
+		"the new one", LevelKit, renewalKeepsWrites},
+	{"renewal/failed", "a renewal that cannot be stored leaves the session as it was", LevelKit,
+		renewalFailed},
+	{"renewal/given-up", "a renewal that is never committed, as after a panic, leaves the session " +
+		"as it was", LevelKit, renewalGivenUp},
+	{"renewal/again", "a request may renew more than once, before its commit and after", LevelKit,
+		renewalAgain},
+	{"renewal/then-destroyed", "OWASP: a sign-out ends the session also if the request has renewed " +
+		"it before", LevelKit, renewalThenDestroyed},
+	{"renewal/late", "once the response has begun no cookie can tell of a new token: RenewToken " +
+		"fails, and the session goes on", LevelKit, renewalLate},
+	{"renewal/fresh-after-logout", "a request whose Destroy came second can begin a new session, " +
+		"and renew it", LevelKit, renewalFreshAfterLogout},
+	{"renewal/two-managers", "of two managers that share a store and a request, a sign-in of one is " +
+		"no renewal of the other's session", LevelKit, renewalTwoManagers},
+	{"renewal/merge-destroyed", "SessionManager.MergeSession: a session that is destroyed while it " +
+		"is merged lives on in no other", LevelKit, renewalMergeDestroyed},
+	{"renewal/unlisted", "what a renewal leaves behind is no session: it is not found, not listed " +
+		"and not counted", LevelKit, renewalUnlisted},
+}
+
+// renew renews the session of a request.
+func (r *request) renew() {
+	r.t.Helper()
+	if err := r.sm.RenewToken(r.ctx); err != nil {
+		r.t.Fatalf("renew: %v", err)
+	}
+}
+
+// destroy destroys the session of a request.
+func (r *request) destroy() {
+	r.t.Helper()
+	if err := r.sm.Destroy(r.ctx); err != nil {
+		r.t.Fatalf("destroy: %v", err)
+	}
+}
+
+func renewalTwoAtOnce(t *T) {
+	for _, interleaved := range []bool{true, false} {
+		s, sm := t.idleManager()
+		token := t.begin(sm, "user", "ada")
+		one, two := t.request(sm, token), t.request(sm, token)
+		one.renew()
+		if interleaved {
+			two.renew()
+		}
+		first, _ := one.end()
+		if !interleaved {
+			two.renew()
+		}
+		second, state := two.end()
+		if state != scskit.Stored || first == second {
+			t.Fatalf("the second renewal (interleaved: %v): state %d", interleaved, state)
+		}
+		for _, token := range []string{first, second} {
+			t.wantValues(t.values(s, token), "map[user:ada]")
+		}
+		t.wantNone(s, token)
+	}
+}
+
+func renewalAfterLogout(t *T) {
+	for _, before := range []bool{true, false} {
+		s, d := t.newKit(nil)
+		sm := manager(s)
+		token := t.begin(sm, "user", "ada")
+		r := t.request(sm, token)
+		if before {
+			t.signOut(sm, token)
+			r.renew()
+		} else {
+			r.renew()
+			t.signOut(sm, token)
+		}
+		sm.Put(r.ctx, "user", "bob")
+		renewed, state := r.end()
+		if state != scskit.Gone {
+			t.Errorf("the commit of a renewal after a sign-out: state %d, want Gone", state)
+		}
+		t.wantNone(s, token)
+		t.wantNone(s, renewed)
+		if _, err := d.Driver.Load(t.Context(), idOf(renewed)); !errors.Is(err, driver.ErrNotFound) {
+			t.Error("the new session is in the backend all the same")
+		}
+	}
+}
+
+func renewalKeepsWrites(t *T) {
+	s, _ := t.newKit(nil)
+	sm := manager(s)
+	token := t.begin(sm, "a", 1, "b", 1)
+	r := t.request(sm, token)
+	writer := t.request(sm, token)
+	sm.Put(writer.ctx, "a", 2)
+	writer.end()
+	r.renew()
+	sm.Put(r.ctx, "user", "ada")
+	writer = t.request(sm, token)
+	sm.Put(writer.ctx, "b", 2)
+	writer.end()
+	renewed, _ := r.end()
+	t.wantValues(t.values(s, renewed), "map[a:2 b:2 user:ada]")
+	t.wantNone(s, token)
+}
+
+func renewalFailed(t *T) {
+	s, d := t.newKit(nil)
+	sm := manager(s)
+	token := t.begin(sm, "k", 1)
+	r := t.request(sm, token)
+	r.renew()
+	d.on(func(_ context.Context, op, _ string) error {
+		if op == "save" {
+			return errDown
+		}
+		return nil
+	})
+	if _, _, err := sm.Commit(r.ctx); !errors.Is(err, errDown) {
+		t.Errorf("commit: got error %v, want the backend's", err)
+	}
+	d.on(nil)
+	t.wantValues(t.values(s, token), "map[k:1]")
+}
+
+func renewalGivenUp(t *T) {
+	s, _ := t.newKit(nil)
+	sm := manager(s)
+	token := t.begin(sm, "k", 1)
+	t.request(sm, token).renew()
+	t.wantValues(t.values(s, token), "map[k:1]")
+}
+
+func renewalAgain(t *T) {
+	s, _ := t.newKit(nil)
+	sm := manager(s)
+	tokens := []string{t.begin(sm, "k", 1)}
+	r := t.request(sm, tokens[0])
+	for range 2 {
+		r.renew()
+		r.renew()
+		token, state := r.end()
+		if state != scskit.Stored {
+			t.Fatalf("the commit of a renewal: state %d, want Stored", state)
+		}
+		for _, old := range tokens {
+			t.wantNone(s, old)
+		}
+		tokens = append(tokens, token)
+		t.wantValues(t.values(s, token), "map[k:1]")
+	}
+}
+
+func renewalThenDestroyed(t *T) {
+	s, _ := t.newKit(nil)
+	sm := manager(s)
+	token := t.begin(sm, "k", 1)
+	r := t.request(sm, token)
+	r.renew()
+	r.destroy()
+	t.wantNone(s, token)
+	sm.Put(r.ctx, "flash", "signed out")
+	fresh, _ := r.end()
+	t.wantValues(t.values(s, fresh), "map[flash:signed out]")
+}
+
+func renewalLate(t *T) {
+	s, _ := t.newKit(nil)
+	sm := manager(s)
+	token := t.begin(sm, "k", 1)
+	r := t.request(sm, token)
+	scskit.Settle(r.ctx, token)
+	if err := sm.RenewToken(r.ctx); !errors.Is(err, scskit.ErrLate) {
+		t.Errorf("renew: got error %v, want scskit.ErrLate", err)
+	}
+	t.wantValues(t.values(s, token), "map[k:1]")
+	r.destroy() // which can be done at any time
+	t.wantNone(s, token)
+}
+
+func renewalFreshAfterLogout(t *T) {
+	for _, renews := range []bool{false, true} {
+		s, _ := t.newKit(nil)
+		sm := manager(s)
+		token := t.begin(sm, "user", "ada")
+		slow := t.request(sm, token)
+		t.signOut(sm, token)
+		slow.destroy()
+		if renews {
+			slow.renew()
+		}
+		sm.Put(slow.ctx, "user", "ada") // who signs in again
+		fresh, state := slow.end()
+		if state != scskit.Stored || fresh == token {
+			t.Fatalf("a new session after a lost Destroy (renewed: %v): state %d, want Stored under a new token", renews, state)
+		}
+		t.wantValues(t.values(s, fresh), "map[user:ada]")
+		t.wantNone(s, token)
+	}
+}
+
+func renewalTwoManagers(t *T) {
+	s, _ := t.newKit(nil)
+	one, two := scskit.New(s), scskit.New(s) // which do not share a key in contexts
+	one.Codec, two.Codec = s.Codec(), s.Codec()
+	load := func(sm *scs.SessionManager, ctx context.Context, token string) context.Context {
+		ctx, err := sm.Load(ctx, token)
+		if err != nil {
+			t.Fatalf("load: %v", err)
+		}
+		return ctx
+	}
+	token := t.begin(manager(s), "user", "ada")
+	ctx := load(two, load(one, scskit.WithTracker(t.Context()), token), "")
+	t.signOut(manager(s), token)
+	if err := one.RenewToken(ctx); err != nil {
+		t.Fatalf("renew: %v", err)
+	}
+	two.Put(ctx, "user", "bob")
+	for _, m := range []struct {
+		sm     *scs.SessionManager
+		loaded string
+		want   scskit.CommitState
+	}{{two, "", scskit.Stored}, {one, token, scskit.Gone}} {
+		ctx := scskit.WithLoaded(ctx, m.loaded)
+		token, _, err := m.sm.Commit(ctx)
+		if err != nil {
+			t.Fatalf("commit: %v", err)
+		}
+		if c, _ := scskit.LastCommit(ctx, token); c.State != m.want {
+			t.Errorf("state %d, want %d", c.State, m.want)
+		}
+	}
+}
+
+func renewalMergeDestroyed(t *T) {
+	for _, live := range []bool{false, true} {
+		s, d := t.newKit(nil)
+		sm := manager(s)
+		other := t.begin(sm, "user", "ada", "lang", "en")
+		token := ""
+		want := "map[own:1]"
+		if live {
+			token = t.begin(sm, "lang", "de")
+			want = "map[lang:de own:1]"
+		}
+		r := t.request(sm, token)
+		sm.Put(r.ctx, "own", 1)
+		var once atomic.Bool
+		d.on(func(ctx context.Context, op, id string) error {
+			if op == "delete" && id == d.id(other) && once.CompareAndSwap(false, true) {
+				return d.Driver.Delete(ctx, id) // by another request, just before
+			}
+			return nil
+		})
+		if err := sm.MergeSession(r.ctx, other); err != nil {
+			t.Fatalf("merge: %v", err)
+		}
+		stored, _ := r.end()
+		t.wantValues(t.values(s, stored), want)
+	}
+}
+
+func renewalUnlisted(t *T) {
+	s, d := t.newKit(nil)
+	sm := manager(s)
+	token := t.begin(sm, "k", 1)
+	r := t.request(sm, token)
+	r.renew()
+	renewed, _ := r.end()
+	if _, ok := d.Driver.(driver.Ranger); ok {
+		all, err := s.AllCtx(t.Context())
+		if err != nil || len(all) != 1 {
+			t.Errorf("all: %d sessions, error %v; want the renewed one", len(all), err)
+		}
+	}
+	t.signOut(sm, renewed)
+	t.wantNone(s, renewed)
+	fresh := t.request(sm, token) // with the old cookie
+	if fresh.sm.Token(fresh.ctx) != "" {
+		t.Error("load: the old token has a session")
+	}
+	// A plain store overwrites, whatever is there.
+	t.commit(s, token, t.encode(map[string]any{"k": 2}), in(time.Hour))
+	t.wantValues(t.values(s, token), "map[k:2]")
+}

@@ -1,0 +1,187 @@
+package scskit
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// SessionManager.RenewToken deletes the session and lets the next commit create it under another
+// token. In between there is none: a commit that fails, or a panic, has then signed the user out, and
+// whoever looks for the user's sessions does not find it. In a context with a tracker the store
+// therefore only notes that the session is to be renewed. The commit that creates the new session
+// retires the old one: it puts a tombstone in its place, on condition that nobody else has saved,
+// renewed or destroyed it. What others saved meanwhile is merged. If another request has renewed it,
+// both go on, each with its own session, as two sign-ins in two tabs do; if it was destroyed, the new
+// one is removed again.
+
+// ErrGone is returned by a commit through a key from All, and by an adapter in place of a response
+// whose handler has renewed the session, if that has been destroyed meanwhile.
+var ErrGone = errors.New("scskit: session is gone")
+
+// ErrLate is returned by SessionManager.RenewToken when the response has begun: no cookie could tell
+// the browser of the new token. The session goes on under the old one.
+var ErrLate = errors.New("scskit: the response has begun: renew the session before the first write or flush")
+
+// deletion says what a manager deletes a session for.
+type deletion uint8
+
+const (
+	byOther deletion = iota
+	byDestroy
+	byRenewal
+	byMerge
+)
+
+const managerMethods = "github.com/alexedwards/scs/v2.(*SessionManager)."
+
+// deletionFor tells what the delete is for from who calls it: scs asks the same of a store in all
+// three cases. What it does not know is byOther.
+func deletionFor() deletion {
+	var pcs [24]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	for more := true; more; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		switch method, _ := strings.CutPrefix(frame.Function, managerMethods); method {
+		case "Destroy":
+			return byDestroy
+		case "RenewToken":
+			return byRenewal
+		case "MergeSession":
+			return byMerge
+		}
+	}
+	return byOther
+}
+
+// A tombstone is the record of a session that was renewed. It is no session, and lasts as long as a
+// request that began with the session may still be under way. It keeps whose the session was, so
+// that DestroySessionsOf looks again for the one that it became.
+const (
+	tombstoneMark = "\x00scskit: renewed\x00"
+	tombstoneLife = 5 * time.Minute
+)
+
+// errRenewed is a driver.ErrNotFound of a session that was renewed, and not destroyed.
+var errRenewed = &renewedError{}
+
+type renewedError struct{}
+
+func (*renewedError) Error() string { return "the session was renewed" }
+
+func (*renewedError) Is(target error) bool { return target == driver.ErrNotFound }
+
+// buried returns whose session a tombstone stands for; ok is false for the data of a session.
+func buried(data []byte) (user string, ok bool) {
+	if len(data) < len(tombstoneMark) || data[0] != tombstoneMark[0] {
+		return "", false
+	}
+	return strings.CutPrefix(string(data), tombstoneMark)
+}
+
+// retire puts a tombstone in the place of a session, if it is still at the version that was noted.
+func (s *Store) retire(ctx context.Context, old *note) error {
+	id, _ := s.ids.id(old.token)
+	user, err := s.userOf(old.data)
+	if err != nil {
+		user = "" // such a session is not saved, so that there is none to look for
+	}
+	now := s.opts.Now()
+	expiry := ceilMilli(now.Add(tombstoneLife))
+	if old.expiry.Before(expiry) {
+		expiry = old.expiry
+	}
+	op := s.begin(ctx)
+	err = s.driver.Save(op.ctx, driver.Record{
+		ID: id, Data: []byte(tombstoneMark + user), User: user,
+		Expiry: expiry, Created: old.created, Updated: now, Version: version(),
+	}, driver.IfVersion(old.version))
+	op.end(KindDelete, id, err)
+	return err
+}
+
+// renew creates the session that carries on old's under a new token, and retires old's.
+func (c *commit) renew(old note, expiry time.Time) error {
+	if err := c.write(KindCreate, driver.IfAbsent(), expiry); err != nil {
+		return err
+	}
+	s, n := c.store, &c.note
+	oldID, _ := s.ids.id(old.token)
+	stored := merged{data: c.data} // of the new session
+	version, until := n.version, n.expiry
+	for attempt := range maxAttempts {
+		if err := backOff(c.ctx, attempt); err != nil {
+			return c.undo(err)
+		}
+		err := s.retire(c.ctx, &old)
+		if err == nil {
+			c.merged(stored.data, version, until, Stored)
+			c.retired(old)
+			return nil
+		}
+		if !lostRace(err) {
+			return c.undo(err)
+		}
+		current, err := s.load(c.ctx, oldID)
+		switch {
+		case errors.Is(err, errRenewed): // by another request, or by this one if the answer was lost
+			c.merged(stored.data, version, until, Stored)
+			c.retired(old)
+			return nil
+		case errors.Is(err, driver.ErrNotFound):
+			if err := c.undo(nil); err != nil {
+				return err
+			}
+			old.state = noteGone
+			c.tracker.put(old)
+			return c.gone(noteGone)
+		case err != nil:
+			return c.undo(err)
+		}
+		s.report(c.ctx, Event{Kind: KindConflict, Outcome: OK, ID: s.ids.public(oldID)})
+		next, err := s.merge3(old.data, stored.data, current.Data)
+		if err == nil && len(next.data) > s.maxSize {
+			err = &driver.TooLargeError{Size: len(next.data), Limit: s.maxSize}
+		}
+		if err != nil {
+			s.refused(c.ctx, c.id, err)
+			return c.undo(err)
+		}
+		if !bytes.Equal(next.data, stored.data) {
+			rec := c.record(next.data, next.expiry(expiry, current.Expiry))
+			rec.Created = n.created
+			if _, err := s.save(c.ctx, KindMerge, rec, driver.IfVersion(version)); err != nil {
+				return c.undo(err)
+			}
+			stored, version, until = next, rec.Version, rec.Expiry
+		}
+		old.data, old.version, old.expiry = current.Data, current.Version, current.Expiry
+	}
+	err := fmt.Errorf("%w: gave up after %d attempts", driver.ErrConflict, maxAttempts)
+	s.refused(c.ctx, c.id, err)
+	return c.undo(err)
+}
+
+// retired notes that the old session is no more.
+func (c *commit) retired(old note) {
+	old.state, old.renewing = noteDeleted, false
+	c.tracker.put(old)
+}
+
+// undo removes the new session, of which nobody has been told. It returns err, or if that is nil
+// what the removal fails with.
+func (c *commit) undo(err error) error {
+	removal := c.store.remove(c.ctx, c.id)
+	c.note.state = 0
+	if err == nil && !errors.Is(removal, driver.ErrNotFound) {
+		err = removal
+	}
+	return err
+}
