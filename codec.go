@@ -162,9 +162,21 @@ func (Codec) Decode(record []byte) (time.Time, map[string]any, error) {
 	return deadline, values, nil
 }
 
+// ownCodec is Codec with what only a Store asks for. These methods are not Codec's own: a codec
+// that embeds Codec and changes what it writes would inherit them, and they would misread it.
+type ownCodec struct{ Codec }
+
+func isOwn(codec scs.Codec) bool {
+	switch codec.(type) {
+	case Codec, *Codec, ownCodec:
+		return true
+	}
+	return false
+}
+
 // check returns nil exactly when Decode would succeed. It does not allocate unless
 // the record holds gob.
-func (Codec) check(record []byte) error {
+func (ownCodec) check(record []byte) error {
 	if !isVersion1(record) {
 		_, _, err := decodeLegacy(record)
 		return err
@@ -180,7 +192,7 @@ func (Codec) check(record []byte) error {
 // deadline returns the deadline of a record without looking at its values, or
 // false if the record does not begin with one. A record of scs.GobCodec has
 // to be decoded for it.
-func (Codec) deadline(record []byte) (time.Time, bool) {
+func (ownCodec) deadline(record []byte) (time.Time, bool) {
 	if !isVersion1(record) {
 		deadline, _, err := decodeLegacy(record)
 		return deadline, err == nil
@@ -188,6 +200,19 @@ func (Codec) deadline(record []byte) (time.Time, bool) {
 	d := decoder{rest: record[1:]}
 	deadline, err := d.header()
 	return deadline, err == nil
+}
+
+// holdsGob reports whether a record in the format of Codec holds a value that went through gob.
+func holdsGob(record []byte) bool {
+	if !isVersion1(record) {
+		return false
+	}
+	d := decoder{rest: record[1:]}
+	if _, err := d.header(); err != nil {
+		return false
+	}
+	_, err := d.session()
+	return err == nil && d.gob
 }
 
 func isVersion1(record []byte) bool {

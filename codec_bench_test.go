@@ -42,7 +42,7 @@ func BenchmarkCodec(b *testing.B) {
 	b.Run("op=check/codec=scskit", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if err := (Codec{}).check(record); err != nil {
+			if err := (ownCodec{}).check(record); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -25,6 +25,7 @@ type decoder struct {
 	rest   []byte // what is still to be read: always the end of the record
 	record string // a copy of the whole record, which strings are cut from
 	build  bool
+	gob    bool // a value that went through gob was met
 
 	// owed is how many elements the containers that are open have yet to
 	// read. Each takes a byte at least, so a container is refused before it is

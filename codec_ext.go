@@ -33,6 +33,7 @@ func (d *decoder) extended() (any, error) {
 		m, err := d.stringsMap()
 		return boxed(d, m, d.reclose(end, err))
 	case extGob:
+		d.gob = true
 		return decodeGob(payload)
 	default:
 		return nil, errMalformed

@@ -89,10 +89,10 @@ func codecSession(t testing.TB, b []byte) map[string]any {
 	if !deadline.Equal(codecDeadline) || deadline.Location() != time.UTC {
 		t.Fatalf("deadline is %v, want %v", deadline, codecDeadline)
 	}
-	if err := (Codec{}).check(b); err != nil {
+	if err := (ownCodec{}).check(b); err != nil {
 		t.Fatalf("check fails on a record that decodes: %v", err)
 	}
-	if got, ok := (Codec{}).deadline(b); !ok || !got.Equal(codecDeadline) {
+	if got, ok := (ownCodec{}).deadline(b); !ok || !got.Equal(codecDeadline) {
 		t.Fatalf("deadline() = %v, %v", got, ok)
 	}
 	return values

@@ -78,7 +78,12 @@ func (s *Store) Driver() driver.Driver { return s.driver }
 
 // Codec returns the codec with which the store decodes sessions. The manager must use
 // the same.
-func (s *Store) Codec() scs.Codec { return s.opts.Codec }
+func (s *Store) Codec() scs.Codec {
+	if isOwn(s.opts.Codec) {
+		return Codec{}
+	}
+	return s.opts.Codec
+}
 
 // CookieName returns the name of the cookie that the store makes values for, if it keeps
 // sessions in the client. Otherwise ok is false.
