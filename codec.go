@@ -10,10 +10,19 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// ErrCorrupt is what every failure of Codec.Decode matches with errors.Is. A
-// record that was cut short or altered is one cause; another is a type
-// that the writer registered with gob.Register and this process did not.
+// ErrCorrupt is matched, with errors.Is, by a failure of Codec.Decode for a record that no version
+// of Codec and no program can have written, or not whole: it was cut short or altered. In a
+// context with a tracker a Store drops such a record. A record that any other error is about it keeps, and
+// fails the request; so a codec of your own should wrap ErrCorrupt where it is sure of damage.
 var ErrCorrupt = errors.New("session record cannot be decoded")
+
+// ErrNewer is matched by a failure of Codec.Decode for a record that a later version of Codec has
+// written. It is not ErrCorrupt: the record is whole.
+var ErrNewer = errors.New("session record was written by a newer version of scskit")
+
+// ErrEncode is matched by every failure of Codec.Encode. The program has put into the session what
+// a session cannot hold, and to try again is of no use.
+var ErrEncode = errors.New("session cannot be encoded")
 
 // Codec turns sessions into bytes and back: compact, quick and deterministic. It
 // is an scs.Codec for any scs manager and any store. The zero value is ready to
@@ -28,8 +37,8 @@ var ErrCorrupt = errors.New("session record cannot be decoded")
 // empty.
 //
 // Any other type, a named one such as "type Role string" included, goes through
-// encoding/gob, and has to be known to gob.Register as with scs's own codec.
-// As there, a pointer comes back as what was registered, pointer or not, and a
+// encoding/gob, and has to be known to gob.Register as with scs's own codec. A process
+// that does not know it finds an Unknown in its place, and keeps that. As there, a pointer comes back as what was registered, pointer or not, and a
 // cycle of pointers inside such a value overflows the stack.
 //
 // A time keeps its instant to the nanosecond and loses its monotonic reading. In
@@ -52,6 +61,9 @@ var ErrCorrupt = errors.New("session record cannot be decoded")
 // begin with 0x00 to 0x7F or 0xF8 to 0xFF), no UTF-8 text and no MessagePack
 // value, which all leave it unused. Types that MessagePack does not tell apart are
 // extensions 16 to 30.
+//
+// A later version may add extensions 31 to 127, which this one decodes to Unknown, or another format, which
+// it refuses with ErrNewer: 0xC1, and a number below 0x80.
 //
 // Decode also reads what scs.GobCodec wrote, so a manager with live sessions can be
 // moved to Codec; the sessions take the new format as they are saved.
@@ -116,7 +128,7 @@ const (
 	nilStringsMap = 4
 )
 
-// Encode returns the record of a session. An error names the key and the Go type
+// Encode returns the record of a session. An error matches ErrEncode and names the key and the Go type
 // of the value that cannot be encoded, never the value. A nil map
 // is encoded as an empty one.
 func (Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
@@ -128,24 +140,37 @@ func (Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	}
 	b, err := appendUTC(append(make([]byte, 0, size), version1), deadline)
 	if err != nil {
-		return nil, fmt.Errorf("scskit: encode: deadline: %w", err)
+		return nil, &encodeError{"deadline", err}
 	}
 	b = msgp.AppendMapHeader(b, uint32(len(keys)))
 	for _, key := range keys {
 		b = msgp.AppendString(b, key)
 		if b, err = appendValue(b, values[key], 1); err != nil {
-			return nil, fmt.Errorf("scskit: encode: key %q: %w", key, err)
+			return nil, &encodeError{fmt.Sprintf("key %q", key), err}
 		}
 	}
 	if uint64(len(b)) > maxRecord {
-		return nil, errors.New("scskit: encode: the session is larger than 4 GiB")
+		return nil, &encodeError{"session", errors.New("larger than 4 GiB")}
 	}
 	return b, nil
 }
 
+// encodeError is the failure of an Encode.
+type encodeError struct {
+	what string
+	err  error
+}
+
+func (e *encodeError) Error() string { return "scskit: encode: " + e.what + ": " + e.err.Error() }
+
+func (e *encodeError) Unwrap() error { return e.err }
+
+func (e *encodeError) Is(target error) bool { return target == ErrEncode }
+
 // Decode returns the deadline, in UTC, and the values of a record that Encode or
 // scs.GobCodec wrote. The map is never nil unless there is an error, which then
-// matches ErrCorrupt and holds nothing of the record.
+// matches ErrCorrupt or ErrNewer and holds nothing of the record. (A record of scs.GobCodec can also be too full of types
+// that the process has not registered.)
 func (Codec) Decode(record []byte) (time.Time, map[string]any, error) {
 	if !isVersion1(record) {
 		return decodeLegacy(record)

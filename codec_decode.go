@@ -16,7 +16,9 @@ var (
 	errTrailing  = fmt.Errorf("scskit: decode: %w: bytes after its end", ErrCorrupt)
 	errKeyOrder  = fmt.Errorf("scskit: decode: %w: keys repeated or out of order", ErrCorrupt)
 	errTooDeep   = fmt.Errorf("scskit: decode: %w: nested more than 64 levels deep", ErrCorrupt)
-	errGob       = fmt.Errorf("scskit: decode: %w: its gob data is damaged, or holds a type that this process has not registered with gob.Register", ErrCorrupt)
+	errGob       = fmt.Errorf("scskit: decode: %w: its gob data is damaged", ErrCorrupt)
+
+	errNewer = fmt.Errorf("scskit: decode: %w", ErrNewer)
 )
 
 // decoder reads one record. Without build it walks the record under the same rules but
@@ -34,7 +36,12 @@ type decoder struct {
 	owed int
 }
 
+// header reads the deadline, which comes after the format's byte. A later version of the format has a
+// number of its own there, below 0x80.
 func (d *decoder) header() (time.Time, error) {
+	if len(d.rest) > 0 && d.rest[0] < 0x80 {
+		return time.Time{}, errNewer
+	}
 	typ, payload, err := d.extension()
 	if err != nil {
 		return time.Time{}, err
@@ -94,7 +101,7 @@ func (d *decoder) value(depth int) (any, error) {
 		s, err := d.slice(depth)
 		return boxed(d, s, err)
 	case msgp.ExtensionType, msgp.TimeType, msgp.Complex64Type, msgp.Complex128Type:
-		return d.extended()
+		return d.extended(depth)
 	default:
 		return nil, errMalformed
 	}

@@ -48,6 +48,8 @@ func sizeHint(v any) int {
 		return 16 * len(v)
 	case map[string]string:
 		return 32 * len(v)
+	case Unknown:
+		return 6 + len(v.data)
 	default:
 		return 10
 	}
@@ -115,6 +117,8 @@ func appendValue(b []byte, v any, depth int) ([]byte, error) {
 		return appendUnsigned(b, extUint32, uint64(v)), nil
 	case uint64:
 		return appendUnsigned(b, extUint64, v), nil
+	case Unknown:
+		return appendUnknown(b, v)
 	default:
 		return appendGob(b, v)
 	}

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// extended reads a value that is an extension.
-func (d *decoder) extended() (any, error) {
+// extended reads a value that is an extension, and is enclosed by depth containers.
+func (d *decoder) extended(depth int) (any, error) {
 	typ, payload, err := d.extension()
 	if err != nil {
 		return nil, err
@@ -33,9 +33,11 @@ func (d *decoder) extended() (any, error) {
 		m, err := d.stringsMap()
 		return boxed(d, m, d.reclose(end, err))
 	case extGob:
-		d.gob = true
-		return decodeGob(payload)
+		return d.gobValue(payload, depth)
 	default:
+		if typ > extGob {
+			return d.unknown(typ, payload)
+		}
 		return nil, errMalformed
 	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
-	"time"
 )
 
 // gobError is why a value could not be encoded with gob. Its text names the type and,
@@ -18,22 +17,66 @@ type gobError struct {
 	err error
 }
 
+const notRegistered = "type not registered for interface: "
+
 func (e *gobError) Error() string {
 	if e.err == nil {
 		return fmt.Sprintf("a value of type %s is nested too deep for gob", e.typ)
 	}
-	reason := e.err.Error()
-	if !strings.HasPrefix(reason, "gob: ") {
+	reason, ok := strings.CutPrefix(e.err.Error(), "gob: ")
+	if !ok {
 		return fmt.Sprintf("a value of type %s could not encode itself", e.typ)
 	}
-	if strings.Contains(reason, "not registered") {
-		return fmt.Sprintf("a value of type %s goes through gob: %s; pass a value of that type to gob.Register when the program starts",
-			e.typ, strings.TrimPrefix(reason, "gob: "))
+	name, ok := strings.CutPrefix(reason, notRegistered)
+	switch {
+	case !ok:
+		return fmt.Sprintf("a value of type %s goes through gob: %s", e.typ, reason)
+	case isLive(e.typ):
+		return fmt.Sprintf("a value of type %s cannot be kept: a session holds data, not functions or channels", e.typ)
+	case name != e.typ.String() && isLiveName(name):
+		return fmt.Sprintf("a value of type %s holds a %s: a session holds data, not functions or channels", e.typ, name)
+	case !hasData(e.typ):
+		return fmt.Sprintf("a value of type %s cannot be kept: the type exports no field and does not encode itself", e.typ)
 	}
-	return fmt.Sprintf("a value of type %s goes through gob: %s", e.typ, strings.TrimPrefix(reason, "gob: "))
+	return fmt.Sprintf("a value of type %s goes through gob: %s; pass a value of that type to gob.Register when the program starts",
+		e.typ, reason)
 }
 
 func (e *gobError) Unwrap() error { return e.err }
+
+// isLive reports whether a type is a function or a channel, or holds nothing but such.
+func isLive(t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Func, reflect.Chan, reflect.UnsafePointer:
+		return true
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return isLive(t.Elem())
+	}
+	return false
+}
+
+// isLiveName is isLive for a type of which only the name is known.
+func isLiveName(name string) bool {
+	name = strings.TrimLeft(name, "*[]")
+	return strings.HasPrefix(name, "func(") || strings.HasPrefix(name, "chan ") || strings.HasPrefix(name, "<-chan ")
+}
+
+// hasData reports whether there is anything in a value of the type that gob would send.
+func hasData(t reflect.Type) bool {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	p := reflect.PointerTo(t)
+	if t.Kind() != reflect.Struct || p.Implements(gobEncoderType) || p.Implements(binaryMarshalerType) {
+		return true
+	}
+	for i := range t.NumField() {
+		if t.Field(i).IsExported() {
+			return true
+		}
+	}
+	return false
+}
 
 func appendGob(b []byte, v any) ([]byte, error) {
 	var buf bytes.Buffer
@@ -48,48 +91,9 @@ func appendGob(b []byte, v any) ([]byte, error) {
 	return append(b, buf.Bytes()...), nil
 }
 
-func decodeGob(payload []byte) (any, error) {
-	var v any
-	if err := decodeGobStream(payload, &v); err != nil {
-		return nil, err
-	}
-	if isNative(v) {
-		// Never written, and it would get round the limit of depth.
-		return nil, errMalformed
-	}
-	return v, nil
-}
-
-// decodeLegacy decodes a record of scs.GobCodec.
-func decodeLegacy(record []byte) (time.Time, map[string]any, error) {
-	// A gob stream begins with the length of its first message: a byte below 0x80
-	// if that is all, else the number of bytes that follow, negated.
-	if len(record) == 0 || record[0] >= 0x80 && record[0] < 0xf8 {
-		return time.Time{}, nil, errFormat
-	}
-	var session struct {
-		Deadline time.Time
-		Values   map[string]any
-	}
-	if err := decodeGobStream(record, &session, "Deadline", "Values"); err != nil {
-		return time.Time{}, nil, err
-	}
-	if !validTime(session.Deadline) {
-		return time.Time{}, nil, errMalformed
-	}
-	if session.Values == nil {
-		session.Values = map[string]any{}
-	}
-	return session.Deadline.UTC(), session.Values, nil
-}
-
-// decodeGobStream decodes a stream of one value; a struct may have only the fields
-// named. What goes wrong, a panic in a GobDecode method included, is errGob.
-func decodeGobStream(stream []byte, into any, fields ...string) (err error) {
-	stream, ok := normalizeGob(stream, fields...)
-	if !ok {
-		return errGob
-	}
+// decodeGobStream decodes a stream of one value that normalizeGob has returned. What goes wrong, a
+// panic in a GobDecode method included, is errGob.
+func decodeGobStream(stream []byte, into any) (err error) {
 	defer func() {
 		if recover() != nil {
 			err = errGob

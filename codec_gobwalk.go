@@ -30,20 +30,27 @@ const (
 // a registered struct type with such a field added can still claim what it likes. A
 // struct at the top may therefore have only the fields named.
 func normalizeGob(stream []byte, fields ...string) ([]byte, bool) {
-	w := gobWalk{rest: stream, types: make(map[int64]gobType)}
-	id := w.typeSequence(false)
-	for _, f := range w.types[id].fields {
+	return newGobWalk(stream).normalize(fields...)
+}
+
+func newGobWalk(stream []byte) *gobWalk {
+	return &gobWalk{rest: stream, types: make(map[int64]gobType)}
+}
+
+func (w *gobWalk) normalize(fields ...string) ([]byte, bool) {
+	w.top = w.typeSequence(false)
+	for _, f := range w.types[w.top].fields {
 		if !slices.Contains(fields, f.name) {
 			return nil, false
 		}
 	}
-	w.value = appendGobInt(w.value, id)
-	w.whole(id, 0)
+	w.value = appendGobInt(w.value, w.top)
+	w.whole(w.top, 0)
 	w.flush()
 	if w.bad || len(w.message) > 0 || len(w.rest) > 0 || uint64(len(w.value)) > math.MaxUint32 {
 		return nil, false
 	}
-	return append(appendGobUint(w.definitions, len(w.value)), w.value...), true
+	return appendGobMessage(w.definitions, w.value), true
 }
 
 // gobWalk reads a stream as gob's decoder does. After a fault it reads
@@ -55,6 +62,9 @@ type gobWalk struct {
 	definitions []byte // what was read, as messages of their own
 	value       []byte // what was read, without definitions
 	types       map[int64]gobType
+	top         int64  // the type of the whole
+	name        string // the registered type of the first interface value
+	values      *gobValues
 	bad         bool
 }
 
@@ -65,6 +75,7 @@ type gobType struct {
 	elem   int64
 	length int64
 	fields []gobField
+	raw    []byte // the message that defines it
 }
 
 type gobField struct {
@@ -196,7 +207,12 @@ func (w *gobWalk) typeSequence(inInterface bool) int64 {
 		}
 		w.define(-id)
 		definition := start[:len(start)-len(w.message)]
-		w.definitions = append(appendGobUint(w.definitions, len(definition)), definition...)
+		at := len(w.definitions)
+		w.definitions = appendGobMessage(w.definitions, definition)
+		if t, ok := w.types[-id]; ok {
+			t.raw = w.definitions[at:len(w.definitions):len(w.definitions)]
+			w.types[-id] = t
+		}
 		if len(w.message) > 0 {
 			if !inInterface {
 				w.fail()
@@ -304,6 +320,9 @@ func (w *gobWalk) one(id int64, depth int) {
 			w.fail()
 			return
 		}
+		if w.values != nil {
+			w.values.use(id)
+		}
 		w.defined(t, depth)
 	}
 }
@@ -330,6 +349,9 @@ func (w *gobWalk) defined(t gobType, depth int) {
 				w.fail()
 				return
 			}
+			if w.values != nil && depth == 0 && w.values.walk(t.fields[field]) {
+				return
+			}
 			w.one(t.fields[field].id, depth+1)
 		})
 	default: // a type that encodes itself
@@ -340,8 +362,12 @@ func (w *gobWalk) defined(t gobType, depth int) {
 // iface reads an interface value: the name of its type, empty if it is nil, the
 // type's id, the length of the value, and the value.
 func (w *gobWalk) iface(depth int) {
-	if len(w.bytes()) == 0 {
+	name := w.bytes()
+	if len(name) == 0 {
 		return
+	}
+	if w.name == "" {
+		w.name = string(name)
 	}
 	w.flush()
 	id := w.typeSequence(true)
@@ -353,6 +379,10 @@ func (w *gobWalk) iface(depth int) {
 	w.whole(id, depth+1)
 	w.flush()
 	binary.BigEndian.PutUint32(w.value[at+1:], uint32(len(w.value)-at-5))
+}
+
+func appendGobMessage(b, message []byte) []byte {
+	return append(appendGobUint(b, len(message)), message...)
 }
 
 func appendGobUint(b []byte, v int) []byte {
