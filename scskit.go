@@ -20,10 +20,10 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// New returns a session manager over store, with what scs.New gives it but for the codec: Codec, or
-// if store is a *Store with a codec of its own, that one. Session cookies are HttpOnly,
-// SameSite=Lax, with Path=/; set Cookie.Secure to true wherever the application is
-// reached by HTTPS. New panics if store is nil.
+// New returns a session manager over store, with what scs.New gives it but for the codec: that of
+// the *Store that StoreOf finds, or else Codec. Session cookies are HttpOnly, SameSite=Lax, with
+// Path=/; set Cookie.Secure to true wherever the application is reached by HTTPS. New panics if
+// store is nil.
 //
 // scs.New starts one goroutine for each manager, for the in-memory store that New replaces; it
 // wakes once a minute to do nothing and cannot be stopped without a data race. New itself starts none.
@@ -35,7 +35,7 @@ func New(store scs.Store) *scs.SessionManager {
 	sm := scs.New()
 	sm.Store = store
 	sm.Codec = Codec{}
-	if s, ok := store.(*Store); ok {
+	if s, ok := StoreOf(store); ok {
 		sm.Codec = s.Codec()
 	}
 	return sm
@@ -48,3 +48,28 @@ func isNil(store scs.Store) bool {
 	s, ok := store.(*Store)
 	return ok && s == nil
 }
+
+// StoreOf returns the *Store that store is, embeds or wraps. A store that wraps another, to measure it
+// say, embeds the *Store, or has a method Unwrap that returns it:
+//
+//	Unwrap() scs.Store
+//
+// Either way it must be an scs.CtxStore, since only calls with a context keep the promises of a
+// Store. ok is false if there is no *Store, or it is nil.
+func StoreOf(store scs.Store) (s *Store, ok bool) {
+	for store != nil {
+		switch outer := store.(type) {
+		case interface{ portable() *Store }:
+			s = outer.portable()
+			return s, s != nil
+		case interface{ Unwrap() scs.Store }:
+			store = outer.Unwrap()
+		default:
+			return nil, false
+		}
+	}
+	return nil, false
+}
+
+// portable returns s. What embeds a *Store has this method too.
+func (s *Store) portable() *Store { return s }

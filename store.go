@@ -22,7 +22,7 @@ import (
 // behaves as scs's own stores do: a commit overwrites.
 type Store struct {
 	driver  driver.Driver
-	carrier driver.Carrier // the driver, if it is one; else nil
+	carrier driver.Carrier // the driver, or one inside, if it is one; else nil
 	opts    Options
 	checker func([]byte) error
 	maxSize int
@@ -49,13 +49,13 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 	}
 	s := &Store{driver: d, opts: o, maxSize: o.MaxSize, checker: checkerOf(o.Codec), turns: newTurns()}
 	maxToken := maxTokenBytes
-	if s.carrier, _ = d.(driver.Carrier); s.carrier != nil {
+	if s.carrier, _ = driver.As[driver.Carrier](d); s.carrier != nil {
 		maxToken = maxCarriedBytes
 	}
 	if s.ids, err = newIdentifier(o.PlainIDs || s.carrier != nil, maxToken); err != nil {
 		return nil, err
 	}
-	if l, ok := d.(driver.Limiter); ok && l.MaxData() < s.maxSize {
+	if l, ok := driver.As[driver.Limiter](d); ok && l.MaxData() < s.maxSize {
 		s.maxSize = l.MaxData()
 	}
 	return s, nil
@@ -240,7 +240,7 @@ func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 // Range yields every live record, as a stream. The error matches errors.ErrUnsupported
 // if the backend cannot list its sessions.
 func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
-	r, ok := s.driver.(driver.Ranger)
+	r, ok := driver.As[driver.Ranger](s.driver)
 	if !ok {
 		return func(yield func(driver.Record, error) bool) {
 			yield(driver.Record{}, fmt.Errorf("scskit: %T cannot list sessions: %w", s.driver, errors.ErrUnsupported))

@@ -24,7 +24,7 @@ const maxRest = time.Second
 // swept or not: a sweep only frees the room. Where the backend does so itself there
 // is nothing to do, and the result is 0.
 func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
-	sweeper, ok := s.driver.(driver.Sweeper)
+	sweeper, ok := driver.As[driver.Sweeper](s.driver)
 	if !ok {
 		return 0, nil
 	}

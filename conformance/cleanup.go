@@ -23,6 +23,7 @@ var cleanupChecks = []check{
 	{"cleanup/batches", "a sweep goes on until nothing is left, in batches that hold nobody up", LevelKit, cleanupBatches},
 	{"cleanup/partial-failure", "a sweep that fails midway says what it has removed, and the next one goes on", LevelKit, cleanupPartialFailure},
 	{"cleanup/unsupported", "where the backend removes expired sessions itself, a sweep is no error", LevelKit, cleanupUnsupported},
+	{"cleanup/decorated", "a driver around another one, which tells it by Unwrap, hides nothing that the inner one can do", LevelKit, cleanupDecorated},
 	{"cleanup/event", "the Observer is told of a sweep: count, duration, failure", LevelKit, cleanupEvent},
 	{"cleanup/ticks", "StartSweep sweeps every interval, also after a failure", LevelKit, cleanupTicks},
 	{"cleanup/stop", "stop ends a sweep that runs, and may be called again, and at the same time", LevelKit, cleanupStop},
@@ -54,7 +55,7 @@ func (t *T) expired(s portable, n int) {
 func (t *T) sweeper(opts *scskit.Options) (portable, *tap) {
 	t.Helper()
 	s, d := t.newKit(opts)
-	if _, ok := d.Driver.(driver.Sweeper); !ok {
+	if _, ok := driver.As[driver.Sweeper](d.Driver); !ok {
 		t.notApplicable("the driver is no driver.Sweeper: the backend removes what has expired")
 	}
 	return s, d

@@ -110,7 +110,7 @@ type patch struct {
 func newPatch(d driver.Driver) *patch {
 	p := &patch{Driver: d, load: d.Load, save: d.Save, touch: d.Touch, delete: d.Delete, limit: 1 << 30}
 	p.sweep = p.swept
-	if l, ok := d.(driver.Limiter); ok {
+	if l, ok := driver.As[driver.Limiter](d); ok {
 		p.limit = l.MaxData()
 	}
 	return p
@@ -118,7 +118,7 @@ func newPatch(d driver.Driver) *patch {
 
 // swept sweeps the driver underneath, if it can be.
 func (p *patch) swept(ctx context.Context, limit int) (int, error) {
-	if s, ok := p.Driver.(driver.Sweeper); ok {
+	if s, ok := driver.As[driver.Sweeper](p.Driver); ok {
 		return s.Sweep(ctx, limit)
 	}
 	return 0, nil
@@ -134,7 +134,8 @@ func (p *patch) Touch(ctx context.Context, id string, version int64, e time.Time
 	return p.touch(ctx, id, version, e)
 }
 func (p *patch) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
-	return p.Driver.(driver.Ranger).Range(ctx)
+	r, _ := driver.As[driver.Ranger](p.Driver)
+	return r.Range(ctx)
 }
 func (p *patch) MaxData() int { return p.limit }
 

@@ -212,7 +212,7 @@ func kitFaultMutants() []mutant {
 		}}),
 		kitMutant("sweep-needs-a-sweeper", `cleanup/unsupported`, change{kit: func(k *kit) {
 			k.sweep = func(ctx context.Context) (int, error) {
-				if _, ok := k.inner.(driver.Sweeper); !ok {
+				if _, ok := driver.As[driver.Sweeper](k.inner); !ok {
 					return 0, errors.ErrUnsupported
 				}
 				return k.Store.Sweep(ctx)

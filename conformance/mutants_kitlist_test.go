@@ -212,7 +212,7 @@ func kitMutants() []mutant {
 			}
 			return v
 		})),
-		kitMutant("structs-are-maps", `data/registered-struct`, eachValue(func(v any) any {
+		kitMutant("structs-are-maps", `data/registered-struct data/unknown-type data/unknown-type-legacy`, eachValue(func(v any) any {
 			if reflect.ValueOf(v).Kind() == reflect.Struct {
 				if _, ok := v.(time.Time); !ok {
 					return map[string]any{"struct": fmt.Sprint(v)}

@@ -219,7 +219,7 @@ func driverMovedMutants() []mutant {
 		staleStore("recycles-memory", `
 			data/stays data/too-large-merged concurrency/removed-by-us
 			~concurrency/changed-and-removed ~concurrency/removed-by-other ~concurrency/same-key
-			~concurrency/different-keys`, func(b *bent) { b.recycling() }),
+			~concurrency/different-keys ~data/unknown-type ~data/unknown-type-legacy`, func(b *bent) { b.recycling() }),
 		driverMutant("recycles-memory", `driver/data-stays`, func(b *bent) { b.recycling() }),
 		driverMutant("range-of-copies", `driver/range-moved`, func(b *bent) { b.listing(b.copies()) }),
 		driverUserMutant("index-of-copies", `driver/user-moved`, func(b *userBent) {

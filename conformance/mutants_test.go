@@ -22,7 +22,7 @@ type mutant struct {
 }
 
 func mutants() []mutant {
-	return slices.Concat(storeMutants(), kitMutants(), kitFaultMutants(), renewalMutants(), driverMutants(), driverListMutants(), driverMovedMutants(), mappedMutants(), userMutants(), driverUserMutants(), adapterMutants())
+	return slices.Concat(storeMutants(), kitMutants(), kitFaultMutants(), renewalMutants(), foreignMutants(), driverMutants(), driverListMutants(), driverMovedMutants(), mappedMutants(), userMutants(), driverUserMutants(), adapterMutants())
 }
 
 // mutantStall is short: what hangs is meant to.

@@ -5,7 +5,9 @@
 // A driver is thin. Everything that must be the same on every backend (hashing
 // of ids, merging of concurrent writes, touch throttling, time-outs, size
 // limits, events) lives once in scskit.Store, which is built over a driver.
-// What is left for a driver is four operations, each of them one round trip.
+// What is left for a driver is four operations, each of them one round trip. What else a backend can
+// do is an interface that its driver may implement, such as Sweeper. A driver that wraps another is
+// a Decorator.
 //
 // # Rules for every method
 //
