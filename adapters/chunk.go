@@ -1,21 +1,34 @@
 package adapters
 
 import (
+	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
-// A store may keep the session in the cookie itself, where it can be longer than browsers take. It is then
-// split: the cookie NAME holds the number of parts, a dot and the first part; NAME.1 and
-// so on hold the others. A part that is missing or left over makes the whole worthless.
+// A store may keep the session in the cookie itself, where it can be longer than browsers take. It
+// is then split. The cookie NAME holds the number of parts, a dot and the first part. NAME.1 and so
+// on hold the others, each after the first bytes of the value, which tell whose part it is. A value
+// that lacks a part is worthless. Cookies that belong to no value are left over: they are ignored,
+// and expire when the session cookie is next set.
 
-// maxChunks bounds how many cookies one value is put together from.
-const maxChunks = 16
+const (
+	// maxChunks bounds how many cookies one value is put together from.
+	maxChunks = 16
+
+	// chunkTag is how many bytes of the value begin each further part: more than chance repeats.
+	chunkTag = 8
+
+	// maxParts bounds how many further parts of a request are looked at.
+	maxParts = maxCandidates * maxChunks
+)
 
 // chunkRoom is how many bytes of a part fit into a cookie of this name, with what it says of
 // its place.
-func chunkRoom(name string) int { return maxCookieBytes - len(name) - len(".15") - len("16.") }
+func chunkRoom(name string) int { return maxCookieBytes - len(name) - len(".15") - chunkTag }
 
 // splitValue returns the values of the cookies that hold value.
 func splitValue(value, name string) []string {
@@ -23,64 +36,114 @@ func splitValue(value, name string) []string {
 	if len(value) <= room {
 		return []string{value}
 	}
-	var parts []string
-	for len(value) > room {
-		parts = append(parts, value[:room])
-		value = value[room:]
+	count := (len(value) + room - 1) / room
+	tag := value[:chunkTag]
+	parts := []string{strconv.Itoa(count) + "." + value[:room]}
+	for rest := value[room:]; rest != ""; {
+		n := min(room, len(rest))
+		parts = append(parts, tag+rest[:n])
+		rest = rest[n:]
 	}
-	parts = append(parts, value)
-	parts[0] = strconv.Itoa(len(parts)) + "." + parts[0]
 	return parts
 }
 
-// joinValue returns the value whose first part is first. ok is false if one is missing or left over.
-func joinValue(first string, lines []string, name string) (value string, ok bool) {
+// joinValue returns the value that begins with first. ok is false if a part is missing.
+func joinValue(first string, parts []part) (value string, ok bool) {
 	count, rest, split := strings.Cut(first, ".")
 	if !split {
-		_, extra := findCookie(lines, chunkName(name, 1))
-		return first, !extra
+		return first, true
 	}
 	n, err := strconv.Atoi(count)
-	if err != nil || n < 2 || n > maxChunks || strconv.Itoa(n) != count {
+	if err != nil || n < 2 || n > maxChunks || strconv.Itoa(n) != count || len(rest) < chunkTag {
 		return "", false
 	}
+	tag := rest[:chunkTag]
 	var b strings.Builder
 	b.WriteString(rest)
 	for i := 1; i < n; i++ {
-		part, found := findCookie(lines, chunkName(name, i))
-		if !found {
+		at := slices.IndexFunc(parts, func(p part) bool {
+			return p.place == i && strings.HasPrefix(p.value, tag)
+		})
+		if at < 0 {
 			return "", false
 		}
-		b.WriteString(part)
+		b.WriteString(parts[at].value[chunkTag:])
 	}
-	_, extra := findCookie(lines, chunkName(name, n))
-	return b.String(), !extra
+	return b.String(), true
 }
 
 func chunkName(name string, i int) string { return name + "." + strconv.Itoa(i) }
 
-func findCookie(lines []string, name string) (value string, found bool) {
-	var one [1]string
-	n, _ := candidates(one[:], lines, name)
-	return one[0], n > 0
+// part is a further part of a value, or what is called like one.
+type part struct {
+	place int
+	value string
+}
+
+// partsOf returns the further parts in the lines of a Cookie header.
+func partsOf(lines []string, name string) (parts []part) {
+	for c := range cookies(lines) {
+		suffix, ok := strings.CutPrefix(c.name, name+".")
+		if !ok {
+			continue
+		}
+		place, err := strconv.Atoi(suffix)
+		if err != nil || place < 1 || place >= maxChunks || strconv.Itoa(place) != suffix {
+			continue
+		}
+		value, ok := cookieValue(c.value)
+		if p := (part{place, value}); ok && !slices.Contains(parts, p) {
+			parts = append(parts, p)
+		}
+		if len(parts) == maxParts {
+			break
+		}
+	}
+	return parts
 }
 
 // join puts together the tokens that came in parts, and drops those that cannot be.
 func (r *Request) join(lines []string) {
-	name := r.l.sm.Cookie.Name
 	r.incomplete = r.ntokens > 0
+	parts := partsOf(lines, r.l.sm.Cookie.Name)
+	for _, p := range parts {
+		r.chunks |= 1 << p.place
+	}
 	n := 0
 	for _, first := range r.tokens[:r.ntokens] {
-		if value, ok := joinValue(first, lines, name); ok {
+		if value, ok := joinValue(first, parts); ok {
 			r.tokens[n] = value
 			n++
 		}
 	}
 	r.ntokens = n
-	for i := 1; i < maxChunks; i++ {
-		if _, found := findCookie(lines, chunkName(name, i)); found {
-			r.chunks |= 1 << i
-		}
+	if n > 1 {
+		r.newestFirst()
+	}
+}
+
+// newestFirst sorts the tokens by when their sessions were saved. A session that travels in the
+// cookie cannot be revoked: an older one, that another site of the domain may have set, stays
+// valid beside the one that a sign-in has begun.
+func (r *Request) newestFirst() {
+	s, ok := r.l.sm.Store.(interface {
+		SavedAt(ctx context.Context, value string) time.Time
+	})
+	if !ok {
+		return
+	}
+	type saved struct {
+		token string
+		at    time.Time
+	}
+	var all [maxCandidates]saved
+	sorted := all[:r.ntokens]
+	for i, token := range r.tokens[:r.ntokens] {
+		sorted[i] = saved{token, s.SavedAt(r.base, token)}
+	}
+	slices.SortStableFunc(sorted, func(a, b saved) int { return b.at.Compare(a.at) })
+	for i, s := range sorted {
+		r.tokens[i] = s.token
 	}
 }
 

@@ -3,6 +3,7 @@ package adapters
 import (
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"net/textproto"
 	"slices"
@@ -16,6 +17,10 @@ const (
 	// maxCandidates bounds how many cookies of one name are looked up for a request.
 	maxCandidates = 4
 
+	// maxCookies bounds how many cookies of a request are looked at, of any name. net/http takes no
+	// more either.
+	maxCookies = 3000
+
 	// RFC 6265bis, sections 5.5 and 5.7: what a browser accepts.
 	maxCookieBytes    = 4096 // name and value
 	maxAttributeBytes = 1024
@@ -27,29 +32,49 @@ const (
 	rememberMe = "__rememberMe"
 )
 
-// candidates puts the distinct values of the cookies called name into dst, in the order of the header
-// lines, and returns how many there are, and whether there were more. It takes what net/http takes.
-func candidates(dst []string, lines []string, name string) (n int, more bool) {
-	for _, line := range lines {
-		for line != "" {
-			var part string
-			part, line, _ = strings.Cut(line, ";")
-			key, value, _ := strings.Cut(textproto.TrimString(part), "=")
-			if textproto.TrimString(key) != name {
-				continue
+// cookies is an iterator over the cookies in the lines of a Cookie header, maxCookies of them at
+// most. Their values are as they were sent.
+func cookies(lines []string) iter.Seq[sentCookie] {
+	return func(yield func(sentCookie) bool) {
+		seen := 0
+		for _, line := range lines {
+			for line != "" {
+				if seen++; seen > maxCookies {
+					return
+				}
+				var part string
+				part, line, _ = strings.Cut(line, ";")
+				name, value, _ := strings.Cut(textproto.TrimString(part), "=")
+				if !yield(sentCookie{textproto.TrimString(name), value}) {
+					return
+				}
 			}
-			value, ok := cookieValue(value)
-			if !ok || value == "" || slices.Contains(dst[:n], value) {
-				continue
-			}
-			if n == len(dst) {
-				return n, true
-			}
-			dst[n] = value
-			n++
 		}
 	}
-	return n, false
+}
+
+type sentCookie struct{ name, value string }
+
+// candidates puts the distinct values of the cookies called name into dst, in the order of the header
+// lines, and returns how many there are, and whether there may be more. It takes what net/http takes.
+func candidates(dst []string, lines []string, name string) (n int, more bool) {
+	seen := 0
+	for c := range cookies(lines) {
+		seen++
+		if c.name != name {
+			continue
+		}
+		value, ok := cookieValue(c.value)
+		if !ok || value == "" || slices.Contains(dst[:n], value) {
+			continue
+		}
+		if n == len(dst) {
+			return n, true
+		}
+		dst[n] = value
+		n++
+	}
+	return n, seen == maxCookies
 }
 
 func cookieValue(s string) (string, bool) {

@@ -64,6 +64,19 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
+// TestManyCookiesOfOthers: no more cookies are looked at than net/http takes, and what was not looked at may
+// be the session's.
+func TestManyCookiesOfOthers(t *testing.T) {
+	t.Parallel()
+	for n, found := range map[int]bool{maxCookies - 1: true, maxCookies: false} {
+		var dst [maxCandidates]string
+		got, more := candidates(dst[:], []string{strings.Repeat("a=1; ", n) + "session=a"}, "session")
+		if (got == 1) != found || !found && !more {
+			t.Errorf("behind %d cookies: %d found, more %v", n, got, more)
+		}
+	}
+}
+
 func FuzzCookieCandidates(f *testing.F) {
 	for _, line := range []string{
 		"session=a", "x=1; session=a; y=2", "session=a; session=b", `session="a"; session=""`, "session", "=; ;session=;;",

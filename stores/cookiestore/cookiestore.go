@@ -38,9 +38,9 @@ const (
 
 	// binding says what is sealed, so that a key which is also used elsewhere opens nothing of
 	// there. The cookie's name follows.
-	binding = "scskit cookie 1 "
+	binding = "scskit cookie 2 "
 
-	headerBytes = 16 // expiry and version
+	headerBytes = 24 // expiry, update and version
 )
 
 // Options are the settings of a cookie store. The zero value, and a nil *Options,
@@ -129,7 +129,8 @@ func (c *carrier) Load(ctx context.Context, value string) (driver.Record, error)
 	return driver.Record{
 		ID:      value,
 		Expiry:  time.UnixMilli(int64(binary.BigEndian.Uint64(plain))).UTC(),
-		Version: int64(binary.BigEndian.Uint64(plain[8:])),
+		Updated: time.UnixMilli(int64(binary.BigEndian.Uint64(plain[8:]))).UTC(),
+		Version: int64(binary.BigEndian.Uint64(plain[16:])),
 		Data:    plain[headerBytes:],
 		Rewrite: !current,
 	}, nil
@@ -142,6 +143,7 @@ func (c *carrier) Carry(rec driver.Record) (string, error) {
 	}
 	plain := make([]byte, 0, headerBytes+len(rec.Data))
 	plain = binary.BigEndian.AppendUint64(plain, uint64(rec.Expiry.UnixMilli()))
+	plain = binary.BigEndian.AppendUint64(plain, uint64(rec.Updated.UnixMilli()))
 	plain = binary.BigEndian.AppendUint64(plain, uint64(rec.Version))
 	plain = append(plain, rec.Data...)
 	return encoding.EncodeToString(c.sealer.Seal(plain, binding+c.name)), nil
@@ -151,9 +153,9 @@ func (c *carrier) Carry(rec driver.Record) (string, error) {
 var encoding = base64.RawURLEncoding.Strict()
 
 // maxData is how many bytes of session fit. For each cookie that a value is split into, its
-// name is repeated with a number, and a few bytes say how many there are.
+// name is repeated with a number, and a few bytes say which value it is part of.
 func (c *carrier) maxData() int {
-	const cookieBytes, perCookie = 4096, 8
+	const cookieBytes, perCookie = 4096, 12
 	cookies := (c.max + cookieBytes - 1) / cookieBytes
 	room := c.max - cookies*(len(c.name)+perCookie)
 	return encoding.DecodedLen(max(room, 0)) - c.sealer.Overhead() - headerBytes

@@ -1,0 +1,147 @@
+package cookiestore_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+	scshttp "github.com/scskit/scskit/adapters/nethttp"
+	"github.com/scskit/scskit/stores/cookiestore"
+	"github.com/scskit/scskit/stores/memstore"
+)
+
+// send makes a request with the Cookie header given, whatever the browser has.
+func (s *site) send(path, cookies string) string {
+	s.t.Helper()
+	browser := s.client
+	defer func() { s.client = browser }()
+	s.client = &http.Client{Transport: header(cookies)}
+	return s.get("%s", path)
+}
+
+// header sends a Cookie header as it is.
+type header string
+
+func (h header) RoundTrip(r *http.Request) (*http.Response, error) {
+	r.Header.Set("Cookie", string(h))
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// TestLeftovers: parts that belong to no value, from a response that came too late or from
+// another site of the domain, neither end the session nor stay when it is saved.
+func TestLeftovers(t *testing.T) {
+	t.Parallel()
+	for name, leave := range map[string]func(s *site){
+		"of a response that came first": func(s *site) {
+			short := s.cookies()["session"]
+			s.get("/big?bytes=5000")
+			s.set("session", short)
+		},
+		"made up": func(s *site) { s.set("session.1", "x") },
+		"far up":  func(s *site) { s.set("session.15", "x") },
+	} {
+		s := newSite(t, nil, nil, newKey())
+		s.get("/put?key=user&value=ada")
+		leave(s)
+		if got := s.get("/get?key=user"); got != "ada" || len(s.cookies()) != 2 {
+			t.Errorf("%s: the session is %q, the cookies are %v", name, got, s.cookies())
+		}
+		s.get("/put?key=city&value=London")
+		if got := s.get("/get?key=user"); got != "ada" || len(s.cookies()) != 1 {
+			t.Errorf("%s: saved again, the session is %q, the cookies are %v", name, got, s.cookies())
+		}
+	}
+}
+
+// TestTossedParts: another site of the domain sets cookies of the parts' names, which the browser sends in front
+// of them.
+func TestTossedParts(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, nil, nil, newKey())
+	s.get("/big?bytes=5000")
+	own := s.cookies()
+	s.get("/big?bytes=4900")
+	other := s.cookies()
+	first, second := "session="+own["session"], "session.1="+own["session.1"]
+	for name, cookies := range map[string]string{
+		"in front":        "session.1=x; session.1=" + strings.Repeat("y", 100) + "; " + first + "; " + second,
+		"of another time": "session.1=" + other["session.1"] + "; " + first + "; " + second,
+		"behind":          first + "; " + second + "; session.1=x; session.2=x",
+		"many":            strings.Repeat("session.1=x; ", 30) + first + "; " + second,
+		"wrongly named":   "session.01=x; session.+1=x; session.=x; session.16=x; session.0=x; " + first + "; " + second,
+	} {
+		if got := len(s.send("/get?key=big", cookies)); got != 5000 {
+			t.Errorf("%s: the session has %d bytes, want 5000", name, got)
+		}
+	}
+}
+
+// TestNewestSealWins: another site of the domain has set a cookie that holds a live session of its own
+// maker, and the browser sends it first. Who signs in then stays signed in.
+func TestNewestSealWins(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	s := newSite(t, &cookiestore.Options{Options: scskit.Options{Now: func() time.Time { return now }}}, nil, newKey())
+	s.get("/put?key=user&value=mallory")
+	tossed := "session=" + s.cookies()["session"]
+	now = now.Add(time.Millisecond)
+	s.get("/put?key=user&value=ada")
+	own := "session=" + s.cookies()["session"]
+	now = now.Add(time.Millisecond)
+	s.get("/put?key=user&value=eve")
+	expiring := s.cookies()["session"]
+	for name, cookies := range map[string]string{
+		"in front": tossed + "; " + own,
+		"behind":   own + "; " + tossed,
+		"damaged":  "session=" + expiring[1:] + "; " + tossed + "; " + own,
+	} {
+		if got := s.send("/get?key=user", cookies); got != "ada" {
+			t.Errorf("%s: the session is that of %q, want ada", name, got)
+		}
+	}
+}
+
+// TestHugeHeader compares a header full of cookies with one for a store of one cookie.
+func TestHugeHeader(t *testing.T) {
+	store, err := cookiestore.New([][]byte{newKey()}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	control, err := memstore.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	serve := func(store scs.Store, cookies string) time.Duration {
+		h := scshttp.LoadAndSave(scskit.New(store))(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		fastest := time.Hour
+		for range 20 {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.Header.Set("Cookie", cookies)
+			began := time.Now()
+			h.ServeHTTP(httptest.NewRecorder(), r)
+			fastest = min(fastest, time.Since(began))
+		}
+		return fastest
+	}
+	parts := ""
+	for i := 1; i < 16; i++ {
+		parts += fmt.Sprintf("session.%d=x;", i)
+	}
+	junk := strings.Repeat("a;", 500_000)
+	plain := serve(control, junk)
+	for name, cookies := range map[string]string{
+		"empty":    junk,
+		"parts":    strings.Repeat("session.1=x;", 80_000),
+		"all of 4": "session=16.a; session=16.b; session=16.c; session=16.d;" + junk + parts,
+	} {
+		if got := serve(store, cookies); got > 20*plain {
+			t.Errorf("%s: %v for a request, and %v with a store of one cookie", name, got, plain)
+		}
+	}
+}
