@@ -24,8 +24,8 @@
 //
 // # Cost
 //
-// Every operation is one request. A load costs one read unit for each 4 KB of the session (half with
-// Options.EventuallyConsistentReads); a save, a touch or a delete one write unit for each KB, also one whose condition does not hold. Range costs
+// Every operation is one request. A load costs one read unit for each 4 KB of the session, half with
+// Options.EventuallyConsistentReads, with which one that finds nothing is two requests; a save, a touch or a delete one write unit for each KB, also one whose condition does not hold. Range costs
 // a read unit for each 4 KB of the table, expired sessions included.
 //
 // # Users
@@ -78,7 +78,8 @@ type Options struct {
 
 	// EventuallyConsistentReads halves the price of reads. A session that was destroyed, or
 	// changed, may then be found as it was for a moment, usually less than a second. Saves notice
-	// and lose nothing; but for that moment, a logout is none.
+	// and lose nothing; but for that moment, a logout is none. A session that is not found is
+	// looked for once more, by a strongly consistent read.
 	EventuallyConsistentReads bool
 
 	// ReadCapacity and WriteCapacity are the provisioned capacity units with which CreateSchema makes

@@ -52,9 +52,19 @@ const (
 	setExpiry  = "SET #expiry = :expiry, #expireat = :expireat"
 )
 
+// Load confirms that there is no record by a strongly consistent read: another would not know of a
+// session that has just begun, or has just been given more time, and a good cookie would expire.
 func (t *table) Load(ctx context.Context, id string) (driver.Record, error) {
+	rec, err := t.get(ctx, id, t.consistent)
+	if errors.Is(err, driver.ErrNotFound) && !t.consistent {
+		return t.get(ctx, id, true)
+	}
+	return rec, err
+}
+
+func (t *table) get(ctx context.Context, id string, consistent bool) (driver.Record, error) {
 	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &t.name, Key: key(id), ConsistentRead: &t.consistent,
+		TableName: &t.name, Key: key(id), ConsistentRead: &consistent,
 	})
 	if err != nil {
 		return driver.Record{}, t.failure(ctx, "load", err)

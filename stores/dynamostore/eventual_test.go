@@ -1,0 +1,71 @@
+package dynamostore
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/testenv"
+)
+
+// lagging answers eventually consistent reads of single items with an answer of long ago.
+type lagging struct{ answer string }
+
+func (l *lagging) RoundTrip(r *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, err
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetItem") && !strings.Contains(string(body), `"ConsistentRead":true`) {
+		return &http.Response{
+			StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: int64(len(l.answer)),
+			Body: io.NopCloser(strings.NewReader(l.answer)),
+		}, nil
+	}
+	return http.DefaultTransport.RoundTrip(r)
+}
+
+// TestEventualMiss: a replica that lags must not end a session that has just begun, or has just been moved.
+func TestEventualMiss(t *testing.T) {
+	t.Parallel()
+	const old = `{"Item":{"id":{"B":"aWQ="},"version":{"N":"1"},"expiry_ms":{"N":"1"},"created":{"N":"1"},"updated":{"N":"1"}}}`
+	for name, answer := range map[string]string{"nothing": `{}`, "an expired record": old} {
+		c := newClock()
+		w := &wire{transport: &lagging{answer}}
+		d := newTable(t, clientOf(testenv.DynamoDB(t), w), Options{
+			EventuallyConsistentReads: true, Options: scskit.Options{Now: c.now},
+		})
+		save(t, d, record(c, "id", 1, time.Minute))
+		w.take()
+		rec, err := d.Load(background, "id")
+		if err != nil || rec.Version != 1 || string(rec.Data) != "data of id" {
+			t.Errorf("the replica has %s: got %v, %v", name, rec, err)
+		}
+		if got := w.take(); got != "GetItem GetItem" {
+			t.Errorf("the replica has %s: requests %s", name, got)
+		}
+		_, err = d.Load(background, "other")
+		want(t, "load of no session", err, driver.ErrNotFound)
+	}
+}
+
+// TestEventualHit: what the replica has is taken at its word.
+func TestEventualHit(t *testing.T) {
+	t.Parallel()
+	c := newClock()
+	w := &wire{transport: http.DefaultTransport}
+	d := newTable(t, clientOf(testenv.DynamoDB(t), w), Options{
+		EventuallyConsistentReads: true, Options: scskit.Options{Now: c.now},
+	})
+	save(t, d, record(c, "id", 1, time.Minute))
+	w.take()
+	if _, err := d.Load(background, "id"); err != nil || w.take() != "GetItem" {
+		t.Errorf("load: %v, by more than one request", err)
+	}
+}
