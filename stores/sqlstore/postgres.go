@@ -88,6 +88,12 @@ func classifyPostgres(err error) fault {
 		"40P01", // deadlock_detected
 		"55P03": // lock_not_available
 		return faultBusy
+	case "57P01", // admin_shutdown
+		"57P02", // crash_shutdown
+		"57P05": // idle_session_timeout
+		// An answer in place of the statement's: the server has closed a connection that was
+		// idle, or has broken the statement off before its commit.
+		return faultStale
 	case "42P01", // undefined_table
 		"42703", // undefined_column
 		"42P10", // invalid_column_reference: no unique constraint for ON CONFLICT

@@ -1,0 +1,164 @@
+package sqlstore
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/testenv"
+)
+
+// named opens a pool to PostgreSQL whose connections have an application's name, and any settings.
+func named(t *testing.T, name string, settings map[string]string) *sql.DB {
+	t.Helper()
+	return openPostgres(t, func(c *pgx.ConnConfig) {
+		c.RuntimeParams["application_name"] = name
+		for k, v := range settings {
+			c.RuntimeParams[k] = v
+		}
+	})
+}
+
+// terminate has the server end the connections of an application, and returns how many there were.
+func terminate(t *testing.T, db *sql.DB, name string) (n int) {
+	t.Helper()
+	err := db.QueryRow(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+		WHERE application_name = $1 AND backend_type = 'client backend'`, name).Scan(&n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// gone waits until the server has no connection of an application.
+func gone(t *testing.T, db *sql.DB, name string) {
+	t.Helper()
+	for deadline := time.Now().Add(5 * time.Minute); ; {
+		var n int
+		err := db.QueryRow(`SELECT count(*) FROM pg_stat_activity WHERE application_name = $1`, name).Scan(&n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the server keeps %d connections", n)
+		}
+	}
+}
+
+// keepIdle has the pool of s keep n connections, all idle.
+func keepIdle(t *testing.T, s *table, n int) {
+	t.Helper()
+	s.db.SetMaxIdleConns(n)
+	var conns []*sql.Conn
+	for range n {
+		conn, err := s.db.Conn(background)
+		if err != nil {
+			t.Fatal(err)
+		}
+		conns = append(conns, conn)
+	}
+	for _, conn := range conns {
+		_ = conn.Close()
+	}
+}
+
+// TestTerminatedConnections: the server ends the idle connections of a pool, as an administrator, a failover or
+// a time-out for idle sessions has it do. No operation fails for that.
+func TestTerminatedConnections(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		settings map[string]string
+		end      func(t *testing.T, other *sql.DB, name string)
+	}{
+		"administrator": {nil, func(t *testing.T, other *sql.DB, name string) {
+			if terminate(t, other, name) == 0 {
+				t.Fatal("there is no connection to end")
+			}
+		}},
+		"idle session": {map[string]string{"idle_session_timeout": "50"}, func(*testing.T, *sql.DB, string) {}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			name, c := testenv.Name(t), newClock()
+			other := openPostgres(t, nil)
+			newServerTable(t, other, PostgreSQL(), name, c)
+			s := another(t, newServerDriver(t, other, PostgreSQL(), name, c), func(testing.TB) *sql.DB {
+				return named(t, name, tc.settings)
+			})
+			for op, do := range map[string]func(id string) error{
+				"load":      func(id string) error { _, err := s.Load(background, id); return err },
+				"create":    func(id string) error { return s.Save(background, record(c, id+"2", 2, time.Minute), driver.IfAbsent()) },
+				"replace":   func(id string) error { return s.Save(background, record(c, id, 2, time.Minute), driver.IfVersion(1)) },
+				"overwrite": func(id string) error { return s.Save(background, record(c, id, 2, time.Minute), driver.Always()) },
+				"touch":     func(id string) error { return s.Touch(background, id, 1, c.now().Add(time.Hour)) },
+				"delete":    func(id string) error { return s.Delete(background, id) },
+				"sweep":     func(string) error { _, err := s.Sweep(background, 10); return err },
+				"range": func(string) (err error) {
+					for _, e := range s.Range(background) {
+						err = errors.Join(err, e)
+					}
+					return err
+				},
+			} {
+				save(t, s, record(c, op, 1, time.Minute))
+				keepIdle(t, s, 8)
+				tc.end(t, other, name)
+				gone(t, other, name)
+				if err := do(op); err != nil {
+					t.Errorf("%s: %v", op, err)
+				}
+			}
+		})
+	}
+}
+
+// TestTerminatedAtWork ends connections while they work: what was carried out is not repeated.
+func TestTerminatedAtWork(t *testing.T) {
+	t.Parallel()
+	name, c := testenv.Name(t), newClock()
+	other := openPostgres(t, nil)
+	newServerTable(t, other, PostgreSQL(), name, c)
+	s := another(t, newServerDriver(t, other, PostgreSQL(), name, c), func(testing.TB) *sql.DB { return named(t, name, nil) })
+	var clients sync.WaitGroup
+	stop := make(chan struct{})
+	for client := range 4 {
+		clients.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				id := fmt.Sprintf("%d-%d", client, i)
+				err := s.Save(background, record(c, id, 1, time.Minute), driver.IfAbsent())
+				if errors.Is(err, driver.ErrConflict) {
+					t.Errorf("create: a save met itself")
+				}
+				if err != nil {
+					continue // nobody knows what became of it
+				}
+				if err := s.Delete(background, id); errors.Is(err, driver.ErrNotFound) {
+					t.Errorf("delete: a delete met itself")
+				}
+			}
+		})
+	}
+	ended := 0
+	for range 300 {
+		ended += terminate(t, other, name)
+	}
+	close(stop)
+	clients.Wait()
+	if ended == 0 {
+		t.Error("no connection was ended")
+	}
+}
