@@ -23,6 +23,10 @@ type Dialect struct {
 
 	statements templates
 
+	// clock is the time by the server's clock, as an expression in microseconds since 1970, UTC, that is
+	// the same throughout a statement. It is empty if the database has none but the program's machine's.
+	clock string
+
 	// affected reads from the result of a statement that writes how many rows it affected.
 	// If nil, that is sql.Result's RowsAffected.
 	affected func(sql.Result) (int64, error)
@@ -110,8 +114,8 @@ var onConflict = templates{
 	page: `SELECT id, data, expiry, created, updated, version FROM {table}
 		WHERE id >= {id} AND expiry > {now} ORDER BY id LIMIT {limit}`,
 
-	sweep: `DELETE FROM {table} WHERE expiry <= {now} AND id IN
-		(SELECT id FROM {table} WHERE expiry <= {now} ORDER BY expiry LIMIT {limit})`,
+	sweep: `DELETE FROM {table} WHERE expiry <= {both} AND id IN
+		(SELECT id FROM {table} WHERE expiry <= {both} ORDER BY expiry LIMIT {limit})`,
 }
 
 // fault is what an error of the database means to the store.
@@ -184,6 +188,11 @@ var (
 // into an argument of its own.
 func (d *Dialect) compile(template string, n tableName) *statement {
 	s := new(statement)
+	both := "{now}"
+	if d.clock != "" {
+		both = "LEAST({now}, " + d.clock + ")"
+	}
+	template = strings.ReplaceAll(template, "{both}", both)
 	s.text = inBraces.ReplaceAllStringFunc(space.ReplaceAllString(template, " "), func(word string) string {
 		p := param(word[1 : len(word)-1])
 		if p == "table" {

@@ -16,6 +16,7 @@ func MySQL() Dialect {
 		placeholder:   func(int) string { return "?" },
 		quote:         backquote,
 		statements:    onDuplicateKey,
+		clock:         `TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))`,
 		affected:      affectedMySQL,
 		createTable:   mysqlTable,
 		createIndexes: mysqlIndexes,
@@ -68,7 +69,7 @@ var onDuplicateKey = func() templates {
 
 		remove: onConflict.remove,
 		page:   onConflict.page,
-		sweep:  `DELETE FROM {table} WHERE expiry <= {now} ORDER BY expiry LIMIT {limit}`,
+		sweep:  `DELETE FROM {table} WHERE expiry <= {both} ORDER BY expiry LIMIT {limit}`,
 	}
 }()
 

@@ -14,13 +14,14 @@ func PostgreSQL() Dialect {
 	statements := onConflict
 	// Rows that another sweep or a renewal has locked are left to it: nobody waits for anybody.
 	// The subselect comes as an array, so that the plan is always to go to those rows.
-	statements.sweep = `DELETE FROM {table} WHERE expiry <= {now} AND ctid = ANY (ARRAY
-		(SELECT ctid FROM {table} WHERE expiry <= {now} ORDER BY expiry LIMIT {limit} FOR UPDATE SKIP LOCKED))`
+	statements.sweep = `DELETE FROM {table} WHERE expiry <= {both} AND ctid = ANY (ARRAY
+		(SELECT ctid FROM {table} WHERE expiry <= {both} ORDER BY expiry LIMIT {limit} FOR UPDATE SKIP LOCKED))`
 	return Dialect{
 		name:          "postgresql",
 		placeholder:   func(n int) string { return "$" + strconv.Itoa(n) },
 		quote:         doubleQuote,
 		statements:    statements,
+		clock:         `(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000)::bigint`,
 		createTable:   postgresTable,
 		createIndexes: postgresIndexes,
 		dropTable:     func(n tableName) string { return `DROP TABLE IF EXISTS ` + postgresName(n) },

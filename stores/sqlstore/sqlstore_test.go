@@ -51,7 +51,7 @@ type clock struct{ at atomic.Int64 }
 
 func newClock() *clock {
 	c := new(clock)
-	c.at.Store(time.Date(2030, 1, 2, 3, 4, 5, 678_901_000, time.UTC).UnixNano())
+	c.at.Store(time.Date(2010, 1, 2, 3, 4, 5, 678_901_000, time.UTC).UnixNano())
 	return c
 }
 
