@@ -258,7 +258,7 @@ func TestLimit(t *testing.T) {
 // A sweep goes on where the last one stopped, and reads each page of the table once.
 func TestSweepGoesOn(t *testing.T) {
 	t.Parallel()
-	d, c, w := newTestTable(t)
+	d, c, w := newSweptTable(t)
 	const n, size = 30, 100 << 10 // three pages
 	for i := range n {
 		rec := record(c, fmt.Sprint(i), 1, time.Minute)
@@ -301,7 +301,7 @@ func TestSweepGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	save(t, d, record(c, renewed.ID, 2, time.Minute))
-	if got, err := d.remove(background, out.Items); err != nil || got != len(out.Items)-1 {
+	if got, err := d.remove(background, out.Items, d.millis()); err != nil || got != len(out.Items)-1 {
 		t.Errorf("removed %d, %v, want %d", got, err, len(out.Items)-1)
 	}
 	_, err = d.Load(background, renewed.ID)
@@ -311,7 +311,7 @@ func TestSweepGoesOn(t *testing.T) {
 // An error in mid-sweep loses neither the count nor the place.
 func TestSweepIsResumed(t *testing.T) {
 	t.Parallel()
-	d, c, _ := newTestTable(t)
+	d, c, _ := newSweptTable(t)
 	for i := range 20 {
 		save(t, d, record(c, fmt.Sprint(i), 1, time.Minute))
 	}

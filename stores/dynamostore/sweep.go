@@ -2,9 +2,12 @@ package dynamostore
 
 import (
 	"context"
+	"math"
 	"sync"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -16,7 +19,8 @@ const sweepers = 8
 // Sweep reads on in the table from where the last one stopped, at its limit or by an error, to the end, and deletes what has
 // expired. So a table takes one reading however many batches it is swept in, and also one that is too large for one
 // time-out is done in the end. A record is deleted on the condition that it has still expired, each in a request of its own:
-// DynamoDB's batches have no conditions, and would delete one that is renewed meanwhile.
+// DynamoDB's batches have no conditions, and would delete one that is renewed meanwhile. What has not expired by
+// both clocks, the program's and DynamoDB's, stays: a clock that is wrong makes a sweep late at worst.
 func (t *table) Sweep(ctx context.Context, limit int) (removed int, err error) {
 	t.mu.Lock()
 	from := t.swept
@@ -36,10 +40,11 @@ func (t *table) Sweep(ctx context.Context, limit int) (removed int, err error) {
 		if err != nil {
 			return removed, t.failure(ctx, "sweep", err)
 		}
+		now := min(t.millis(), serverMillis(out))
 		for len(out.Items) > 0 && removed < limit {
 			batch := out.Items[:min(limit-removed, len(out.Items))]
 			out.Items = out.Items[len(batch):]
-			n, err := t.remove(ctx, batch)
+			n, err := t.remove(ctx, batch, now)
 			removed += n
 			if err != nil {
 				return removed, t.failure(ctx, "sweep", err) // from is before this page
@@ -57,10 +62,19 @@ func (t *table) Sweep(ctx context.Context, limit int) (removed int, err error) {
 	return removed, nil
 }
 
-// remove deletes those of the items that have expired, and returns how many there were. After an
+// serverMillis is the time at which DynamoDB has answered, rounded up: answers tell it to the second.
+func serverMillis(out *dynamodb.ScanOutput) int64 {
+	at, ok := middleware.GetServerTime(out.ResultMetadata)
+	if !ok {
+		return math.MaxInt64
+	}
+	return at.Add(time.Second).UnixMilli()
+}
+
+// remove deletes those of the items that have expired at a time, and returns how many there were. After an
 // error it begins no other.
-func (t *table) remove(ctx context.Context, keys []item) (removed int, err error) {
-	now := number(t.millis())
+func (t *table) remove(ctx context.Context, keys []item, at int64) (removed int, err error) {
+	now := number(at)
 	next := make(chan item)
 	var mu sync.Mutex
 	var workers sync.WaitGroup

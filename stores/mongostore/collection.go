@@ -209,20 +209,26 @@ func (c *collection) readPage(ctx context.Context, after bson.RawValue) (page []
 }
 
 // Sweep looks for expired records by the index on expiry, and deletes them by their ids if
-// they have not been renewed meanwhile: two round trips for each batch. When sweeps meet, one
-// may find that the other has been quicker, and looks again.
+// they have not been renewed meanwhile: two round trips for each batch, after one to ask the server
+// for its time. What has not expired by both clocks, the program's and the server's, stays, so that a
+// clock that is wrong makes a sweep late at worst. When sweeps meet, one may find that the other has
+// been quicker, and looks again.
 func (c *collection) Sweep(ctx context.Context, limit int) (removed int, err error) {
 	ctx = outsideTransaction(ctx)
+	now, err := c.bothClocks(ctx)
+	if err != nil {
+		return 0, failure(ctx, "sweep", err)
+	}
 	for removed < limit {
 		want := limit - removed
-		ids, err := c.expiredIDs(ctx, want)
+		ids, err := c.expiredIDs(ctx, now, want)
 		if err != nil {
 			return removed, failure(ctx, "sweep", err)
 		}
 		if len(ids) == 0 {
 			break
 		}
-		n, err := c.remove(ctx, ids)
+		n, err := c.remove(ctx, now, ids)
 		removed += n
 		if err != nil {
 			return removed, failure(ctx, "sweep", err)
@@ -234,9 +240,21 @@ func (c *collection) Sweep(ctx context.Context, limit int) (removed int, err err
 	return removed, nil
 }
 
-func (c *collection) expiredIDs(ctx context.Context, limit int) (ids bson.A, err error) {
+// bothClocks returns the time by the program's clock or the server's, whichever is behind.
+func (c *collection) bothClocks(ctx context.Context) (bson.DateTime, error) {
+	var hello struct {
+		LocalTime bson.DateTime `bson:"localTime"`
+	}
+	err := c.coll.Database().RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello)
+	if err != nil {
+		return 0, err
+	}
+	return min(c.clock(), hello.LocalTime), nil
+}
+
+func (c *collection) expiredIDs(ctx context.Context, now bson.DateTime, limit int) (ids bson.A, err error) {
 	opts := options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetBatchSize(int32(limit) + 1)
-	cursor, err := c.coll.Find(ctx, bson.D{{Key: "expiry", Value: bson.D{{Key: "$lte", Value: c.clock()}}}}, opts)
+	cursor, err := c.coll.Find(ctx, bson.D{{Key: "expiry", Value: bson.D{{Key: "$lte", Value: now}}}}, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -249,10 +267,10 @@ func (c *collection) expiredIDs(ctx context.Context, limit int) (ids bson.A, err
 }
 
 // remove deletes those of the ids that have expired.
-func (c *collection) remove(ctx context.Context, ids bson.A) (int, error) {
+func (c *collection) remove(ctx context.Context, now bson.DateTime, ids bson.A) (int, error) {
 	result, err := c.coll.DeleteMany(ctx, bson.D{
 		{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}},
-		{Key: "expiry", Value: bson.D{{Key: "$lte", Value: c.clock()}}},
+		{Key: "expiry", Value: bson.D{{Key: "$lte", Value: now}}},
 	})
 	if err != nil {
 		return 0, err
