@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/redis/go-redis/v9"
+	_ "modernc.org/sqlite"
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/internal/testenv"

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -14,20 +13,14 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite" // the driver "sqlite"
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/stores/sqlstore"
 )
 
-const (
-	serverPool = 20
-	sqlitePool = 8
-)
+const serverPool = 20
 
 var sqlParams = []string{"table", "sweep", "pool_size"}
-
-var sqliteParams = slicesOf(sqlParams, "synchronous")
 
 // postgresParams are those that go to pgx. It would send any other name to the server as a setting.
 var postgresParams = []string{
@@ -43,60 +36,6 @@ var mysqlParams = []string{
 	"tls", "timeout", "readTimeout", "writeTimeout", "charset", "collation", "maxAllowedPacket", "compress", "interpolateParams",
 	"allowCleartextPasswords", "allowFallbackToPlaintext", "allowNativePasswords", "checkConnLiveness", "rejectReadOnly", "connectionAttributes",
 	"innodb_lock_wait_timeout", "wsrep_sync_wait",
-}
-
-func openSQLite(_ context.Context, l *location, shared scskit.Options) (*scskit.Store, func() error, error) {
-	switch {
-	case l.path == "":
-		return nil, nil, l.lacks("path of the file")
-	case strings.HasPrefix(l.path, ":memory:"):
-		return nil, nil, errors.New("a database in memory would exist once for each connection: write memory:, or sqlite:PATH with a file")
-	case strings.HasPrefix(l.path, "file:"):
-		return nil, nil, errors.New("write the path of the file alone, without file: and SQLite's own parameters")
-	}
-	synchronous := l.params.string("synchronous")
-	switch synchronous {
-	case "":
-		synchronous = "normal"
-	case "normal", "full":
-	default:
-		return nil, nil, errors.New("the parameter synchronous must be normal or full")
-	}
-	dsn := url.URL{Scheme: "file", Opaque: url.PathEscape(l.path), RawQuery: url.Values{
-		"_pragma": {"busy_timeout(100)", "journal_mode(WAL)", "synchronous(" + synchronous + ")"},
-	}.Encode()}
-	db, err := sql.Open("sqlite", dsn.String())
-	if err != nil {
-		return nil, nil, err
-	}
-	store, closeStore, err := l.sqlStore(db, sqlstore.SQLite(), sqlitePool, shared)
-	if lazy, _ := l.params.bool("lazy"); err != nil || lazy {
-		return store, closeStore, err
-	}
-	if err := makeFile(l.path); err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("cannot use %s: %w", l.place(), err), closeStore())
-	}
-	return store, closeStore, nil
-}
-
-// makeFile makes the file of a database, if it is not there, for its owner alone: SQLite would let everyone read it, and
-// gives those that it makes beside it the same rights. Also SQLite's own error for a path that cannot be is of no help.
-func makeFile(path string) error {
-	info, err := os.Stat(path)
-	if err == nil && info.IsDir() {
-		return errors.New("it is a directory: name a file")
-	}
-	file, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE, 0o600)
-	if pathErr := (*os.PathError)(nil); errors.As(err, &pathErr) {
-		err = pathErr.Err // the path may hold what was meant as a password
-		if errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("the directory of the file must be there: %w", err)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	return file.Close()
 }
 
 func openPostgres(_ context.Context, l *location, shared scskit.Options) (*scskit.Store, func() error, error) {

@@ -1,5 +1,7 @@
 // Package stores opens a store by a URL, for programs that pick the backend at run time. A program that knows its
 // backend, or has a client for it already, calls the constructor of that backend's package, and does not link the others.
+// A driver for SQLite is not linked: a program that opens sqlite: imports its own, because two that register one name cannot
+// be in one program.
 //
 //	memory:
 //	sqlite:PATH
@@ -38,7 +40,8 @@
 //
 // Of the clients:
 //
-//   - SQLite: synchronous=full for a disk flush at each write; else it is normal. The other settings are those that sqlstore asks for.
+//   - SQLite: the program imports a driver of database/sql itself, such as _ "modernc.org/sqlite", under whichever of the
+//     names sqlite and sqlite3 it registers. synchronous=full is for a disk flush at each write; else it is normal. The other settings are those that sqlstore asks for.
 //   - Redis: those of redis.ParseURL, but db, max_concurrent_dials and the two that have newer names. tls_ca names a file of certificates to trust instead of the system's, skip_verify=true trusts any.
 //     Sentinels that ask for credentials of their own have them in sentinel_username and sentinel_password.
 //   - PostgreSQL: of libpq's, host (a socket's directory, if the URL has no host), sslmode, sslrootcert, sslcert, sslkey, sslsni, sslnegotiation,

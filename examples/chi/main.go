@@ -20,6 +20,7 @@ import (
 	"github.com/scskit/scskit"
 	scschi "github.com/scskit/scskit/adapters/chi"
 	"github.com/scskit/scskit/stores"
+	_ "modernc.org/sqlite" // for sqlite:PATH
 )
 
 //go:embed page.html

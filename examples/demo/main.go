@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/scskit/scskit/stores"
+	_ "modernc.org/sqlite" // for sqlite:PATH
 )
 
 func main() {

@@ -20,6 +20,7 @@ import (
 	"github.com/scskit/scskit"
 	scsecho "github.com/scskit/scskit/adapters/echo"
 	"github.com/scskit/scskit/stores"
+	_ "modernc.org/sqlite" // for sqlite:PATH
 )
 
 //go:embed page.html
