@@ -189,12 +189,16 @@ func pause(attempt int) time.Duration {
 }
 
 // failure is the error of an operation of the driver. Where the context has ended it
-// says so, whatever the database made of that.
+// says so, whatever the database made of that; also if that was for want of a connection.
 func (t *table) failure(ctx context.Context, op string, err error) error {
-	ended := bound.Ended(ctx, err)
-	switch {
-	case ended != nil && !errors.Is(err, ended):
-		return fmt.Errorf("sqlstore: %s: %w: %w", op, ended, err)
+	if ended := bound.Ended(ctx, err); ended != nil {
+		if !errors.Is(err, ended) {
+			err = fmt.Errorf("%w: %w", ended, err)
+		}
+		if fix := t.poolFix(ended); fix != "" {
+			err = fmt.Errorf("%w: %s", err, fix)
+		}
+		return fmt.Errorf("sqlstore: %s: %w", op, err)
 	}
 	switch t.dialect.classify(err) {
 	case faultNoSchema:
@@ -203,4 +207,18 @@ func (t *table) failure(ctx context.Context, op string, err error) error {
 		return fmt.Errorf("sqlstore: %s: %w: %s", op, err, poolerFix)
 	}
 	return fmt.Errorf("sqlstore: %s: %w", op, err)
+}
+
+// poolFix is what an error advises if every connection of the pool is in use at the deadline.
+func (t *table) poolFix(ended error) string {
+	s := t.db.Stats()
+	if !errors.Is(ended, context.DeadlineExceeded) || s.MaxOpenConnections == 0 || s.InUse < s.MaxOpenConnections {
+		return ""
+	}
+	plural := "s"
+	if s.MaxOpenConnections == 1 {
+		plural = ""
+	}
+	return fmt.Sprintf("the pool has %d connection%s, in use elsewhere: raise SetMaxOpenConns "+
+		"(pool_size in a URL), or hold none while a session is used", s.MaxOpenConnections, plural)
 }
