@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -134,7 +133,7 @@ func (c *commit) tracked() error {
 		return c.renew(old, expiry)
 	case n.state == 0:
 		return c.write(KindCreate, driver.IfAbsent(), expiry)
-	case n.version == 0 || !bytes.Equal(n.data, c.data):
+	case n.version == 0 || !sameSession(s.opts.Codec, n.data, c.data):
 		return c.write(KindSave, driver.IfVersion(n.version), expiry)
 	}
 	return c.unchanged(expiry)
@@ -184,7 +183,7 @@ func (c *commit) base() {
 
 // distance returns in how many keys, the deadline counted as one, the data differs from a base.
 func (c *commit) distance(base []byte) int {
-	if bytes.Equal(base, c.data) {
+	if sameSession(c.store.opts.Codec, base, c.data) {
 		return -1
 	}
 	const far = 1 << 30
@@ -201,7 +200,7 @@ func (c *commit) distance(base []byte) int {
 		d++
 	}
 	for key, value := range values {
-		if was, ok := baseValues[key]; !ok || !reflect.DeepEqual(value, was) {
+		if was, ok := baseValues[key]; !ok || !equalValues(value, was) {
 			d++
 		}
 	}
@@ -233,7 +232,7 @@ func (c *commit) leaveStrays() error {
 			}
 		}
 		for key, value := range strayValues {
-			if ours, ok := values[key]; !ok || !reflect.DeepEqual(ours, value) {
+			if ours, ok := values[key]; !ok || !equalValues(ours, value) {
 				continue
 			}
 			delete(values, key)
@@ -328,7 +327,7 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 			return err
 		}
 		until := merged.expiry(expiry, current.Expiry)
-		if bytes.Equal(merged.data, current.Data) {
+		if sameSession(s.opts.Codec, merged.data, current.Data) {
 			if !current.Expiry.Before(until) {
 				state := Kept
 				if n.state == 0 {

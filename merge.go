@@ -2,7 +2,6 @@ package scskit
 
 import (
 	"fmt"
-	"reflect"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -38,7 +37,7 @@ func (s *Store) merge3(base, ours, theirs []byte) (merged, error) {
 	for key, value := range theirValues {
 		ourValue, have := result[key]
 		baseValue, had := baseValues[key]
-		changed := have != had || have && !reflect.DeepEqual(ourValue, baseValue)
+		changed := have != had || have && !equalValues(ourValue, baseValue)
 		if !changed {
 			result[key] = value
 		}
@@ -47,7 +46,7 @@ func (s *Store) merge3(base, ours, theirs []byte) (merged, error) {
 		if _, ok := theirValues[key]; ok {
 			continue
 		}
-		if ourValue, have := result[key]; have && reflect.DeepEqual(ourValue, baseValue) {
+		if ourValue, have := result[key]; have && equalValues(ourValue, baseValue) {
 			delete(result, key) // they removed it, and we did not care
 		}
 	}

@@ -114,7 +114,10 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 		return nil, false, s.failure("find", token, err)
 	}
 	if t := trackerFrom(ctx); t != nil {
-		if err := s.checker(rec.Data); err != nil {
+		switch err := s.checker(rec.Data); {
+		case errors.Is(err, ErrNewer): // it is whole, for those who can read it
+			return nil, false, s.failure("find", token, err)
+		case err != nil:
 			return nil, false, s.drop(ctx, token, id, err)
 		}
 		n := s.noteOf(token, rec)

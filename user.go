@@ -190,10 +190,10 @@ func (s *Store) candidates(ctx context.Context, user string) (iter.Seq2[driver.R
 	case user == "":
 		return nil, errors.New("the user is empty: sessions without a user belong to nobody")
 	}
-	if i, ok := s.driver.(driver.UserIndex); ok {
+	if i, ok := driver.As[driver.UserIndex](s.driver); ok {
 		return i.RangeUser(ctx, hash(user)), nil
 	}
-	if r, ok := s.driver.(driver.Ranger); ok {
+	if r, ok := driver.As[driver.Ranger](s.driver); ok {
 		return r.Range(ctx), nil
 	}
 	return nil, fmt.Errorf("%T cannot list sessions: keep them in a store that can, such as that of a database: %w", s.driver, errors.ErrUnsupported)
