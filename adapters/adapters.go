@@ -36,8 +36,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log"
+	"log/slog"
 	"net/http"
+	"reflect"
+	"runtime"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -47,10 +49,15 @@ import (
 
 // Lifecycle is what a middleware makes once, when it is built. It is safe for concurrent use.
 type Lifecycle struct {
-	sm     *scs.SessionManager
-	key    any // under which scs keeps the session in a context
-	opts   options
-	report func(context.Context, scskit.Event) // nil: nobody listens
+	manager *scs.SessionManager // the application's
+
+	// A copy of it as it was when the middleware was built. A handler that changes a setting of the
+	// manager for its own request would otherwise change it for all.
+	sm      *scs.SessionManager
+	key     any // under which scs keeps the session in a context
+	tracker any // under which scskit keeps its tracker
+	opts    options
+	report  func(context.Context, scskit.Event) // nil: nobody listens
 
 	carried bool // the session travels in the cookie
 }
@@ -62,6 +69,8 @@ type options struct {
 	onError       func(context.Context, error) error
 	failOpen      bool
 	observer      scskit.Observer
+	logger        *slog.Logger
+	loggerSet     bool
 	commitTimeout time.Duration
 }
 
@@ -101,11 +110,16 @@ func CommitTimeout(d time.Duration) Option {
 	return func(o *options) { o.commitTimeout = d }
 }
 
-// New returns the lifecycle for a manager. It panics, as a router does for a bad pattern, if the
-// manager or an option is unusable: a nil store, a cookie that browsers would refuse, a codec
-// that is not the store's.
+// New returns the lifecycle for a manager, with the settings that it has at that time: set them all
+// before. It panics, as a router does for a bad pattern, if the manager or an option is unusable: a
+// nil store, a cookie that browsers would refuse, a codec that is not the store's, settings that
+// contradict each other.
 func New(sm *scs.SessionManager, opts ...Option) *Lifecycle {
-	l := &Lifecycle{sm: sm, opts: options{commitTimeout: 10 * time.Second}}
+	l := &Lifecycle{manager: sm, opts: options{commitTimeout: 10 * time.Second}}
+	if sm != nil {
+		seen := *sm
+		l.sm = &seen
+	}
 	for _, opt := range opts {
 		if opt == nil {
 			panic("adapters: an Option is nil")
@@ -115,7 +129,7 @@ func New(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 	if err := l.validate(); err != nil {
 		panic("adapters: " + err.Error())
 	}
-	l.key = contextKey(sm)
+	l.key, l.tracker = contextKey(sm), trackerKey()
 	if fmt.Sprint(l.key) == "" {
 		panic("adapters: the session manager was not made by scskit.New or scs.New: such managers share one context key")
 	}
@@ -175,15 +189,20 @@ type kitStore interface {
 	Observer() scskit.Observer
 }
 
-// HandleError answers a request on net/http with an error: by the manager's ErrorFunc,
-// or if that is nil with a plain 500 and a line in the standard log.
+// HandleError answers a request on net/http with an error: by the manager's ErrorFunc, or if that
+// is nil or the one that scs sets, which logs the error once more, with a plain 500.
 func (l *Lifecycle) HandleError(w http.ResponseWriter, r *http.Request, err error) {
-	if l.sm.ErrorFunc != nil {
-		l.sm.ErrorFunc(w, r, err)
+	if f := l.sm.ErrorFunc; f != nil && !isDefault(f) {
+		f(w, r, err)
 		return
 	}
-	log.Print(err)
 	http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+}
+
+// isDefault reports whether f is what scs.New sets.
+func isDefault(f func(http.ResponseWriter, *http.Request, error)) bool {
+	name := runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name()
+	return name == "github.com/alexedwards/scs/v2.defaultErrorFunc"
 }
 
 // HasSession reports whether ctx has a session of the manager: whether the request came
@@ -193,7 +212,7 @@ func HasSession(ctx context.Context, sm *scs.SessionManager) bool {
 	if sm == nil {
 		return false
 	}
-	if ctx.Value(requestKey{sm}) != nil {
+	if requestOf(ctx, sm) != nil {
 		return true
 	}
 	// Load returns the very context it was given if there is a session in it.
@@ -209,6 +228,13 @@ type sessionProbe struct{ context.Context }
 func contextKey(sm *scs.SessionManager) any {
 	probe := &keyProbe{Context: context.Background()}
 	_, _ = sm.Load(probe, "") // without a token there is nothing to load
+	return probe.key
+}
+
+// trackerKey returns the key under which scskit keeps a tracker in a context.
+func trackerKey() any {
+	probe := &keyProbe{Context: context.Background()}
+	_ = scskit.WithTracker(probe)
 	return probe.key
 }
 

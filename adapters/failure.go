@@ -3,9 +3,13 @@ package adapters
 import (
 	"context"
 	"errors"
+	"fmt"
+	"log/slog"
 	"net/http"
 
 	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
 )
 
 // Error is a failure to load or to store the session of a request. A time-out is one like any
@@ -57,9 +61,31 @@ func OnError(f func(ctx context.Context, err error) error) Option {
 	return func(o *options) { o.onError = f }
 }
 
+// Logger sets where failures to load or to store a session are logged, once each, at level error. By
+// default that is slog.Default(), or nowhere if there is an OnError, which then has to tell. Nil
+// means nowhere.
+func Logger(logger *slog.Logger) Option {
+	return func(o *options) { o.logger, o.loggerSet = logger, true }
+}
+
+// log tells of a failure. It does so for every framework, since some tell nobody.
+func (l *Lifecycle) log(ctx context.Context, failure *Error) {
+	logger := l.opts.logger
+	if !l.opts.loggerSet && l.opts.onError == nil {
+		logger = slog.Default()
+	}
+	if logger == nil {
+		return
+	}
+	defer func() { _ = recover() }() // a log must not break a request
+	logger.ErrorContext(scskit.WithoutSession(ctx), "a request failed for its session",
+		"op", failure.Op, "error", failure.Err)
+}
+
 // fail returns the error that the framework gets for a failure, and nil if the request may pass.
 func (l *Lifecycle) fail(ctx context.Context, op string, err error) error {
 	failure := &Error{Op: op, Err: err}
+	l.log(ctx, failure)
 	answer := l.ask(ctx, failure)
 	switch {
 	case errors.Is(answer, ErrFailOpen), answer == nil && l.opts.failOpen:
@@ -68,6 +94,22 @@ func (l *Lifecycle) fail(ctx context.Context, op string, err error) error {
 		return failure
 	}
 	return answer
+}
+
+// refuse is fail for what is wrong in the program, and so may not pass.
+func (l *Lifecycle) refuse(ctx context.Context, failure *Error) error {
+	l.log(ctx, failure)
+	if answer := l.ask(ctx, failure); answer != nil && !errors.Is(answer, ErrFailOpen) {
+		return answer
+	}
+	return failure
+}
+
+// errOneCookie says what is wrong with two managers of one cookie around a request. Each would
+// take the other's session for one that has ended, and have the browser forget it.
+func errOneCookie(name string) error {
+	return fmt.Errorf("two session managers around one request share the cookie %q: "+
+		"give one of them another Cookie.Name, or use one manager for both", name)
 }
 
 func (l *Lifecycle) ask(ctx context.Context, failure *Error) (answer error) {

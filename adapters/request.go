@@ -2,6 +2,8 @@ package adapters
 
 import (
 	"context"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"reflect"
 	"sync"
@@ -16,8 +18,9 @@ import (
 // Request is the session of one request. Its methods may be called from
 // any goroutine.
 type Request struct {
-	l   *Lifecycle
-	ctx requestContext
+	l     *Lifecycle
+	outer *Request // the next one in the context, of another manager
+	ctx   requestContext
 
 	tokens  [maxCandidates]string // the cookies sent, in their order
 	ntokens int
@@ -43,14 +46,24 @@ type Request struct {
 	err      error      // of Finish
 	status   scs.Status // at Finish
 	snapshot *snapshot  // at Finish, if anybody wants to know of later changes
+	told     bool       // that there were some
 
 	// In the same piece of memory, since most requests need them.
 	writer Writer
 	vary   [1]string
 }
 
-// requestKey finds the Request of a manager in a context.
-type requestKey struct{ sm *scs.SessionManager }
+// requestKey finds the innermost Request in a context.
+type requestKey struct{}
+
+// requestOf returns the Request of a manager in ctx, or nil.
+func requestOf(ctx context.Context, sm *scs.SessionManager) *Request {
+	r, _ := ctx.Value(requestKey{}).(*Request)
+	for r != nil && r.l.manager != sm {
+		r = r.outer
+	}
+	return r
+}
 
 // requestContext is what handlers get. It loads the session when scs first asks for it.
 type requestContext struct {
@@ -63,7 +76,7 @@ func (c *requestContext) Value(key any) any {
 		c.r.load.Do(c.r.doLoad)
 		return c.r.session
 	}
-	if k, ok := key.(requestKey); ok && k.sm == c.r.l.sm {
+	if key == (requestKey{}) {
 		return c.r
 	}
 	return c.Context.Value(key)
@@ -77,10 +90,22 @@ func (c *requestContext) Value(key any) any {
 // something outside, such as another middleware of the same manager, has loaded the session and sees to it. After an error, which
 // the framework must handle, the handler must not run.
 func (l *Lifecycle) Begin(ctx context.Context, method, path string, cookies []string) (*Request, error) {
-	if ctx.Value(requestKey{l.sm}) != nil || ctx.Value(l.key) != nil || l.opts.skip != nil && l.opts.skip(method, path) {
+	if l.opts.skip != nil && l.opts.skip(method, path) {
 		return nil, nil
 	}
-	r := &Request{l: l}
+	outer, _ := ctx.Value(requestKey{}).(*Request)
+	for o := outer; o != nil; o = o.outer {
+		if o.l.manager == l.manager {
+			return nil, nil
+		}
+		if o.l.sm.Cookie.Name == l.sm.Cookie.Name {
+			return nil, l.refuse(ctx, &Error{Op: "load", Err: errOneCookie(l.sm.Cookie.Name)})
+		}
+	}
+	if ctx.Value(l.key) != nil {
+		return nil, nil
+	}
+	r := &Request{l: l, outer: outer}
 	r.base = r.tracker.Context(ctx)
 	r.ctx = requestContext{Context: r.base, r: r}
 	r.ntokens, r.more = candidates(r.tokens[:], cookies, l.sm.Cookie.Name)
@@ -100,8 +125,25 @@ func (l *Lifecycle) Begin(ctx context.Context, method, path string, cookies []st
 	return r, nil
 }
 
+// Resume returns the Request that a middleware of the manager outside has begun, and nil if there
+// is none. It is for a framework that can send a request through its middleware once more with a
+// writer that is not the session's: a second Writer of the same Request puts that right.
+func (l *Lifecycle) Resume(ctx context.Context) *Request { return requestOf(ctx, l.manager) }
+
 // Context returns the context for the handler.
 func (r *Request) Context() context.Context { return &r.ctx }
+
+// Share calls set with what the context has beyond that of Begin, for a framework that keeps the
+// values of a request in a map besides: what the manager looks up there it then finds. With Lazy it
+// does nothing, since a map cannot load a session when it is asked.
+func (r *Request) Share(set func(key, value any)) {
+	if r.l.opts.lazy {
+		return
+	}
+	set(requestKey{}, r)
+	set(r.l.key, r.session)
+	set(r.l.tracker, r.base.Value(r.l.tracker))
+}
 
 // doLoad tries the cookies that were sent until one has a session. There can be several
 // of one name, from other paths and parent domains, and the first need not be the live one.
@@ -240,8 +282,9 @@ func (r *Request) persistent(ctx context.Context, c scskit.Commit) bool {
 func (r *Request) End() {
 	r.mu.Lock()
 	settled := r.finished && r.loaded && r.err == nil
-	failed := settled && r.loadErr != nil && !r.open // under Lazy, first used when the response had begun
-	late := settled && !failed && r.changedSinceFinish()
+	failed := settled && r.loadErr != nil && !r.open && !r.told // under Lazy, first used when the response had begun
+	late := settled && !failed && !r.told && r.changedSinceFinish()
+	r.told = r.told || failed || late
 	r.mu.Unlock()
 	if failed {
 		_ = r.l.fail(&r.ctx, "load", r.loadErr) // no response is left to put it in
@@ -258,6 +301,30 @@ func (r *Request) End() {
 	}
 	if r.l.opts.strict {
 		panic("adapters: a handler changed the session after its response had begun, and the change is lost: move it before the first write or flush")
+	}
+}
+
+// endLater calls End when the request's context ends, for an adapter that has returned before the
+// response begins.
+func (r *Request) endLater() {
+	if r.l.opts.strict || r.l.report != nil {
+		context.AfterFunc(r.base, func() {
+			defer func() {
+				if p := recover(); p != nil { // Strict; nothing else would stop it here
+					slog.Error(fmt.Sprint(p))
+				}
+			}()
+			r.End()
+		})
+	}
+}
+
+// miss ends the session's life without storing it. Whatever a handler did to it is a late change.
+func (r *Request) miss() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.finished {
+		r.finished, r.status = true, scs.Unmodified
 	}
 }
 

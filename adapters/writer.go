@@ -21,9 +21,17 @@ type Writer struct {
 	req    *Request
 	state  writerState
 	err    error
-	failed func(error) // after Leave
+	failed func(below http.ResponseWriter, err error) // after Leave
+	before []headerValues                             // the header before the handler ran
 
-	usual usualHandler // so that Handler need not allocate it
+	// So that they need not be allocated.
+	usual usualHandler
+	room  [4]headerValues
+}
+
+type headerValues struct {
+	name   string
+	values []string
 }
 
 type writerState uint8
@@ -34,14 +42,40 @@ const (
 	withheld                    // the session failed: nothing of the handler's passes
 )
 
-// NewWriter returns a Writer over w.
+// NewWriter returns a Writer over w, for a handler that has yet to run: what the header of w has
+// now is what an error response keeps.
 func NewWriter(w http.ResponseWriter, r *Request) *Writer {
-	if r == nil || r.writer.req != nil { // there is no room, or it is taken
-		return &Writer{ResponseWriter: w, req: r}
+	sw := &r.writer
+	if sw.req != nil { // it is taken
+		sw = new(Writer)
 	}
-	r.writer.ResponseWriter, r.writer.req = w, r
-	return &r.writer
+	sw.ResponseWriter, sw.req = w, r
+	sw.before = sw.room[:0]
+	for name, values := range w.Header() {
+		sw.before = append(sw.before, headerValues{name, values})
+	}
+	return sw
 }
+
+// Over returns a Writer that takes the place of w over another writer below, for a framework in
+// which middleware outside puts its own writer back before an error handler answers. From then on
+// w passes everything.
+func (w *Writer) Over(below http.ResponseWriter) *Writer {
+	over := &Writer{
+		ResponseWriter: below, req: w.req, state: w.state, err: w.err,
+		failed: w.failed, before: w.before,
+	}
+	w.state = passing
+	return over
+}
+
+// Owns reports whether rw is the Writer, or what its Handler returned.
+func (w *Writer) Owns(rw http.ResponseWriter) bool {
+	own, ok := rw.(interface{ self() *Writer })
+	return ok && own.self() == w
+}
+
+func (w *Writer) self() *Writer { return w }
 
 // usualHandler is what the handler gets on HTTP/1.1.
 type usualHandler struct {
@@ -100,6 +134,32 @@ func (w *Writer) Handler() http.ResponseWriter {
 	return w
 }
 
+// Serve calls next, the rest of the chain. If it panics the panic goes on, and the Writer is
+// disarmed.
+//
+// One panic ends here: the http.ErrAbortHandler of a handler that cannot write because its response
+// is withheld, as that of httputil.ReverseProxy. Finish then returns the error, so that the client
+// gets it instead of a broken connection.
+func (w *Writer) Serve(next func()) {
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		if w.state == withheld {
+			p := recover()
+			if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+				return
+			}
+			w.Disarm()
+			panic(p)
+		}
+		w.Disarm()
+	}()
+	next()
+	returned = true
+}
+
 // Commit settles the session, once, and reports whether the response may go on.
 func (w *Writer) Commit() bool {
 	if w.state == pending {
@@ -107,59 +167,65 @@ func (w *Writer) Commit() bool {
 		if w.err = w.req.Finish(w.Header()); w.err != nil {
 			w.state = withheld
 			if w.failed != nil {
-				ResetHeader(w.Header())
-				w.failed(w.err)
+				w.restore()
+				w.failed(w.ResponseWriter, w.err)
 			}
 		}
 	}
 	return w.state == passing
 }
 
-// Finish is called when the handler has returned. If the response has not begun it
-// stores the session; if that fails, or did so before, it takes the handler's headers back and returns
-// the error, which the response must be replaced by.
+// Finish is called when the handler has returned. If the response has not begun it stores the
+// session. If that fails, or did so before, Finish returns the error, by which the response must be
+// replaced; the header is then again as it was before the handler ran.
 func (w *Writer) Finish() error {
 	failed := !w.Commit()
 	w.state = passing
 	if failed {
-		ResetHeader(w.Header())
+		w.restore()
 		return w.err
 	}
 	w.req.End()
 	return nil
 }
 
+// restore takes the handler's headers back: an error response must do nothing that the response
+// it replaces was to do.
+func (w *Writer) restore() {
+	h := w.Header()
+	clear(h)
+	for _, line := range w.before {
+		h[line.name] = line.values
+	}
+}
+
 // Err returns why the response is withheld, if it is.
 func (w *Writer) Err() error { return w.err }
 
 // Leave is for frameworks in which the response may be written only after the middleware has
-// returned, by an error handler. In place of Finish, onError is called if the
-// session cannot be stored then. It must answer by the writer below.
-func (w *Writer) Leave(onError func(error)) { w.failed = onError }
+// returned, by an error handler. In place of Finish, onError is called if the session cannot be
+// stored then. It must answer by the writer that it gets, which is the one below. What changes
+// after that is reported when the request's context ends.
+func (w *Writer) Leave(onError func(below http.ResponseWriter, err error)) {
+	w.failed = onError
+	w.req.endLater()
+}
 
-// Disarm makes the Writer pass everything on, and store nothing any more. A middleware
-// defers it, so that after a panic the response of a recovery middleware does not store
-// what the handler had left half done.
+// Missed is called in place of Commit when the response has begun past the Writer. Nothing is
+// stored, since no cookie can be sent any more, and a change of the session is reported as late.
+func (w *Writer) Missed() {
+	if w.state == pending {
+		w.state = passing
+		w.req.miss()
+	}
+}
+
+// Disarm makes the Writer pass everything on, and store nothing any more, so that after a panic
+// the response of a recovery middleware does not store what the handler had left half done.
 func (w *Writer) Disarm() { w.state = passing }
 
 // Settled reports whether the session is settled: stored or not, it is too late for changes.
 func (w *Writer) Settled() bool { return w.state != pending }
-
-// ResetHeader removes the headers that describe a body, or a place to go to, so that an error
-// response can be written in the place of the one they were meant for.
-func ResetHeader(h http.Header) {
-	for _, name := range BodyHeaders() {
-		h.Del(name)
-	}
-}
-
-// BodyHeaders returns the names of the headers that ResetHeader removes.
-func BodyHeaders() []string {
-	return []string{
-		"Content-Type", "Content-Length", "Content-Encoding", "Content-Disposition", "Content-Language",
-		"Content-Range", "Content-Location", "Accept-Ranges", "Etag", "Last-Modified", "Location", "Cache-Control", "Expires", "Trailer",
-	}
-}
 
 // WriteHeader implements http.ResponseWriter.
 func (w *Writer) WriteHeader(code int) {

@@ -34,23 +34,39 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 			c.SetRequest(r.WithContext(req.Context()))
 			returned := false
 			defer func() {
-				if !returned { // a panic: a recovery middleware must not commit
-					w.Disarm()
+				if !returned && w.Owns(res.Writer) {
 					res.Writer = below
 				}
+				adapters.GiveBack(r, c.Request())
 			}()
-			err = next(c)
+			w.Serve(func() { err = next(c) })
 			returned = true
 			if err != nil && !w.Settled() {
-				w.Leave(func(failed error) { l.HandleError(below, r, failed) })
+				leave(c, w, l)
 				return err
 			}
 			if failed := w.Finish(); failed != nil {
-				// Echo takes the response for sent. Nothing was, and the error handler must see so.
-				res.Committed, res.Size, res.Status = false, 0, http.StatusOK
+				// Echo takes the response for sent. Nothing was, and the error handler must see so. A
+				// middleware inside may have left a writer that it uses for another request by now.
+				res.Writer, res.Committed, res.Size, res.Status = below, false, 0, http.StatusOK
 				return failed
 			}
 			return err
 		}
 	}
+}
+
+// leave has the session stored when the error handler begins its response. By then middleware
+// outside may have put back the writer that it found, as Gzip and Timeout do: the session's
+// writer is put over it.
+func leave(c echo.Context, w *adapters.Writer, l *adapters.Lifecycle) {
+	res := c.Response()
+	res.Writer = w.Handler() // a middleware inside may have left its own
+	w.Leave(func(below http.ResponseWriter, err error) { l.HandleError(below, c.Request(), err) })
+	res.Before(func() {
+		if !w.Settled() && !w.Owns(res.Writer) {
+			w = w.Over(res.Writer)
+			res.Writer = w.Handler()
+		}
+	})
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // LoadAndSave returns middleware that loads the session of each request, and stores it when the handlers
-// have returned. Handlers reach it through the manager, with c.UserContext(). Failures are returned,
+// have returned. Handlers reach it through the manager, with c.UserContext(), and unless the session
+// is Lazy with c.Context(), or a context made from either. Failures are returned,
 // for the app's ErrorHandler; its default sends no more than the status text. It panics if the
 // manager's settings are unusable; see adapters.New.
 //
@@ -21,11 +22,14 @@ import (
 // returned: a handler that resets the response would drop the cookie of a session that
 // was stored. Middleware outside sees the response, but not the error.
 //
-// What a body stream writer changes in the session comes too late: Fiber runs it beside or
-// after its handlers.
+// What a body stream writer or a hijack handler changes in the session comes too late: Fiber runs
+// them beside or after its handlers.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
 	l := adapters.New(sm, opts...)
 	return func(c *fiber.Ctx) error {
+		if l.Resume(c.Context()) != nil { // and no UserContext of a middleware between hides it
+			return c.Next()
+		}
 		req, err := l.Begin(c.UserContext(), c.Method(), decodedPath(c), cookieLines(c))
 		if err != nil {
 			return &failure{err}
@@ -36,6 +40,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 		res := adapters.NewResponse(&c.Response().Header, req)
 		outside := c.UserContext()
 		c.SetUserContext(req.Context())
+		req.Share(c.Context().SetUserValue)
 		if err := c.Next(); err != nil {
 			if err := c.App().ErrorHandler(c, err); err != nil {
 				_ = c.SendStatus(http.StatusInternalServerError)
@@ -48,7 +53,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 			c.Status(http.StatusInternalServerError)
 			return &failure{err}
 		}
-		if c.Response().IsBodyStream() {
+		if c.Response().IsBodyStream() || c.Context().Hijacked() {
 			c.Context().SetUserValue(streamKey{sm}, closer(req.End))
 		}
 		return nil
@@ -80,7 +85,7 @@ func decodedPath(c *fiber.Ctx) string {
 type streamKey struct{ sm *scs.SessionManager }
 
 // closer is called by fasthttp, which closes the values of a request when its response,
-// body streams and all, has been sent.
+// body streams, hijacked connections and all, has been sent.
 type closer func()
 
 func (f closer) Close() error {

@@ -4,6 +4,7 @@ package scsgin
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -21,27 +22,39 @@ import (
 // manager's settings are unusable; see adapters.New.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
 	l := adapters.New(sm, opts...)
+	mark := fmt.Sprintf("scskit/session/%p", sm)
 	return func(c *gin.Context) {
 		req, err := l.Begin(c.Request.Context(), c.Request.Method, c.Request.URL.Path, c.Request.Header["Cookie"])
 		if err != nil {
 			abort(c, err)
 			return
 		}
+		below, outer := c.Writer, c.Request
+		if req != nil {
+			c.Request = outer.WithContext(req.Context())
+		} else if _, within := c.Get(mark); !within {
+			// Engine.HandleContext resets the context, its writer too, and keeps the request.
+			req = l.Resume(outer.Context())
+		}
 		if req == nil {
 			c.Next()
 			return
 		}
-		below := c.Writer
 		w := &writer{ResponseWriter: below, session: adapters.NewWriter(below, req)}
 		c.Writer = w
-		c.Request = c.Request.WithContext(req.Context())
+		c.Set(mark, true)
 		defer func() {
-			// A recovery middleware outside must neither write through w nor commit.
-			w.session.Disarm()
-			c.Writer = below
+			if c.Writer == gin.ResponseWriter(w) { // or it is that of a middleware inside
+				c.Writer = below
+			}
+			adapters.GiveBack(outer, c.Request)
 		}()
-		c.Next()
+		w.session.Serve(c.Next)
+		if below.Written() {
+			w.session.Missed() // unless it was by w
+		}
 		if err := w.session.Finish(); err != nil {
+			c.Writer = below
 			abort(c, err)
 		}
 	}

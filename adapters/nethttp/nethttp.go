@@ -26,8 +26,9 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) func(http.Hand
 				return
 			}
 			sw := adapters.NewWriter(w, req)
-			defer sw.Disarm()
-			next.ServeHTTP(sw.Handler(), r.WithContext(req.Context()))
+			inner := r.WithContext(req.Context())
+			defer adapters.GiveBack(r, inner)
+			sw.Serve(func() { next.ServeHTTP(sw.Handler(), inner) })
 			if err := sw.Finish(); err != nil {
 				l.HandleError(w, r, err)
 			}
