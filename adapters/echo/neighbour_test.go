@@ -1,0 +1,204 @@
+package scsecho_test
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/labstack/echo/v4"
+	"github.com/labstack/echo/v4/middleware"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
+	scsecho "github.com/scskit/scskit/adapters/echo"
+	"github.com/scskit/scskit/conformance"
+	"github.com/scskit/scskit/stores/memstore"
+)
+
+// flaky is a store that cannot commit the sessions of some requests.
+type flaky struct{ scs.Store }
+
+type failsKey struct{}
+
+func (f flaky) FindCtx(_ context.Context, token string) ([]byte, bool, error) { return f.Find(token) }
+
+func (f flaky) DeleteCtx(_ context.Context, token string) error { return f.Delete(token) }
+
+func (f flaky) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
+	if ctx.Value(failsKey{}) != nil {
+		return errors.New("down")
+	}
+	return f.Commit(token, data, expiry)
+}
+
+// failing has the store fail for requests with the query "fail".
+func failing(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c echo.Context) error {
+		if c.QueryParam("fail") != "" {
+			c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), failsKey{}, true)))
+		}
+		return next(c)
+	}
+}
+
+func newManager(t *testing.T, opts *memstore.Options) *scs.SessionManager {
+	t.Helper()
+	store, err := memstore.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sm := scskit.New(store)
+	sm.Store = flaky{store}
+	return sm
+}
+
+func newEcho() *echo.Echo {
+	e := echo.New()
+	e.Logger.SetOutput(io.Discard)
+	return e
+}
+
+// get makes a request, by default one that takes gzip, and returns the response and its body,
+// decompressed.
+func get(t *testing.T, url string, cookies ...*http.Cookie) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept-Encoding", "gzip")
+	for _, c := range cookies {
+		r.AddCookie(c)
+	}
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body := io.Reader(resp.Body)
+	if resp.Header.Get("Content-Encoding") == "gzip" {
+		if body, err = gzip.NewReader(resp.Body); err != nil {
+			t.Fatalf("%s: %v", url, err)
+		}
+	}
+	b, err := io.ReadAll(body)
+	if err != nil {
+		t.Fatalf("%s: %v", url, err)
+	}
+	return resp, string(b)
+}
+
+// TestGzipInside: an error response goes to its own client, and not into the writer that another
+// request has by then.
+func TestGzipInside(t *testing.T) {
+	t.Parallel()
+	sm := newManager(t, nil)
+	e := newEcho()
+	e.Use(failing, scsecho.LoadAndSave(sm, adapters.Logger(nil)), middleware.Gzip())
+	e.GET("/", func(c echo.Context) error {
+		sm.Put(c.Request().Context(), "user", c.QueryParam("user"))
+		return c.String(http.StatusOK, "welcome, "+c.QueryParam("user"))
+	})
+	base := conformance.Listen(t, e)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range 50 {
+				resp, body := get(t, base+"/?user=ada&fail=1")
+				if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(body, "Internal Server Error") {
+					t.Errorf("status %d, body %q", resp.StatusCode, body)
+				}
+				resp, body = get(t, base+"/?user=bob")
+				if resp.StatusCode != http.StatusOK || body != "welcome, bob" || len(resp.Cookies()) != 1 {
+					t.Errorf("status %d, body %q, cookies %v", resp.StatusCode, body, resp.Cookies())
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// TestErrorOutside: what a handler puts before it returns an error is stored when the error handler
+// answers, although middleware outside has put back the writer that it found.
+func TestErrorOutside(t *testing.T) {
+	t.Parallel()
+	for name, outside := range map[string]echo.MiddlewareFunc{
+		"gzip":      middleware.Gzip(),
+		"timeout":   middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: time.Minute}),
+		"body dump": middleware.BodyDump(func(echo.Context, []byte, []byte) {}),
+		"none":      func(next echo.HandlerFunc) echo.HandlerFunc { return next },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			sm := newManager(t, nil)
+			e := newEcho()
+			e.Use(failing, outside, scsecho.LoadAndSave(sm, adapters.Logger(nil)))
+			e.GET("/login", func(c echo.Context) error {
+				ctx := c.Request().Context()
+				if err := sm.RenewToken(ctx); err != nil {
+					return err
+				}
+				sm.Put(ctx, "failures", sm.GetInt(ctx, "failures")+1)
+				c.Response().Header().Set("X-Accel-Redirect", "/inner")
+				return echo.NewHTTPError(http.StatusUnauthorized, "no")
+			})
+			base := conformance.Listen(t, e)
+			var cookies []*http.Cookie
+			for n := range 2 {
+				resp, body := get(t, base+"/login", cookies...)
+				if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(body, "no") {
+					t.Errorf("status %d, body %q", resp.StatusCode, body)
+				}
+				if cookies = resp.Cookies(); len(cookies) != 1 {
+					t.Fatalf("cookies %v", cookies)
+				}
+				ctx, err := sm.Load(t.Context(), cookies[0].Value)
+				if err != nil || sm.GetInt(ctx, "failures") != n+1 {
+					t.Errorf("%d failures are stored after %d: %v", sm.GetInt(ctx, "failures"), n+1, err)
+				}
+			}
+			resp, body := get(t, base+"/login?fail=1")
+			if resp.StatusCode != http.StatusInternalServerError || len(resp.Cookies()) != 0 || strings.Contains(body, "no") ||
+				resp.Header.Get("X-Accel-Redirect") != "" {
+				t.Errorf("the store is down: status %d, header %v, body %q", resp.StatusCode, resp.Header, body)
+			}
+		})
+	}
+}
+
+// TestErrorLate: a change that the error handler makes when its response has begun is told.
+func TestErrorLate(t *testing.T) {
+	t.Parallel()
+	events := make(chan scskit.Kind, 16)
+	sm := newManager(t, nil)
+	e := newEcho()
+	observe := adapters.Observe(func(_ context.Context, e scskit.Event) { events <- e.Kind })
+	e.Use(middleware.Gzip(), scsecho.LoadAndSave(sm, observe))
+	e.HTTPErrorHandler = func(err error, c echo.Context) {
+		_ = c.String(http.StatusTeapot, err.Error())
+		sm.Put(c.Request().Context(), "late", true)
+	}
+	e.GET("/", func(c echo.Context) error {
+		sm.Put(c.Request().Context(), "k", "v")
+		return echo.NewHTTPError(http.StatusTeapot)
+	})
+	resp, _ := get(t, conformance.Listen(t, e)+"/")
+	if resp.StatusCode != http.StatusTeapot || len(resp.Cookies()) != 1 {
+		t.Errorf("status %d, cookies %v", resp.StatusCode, resp.Cookies())
+	}
+	select {
+	case kind := <-events:
+		if kind != scskit.KindLate {
+			t.Errorf("told of %v", kind)
+		}
+	case <-time.After(time.Minute):
+		t.Error("nothing was told")
+	}
+}

@@ -1,0 +1,233 @@
+package scsgin_test
+
+import (
+	"compress/gzip"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/gin-gonic/gin"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
+	scsgin "github.com/scskit/scskit/adapters/gin"
+	"github.com/scskit/scskit/conformance"
+	"github.com/scskit/scskit/stores/memstore"
+)
+
+// flaky is a store that can be told to fail.
+type flaky struct {
+	scs.Store
+	down chan bool // a buffer of one: whether it fails
+}
+
+func (f flaky) Commit(token string, data []byte, expiry time.Time) error {
+	down := <-f.down
+	f.down <- down
+	if down {
+		return errors.New("down")
+	}
+	return f.Store.Commit(token, data, expiry)
+}
+
+func newManager(t *testing.T) (*scs.SessionManager, flaky) {
+	t.Helper()
+	store, err := memstore.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sm := scskit.New(store)
+	f := flaky{store, make(chan bool, 1)}
+	f.down <- false
+	sm.Store = f
+	return sm, f
+}
+
+func get(t *testing.T, url string, cookies ...*http.Cookie) (*http.Response, string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Accept-Encoding", "gzip")
+	for _, c := range cookies {
+		r.AddCookie(c)
+	}
+	resp, err := http.DefaultTransport.RoundTrip(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body := io.Reader(resp.Body)
+	if resp.Header.Get("Content-Encoding") == "gzip" {
+		if body, err = gzip.NewReader(resp.Body); err != nil {
+			t.Fatalf("%s: %v", url, err)
+		}
+	}
+	b, err := io.ReadAll(body)
+	if err != nil {
+		t.Fatalf("%s: %v", url, err)
+	}
+	return resp, string(b)
+}
+
+// TestForward: a request that a handler sends through the engine once more has the session's
+// writer again.
+func TestForward(t *testing.T) {
+	gin.SetMode(gin.ReleaseMode)
+	for name, status := range map[string]int{"a page": http.StatusOK, "no body": http.StatusNoContent} {
+		sm, store := newManager(t)
+		late := make(chan scskit.Kind, 16)
+		engine := gin.New()
+		engine.Use(func(c *gin.Context) {
+			c.Next()
+			if len(c.Errors) > 0 && !c.Writer.Written() {
+				c.String(http.StatusInternalServerError, "sorry")
+			}
+		}, scsgin.LoadAndSave(sm, adapters.Logger(nil), adapters.Observe(func(_ context.Context, e scskit.Event) { late <- e.Kind })))
+		engine.GET("/login", func(c *gin.Context) {
+			c.Request.URL.Path = "/target"
+			engine.HandleContext(c)
+		})
+		engine.GET("/target", func(c *gin.Context) {
+			ctx := c.Request.Context()
+			if err := sm.RenewToken(ctx); err != nil {
+				_ = c.Error(err)
+				return
+			}
+			sm.Put(ctx, "visits", sm.GetInt(ctx, "visits")+1)
+			if status == http.StatusOK {
+				c.String(status, "welcome")
+				return
+			}
+			c.Status(status)
+		})
+		base := conformance.Listen(t, engine)
+		var cookies []*http.Cookie
+		for n := range 2 {
+			resp, _ := get(t, base+"/login", cookies...)
+			if cookies = resp.Cookies(); resp.StatusCode != status || len(cookies) != 1 {
+				t.Fatalf("%s: status %d, cookies %v", name, resp.StatusCode, cookies)
+			}
+			ctx, err := sm.Load(t.Context(), cookies[0].Value)
+			if err != nil || sm.GetInt(ctx, "visits") != n+1 {
+				t.Errorf("%s: %d visits are stored after %d: %v", name, sm.GetInt(ctx, "visits"), n+1, err)
+			}
+		}
+		<-store.down
+		store.down <- true
+		resp, body := get(t, base+"/login")
+		if resp.StatusCode != http.StatusInternalServerError || body != "sorry" || len(resp.Cookies()) != 0 {
+			t.Errorf("%s: the store is down: status %d, cookies %v, body %q", name, resp.StatusCode, resp.Cookies(), body)
+		}
+		if len(late) != 0 {
+			t.Errorf("%s: told of %v", name, <-late)
+		}
+	}
+}
+
+// TestForwardPast: a response that has begun past the session's writer cannot have a cookie, and so
+// nothing is stored.
+func TestForwardPast(t *testing.T) {
+	gin.SetMode(gin.ReleaseMode)
+	sm, _ := newManager(t)
+	late := make(chan scskit.Kind, 16)
+	engine := gin.New()
+	engine.GET("/login", scsgin.LoadAndSave(sm, adapters.Observe(func(_ context.Context, e scskit.Event) { late <- e.Kind })),
+		func(c *gin.Context) {
+			c.Request.URL.Path = "/target"
+			engine.HandleContext(c)
+		})
+	tokens := make(chan string, 1)
+	engine.GET("/target", func(c *gin.Context) {
+		_ = sm.RenewToken(c.Request.Context())
+		sm.Put(c.Request.Context(), "k", "v")
+		tokens <- sm.Token(c.Request.Context())
+		c.String(http.StatusOK, "welcome")
+	})
+	resp, _ := get(t, conformance.Listen(t, engine)+"/login")
+	if len(resp.Cookies()) != 0 {
+		t.Errorf("cookies %v", resp.Cookies())
+	}
+	if kind := <-late; kind != scskit.KindLate {
+		t.Errorf("told of %v", kind)
+	}
+	if _, found, err := sm.Store.Find(<-tokens); found || err != nil {
+		t.Errorf("a session is stored: %v", err)
+	}
+}
+
+// compress is a middleware of the kind of gin-contrib/gzip: it announces gzip ahead, and its writer
+// sends an error plain.
+func compress(c *gin.Context) {
+	c.Header("Content-Encoding", "gzip")
+	w := &compressed{ResponseWriter: c.Writer}
+	w.zip = gzip.NewWriter(c.Writer)
+	c.Writer = w
+	c.Next()
+	if w.used {
+		_ = w.zip.Close()
+	}
+}
+
+type compressed struct {
+	gin.ResponseWriter
+	zip  *gzip.Writer
+	used bool
+}
+
+func (w *compressed) Write(b []byte) (int, error) {
+	if w.Status() >= http.StatusBadRequest {
+		w.Header().Del("Content-Encoding")
+		return w.ResponseWriter.Write(b)
+	}
+	w.used = true
+	return w.zip.Write(b)
+}
+
+func (w *compressed) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
+
+// TestCompressInside: an error that middleware outside answers is as the headers say.
+func TestCompressInside(t *testing.T) {
+	gin.SetMode(gin.ReleaseMode)
+	sm, store := newManager(t)
+	engine := gin.New()
+	engine.Use(func(c *gin.Context) {
+		c.Next()
+		if len(c.Errors) > 0 && !c.Writer.Written() {
+			c.String(http.StatusTeapot, "sorry")
+		}
+	}, scsgin.LoadAndSave(sm, adapters.Logger(nil)), compress)
+	engine.GET("/page", func(c *gin.Context) {
+		sm.Put(c.Request.Context(), "k", "v")
+		c.String(http.StatusOK, "page")
+	})
+	engine.GET("/error", func(c *gin.Context) {
+		sm.Put(c.Request.Context(), "k", "v")
+		_ = c.Error(errors.New("a handler's"))
+	})
+	base := conformance.Listen(t, engine)
+	for _, visit := range []struct {
+		path    string
+		down    bool
+		status  int
+		body    string
+		cookies int
+	}{
+		{"/page", false, http.StatusOK, "page", 1},
+		{"/error", false, http.StatusTeapot, "sorry", 1},
+		{"/page", true, http.StatusTeapot, "sorry", 0},
+		{"/error", true, http.StatusTeapot, "sorry", 0},
+	} {
+		<-store.down
+		store.down <- visit.down
+		resp, body := get(t, base+visit.path)
+		if resp.StatusCode != visit.status || body != visit.body || len(resp.Cookies()) != visit.cookies {
+			t.Errorf("%+v: status %d, body %q, cookies %v", visit, resp.StatusCode, body, resp.Cookies())
+		}
+	}
+}
