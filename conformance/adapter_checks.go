@@ -3,5 +3,5 @@ package conformance
 import "slices"
 
 func adapterChecks() []check {
-	return slices.Concat(cookieChecks, tokenChecks, responseChecks, errorChecks, featureChecks)
+	return slices.Concat(cookieChecks, tokenChecks, responseChecks, errorChecks, featureChecks, neighbourChecks)
 }

@@ -5,9 +5,11 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/alexedwards/scs/v2"
 
@@ -19,9 +21,15 @@ type Middleware func(sm *scs.SessionManager, opts ...adapters.Option) func(http.
 
 // HTTP returns the Adapter for a middleware of net/http: its harness is ready made.
 func HTTP(name string, middleware Middleware) Adapter {
-	return Adapter{Name: name, Serve: func(tb testing.TB, app App) string {
-		return Listen(tb, httpApp(app, middleware))
-	}}
+	serve := func(tb testing.TB, app App) string { return Listen(tb, httpApp(app, middleware)) }
+	return Adapter{Name: name, Serve: serve, Neighbours: slices.Sorted(maps.Keys(httpNeighbours))}
+}
+
+// httpNeighbours is what net/http itself has.
+var httpNeighbours = map[Neighbour]func(http.Handler) http.Handler{
+	Timeout: func(next http.Handler) http.Handler {
+		return http.TimeoutHandler(next, 10*time.Minute, "too late")
+	},
 }
 
 // httpApp is the application on http.ServeMux.
@@ -53,7 +61,7 @@ func httpApp(app App, middleware Middleware) http.Handler {
 		mux.Handle("/", handler(app.NotFound))
 	}
 	var h http.Handler = mux
-	for _, layer := range slices.Backward(Layers(app, middleware, recovery)) {
+	for _, layer := range slices.Backward(Layers(app, middleware, recovery, httpNeighbours)) {
 		h = layer(h)
 	}
 	return h

@@ -41,6 +41,7 @@ func (t *T) siteOver(store scs.Store) *site {
 	sm := newManager(store)
 	s := &site{t: t, sm: sm, store: store, app: App{Sessions: sm}}
 	s.option(adapters.CommitTimeout(t.ordeal()))
+	s.option(adapters.Logger(nil))
 	s.route("/put", func(c Context) error {
 		sm.Put(c.Context(), c.Query("k"), c.Query("v"))
 		return c.Send(http.StatusOK, "put")

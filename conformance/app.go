@@ -26,8 +26,15 @@ type App struct {
 
 	// Recover is where the framework's own recovery middleware goes, which answers status 500: Outside
 	// of all session middleware, or Inside. Only where there is one do handlers panic.
-	// Layers returns the middleware of these four fields in its order.
+	// Layers returns the middleware of these fields in its order.
 	Recover Placement
+
+	// Neighbour is another middleware of the framework, one of the Adapter's Neighbours, and Beside
+	// is where it goes: outside of all session middleware but inside recovery that is there, too,
+	// or innermost. The placement zero leaves it out.
+	// Layers returns the middleware of these fields in its order.
+	Neighbour Neighbour
+	Beside    Placement
 
 	// Nested says that the routes are in a group, which has the middleware of Sessions and Options
 	// once more. The pages for what no route answers are not in it.
@@ -59,6 +66,19 @@ const (
 	Inside
 )
 
+// Neighbour is a kind of middleware that applications have beside that of the session.
+type Neighbour string
+
+// The neighbours: what comes with the framework, or is in wide use with it, in its usual setting.
+const (
+	Compress Neighbour = "compress" // sends text as gzip to a client that accepts it
+	Timeout  Neighbour = "timeout"  // answers when a handler takes too long; give it minutes
+	Dump     Neighbour = "dump"     // reads responses as they pass
+	Log      Neighbour = "log"      // logs requests; to nowhere
+	Secure   Neighbour = "secure"   // sets headers that protect browsers
+	ETag     Neighbour = "etag"     // sets an ETag made from the body
+)
+
 // Route is one route of an application.
 type Route struct {
 	Method, Path string
@@ -76,7 +96,7 @@ type Route struct {
 type Handler func(Context) error
 
 // Context is what a handler gets of its request. A harness implements it over its framework's
-// own, and beside it as many of Renderer, Streamer, Upgrader, Hinter, Mounter and
+// own, and beside it as many of Renderer, Streamer, Upgrader, Hinter, Mounter, Forwarder and
 // Resetter as the framework has means for. Where one is missing, the checks that need it do not
 // apply. Methods use the framework's own means, since those are what is checked.
 type Context interface {
@@ -130,6 +150,12 @@ type Hinter interface {
 type Mounter interface {
 	// Mount has h answer. The context of h's request is that of Context.
 	Mount(h http.Handler) error
+}
+
+// Forwarder is a Context that can send its request through the framework once more, as another's.
+type Forwarder interface {
+	// Forward has the route of path answer, inside its middleware.
+	Forward(path string) error
 }
 
 // Resetter is a Context whose response can be taken back, headers and all, as

@@ -18,13 +18,18 @@ import (
 // the framework's way to add middleware for all routes and error pages. M is the framework's
 // type of a middleware, session the adapter that is checked, and recovery the framework's
 // own recovery middleware, or what its users write for themselves. recovery answers
-// with status 500, unless the response has begun, and prints nothing.
+// with status 500, unless the response has begun, and prints nothing. neighbours are the
+// middleware of the kinds that the Adapter says it has; nil if it has none.
 func Layers[M any](
 	app App, session func(*scs.SessionManager, ...adapters.Option) M, recovery M,
+	neighbours map[Neighbour]M,
 ) []M {
 	var layers []M
 	if app.Recover == Outside {
 		layers = append(layers, recovery)
+	}
+	if app.Beside == Outside {
+		layers = append(layers, neighbours[app.Neighbour])
 	}
 	layers = append(layers, session(app.Sessions, app.Options...))
 	if app.Second != nil {
@@ -32,6 +37,9 @@ func Layers[M any](
 	}
 	if app.Recover == Inside {
 		layers = append(layers, recovery)
+	}
+	if app.Beside == Inside {
+		layers = append(layers, neighbours[app.Neighbour])
 	}
 	return layers
 }

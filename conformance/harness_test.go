@@ -30,9 +30,12 @@ func TestLayers(t *testing.T) {
 		"recovery first second": {Second: second, Recover: Outside},
 		"first second recovery": {Second: second, Recover: Inside},
 		"first recovery":        {Recover: Inside},
+
+		"recovery gzip first": {Recover: Outside, Neighbour: Compress, Beside: Outside},
+		"first recovery gzip": {Recover: Inside, Neighbour: Compress, Beside: Inside},
 	} {
 		app.Sessions, app.Options = first, []adapters.Option{adapters.Lazy()}
-		if got := Layers(app, session, "recovery"); !slices.Equal(got, strings.Fields(want)) {
+		if got := Layers(app, session, "recovery", map[Neighbour]string{Compress: "gzip"}); !slices.Equal(got, strings.Fields(want)) {
 			t.Errorf("layers %v, want %s", got, want)
 		}
 	}

@@ -62,6 +62,10 @@ type Adapter struct {
 	// travel in them.
 	Serve func(tb testing.TB, app App) (baseURL string)
 
+	// Neighbours are the kinds of middleware that the harness can put beside that of the session.
+	// The checks of others do not apply.
+	Neighbours []Neighbour
+
 	// Exempt is as for Store. A pair of an adapter and a store is exempt from what either
 	// of them is exempt from.
 	Exempt map[string]string

@@ -49,7 +49,7 @@ func newServer(l net.Listener, a conformance.App) *server.Hertz {
 	h.Use(conformance.Layers(a, scshertz.LoadAndSave, recovery.Recovery(recovery.WithRecoveryHandler(
 		func(_ context.Context, c *app.RequestContext, _ any, _ []byte) {
 			c.AbortWithStatus(http.StatusInternalServerError)
-		})))...)
+		})), nil)...)
 	if a.NotFound != nil {
 		h.NoRoute(handler(a.NotFound))
 	}

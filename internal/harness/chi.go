@@ -1,7 +1,11 @@
 package harness
 
 import (
+	"io"
+	"log"
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -13,9 +17,19 @@ import (
 
 // Chi is the harness for chi.
 func Chi(session conformance.Middleware) conformance.Adapter {
-	return conformance.Adapter{Name: "chi", Serve: func(tb testing.TB, app conformance.App) string {
-		return conformance.Listen(tb, chiRouter(app, session))
-	}}
+	return conformance.Adapter{
+		Name:       "chi",
+		Neighbours: slices.Sorted(maps.Keys(chiNeighbours)),
+		Serve: func(tb testing.TB, app conformance.App) string {
+			return conformance.Listen(tb, chiRouter(app, session))
+		},
+	}
+}
+
+var chiNeighbours = map[conformance.Neighbour]func(http.Handler) http.Handler{
+	conformance.Compress: middleware.Compress(5),
+	conformance.Timeout:  middleware.Timeout(10 * time.Minute),
+	conformance.Log:      middleware.RequestLogger(&middleware.DefaultLogFormatter{Logger: log.New(io.Discard, "", 0)}),
 }
 
 func chiRouter(app conformance.App, session conformance.Middleware) http.Handler {
@@ -32,7 +46,7 @@ func chiRouter(app conformance.App, session conformance.Middleware) http.Handler
 		}
 	}
 	root := chi.NewRouter()
-	root.Use(conformance.Layers(app, session, recovery)...)
+	root.Use(conformance.Layers(app, session, recovery, chiNeighbours)...)
 	if app.NotFound != nil {
 		root.NotFound(handler(app.NotFound))
 	}

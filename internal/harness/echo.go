@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/labstack/echo/v4"
@@ -17,9 +20,21 @@ import (
 
 // Echo is the harness for Echo v4.
 func Echo(session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc) conformance.Adapter {
-	return conformance.Adapter{Name: "echo", Serve: func(tb testing.TB, app conformance.App) string {
-		return conformance.Listen(tb, echoServer(app, session))
-	}}
+	return conformance.Adapter{
+		Name:       "echo",
+		Neighbours: slices.Sorted(maps.Keys(echoNeighbours)),
+		Serve: func(tb testing.TB, app conformance.App) string {
+			return conformance.Listen(tb, echoServer(app, session))
+		},
+	}
+}
+
+var echoNeighbours = map[conformance.Neighbour]echo.MiddlewareFunc{
+	conformance.Compress: middleware.Gzip(),
+	conformance.Timeout:  middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: 10 * time.Minute}),
+	conformance.Dump:     middleware.BodyDump(func(echo.Context, []byte, []byte) {}),
+	conformance.Log:      middleware.LoggerWithConfig(middleware.LoggerConfig{Output: io.Discard}),
+	conformance.Secure:   middleware.Secure(),
 }
 
 func echoServer(app conformance.App, session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc) *echo.Echo {
@@ -45,7 +60,7 @@ func echoServer(app conformance.App, session func(*scs.SessionManager, ...adapte
 			e.DefaultHTTPErrorHandler(err, c)
 		}
 	}
-	e.Use(conformance.Layers(app, session, middleware.Recover())...)
+	e.Use(conformance.Layers(app, session, middleware.Recover(), echoNeighbours)...)
 	add := e.Add
 	if app.Nested {
 		add = e.Group("", session(app.Sessions, app.Options...)).Add
@@ -68,6 +83,7 @@ var _ interface {
 	conformance.Upgrader
 	conformance.Hinter
 	conformance.Mounter
+	conformance.Forwarder
 	conformance.Resetter
 } = echoContext{}
 
@@ -112,5 +128,12 @@ func (c echoContext) EarlyHints(link string) error {
 }
 
 func (c echoContext) Mount(h http.Handler) error { return echo.WrapHandler(h)(c.c) }
+
+func (c echoContext) Forward(path string) error {
+	r := c.c.Request().Clone(c.Context())
+	r.URL.Path = path
+	c.c.Echo().ServeHTTP(c.c.Response(), r)
+	return nil
+}
 
 func (c echoContext) Reset() { clear(c.c.Response().Header()) }

@@ -5,15 +5,22 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
+	"github.com/gofiber/fiber/v2/middleware/compress"
+	"github.com/gofiber/fiber/v2/middleware/etag"
+	"github.com/gofiber/fiber/v2/middleware/helmet"
+	"github.com/gofiber/fiber/v2/middleware/logger"
 	"github.com/gofiber/fiber/v2/middleware/recover"
+	"github.com/gofiber/fiber/v2/middleware/timeout"
 
 	"github.com/scskit/scskit/adapters"
 	"github.com/scskit/scskit/conformance"
@@ -21,13 +28,26 @@ import (
 
 // Fiber is the harness for Fiber v2.
 func Fiber(session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) conformance.Adapter {
-	return conformance.Adapter{Name: "fiber", Serve: func(tb testing.TB, app conformance.App) string {
+	neighbours := slices.Sorted(maps.Keys(fiberNeighbours()))
+	return conformance.Adapter{Name: "fiber", Neighbours: neighbours, Serve: func(tb testing.TB, app conformance.App) string {
 		server := fiberApp(app, session)
 		return conformance.ListenWith(tb, func(l net.Listener) (serve func() error, stop func()) {
 			stop = func() { _ = server.ShutdownWithTimeout(time.Second) }
 			return func() error { return server.Listener(l) }, stop
 		})
 	}}
+}
+
+// fiberNeighbours returns middleware that is not shared: Fiber's note the app at their first request.
+func fiberNeighbours() map[conformance.Neighbour]fiber.Handler {
+	next := func(c *fiber.Ctx) error { return c.Next() }
+	return map[conformance.Neighbour]fiber.Handler{
+		conformance.Compress: compress.New(),
+		conformance.Timeout:  timeout.NewWithContext(next, 10*time.Minute),
+		conformance.Log:      logger.New(logger.Config{Output: io.Discard}),
+		conformance.Secure:   helmet.New(),
+		conformance.ETag:     etag.New(),
+	}
 }
 
 func fiberApp(app conformance.App, session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) *fiber.App {
@@ -56,7 +76,7 @@ func fiberApp(app conformance.App, session func(*scs.SessionManager, ...adapters
 			return nil
 		},
 	})
-	for _, layer := range conformance.Layers(app, session, recover.New()) {
+	for _, layer := range conformance.Layers(app, session, recover.New(), fiberNeighbours()) {
 		server.Use(layer)
 	}
 	group := server.Group("/")
@@ -81,6 +101,7 @@ var _ interface {
 	conformance.Streamer
 	conformance.Upgrader
 	conformance.Mounter
+	conformance.Forwarder
 	conformance.Resetter
 } = fiberContext{}
 
@@ -117,12 +138,11 @@ func (c fiberContext) Upgrade(protocol string, serve func(io.ReadWriter)) error 
 	return nil
 }
 
-// Mount hands the session's context on: the adaptor knows only that of fasthttp.
-func (c fiberContext) Mount(h http.Handler) error {
-	ctx := c.c.UserContext()
-	return adaptor.HTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(w, r.WithContext(ctx))
-	})(c.c)
+func (c fiberContext) Mount(h http.Handler) error { return adaptor.HTTPHandler(h)(c.c) }
+
+func (c fiberContext) Forward(path string) error {
+	c.c.Path(path)
+	return c.c.RestartRouting()
 }
 
 func (c fiberContext) Reset() { c.c.Response().Reset() }

@@ -1,9 +1,15 @@
 package harness
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"io"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
 	"testing"
 
 	"github.com/alexedwards/scs/v2"
@@ -16,31 +22,106 @@ import (
 // Gin is the harness for Gin.
 func Gin(session func(*scs.SessionManager, ...adapters.Option) gin.HandlerFunc) conformance.Adapter {
 	gin.SetMode(gin.ReleaseMode)
-	return conformance.Adapter{Name: "gin", Serve: func(tb testing.TB, app conformance.App) string {
-		return conformance.Listen(tb, ginEngine(app, session))
-	}}
+	return conformance.Adapter{
+		Name:       "gin",
+		Neighbours: slices.Sorted(maps.Keys(ginNeighbours)),
+		Serve: func(tb testing.TB, app conformance.App) string {
+			return conformance.Listen(tb, ginEngine(app, session))
+		},
+	}
 }
 
+var ginNeighbours = map[conformance.Neighbour]gin.HandlerFunc{
+	conformance.Compress: ginGzip,
+	conformance.Dump:     ginDump,
+	conformance.Log:      gin.LoggerWithWriter(io.Discard),
+}
+
+// ginGzip does what gin-contrib/gzip does: it announces gzip ahead, sends errors plain, and leaves
+// its writer in the context, though another request may have the compressor by then.
+func ginGzip(c *gin.Context) {
+	if !strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
+		c.Next()
+		return
+	}
+	zip, _ := gzips.Get().(*gzip.Writer)
+	zip.Reset(c.Writer)
+	c.Header("Content-Encoding", "gzip")
+	w := &ginGzipWriter{ResponseWriter: c.Writer, zip: zip}
+	c.Writer = w
+	defer func() {
+		if !w.used {
+			zip.Reset(io.Discard)
+		}
+		_ = zip.Close()
+		gzips.Put(zip)
+	}()
+	c.Next()
+}
+
+var gzips = sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}
+
+type ginGzipWriter struct {
+	gin.ResponseWriter
+	zip  *gzip.Writer
+	used bool
+}
+
+func (w *ginGzipWriter) Write(b []byte) (int, error) {
+	if w.Status() >= http.StatusBadRequest && !w.used {
+		w.Header().Del("Content-Encoding")
+		return w.ResponseWriter.Write(b)
+	}
+	w.used = true
+	return w.zip.Write(b)
+}
+
+func (w *ginGzipWriter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
+
+func (w *ginGzipWriter) Flush() {
+	_ = w.zip.Flush()
+	w.ResponseWriter.Flush()
+}
+
+// ginDump is what Gin's users write to log bodies.
+func ginDump(c *gin.Context) {
+	w := &ginDumpWriter{ResponseWriter: c.Writer}
+	c.Writer = w
+	c.Next()
+}
+
+type ginDumpWriter struct {
+	gin.ResponseWriter
+	body bytes.Buffer
+}
+
+func (w *ginDumpWriter) Write(b []byte) (int, error) {
+	w.body.Write(b)
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *ginDumpWriter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
+
 func ginEngine(app conformance.App, session func(*scs.SessionManager, ...adapters.Option) gin.HandlerFunc) *gin.Engine {
+	engine := gin.New()
 	handler := func(h conformance.Handler) gin.HandlerFunc {
 		return func(c *gin.Context) {
-			if err := h(ginContext{c}); err != nil {
+			if err := h(ginContext{c, engine}); err != nil {
 				c.Status(http.StatusInternalServerError)
 				_ = c.Error(err)
 			}
 		}
 	}
-	engine := gin.New()
 	engine.HandleMethodNotAllowed = true
 	if app.OnError != nil {
 		engine.Use(func(c *gin.Context) { // Gin's way: an outer middleware that looks for errors
 			c.Next()
 			if last := c.Errors.Last(); last != nil && !c.Writer.Written() {
-				_ = app.OnError(ginContext{c}, last.Err)
+				_ = app.OnError(ginContext{c, engine}, last.Err)
 			}
 		})
 	}
-	engine.Use(conformance.Layers(app, session, gin.RecoveryWithWriter(io.Discard))...)
+	engine.Use(conformance.Layers(app, session, gin.RecoveryWithWriter(io.Discard), ginNeighbours)...)
 	if app.NotFound != nil {
 		engine.NoRoute(handler(app.NotFound))
 	}
@@ -55,7 +136,7 @@ func ginEngine(app conformance.App, session func(*scs.SessionManager, ...adapter
 		chain := []gin.HandlerFunc{handler(r.Handler)}
 		if r.Guard != nil {
 			guard := func(c *gin.Context) {
-				_ = r.Guard(ginGuard{ginContext{c}})
+				_ = r.Guard(ginGuard{ginContext{c, engine}})
 				c.Abort()
 			}
 			chain = []gin.HandlerFunc{guard, chain[0]}
@@ -68,13 +149,17 @@ func ginEngine(app conformance.App, session func(*scs.SessionManager, ...adapter
 // ginContext has no EarlyHints: Gin's writer cannot send an informational response. Nor can it Reset:
 // Gin's error handlers are middleware outside, and all that they could take back is the headers,
 // that of the session's cookie among them.
-type ginContext struct{ c *gin.Context }
+type ginContext struct {
+	c      *gin.Context
+	engine *gin.Engine
+}
 
 var _ interface {
 	conformance.Renderer
 	conformance.Streamer
 	conformance.Upgrader
 	conformance.Mounter
+	conformance.Forwarder
 } = ginContext{}
 
 func (c ginContext) Context() context.Context { return c.c.Request.Context() }
@@ -126,6 +211,12 @@ func (c ginContext) Upgrade(protocol string, serve func(io.ReadWriter)) error {
 
 func (c ginContext) Mount(h http.Handler) error {
 	gin.WrapH(h)(c.c)
+	return nil
+}
+
+func (c ginContext) Forward(path string) error {
+	c.c.Request.URL.Path = path
+	c.engine.HandleContext(c.c)
 	return nil
 }
 
