@@ -3,13 +3,12 @@ package conformance
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/alexedwards/scs/v2"
 
@@ -22,14 +21,7 @@ type Middleware func(sm *scs.SessionManager, opts ...adapters.Option) func(http.
 // HTTP returns the Adapter for a middleware of net/http: its harness is ready made.
 func HTTP(name string, middleware Middleware) Adapter {
 	serve := func(tb testing.TB, app App) string { return Listen(tb, httpApp(app, middleware)) }
-	return Adapter{Name: name, Serve: serve, Neighbours: slices.Sorted(maps.Keys(httpNeighbours))}
-}
-
-// httpNeighbours is what net/http itself has.
-var httpNeighbours = map[Neighbour]func(http.Handler) http.Handler{
-	Timeout: func(next http.Handler) http.Handler {
-		return http.TimeoutHandler(next, 10*time.Minute, "too late")
-	},
+	return Adapter{Name: name, Serve: serve, Neighbours: Kinds(httpNeighbours, Forward)}
 }
 
 // httpApp is the application on http.ServeMux.
@@ -92,6 +84,7 @@ var _ interface {
 	Upgrader
 	Hinter
 	Mounter
+	Forwarder
 	Resetter
 } = HTTPContext{}
 
@@ -202,6 +195,18 @@ func (c HTTPContext) EarlyHints(link string) error {
 // Mount implements Mounter.
 func (c HTTPContext) Mount(h http.Handler) error {
 	h.ServeHTTP(c.ResponseWriter, c.Request)
+	return nil
+}
+
+// Forward implements Forwarder, below a http.Server.
+func (c HTTPContext) Forward(path string) error {
+	server, ok := c.Context().Value(http.ServerContextKey).(*http.Server)
+	if !ok {
+		return errors.New("the request did not come by a http.Server")
+	}
+	r := c.Request.Clone(c.Context())
+	r.URL.Path = path
+	server.Handler.ServeHTTP(c.ResponseWriter, r)
 	return nil
 }
 

@@ -17,6 +17,7 @@ import (
 
 func adapterMutant(name, fails string, m Middleware) mutant {
 	a, s := HTTP(name, m), reference()
+	a.Neighbours = nil // see besideMutant
 	return mutant{
 		name: "adapter/" + name, levels: []Level{LevelAdapter, LevelPair},
 		adapter: &a, store: &s, fails: strings.Fields(fails),

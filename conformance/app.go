@@ -77,6 +77,7 @@ const (
 	Log      Neighbour = "log"      // logs requests; to nowhere
 	Secure   Neighbour = "secure"   // sets headers that protect browsers
 	ETag     Neighbour = "etag"     // sets an ETag made from the body
+	Forward  Neighbour = "forward"  // no middleware: the Context is a Forwarder
 )
 
 // Route is one route of an application.
@@ -152,7 +153,7 @@ type Mounter interface {
 	Mount(h http.Handler) error
 }
 
-// Forwarder is a Context that can send its request through the framework once more, as another's.
+// Forwarder is a Context that, if the harness lists Forward among its neighbours, can send its request through the framework once more, as another's.
 type Forwarder interface {
 	// Forward has the route of path answer, inside its middleware.
 	Forward(path string) error

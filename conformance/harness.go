@@ -3,8 +3,10 @@ package conformance
 import (
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"testing"
 
 	"github.com/alexedwards/scs/v2"
@@ -42,6 +44,11 @@ func Layers[M any](
 		layers = append(layers, neighbours[app.Neighbour])
 	}
 	return layers
+}
+
+// Kinds returns the kinds of the middleware given, and others, for Adapter.Neighbours.
+func Kinds[M any](neighbours map[Neighbour]M, others ...Neighbour) []Neighbour {
+	return append(slices.Sorted(maps.Keys(neighbours)), others...)
 }
 
 // Listen serves h on a port of its own until the cleanup of tb, and returns the base URL.

@@ -19,10 +19,11 @@ type mutant struct {
 	driver  *Driver
 	adapter *Adapter
 	fails   []string
+	group   string // of the only checks that it runs; empty for all of its levels
 }
 
 func mutants() []mutant {
-	return slices.Concat(storeMutants(), kitMutants(), kitFaultMutants(), renewalMutants(), foreignMutants(), driverMutants(), driverListMutants(), driverMovedMutants(), mappedMutants(), userMutants(), driverUserMutants(), adapterMutants())
+	return slices.Concat(storeMutants(), kitMutants(), kitFaultMutants(), renewalMutants(), foreignMutants(), driverMutants(), driverListMutants(), driverMovedMutants(), mappedMutants(), userMutants(), driverUserMutants(), adapterMutants(), neighbourMutants())
 }
 
 // mutantStall is short: what hangs is meant to.
@@ -31,6 +32,9 @@ const mutantStall = 8 * time.Second
 func (m mutant) jobs() []job {
 	var jobs []job
 	for _, c := range checksOf(m.levels...) {
+		if !strings.HasPrefix(c.id, m.group) {
+			continue
+		}
 		jobs = append(jobs, job{check: c, store: m.store, driver: m.driver, adapter: m.adapter, group: m.name})
 	}
 	return jobs

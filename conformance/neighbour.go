@@ -26,9 +26,7 @@ const sorry = "sorry"
 // beside returns the check of a session with a neighbour.
 func beside(kind Neighbour) func(*T) {
 	return func(t *T) {
-		if !slices.Contains(t.adapter.Neighbours, kind) {
-			t.notApplicable("the harness has no " + string(kind) + " middleware")
-		}
+		t.needs(kind)
 		for _, place := range []Placement{Outside, Inside} {
 			s := t.newSite()
 			s.app.Neighbour, s.app.Beside, s.app.Recover = kind, place, Outside
@@ -39,6 +37,13 @@ func beside(kind Neighbour) func(*T) {
 			n.failing()
 			n.mixed()
 		}
+	}
+}
+
+// needs ends the check where the harness lists no such neighbour.
+func (t *T) needs(kind Neighbour) {
+	if !slices.Contains(t.adapter.Neighbours, kind) {
+		t.notApplicable("the adapter's Neighbours have no " + string(kind))
 	}
 }
 
@@ -203,6 +208,7 @@ func (n *neighbourhood) mixed() {
 }
 
 func forwarded(t *T) {
+	t.needs(Forward)
 	s := t.newSite()
 	s.app.OnError = func(c Context, _ error) error {
 		return c.Send(http.StatusInternalServerError, sorry)

@@ -3,9 +3,7 @@ package harness
 import (
 	"io"
 	"log"
-	"maps"
 	"net/http"
-	"slices"
 	"testing"
 	"time"
 
@@ -19,7 +17,7 @@ import (
 func Chi(session conformance.Middleware) conformance.Adapter {
 	return conformance.Adapter{
 		Name:       "chi",
-		Neighbours: slices.Sorted(maps.Keys(chiNeighbours)),
+		Neighbours: conformance.Kinds(chiNeighbours, conformance.Forward),
 		Serve: func(tb testing.TB, app conformance.App) string {
 			return conformance.Listen(tb, chiRouter(app, session))
 		},

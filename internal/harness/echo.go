@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"net/http"
-	"slices"
 	"testing"
 	"time"
 
@@ -22,7 +20,7 @@ import (
 func Echo(session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc) conformance.Adapter {
 	return conformance.Adapter{
 		Name:       "echo",
-		Neighbours: slices.Sorted(maps.Keys(echoNeighbours)),
+		Neighbours: conformance.Kinds(echoNeighbours, conformance.Forward),
 		Serve: func(tb testing.TB, app conformance.App) string {
 			return conformance.Listen(tb, echoServer(app, session))
 		},

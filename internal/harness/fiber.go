@@ -5,10 +5,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"maps"
 	"net"
 	"net/http"
-	"slices"
 	"testing"
 	"time"
 
@@ -28,7 +26,7 @@ import (
 
 // Fiber is the harness for Fiber v2.
 func Fiber(session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) conformance.Adapter {
-	neighbours := slices.Sorted(maps.Keys(fiberNeighbours()))
+	neighbours := conformance.Kinds(fiberNeighbours(), conformance.Forward)
 	return conformance.Adapter{Name: "fiber", Neighbours: neighbours, Serve: func(tb testing.TB, app conformance.App) string {
 		server := fiberApp(app, session)
 		return conformance.ListenWith(tb, func(l net.Listener) (serve func() error, stop func()) {

@@ -5,9 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"io"
-	"maps"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -24,7 +22,7 @@ func Gin(session func(*scs.SessionManager, ...adapters.Option) gin.HandlerFunc) 
 	gin.SetMode(gin.ReleaseMode)
 	return conformance.Adapter{
 		Name:       "gin",
-		Neighbours: slices.Sorted(maps.Keys(ginNeighbours)),
+		Neighbours: conformance.Kinds(ginNeighbours, conformance.Forward),
 		Serve: func(tb testing.TB, app conformance.App) string {
 			return conformance.Listen(tb, ginEngine(app, session))
 		},

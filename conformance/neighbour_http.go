@@ -1,0 +1,140 @@
+package conformance
+
+import (
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"log"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// httpNeighbours is what net/http has, and what its users write for themselves.
+var httpNeighbours = map[Neighbour]func(http.Handler) http.Handler{
+	Compress: compressed,
+	Timeout: func(next http.Handler) http.Handler {
+		return http.TimeoutHandler(next, 10*time.Minute, "too late")
+	},
+	Dump: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(&tee{w, io.Discard}, r)
+		})
+	},
+	Log: func(next http.Handler) http.Handler {
+		logger := log.New(io.Discard, "", 0)
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r)
+			logger.Print(r.Method, r.Pattern)
+		})
+	},
+	Secure: func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+			next.ServeHTTP(w, r)
+		})
+	},
+	ETag: tagged,
+}
+
+// tee copies what it sends.
+type tee struct {
+	http.ResponseWriter
+	copies io.Writer
+}
+
+func (w *tee) Write(b []byte) (int, error) {
+	_, _ = w.copies.Write(b)
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *tee) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// compressed is middleware over compressors that requests share.
+func compressed(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		zip, _ := compressors.Get().(*gzip.Writer)
+		zip.Reset(w)
+		c := &compressor{ResponseWriter: w, zip: zip}
+		defer compressors.Put(zip)
+		next.ServeHTTP(c, r)
+		switch {
+		case c.used:
+			_ = zip.Close()
+		case c.status != 0:
+			w.WriteHeader(c.status)
+		}
+	})
+}
+
+var compressors = sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}
+
+// compressor compresses what has a body.
+type compressor struct {
+	http.ResponseWriter
+	zip    *gzip.Writer
+	status int
+	used   bool
+}
+
+// WriteHeader waits for the body, if there is to be one.
+func (c *compressor) WriteHeader(status int) {
+	if c.status == 0 {
+		c.status = status
+	}
+}
+
+func (c *compressor) Write(b []byte) (int, error) {
+	if !c.used {
+		c.used = true
+		c.Header().Set("Content-Encoding", "gzip")
+		c.Header().Del("Content-Length")
+		if c.status != 0 {
+			c.ResponseWriter.WriteHeader(c.status)
+		}
+	}
+	return c.zip.Write(b)
+}
+
+func (c *compressor) FlushError() error {
+	if c.used {
+		if err := c.zip.Flush(); err != nil {
+			return err
+		}
+	}
+	return http.NewResponseController(c.ResponseWriter).Flush()
+}
+
+func (c *compressor) Flush() { _ = c.FlushError() }
+
+// tagged is middleware that keeps a response until it is complete.
+func tagged(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		k := &keeper{ResponseWriter: w, status: http.StatusOK}
+		next.ServeHTTP(k, r)
+		if k.status == http.StatusOK {
+			w.Header().Set("Etag", fmt.Sprintf(`"%x"`, crc32.ChecksumIEEE(k.body.Bytes())))
+		}
+		w.WriteHeader(k.status)
+		_, _ = k.body.WriteTo(w)
+	})
+}
+
+type keeper struct {
+	http.ResponseWriter
+	status int
+	body   bytes.Buffer
+}
+
+func (k *keeper) WriteHeader(status int) { k.status = status }
+
+func (k *keeper) Write(b []byte) (int, error) { return k.body.Write(b) }
+
+func (k *keeper) Flush() {}
