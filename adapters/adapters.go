@@ -164,9 +164,17 @@ func (l *Lifecycle) validate() error {
 		return fmt.Errorf("SessionManager.Lifetime is %v; it must be positive", sm.Lifetime)
 	case sm.IdleTimeout < 0:
 		return fmt.Errorf("SessionManager.IdleTimeout is %v; it must not be negative", sm.IdleTimeout)
+	case sm.IdleTimeout > sm.Lifetime:
+		return fmt.Errorf("SessionManager.IdleTimeout is %v and never ends a session, since Lifetime is %v; "+
+			"set a longer Lifetime", sm.IdleTimeout, sm.Lifetime)
 	}
 	if s, ok := sm.Store.(*scskit.Store); ok && s == nil {
 		return errors.New("SessionManager.Store is a nil *scskit.Store; check the error of the store's constructor")
+	}
+	if s, ok := sm.Store.(toucher); ok && sm.IdleTimeout > 0 && s.TouchInterval() > sm.IdleTimeout {
+		return fmt.Errorf("the store's Options.TouchInterval is %v and SessionManager.IdleTimeout is %v: "+
+			"idle sessions would live more than twice as long; set a shorter TouchInterval",
+			s.TouchInterval(), sm.IdleTimeout)
 	}
 	if s, ok := sm.Store.(kitStore); ok {
 		if sm.HashTokenInStore {
@@ -188,6 +196,9 @@ type kitStore interface {
 	CookieName() (name string, ok bool)
 	Observer() scskit.Observer
 }
+
+// toucher is a store that tells how far it puts off the writing of an idle expiry.
+type toucher interface{ TouchInterval() time.Duration }
 
 // HandleError answers a request on net/http with an error: by the manager's ErrorFunc, or if that
 // is nil or the one that scs sets, which logs the error once more, with a plain 500.

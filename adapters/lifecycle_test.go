@@ -46,6 +46,14 @@ func TestNewPanics(t *testing.T) {
 			"adapters: SessionManager.Lifetime is 0s; it must be positive"},
 		{"a negative idle timeout", func(sm *scs.SessionManager) { sm.IdleTimeout = -time.Second }, nil,
 			"adapters: SessionManager.IdleTimeout is -1s; it must not be negative"},
+		{"an idle timeout without effect", func(sm *scs.SessionManager) { sm.IdleTimeout = 25 * time.Hour }, nil,
+			"adapters: SessionManager.IdleTimeout is 25h0m0s and never ends a session, since Lifetime is 24h0m0s; " +
+				"set a longer Lifetime"},
+		{"touched too seldom", func(sm *scs.SessionManager) {
+			sm.Store, sm.IdleTimeout = touching{sm.Store, time.Hour}, time.Minute
+		}, nil,
+			"adapters: the store's Options.TouchInterval is 1h0m0s and SessionManager.IdleTimeout is 1m0s: " +
+				"idle sessions would live more than twice as long; set a shorter TouchInterval"},
 		{"no commit timeout", secure, []Option{CommitTimeout(0)},
 			"adapters: CommitTimeout is 0s; it must be positive"},
 		{"a nil option", secure, []Option{nil},
@@ -90,6 +98,13 @@ func TestNewPanics(t *testing.T) {
 	})
 }
 
+type touching struct {
+	scs.Store
+	interval time.Duration
+}
+
+func (s touching) TouchInterval() time.Duration { return s.interval }
+
 func wantPanic(t *testing.T, want string, f func()) {
 	t.Helper()
 	defer func() {
@@ -111,7 +126,11 @@ func TestNewAccepts(t *testing.T) {
 		"SameSite=None": func(sm *scs.SessionManager) {
 			sm.Cookie.SameSite, sm.Cookie.Secure = http.SameSiteNoneMode, true
 		},
-		"Partitioned":       func(sm *scs.SessionManager) { sm.Cookie.Partitioned, sm.Cookie.Secure = true, true },
+		"Partitioned":     func(sm *scs.SessionManager) { sm.Cookie.Partitioned, sm.Cookie.Secure = true, true },
+		"idle to the end": func(sm *scs.SessionManager) { sm.IdleTimeout = sm.Lifetime },
+		"touched in time": func(sm *scs.SessionManager) {
+			sm.Store, sm.IdleTimeout = touching{sm.Store, time.Minute}, time.Minute
+		},
 		"400 days":          func(sm *scs.SessionManager) { sm.Lifetime = 400 * 24 * time.Hour },
 		"the longest name":  func(sm *scs.SessionManager) { sm.Cookie.Name = strings.Repeat("n", 4053) },
 		"a leading dot":     func(sm *scs.SessionManager) { sm.Cookie.Domain = ".example.org" },

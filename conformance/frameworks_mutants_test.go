@@ -28,6 +28,10 @@ func TestFrameworkMutants(t *testing.T) {
 			adapter/writer pair/fail-hook`},
 		"gin leaves its writer behind": {harness.Gin(ginKeepsWriter), `
 			adapter/panic-outside adapter/upgrade adapter/writer pair/fail-hook`},
+		"gin puts its writer back": {harness.Gin(ginPutsBack), `
+			adapter/upgrade neighbour/compress neighbour/forward pair/fail-hook`},
+		"echo trusts the writer there": {harness.Echo(echoTrusts), `
+			neighbour/compress neighbour/timeout pair/fail-hook`},
 		"echo hooks Before alone": {harness.Echo(echoBefore), `
 			adapter/empty adapter/event-stream adapter/failure-typed adapter/lazy-failure adapter/panic-outside
 			adapter/upgrade pair/commit-failure pair/fail-hook pair/fail-open-commit pair/fail-open-destroy
@@ -128,6 +132,54 @@ func ginKeepsWriter(sm *scs.SessionManager, opts ...adapters.Option) gin.Handler
 	return ginWith(func(below gin.ResponseWriter, w *adapters.Writer) gin.ResponseWriter {
 		return ginFullWriter{ginWriter{below, w}}
 	}, func(*gin.Context, gin.ResponseWriter, *adapters.Writer) {})(sm, opts...)
+}
+
+func ginPutsBack(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
+	return ginWith(func(below gin.ResponseWriter, w *adapters.Writer) gin.ResponseWriter {
+		return ginFullWriter{ginWriter{below, w}}
+	}, func(c *gin.Context, below gin.ResponseWriter, w *adapters.Writer) {
+		w.Disarm()
+		c.Writer = below
+	})(sm, opts...)
+}
+
+// echoTrusts takes the writer that is in the response after the handler for the one that it put there.
+func echoTrusts(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
+	l := adapters.New(sm, opts...)
+	return func(next echo.HandlerFunc) echo.HandlerFunc {
+		return func(c echo.Context) error {
+			req, err := begin(l, c.Request())
+			if err != nil || req == nil {
+				if err == nil {
+					err = next(c)
+				}
+				return err
+			}
+			res := c.Response()
+			below := res.Writer
+			w := adapters.NewWriter(below, req)
+			res.Writer = w.Handler()
+			c.SetRequest(c.Request().WithContext(req.Context()))
+			returned := false
+			defer func() {
+				if !returned {
+					w.Disarm()
+					res.Writer = below
+				}
+			}()
+			err = next(c)
+			returned = true
+			if err != nil && !w.Settled() {
+				w.Leave(func(below http.ResponseWriter, err error) { l.HandleError(below, c.Request(), err) })
+				return err
+			}
+			if failed := w.Finish(); failed != nil {
+				res.Committed, res.Size, res.Status = false, 0, http.StatusOK
+				return failed
+			}
+			return err
+		}
+	}
 }
 
 func echoBefore(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
