@@ -10,7 +10,8 @@ import (
 )
 
 // sweepBatch is how many records a sweep removes at a time: few enough that nobody waits
-// long for it, enough that a round trip does not matter.
+// long for it, enough that a round trip does not matter. After a batch that takes longer than
+// Options.Timeout it is a tenth of that, so that slow backends get there too.
 const sweepBatch = 1000
 
 // maxRest bounds the pause after a batch: one that took long may have waited for others itself.
@@ -20,7 +21,8 @@ const maxRest = time.Second
 // removed, also when it fails or ctx ends midway; what is left is removed by the next
 // sweep. Any number of sweeps may run at once. After each batch it rests as long as the batch took, a
 // second at most, so that it takes no more than half of what the backend can do, and those whom it
-// kept waiting come first. Expired sessions are never found,
+// kept waiting come first. A batch that runs into Options.Timeout is followed by smaller ones; the
+// sweep fails only if even one record takes longer. Expired sessions are never found,
 // swept or not: a sweep only frees the room. Where the backend does so itself there
 // is nothing to do, and the result is 0.
 func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
@@ -29,12 +31,15 @@ func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 		return 0, nil
 	}
 	start := time.Now()
-	for {
+	for limit := sweepBatch; ; {
 		var n int
 		var took time.Duration
-		n, took, err = s.sweepBatch(ctx, sweeper)
+		var timedOut bool
+		n, took, timedOut, err = s.sweepBatch(ctx, sweeper, limit)
 		removed += n
-		if err != nil || n < sweepBatch {
+		if timedOut && (n > 0 || limit > 1) {
+			limit = max(limit/10, 1)
+		} else if err != nil || n < limit {
 			break
 		}
 		if err = rest(ctx, min(took, maxRest)); err != nil {
@@ -50,18 +55,20 @@ func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 	return removed, err
 }
 
-func (s *Store) sweepBatch(ctx context.Context, sweeper driver.Sweeper) (n int, took time.Duration, err error) {
-	if err := ctx.Err(); err != nil {
-		return 0, 0, err
+// sweepBatch also returns whether the batch failed because it took longer than Options.Timeout.
+func (s *Store) sweepBatch(parent context.Context, sweeper driver.Sweeper, limit int) (n int, took time.Duration, timedOut bool, err error) {
+	if err := parent.Err(); err != nil {
+		return 0, 0, false, err
 	}
+	ctx := parent
 	if s.opts.Timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, s.opts.Timeout)
 		defer cancel()
 	}
 	start := time.Now()
-	n, err = sweeper.Sweep(ctx, sweepBatch)
-	return n, time.Since(start), err
+	n, err = sweeper.Sweep(ctx, limit)
+	return n, time.Since(start), err != nil && ctx.Err() != nil && parent.Err() == nil, err
 }
 
 // rest waits until d has passed, or ctx ends, whose error it returns.

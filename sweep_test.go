@@ -89,3 +89,55 @@ func TestStopEndsRest(t *testing.T) {
 		}
 	})
 }
+
+// tiringSweeper removes few records at a time in time. Of a larger batch it removes some, or none, as a
+// database does that rolls back.
+type tiringSweeper struct {
+	driver.Driver
+	left   int
+	able   int // how large a batch is in time
+	keeps  int // of a larger one
+	limits []int
+}
+
+func (d *tiringSweeper) Sweep(ctx context.Context, limit int) (int, error) {
+	d.limits = append(d.limits, limit)
+	if limit > d.able {
+		<-ctx.Done()
+		n := min(d.keeps, d.left)
+		d.left -= n
+		return n, ctx.Err()
+	}
+	n := min(limit, d.left)
+	d.left -= n
+	return n, nil
+}
+
+func TestSweepTakesSmallerBatches(t *testing.T) {
+	for _, c := range []struct {
+		name              string
+		left, able, keeps int
+		removed           int
+		fails             bool
+		limits            []int
+	}{
+		{"in time", 1500, 1000, 0, 1500, false, []int{1000, 1000}},
+		{"rolled back", 150, 100, 0, 150, false, []int{1000, 100, 100}},
+		{"rolled back twice", 15, 99, 0, 15, false, []int{1000, 100, 10, 10}},
+		{"kept in part", 160, 100, 50, 160, false, []int{1000, 100, 100}},
+		{"never in time, but on its way", 5, 0, 1, 5, true, []int{1000, 100, 10, 1, 1, 1}},
+		{"hangs", 5, 0, 0, 0, true, []int{1000, 100, 10, 1}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			d := &tiringSweeper{left: c.left, able: c.able, keeps: c.keeps}
+			s, err := NewStore(d, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			n, err := s.Sweep(t.Context())
+			if n != c.removed || errors.Is(err, context.DeadlineExceeded) != c.fails || !slices.Equal(d.limits, c.limits) {
+				t.Errorf("%s: removed %d, error %v, batches %v", c.name, n, err, d.limits)
+			}
+		})
+	}
+}

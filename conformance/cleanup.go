@@ -21,6 +21,7 @@ var cleanupChecks = []check{
 	{"cleanup/moved", "a sweep goes by the expiry that a session has, not by one that it had", LevelKit, cleanupMoved},
 	{"cleanup/two-at-once", "sweeps that meet do not fail, and count each session once", LevelKit, cleanupTwoAtOnce},
 	{"cleanup/batches", "a sweep goes on until nothing is left, in batches that hold nobody up", LevelKit, cleanupBatches},
+	{"cleanup/slow-batch", "where a batch takes longer than Options.Timeout, a sweep goes on with smaller ones", LevelKit, cleanupSlowBatch},
 	{"cleanup/partial-failure", "a sweep that fails midway says what it has removed, and the next one goes on", LevelKit, cleanupPartialFailure},
 	{"cleanup/unsupported", "where the backend removes expired sessions itself, a sweep is no error", LevelKit, cleanupUnsupported},
 	{"cleanup/decorated", "a driver around another one, which tells it by Unwrap, hides nothing that the inner one can do", LevelKit, cleanupDecorated},

@@ -3,7 +3,9 @@ package conformance
 import (
 	"context"
 	"sync/atomic"
+	"time"
 
+	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
 )
 
@@ -38,5 +40,39 @@ func cleanupDecorated(t *T) {
 	}
 	if n := len(t.all(s)); n != 1 {
 		t.Errorf("all: %d sessions, want 1", n)
+	}
+}
+
+// tired is a driver whose backend is slow: a sweep of more than a few records takes too long. It then has
+// removed these few, or none.
+type tired struct {
+	driver.Driver
+	most  int
+	keeps bool
+}
+
+func (d *tired) Sweep(ctx context.Context, limit int) (n int, err error) {
+	inner, _ := driver.As[driver.Sweeper](d.Driver)
+	if limit <= d.most || d.keeps {
+		// Whether it is in time is not left to the machine.
+		n, err = inner.Sweep(context.WithoutCancel(ctx), min(limit, d.most))
+	}
+	if limit > d.most && err == nil {
+		<-ctx.Done()
+		err = ctx.Err()
+	}
+	return n, err
+}
+
+func (d *tired) Unwrap() driver.Driver { return d.Driver }
+
+func cleanupSlowBatch(t *T) {
+	const n = 25
+	for _, keeps := range []bool{true, false} {
+		t.removes(n, func() int {
+			s, d := t.sweeper(nil)
+			t.expired(s, n)
+			return t.sweep(t.kitOver(&tired{Driver: d, most: 5, keeps: keeps}, &scskit.Options{Timeout: 20 * time.Millisecond}))
+		})
 	}
 }

@@ -46,6 +46,16 @@ func foreignMutants() []mutant {
 				return data, found, err
 			}
 		}}),
+		kitMutant("sweep-is-one-operation", `cleanup/slow-batch`, change{kit: func(k *kit) {
+			k.sweep = func(ctx context.Context) (int, error) {
+				if k.opts.Timeout > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, k.opts.Timeout)
+					defer cancel()
+				}
+				return k.Store.Sweep(ctx)
+			}
+		}}),
 		kitMutant("looks-at-the-outer-driver", `cleanup/decorated`, change{driver: func(p *patch) {
 			p.sweep = func(ctx context.Context, limit int) (int, error) {
 				if s, ok := p.Driver.(driver.Sweeper); ok {

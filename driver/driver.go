@@ -147,8 +147,13 @@ type UserIndex interface {
 // records of its own accord.
 type Sweeper interface {
 	// Sweep removes at most limit expired records and returns how many
-	// it removed. Fewer than limit means that there were no more. It
-	// never removes a record that is live when it is removed.
+	// it removed, also if it fails. Fewer than limit, without an error, means that there were no
+	// more. It never removes a record that is live when it is removed.
+	//
+	// To remove a live session is the one mistake that nothing mends, and the clocks of an
+	// application's instances differ. So where the backend has a clock, that decides what has
+	// expired. Elsewhere the program's does, less a margin of at least a minute, unless every
+	// program that uses the backend has the same clock.
 	Sweep(ctx context.Context, limit int) (int, error)
 }
 
