@@ -44,9 +44,12 @@ func ExampleNewStore_decorator() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	tomorrow := time.Now().Add(24 * time.Hour)
+	session, err := scskit.Codec{}.Encode(tomorrow, map[string]any{"user": "ada"})
 	err = errors.Join(
-		store.Commit("a token", []byte("a session"), time.Now().Add(time.Hour)),
-		store.Commit("another", []byte("a session"), time.Now().Add(time.Hour)),
+		err,
+		store.Commit("a token", session, tomorrow),
+		store.Commit("another", session, tomorrow),
 	)
 	if err != nil {
 		log.Fatal(err)

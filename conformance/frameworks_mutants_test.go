@@ -24,30 +24,43 @@ func TestFrameworkMutants(t *testing.T) {
 		fails   string
 	}{
 		"gin overrides Write alone": {harness.Gin(ginWriteOnly), `
-			adapter/abort adapter/event-stream adapter/late-change adapter/panic-inside adapter/std-handler adapter/upgrade
-			adapter/writer pair/fail-hook`},
+			adapter/abort adapter/event-stream adapter/late-change adapter/panic-inside
+			adapter/std-handler adapter/upgrade adapter/writer neighbour/compress
+			neighbour/dump neighbour/forward neighbour/log pair/fail-hook`},
 		"gin leaves its writer behind": {harness.Gin(ginKeepsWriter), `
-			adapter/panic-outside adapter/upgrade adapter/writer pair/fail-hook`},
+			adapter/panic-outside adapter/upgrade adapter/writer neighbour/compress
+			neighbour/dump neighbour/forward neighbour/log pair/fail-hook`},
 		"gin puts its writer back": {harness.Gin(ginPutsBack), `
-			adapter/upgrade neighbour/compress neighbour/forward pair/fail-hook`},
+			adapter/upgrade adapter/writer neighbour/compress neighbour/dump
+			neighbour/forward neighbour/log pair/fail-hook`},
 		"echo trusts the writer there": {harness.Echo(echoTrusts), `
-			neighbour/compress neighbour/timeout pair/fail-hook`},
+			neighbour/compress neighbour/timeout`},
 		"echo hooks Before alone": {harness.Echo(echoBefore), `
-			adapter/empty adapter/event-stream adapter/failure-typed adapter/lazy-failure adapter/panic-outside
-			adapter/upgrade pair/commit-failure pair/fail-hook pair/fail-open-commit pair/fail-open-destroy
+			adapter/empty adapter/event-stream adapter/failure-typed adapter/lazy-failure
+			adapter/panic-outside adapter/upgrade neighbour/compress neighbour/dump
+			neighbour/forward neighbour/log neighbour/secure neighbour/timeout
+			pair/commit-failure pair/fail-hook pair/fail-open-commit pair/fail-open-destroy
 			pair/fail-timeout pair/recovers pair/token-secret pair/too-large`},
 		"echo finishes what failed": {harness.Echo(echoEager), `
-			adapter/error-reset adapter/failure-typed adapter/lazy-failure adapter/not-allowed adapter/not-found
-			adapter/panic-outside pair/commit-failure pair/fail-hook pair/fail-open-commit pair/fail-open-destroy
-			pair/fail-timeout pair/recovers pair/token-secret pair/too-large`},
+			adapter/error-reset adapter/failure-typed adapter/lazy-failure
+			adapter/not-allowed adapter/not-found adapter/panic-outside neighbour/compress
+			neighbour/dump neighbour/forward neighbour/log neighbour/secure
+			neighbour/timeout pair/commit-failure pair/fail-hook pair/fail-open-commit
+			pair/fail-open-destroy pair/fail-timeout pair/recovers pair/token-secret
+			pair/too-large`},
 		"fiber returns the handler's error": {harness.Fiber(fiberReturns), `
-			adapter/error-reset adapter/late-change adapter/not-allowed adapter/not-found pair/fail-hook`},
+			adapter/error-reset adapter/late-change adapter/not-allowed adapter/not-found
+			adapter/std-handler pair/fail-hook`},
 		"fiber stops at the handler's error": {harness.Fiber(fiberStops), `
-			adapter/commits-once adapter/error-reset adapter/handler-error adapter/handler-error-default adapter/late-change
-			adapter/not-allowed adapter/not-found adapter/panic-inside pair/commit-failure pair/fail-hook`},
+			adapter/commits-once adapter/error-reset adapter/handler-error
+			adapter/handler-error-default adapter/late-change adapter/not-allowed
+			adapter/not-found adapter/panic-inside adapter/std-handler neighbour/compress
+			neighbour/etag neighbour/log neighbour/secure neighbour/timeout
+			pair/commit-failure pair/fail-hook`},
 		"fiber sets cookies its own way": {harness.Fiber(fiberCookie), `
-			adapter/late-change cookie/attributes cookie/defaults cookie/max-age cookie/once cookie/remember-me pair/cookie-expiry
-			pair/fail-hook pair/idle`},
+			adapter/late-change adapter/std-handler cookie/attributes cookie/defaults
+			cookie/max-age cookie/once cookie/remember-me pair/cookie-expiry pair/fail-hook
+			pair/idle`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -40,7 +40,7 @@ func kitFaultMutants() []mutant {
 		}}),
 		kitMutant("takes-forged-keys", `hostile/forged-key`, change{kit: func(k *kit) {
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
-				if parts := strings.Split(token, "."); len(parts) == 3 && len(parts[2]) > 43 {
+				if parts := strings.Split(token, "."); len(parts) == 5 && len(parts[4]) > 43 {
 					token = parts[1]
 					if rec, err := k.peek(token); err == nil {
 						return rec.Data, true, nil
@@ -50,8 +50,9 @@ func kitFaultMutants() []mutant {
 			}
 		}}),
 		kitMutant("corrupt-is-an-error", `
-			faults/event-secrecy faults/events faults/panicking-observer hostile/corrupt-once hostile/corrupt-record
-			hostile/length-bomb`, change{kit: func(k *kit) {
+			concurrency/renew-beats-old faults/event-secrecy faults/events faults/panicking-observer
+			hostile/corrupt-once hostile/corrupt-record hostile/length-bomb renewal/again
+			renewal/keeps-writes renewal/two-at-once renewal/unlisted user/destroy-all-but-own`, change{kit: func(k *kit) {
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				_, before := k.peek(idOf(token))
 				data, found, err := k.Store.FindCtx(ctx, token)
@@ -61,7 +62,7 @@ func kitFaultMutants() []mutant {
 				return data, found, err
 			}
 		}}),
-		kitMutant("corrupt-is-told-twice", `faults/events hostile/corrupt-once`, observer(func(e *scskit.Event) int {
+		kitMutant("corrupt-is-told-twice", `all/damaged faults/events hostile/corrupt-once`, observer(func(e *scskit.Event) int {
 			if e.Kind == scskit.KindCorrupt {
 				return 2
 			}
@@ -132,7 +133,7 @@ func kitFaultMutants() []mutant {
 			}
 			return 1
 		})),
-		kitMutant("tells-of-no-failure", `faults/event-failure`, observer(func(e *scskit.Event) int {
+		kitMutant("tells-of-no-failure", `faults/event-failure faults/failed-touch`, observer(func(e *scskit.Event) int {
 			if e.Outcome == scskit.Failed && e.Kind != scskit.KindSweep {
 				return 0
 			}

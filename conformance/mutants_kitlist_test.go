@@ -28,7 +28,8 @@ func kitMutants() []mutant {
 				return k.Store.DeleteCtx(ctx, token)
 			}
 		}}),
-		kitMutant("commit-takes-no-keys", `all/iterate-commit all/key-never-creates`, change{kit: func(k *kit) {
+		kitMutant("commit-takes-no-keys", `
+			all/iterate-commit all/iterate-overwrites-nothing all/key-never-creates`, change{kit: func(k *kit) {
 			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 				return k.Store.CommitCtx(ctx, strings.Replace(token, "id.", "id:", 1), data, e)
 			}
@@ -51,7 +52,9 @@ func kitMutants() []mutant {
 				return k.Store.CommitCtx(ctx, token, data, e)
 			}
 		}}),
-		kitMutant("outlives-deadline", `cleanup/only-expired cleanup/two-at-once expiry/absolute expiry/deadline-moved user/sessions-of`, change{driver: func(p *patch) {
+		kitMutant("outlives-deadline", `
+			cleanup/only-expired cleanup/two-at-once concurrency/unchanged-writes-nothing
+			expiry/absolute expiry/deadline-moved user/sessions-of`, change{driver: func(p *patch) {
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				rec.Expiry = rec.Expiry.Add(time.Minute)
 				return p.Driver.Save(ctx, rec, cond)
@@ -59,7 +62,8 @@ func kitMutants() []mutant {
 		}}),
 		kitMutant("touches-always", `expiry/touch-throttled`, change{options: func(o *scskit.Options) { o.TouchInterval = -1 }}),
 		kitMutant("touches-never", `
-			cleanup/moved concurrency/logout-beats-reader concurrency/renew-beats-old expiry/absolute expiry/touch-never-early`, change{driver: func(p *patch) {
+			cleanup/moved concurrency/logout-beats-reader concurrency/renew-beats-old expiry/absolute
+			expiry/idle-shortened expiry/touch-never-early faults/failed-touch`, change{driver: func(p *patch) {
 			p.touch = func(context.Context, string, int64, time.Time) error { return nil }
 		}}),
 		kitMutant("expiry-only-grows", `expiry/deadline-moved`, change{driver: func(p *patch) {
@@ -86,7 +90,9 @@ func kitMutants() []mutant {
 				return p.Driver.Touch(ctx, id, version, e)
 			}
 		}}),
-		kitMutant("save-resurrects", `concurrency/logout-beats-writer concurrency/renew-beats-old faults/events user/destroy`, change{driver: func(p *patch) {
+		kitMutant("save-resurrects", `
+			all/key-never-creates concurrency/logout-beats-writer faults/events renewal/after-logout
+			renewal/two-managers user/destroy user/destroy-renewing`, change{driver: func(p *patch) {
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				err := p.Driver.Save(ctx, rec, cond)
 				if _, ok := cond.Match(); ok && lostRace(err) {
@@ -95,7 +101,7 @@ func kitMutants() []mutant {
 				return err
 			}
 		}}),
-		kitMutant("delete-is-always-ok", `concurrency/renew-twice`, change{driver: func(p *patch) {
+		kitMutant("delete-is-always-ok", `renewal/merge-destroyed`, change{driver: func(p *patch) {
 			p.delete = func(ctx context.Context, id string) error {
 				if err := p.Driver.Delete(ctx, id); !errors.Is(err, driver.ErrNotFound) {
 					return err
@@ -103,7 +109,8 @@ func kitMutants() []mutant {
 				return nil
 			}
 		}}),
-		kitMutant("logout-is-final", `concurrency/fresh-after-logout concurrency/renew-twice`, change{driver: func(p *patch) {
+		kitMutant("logout-is-final", `
+			renewal/fresh-after-logout renewal/merge-destroyed renewal/then-destroyed`, change{driver: func(p *patch) {
 			var lost atomic.Bool
 			p.delete = func(ctx context.Context, id string) error {
 				err := p.Driver.Delete(ctx, id)
@@ -119,7 +126,8 @@ func kitMutants() []mutant {
 				return p.Driver.Save(ctx, rec, cond)
 			}
 		}}),
-		kitMutant("never-gives-up", `concurrency/storm-ends`, change{kit: func(k *kit) {
+		kitMutant("never-gives-up", `
+			all/iterate-overwrites-nothing concurrency/storm-ends`, change{kit: func(k *kit) {
 			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 				for {
 					err := k.Store.CommitCtx(ctx, token, data, e)
@@ -130,8 +138,10 @@ func kitMutants() []mutant {
 			}
 		}}),
 		kitMutant("last-writer-wins", `
-			concurrency/commit-twice concurrency/different-keys concurrency/removed-by-other
-			concurrency/removed-by-us data/too-large-merged expiry/merged faults/events user/follows-change`, change{driver: func(p *patch) {
+			all/iterate-overwrites-nothing concurrency/commit-twice concurrency/different-keys
+			concurrency/loaded-again concurrency/loaded-twice concurrency/removed-by-other
+			concurrency/removed-by-us concurrency/renew-beats-old data/too-large-merged expiry/merged
+			faults/events renewal/keeps-writes user/follows-change`, change{driver: func(p *patch) {
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				if _, ok := cond.Match(); ok {
 					old, err := p.Driver.Load(ctx, rec.ID)
@@ -167,7 +177,9 @@ func kitMutants() []mutant {
 			}
 			return v
 		})),
-		kitMutant("writes-what-is-there", `concurrency/unchanged-writes-nothing expiry/touch-throttled ~concurrency/same-key ~concurrency/different-keys`, change{kit: func(k *kit) {
+		kitMutant("writes-what-is-there", `
+			concurrency/unchanged-writes-nothing expiry/idle-shortened expiry/touch-throttled
+			faults/failed-touch ~concurrency/same-key ~concurrency/different-keys`, change{kit: func(k *kit) {
 			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 				if err := k.Store.CommitCtx(ctx, token, data, e); err != nil || !tracked(ctx) {
 					return err
@@ -180,7 +192,8 @@ func kitMutants() []mutant {
 			}
 		}}),
 		kitMutant("untracked-keeps", `
-			cleanup/moved concurrency/untracked-overwrites data/backend-limit data/too-large faults/cancelled faults/down`, change{kit: func(k *kit) {
+			cleanup/moved concurrency/untracked-overwrites data/backend-limit data/too-large
+			faults/cancelled faults/down renewal/unlisted`, change{kit: func(k *kit) {
 			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 				if _, err := k.peek(idOf(token)); err == nil && !tracked(ctx) {
 					return nil

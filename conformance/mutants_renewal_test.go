@@ -21,8 +21,9 @@ func renewalMutants() []mutant {
 	return []mutant{
 		// As scs does with any other store.
 		kitMutant("deletes-at-once", `
-			renewal/after-logout renewal/failed renewal/given-up renewal/keeps-writes renewal/late
-			renewal/merge-destroyed user/destroy-renewing`, change{kit: func(k *kit) {
+			all/iterate-destroy faults/event-failure faults/slow hostile/no-call renewal/after-logout
+			renewal/failed renewal/given-up renewal/keeps-writes renewal/late renewal/merge-destroyed
+			renewal/two-managers user/destroy-renewing`, change{kit: func(k *kit) {
 			k.delete = func(ctx context.Context, token string) error {
 				err := k.inner.Delete(ctx, idOf(token))
 				if errors.Is(err, driver.ErrNotFound) {
@@ -53,7 +54,10 @@ func renewalMutants() []mutant {
 				return err
 			}
 		}}),
-		kitMutant("forgets-what-was-renewed", `renewal/then-destroyed renewal/after-logout`, change{kit: func(k *kit) {
+		kitMutant("forgets-what-was-renewed", `
+			all/iterate-destroy faults/cancelled-midway faults/error-secrecy faults/event-failure
+			faults/slow renewal/after-logout renewal/then-destroyed renewal/two-managers
+			user/destroy-renewing`, change{kit: func(k *kit) {
 			k.delete = func(ctx context.Context, token string) error {
 				if _, err := k.peek(idOf(token)); errors.Is(err, driver.ErrNotFound) && token != "" {
 					return nil
@@ -61,7 +65,7 @@ func renewalMutants() []mutant {
 				return k.Store.DeleteCtx(ctx, token)
 			}
 		}}),
-		kitMutant("one-manager", `renewal/two-managers`, change{kit: func(k *kit) {
+		kitMutant("one-manager", `renewal/two-managers user/destroy-renewing`, change{kit: func(k *kit) {
 			var first atomic.Pointer[string]
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				first.CompareAndSwap(nil, &token)

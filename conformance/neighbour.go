@@ -200,7 +200,7 @@ func (n *neighbourhood) failing() {
 func (n *neighbourhood) mixed() {
 	n.t.Helper()
 	n.t.each(n.t.crowd(8, 20), func(int) {
-		for range 10 {
+		for visit := 0; visit < 10 && !n.t.Failed(); visit++ {
 			n.apologizes("/page", n.visit(n.browser(), "/page?user=ada&fail=1"))
 			n.paths["/page"].answers(n.t, "/page", n.visit(n.browser(), "/page?user=bob"), "bob")
 		}

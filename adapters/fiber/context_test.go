@@ -129,6 +129,24 @@ func TestAdaptor(t *testing.T) {
 	}
 }
 
+// TestAdaptorLazy: a lazy session is in the context that is handed on.
+func TestAdaptorLazy(t *testing.T) {
+	t.Parallel()
+	sm := newManager(t)
+	app := fiber.New(fiber.Config{DisableStartupMessage: true})
+	app.Use(scsfiber.LoadAndSave(sm, adapters.Lazy()))
+	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { sm.Put(r.Context(), "k", "v") })
+	app.Get("/old", func(c *fiber.Ctx) error {
+		ctx := c.UserContext()
+		return adaptor.HTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			h.ServeHTTP(w, r.WithContext(ctx))
+		})(c)
+	})
+	if cookies := visitApp(t, app, "/old", nil); len(cookies) != 1 {
+		t.Errorf("cookies %v", cookies)
+	}
+}
+
 // TestHijackLate: what the handler of a hijacked connection puts is late, and told.
 func TestHijackLate(t *testing.T) {
 	t.Parallel()

@@ -19,12 +19,16 @@ import (
 	scshertz "github.com/scskit/scskit/examples/hertz"
 )
 
+func TestMain(m *testing.M) {
+	hlog.SetLevel(hlog.LevelFatal)
+	m.Run()
+}
+
 func TestAdapter(t *testing.T) {
 	conformance.TestAdapter(t, conformance.Adapter{Name: "hertz", Serve: serve})
 }
 
 func serve(tb testing.TB, a conformance.App) string {
-	hlog.SetLevel(hlog.LevelFatal)
 	return conformance.ListenWith(tb, func(l net.Listener) (serve func() error, stop func()) {
 		engine := newServer(l, a).Engine
 		return engine.Run, func() { _ = engine.Shutdown(context.Background()) }
