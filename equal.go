@@ -174,7 +174,7 @@ func sameSession(codec scs.Codec, a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true
 	}
-	if isOwn(codec) && !(holdsGob(a) && holdsGob(b)) {
+	if isOwn(codec) && (!holdsGob(a) || !holdsGob(b)) {
 		return false
 	}
 	deadlineA, valuesA, err := codec.Decode(a)
