@@ -117,7 +117,7 @@ var scenarios = []scenario{
 		name:    "a sign-in: a new token, and a value",
 		prepare: func(s *site) { s.cookies(n) },
 		request: func(s *site, i int) { s.get("/renew", s.held[i]) },
-		load:    n, remove: n, create: n,
+		load:    n, create: n, save: n,
 	},
 	{
 		// The touch interval is an hour. Requests come every seven minutes, for 700: the first
