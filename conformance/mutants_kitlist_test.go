@@ -53,7 +53,7 @@ func kitMutants() []mutant {
 			}
 		}}),
 		kitMutant("outlives-deadline", `
-			cleanup/only-expired cleanup/two-at-once concurrency/unchanged-writes-nothing
+			cleanup/only-expired cleanup/slow-batch cleanup/two-at-once concurrency/unchanged-writes-nothing
 			expiry/absolute expiry/deadline-moved user/sessions-of`, change{driver: func(p *patch) {
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				rec.Expiry = rec.Expiry.Add(time.Minute)

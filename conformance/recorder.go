@@ -74,6 +74,19 @@ func (t *T) each(n int, f func(i int)) {
 	}
 }
 
+// start runs f on a goroutine of its own, and returns what is closed when it has ended. A panic in it
+// fails the check.
+func (t *T) start(f func()) (ended <-chan struct{}) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer t.recovered()
+		survive()
+		f()
+	}()
+	return done
+}
+
 // recovered is deferred where a panic is the subject's failure and not the program's end.
 func (t *T) recovered() {
 	p := recover()

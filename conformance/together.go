@@ -108,22 +108,21 @@ func togetherNoStrangerWaits(t *T) {
 		}
 		return nil
 	})
-	var done sync.WaitGroup
-	done.Go(func() {
-		defer t.recovered()
+	merged := t.start(func() {
 		sm.Put(two.ctx, "two", 2)
 		two.end() // which merges, and is held
 	})
-	<-held
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		defer t.recovered()
+	select {
+	case <-held:
+	case <-merged:
+		t.Fatal("the commit did not look for what it has to merge")
+	}
+	ended := t.start(func() {
 		for _, r := range strangers {
 			sm.Put(r.ctx, "k", 1)
 			r.end()
 		}
-	}()
+	})
 	timeout := time.NewTimer(t.reach())
 	defer timeout.Stop()
 	select {
@@ -132,7 +131,7 @@ func togetherNoStrangerWaits(t *T) {
 		t.Error("a merge of one session waits for that of another")
 	}
 	close(release)
-	done.Wait()
+	<-merged
 	<-ended
 }
 
@@ -202,20 +201,18 @@ func togetherDestroyRenewing(t *T) {
 		r.renew()
 	}
 	tokens := make([]string, n)
-	destroyed := make(chan error, 1)
-	go func() {
-		_, err := s.DestroySessionsOf(t.Context(), "alice")
-		destroyed <- err
-	}()
+	destroyed := t.start(func() {
+		if _, err := s.DestroySessionsOf(t.Context(), "alice"); err != nil {
+			t.Fatalf("destroy sessions of a user: %v", err)
+		}
+	})
 	t.each(n, func(i int) {
 		if i >= n/2 {
 			requests[i].renew()
 		}
 		tokens[i], _ = requests[i].end()
 	})
-	if err := <-destroyed; err != nil {
-		t.Fatalf("destroy sessions of a user: %v", err)
-	}
+	<-destroyed
 	for _, token := range tokens {
 		if _, found := t.find(s, token); found {
 			t.Fatal("a session that was renewed meanwhile lives on")

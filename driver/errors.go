@@ -25,10 +25,18 @@ var (
 type TooLargeError struct {
 	Size  int // bytes of encoded data
 	Limit int // bytes that may be stored
+
+	// Key is the session's key whose value takes most of the data, and KeySize how many bytes
+	// that is, more or less. A driver leaves them empty: data is opaque to it.
+	Key     string
+	KeySize int
 }
 
 func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("%v: %d bytes, limit %d", ErrTooLarge, e.Size, e.Limit)
+	if e.KeySize == 0 {
+		return fmt.Sprintf("%v: %d bytes, limit %d", ErrTooLarge, e.Size, e.Limit)
+	}
+	return fmt.Sprintf("%v: %d bytes, limit %d; the key %q takes most, %d bytes", ErrTooLarge, e.Size, e.Limit, e.Key, e.KeySize)
 }
 
 // Is reports whether target is ErrTooLarge.
