@@ -25,8 +25,11 @@ type Options struct {
 	PlainIDs bool
 
 	// Codec decodes sessions when concurrent writes are merged. It must be the
-	// manager's codec, and must give the same bytes for the same values. Nil
-	// means Codec{}, which is also what New gives the manager.
+	// manager's codec. Where it gives other bytes for the same values, they are compared, which
+	// costs time. It may embed Codec, to compress or to encrypt what that writes. A
+	// record that its Decode says is damaged, with an error that matches ErrCorrupt, is
+	// dropped; with any other error the request fails, and the record stays. Nil means Codec{},
+	// which is also what New gives the manager.
 	Codec scs.Codec
 
 	// MaxSize is the most bytes of encoded session that are accepted; more is a
