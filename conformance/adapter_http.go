@@ -21,7 +21,7 @@ type Middleware func(sm *scs.SessionManager, opts ...adapters.Option) func(http.
 // HTTP returns the Adapter for a middleware of net/http: its harness is ready made.
 func HTTP(name string, middleware Middleware) Adapter {
 	serve := func(tb testing.TB, app App) string { return Listen(tb, httpApp(app, middleware)) }
-	return Adapter{Name: name, Serve: serve, Neighbours: Kinds(httpNeighbours, Forward)}
+	return Adapter{Name: name, Serve: serve, Neighbours: Kinds(httpNeighbours, Forward, Proxy)}
 }
 
 // httpApp is the application on http.ServeMux.

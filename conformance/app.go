@@ -78,6 +78,7 @@ const (
 	Secure   Neighbour = "secure"   // sets headers that protect browsers
 	ETag     Neighbour = "etag"     // sets an ETag made from the body
 	Forward  Neighbour = "forward"  // no middleware: the Context is a Forwarder
+	Proxy    Neighbour = "proxy"    // no middleware: the Context is a Mounter
 )
 
 // Route is one route of an application.

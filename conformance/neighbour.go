@@ -4,7 +4,11 @@ import (
 	"compress/gzip"
 	"errors"
 	"io"
+	"log"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -18,6 +22,7 @@ var neighbourChecks = []check{
 	{"neighbour/secure", "the cookie and the record agree: beside middleware that sets headers", LevelAdapter, beside(Secure)},
 	{"neighbour/etag", "the cookie and the record agree: beside middleware that makes ETags", LevelAdapter, beside(ETag)},
 	{"neighbour/forward", "the cookie and the record agree: a request that goes through the framework once more", LevelAdapter, forwarded},
+	{"neighbour/proxy", "a failed commit sends an error, not the page: httputil.ReverseProxy, which panics if it cannot write", LevelAdapter, proxied},
 }
 
 // sorry is the error page; every adapter's way to it is another.
@@ -237,4 +242,41 @@ func forwarded(t *T) {
 	}
 	w.fail(failing("commit"))
 	s.apologizes("/from", s.browser().get("/from"))
+}
+
+func proxied(t *T) {
+	t.needs(Proxy)
+	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.Repeat("the handler's page ", 5000))
+	}))
+	defer behind.Close()
+	target, err := url.Parse(behind.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.ErrorLog = log.New(io.Discard, "", 0)
+	s := t.newSite()
+	s.app.Recover = Outside // so that the kit lets the panic go on
+	s.app.OnError = func(c Context, _ error) error {
+		return c.Send(http.StatusInternalServerError, sorry)
+	}
+	s.route("/proxy", func(c Context) error {
+		m, err := offers[Mounter](s, c)
+		if err != nil {
+			return err
+		}
+		s.sm.Put(c.Context(), "k", "v")
+		return m.Mount(proxy)
+	})
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	a := b.get("/proxy")
+	if a.status != http.StatusOK {
+		t.Errorf("/proxy: status %d, want 200", a.status)
+	}
+	s.kept(b, a, "k", "v")
+	w.fail(failing("commit"))
+	s.apologizes("/proxy", s.browser().get("/proxy"))
 }

@@ -19,7 +19,7 @@ func besideMutant(name, fails string, m Middleware, kinds ...Neighbour) mutant {
 }
 
 func neighbourMutants() []mutant {
-	all := Kinds(httpNeighbours, Forward)
+	all := Kinds(httpNeighbours, Forward, Proxy)
 	var ids []string
 	for _, c := range neighbourChecks {
 		ids = append(ids, c.id)
@@ -30,8 +30,8 @@ func neighbourMutants() []mutant {
 			return sm.LoadAndSave
 		}, all...),
 		besideMutant("keeps-headers", `
-			neighbour/compress neighbour/dump neighbour/etag neighbour/log neighbour/secure
-			neighbour/timeout`, keepsHeaders, all...),
+			neighbour/compress neighbour/dump neighbour/etag neighbour/log neighbour/proxy
+			neighbour/secure neighbour/timeout`, keepsHeaders, all...),
 	}
 }
 

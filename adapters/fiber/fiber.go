@@ -2,7 +2,8 @@
 package scsfiber
 
 import (
-	"log"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"net/url"
 
@@ -91,7 +92,7 @@ type closer func()
 func (f closer) Close() error {
 	defer func() {
 		if p := recover(); p != nil { // Strict; nothing else would stop it here
-			log.Print(p)
+			slog.Error(fmt.Sprint(p))
 		}
 	}()
 	f()

@@ -14,6 +14,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
 	scsfiber "github.com/scskit/scskit/adapters/fiber"
 	"github.com/scskit/scskit/conformance"
 	"github.com/scskit/scskit/stores/memstore"
@@ -34,7 +35,7 @@ func TestFailedUpgrade(t *testing.T) {
 	sm := scskit.New(store)
 	sm.Store = downStore{store}
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	app.Use(scsfiber.LoadAndSave(sm))
+	app.Use(scsfiber.LoadAndSave(sm, adapters.Logger(nil)))
 	app.Get("/upgrade", func(c *fiber.Ctx) error {
 		sm.Put(c.UserContext(), "k", "v")
 		c.Status(http.StatusSwitchingProtocols)

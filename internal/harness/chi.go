@@ -17,7 +17,7 @@ import (
 func Chi(session conformance.Middleware) conformance.Adapter {
 	return conformance.Adapter{
 		Name:       "chi",
-		Neighbours: conformance.Kinds(chiNeighbours, conformance.Forward),
+		Neighbours: conformance.Kinds(chiNeighbours, conformance.Forward, conformance.Proxy),
 		Serve: func(tb testing.TB, app conformance.App) string {
 			return conformance.Listen(tb, chiRouter(app, session))
 		},

@@ -20,7 +20,7 @@ import (
 func Echo(session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc) conformance.Adapter {
 	return conformance.Adapter{
 		Name:       "echo",
-		Neighbours: conformance.Kinds(echoNeighbours, conformance.Forward),
+		Neighbours: conformance.Kinds(echoNeighbours, conformance.Forward, conformance.Proxy),
 		Serve: func(tb testing.TB, app conformance.App) string {
 			return conformance.Listen(tb, echoServer(app, session))
 		},

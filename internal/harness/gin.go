@@ -22,7 +22,7 @@ func Gin(session func(*scs.SessionManager, ...adapters.Option) gin.HandlerFunc) 
 	gin.SetMode(gin.ReleaseMode)
 	return conformance.Adapter{
 		Name:       "gin",
-		Neighbours: conformance.Kinds(ginNeighbours, conformance.Forward),
+		Neighbours: conformance.Kinds(ginNeighbours, conformance.Forward, conformance.Proxy),
 		Serve: func(tb testing.TB, app conformance.App) string {
 			return conformance.Listen(tb, ginEngine(app, session))
 		},

@@ -1,0 +1,91 @@
+package harness_test
+
+import (
+	"bytes"
+	"errors"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/scskit/scskit"
+	scschi "github.com/scskit/scskit/adapters/chi"
+	scsecho "github.com/scskit/scskit/adapters/echo"
+	scsgin "github.com/scskit/scskit/adapters/gin"
+	scshttp "github.com/scskit/scskit/adapters/nethttp"
+	"github.com/scskit/scskit/conformance"
+	"github.com/scskit/scskit/internal/harness"
+	"github.com/scskit/scskit/stores/memstore"
+)
+
+// TestUpload: the temporary file of an uploaded form is removed at the end of the request. Fiber is
+// not among them: it has no net/http request, and removes the files of its own.
+func TestUpload(t *testing.T) {
+	t.Parallel()
+	var form bytes.Buffer
+	parts := multipart.NewWriter(&form)
+	part, err := parts.CreateFormFile("file", "upload.bin")
+	if err == nil {
+		_, err = part.Write(make([]byte, 1<<20))
+	}
+	if err == nil {
+		err = parts.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, adapter := range []conformance.Adapter{
+		harness.NetHTTP(scshttp.LoadAndSave), harness.Chi(scschi.LoadAndSave),
+		harness.Gin(scsgin.LoadAndSave), harness.Echo(scsecho.LoadAndSave),
+	} {
+		t.Run(adapter.Name, func(t *testing.T) {
+			t.Parallel()
+			store, err := memstore.New(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			files := make(chan string, 1)
+			parse := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				if err := r.ParseMultipartForm(1 << 10); err != nil {
+					t.Error(err)
+					return
+				}
+				f, err := r.MultipartForm.File["file"][0].Open()
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				defer f.Close()
+				files <- f.(*os.File).Name()
+			})
+			app := conformance.App{Sessions: scskit.New(store), Routes: []conformance.Route{{
+				Method: http.MethodPost, Path: "/upload",
+				Handler: func(c conformance.Context) error { return c.(conformance.Mounter).Mount(parse) },
+			}}}
+			url := adapter.Serve(t, app) + "/upload"
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(form.Bytes()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", parts.FormDataContentType())
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			name := <-files
+			deadline := time.Now().Add(time.Minute)
+			for {
+				if _, err = os.Stat(name); errors.Is(err, os.ErrNotExist) {
+					return
+				}
+				if time.Now().After(deadline) {
+					_ = os.Remove(name)
+					t.Fatalf("the temporary file is there still: %v", err)
+				}
+				time.Sleep(time.Millisecond)
+			}
+		})
+	}
+}
