@@ -1,6 +1,8 @@
 package stores
 
 import (
+	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -29,6 +31,9 @@ func (l *location) refused(err error) error {
 	case l.backend.advise != nil:
 		advice = l.backend.advise(l, err)
 	}
+	if advice == "" && len(l.hosts) > 0 && errors.Is(err, context.DeadlineExceeded) {
+		advice = "there was no answer in time: check the host and the port, and whether a " + l.backend.name + " is there"
+	}
 	if err = l.scrub(err); advice == "" {
 		return err
 	}
@@ -37,9 +42,15 @@ func (l *location) refused(err error) error {
 
 func adviseRedis(l *location, err error) string {
 	var answer redis.Error
-	switch kind := strings.TrimPrefix(l.scheme, "redis"); {
-	case errors.Is(err, io.EOF) && !strings.HasPrefix(kind, "s"):
-		return "does the server want TLS? Then write rediss" + kind + "://"
+	var plain tls.RecordHeaderError
+	kind, encrypted := strings.CutPrefix(strings.TrimPrefix(l.scheme, "redis"), "s")
+	switch {
+	case errors.Is(err, io.EOF) && !encrypted:
+		return "does the server want TLS? Then write rediss" + kind + "://; or is it no Redis? Check the port"
+	case encrypted && (errors.Is(err, io.EOF) || errors.As(err, &plain) || errors.Is(err, context.DeadlineExceeded)):
+		return "does the server have no TLS? Then write redis" + kind + "://; or is it no Redis? Check the port"
+	case isStrange(err):
+		return "the server does not speak Redis's protocol: check the host and the port"
 	case !errors.As(err, &answer):
 	case redis.HasErrorPrefix(answer, "NOAUTH"):
 		return "the server wants a password: write " + l.backend.syntax
@@ -47,6 +58,12 @@ func adviseRedis(l *location, err error) string {
 		return checkPassword
 	}
 	return ""
+}
+
+// isStrange reports whether the client did not understand an answer.
+func isStrange(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "redis: invalid reply") || strings.Contains(text, "redis: can't parse")
 }
 
 func advisePostgres(_ *location, err error) string {

@@ -32,7 +32,11 @@ func openRedis(ctx context.Context, l *location, shared scskit.Options) (*scskit
 	if err != nil {
 		return nil, nil, err
 	}
-	client := redis.NewClient(o.Simple())
+	simple := o.Simple()
+	if socket := l.params.string("socket"); socket != "" {
+		simple.Network, simple.Addr = "unix", socket
+	}
+	client := redis.NewClient(simple)
 	l.verified = func(ctx context.Context, err error) error { return refuseNode(ctx, client, err) }
 	return l.redisStore(client, shared)
 }
@@ -88,8 +92,13 @@ func (l *location) redisStore(client redis.UniversalClient, shared scskit.Option
 
 // redisOptions has the client itself read its parameters, and adds what else the URL says.
 func (l *location) redisOptions(port, db string) (*redis.UniversalOptions, error) {
-	if len(l.hosts) == 0 {
-		return nil, l.lacks("host")
+	switch socket := l.params.string("socket") != ""; {
+	case !socket && len(l.hosts) == 0:
+		return nil, l.lacksHost()
+	case socket && len(l.hosts) > 0:
+		return nil, errors.New("the parameter socket is in place of a host: redis:///DB?socket=PATH")
+	case socket && l.scheme != "redis":
+		return nil, errors.New("a socket has no TLS: write redis:///DB?socket=PATH")
 	}
 	if db = strings.TrimSuffix(db, "/"); len(db) > 9 || strings.Trim(db, "0123456789") != "" {
 		return nil, fmt.Errorf("the database must be a number: write %s", l.backend.syntax)

@@ -53,7 +53,7 @@ func openPostgres(_ context.Context, l *location, shared scskit.Options) (*scski
 	socket := l.params.string("host")
 	switch {
 	case socket == "" && len(hosts) == 0:
-		return nil, nil, l.lacks("host")
+		return nil, nil, l.lacksHost()
 	case socket != "" && (len(hosts) > 0 || !strings.HasPrefix(socket, "/")):
 		return nil, nil, errors.New("the parameter host is for the directory of a socket, in place of a host: postgres:///DATABASE?host=/var/run/postgresql")
 	case socket != "":

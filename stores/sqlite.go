@@ -26,7 +26,7 @@ func openSQLite(_ context.Context, l *location, shared scskit.Options) (*scskit.
 	case strings.HasPrefix(l.path, ":memory:"):
 		return nil, nil, errors.New("a database in memory would exist once for each connection: write memory:, or sqlite:PATH with a file")
 	case strings.HasPrefix(l.path, "file:"):
-		return nil, nil, errors.New("write the path of the file alone, without file: and SQLite's own parameters")
+		return nil, nil, errors.New("write sqlite:PATH, without file: and SQLite's own parameters")
 	}
 	synchronous := l.params.string("synchronous")
 	switch synchronous {

@@ -13,7 +13,7 @@
 //	mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE
 //	dynamodb://[REGION]/TABLE
 //
-// rediss, rediss+cluster and rediss+sentinel are Redis with TLS, mongodb+srv finds its hosts by DNS, and postgresql is postgres.
+// The scheme may be in capitals. rediss, rediss+cluster and rediss+sentinel are Redis with TLS, mongodb+srv finds its hosts by DNS, and postgresql is postgres.
 // DynamoDB's credentials are found as the AWS command line finds them, and so is the region, if the URL has none.
 //
 // Any byte may be written as % and two hexadecimal digits, and some must be: in a user name or a password %, /, ?, #, @ and :, in the
@@ -42,7 +42,7 @@
 //
 //   - SQLite: the program imports a driver of database/sql itself, such as _ "modernc.org/sqlite", under whichever of the
 //     names sqlite and sqlite3 it registers. synchronous=full is for a disk flush at each write; else it is normal. The other settings are those that sqlstore asks for.
-//   - Redis: those of redis.ParseURL, but db, max_concurrent_dials and the two that have newer names. tls_ca names a file of certificates to trust instead of the system's, skip_verify=true trusts any.
+//   - Redis: socket (a path, if the URL has no host), and those of redis.ParseURL, but db, max_concurrent_dials and the two that have newer names. tls_ca names a file of certificates to trust instead of the system's, skip_verify=true trusts any.
 //     Sentinels that ask for credentials of their own have them in sentinel_username and sentinel_password.
 //   - PostgreSQL: of libpq's, host (a socket's directory, if the URL has no host), sslmode, sslrootcert, sslcert, sslkey, sslsni, sslnegotiation,
 //     channel_binding, connect_timeout, target_session_attrs, passfile; of pgx's, default_query_exec_mode (exec behind a
@@ -205,6 +205,8 @@ type backend struct {
 	params []string
 	// fold says that the case of parameters does not count.
 	fold bool
+	// socket is how a URL with a socket in place of a host is written; empty if there is none.
+	socket string
 	// authority is the parameter that names a file of certificates to trust.
 	authority string
 	// advise says what to write instead if the server refuses, if the error tells; it may be nil.
@@ -215,11 +217,11 @@ type backend struct {
 var backends = []*backend{
 	{schemes: []string{"memory"}, name: "memory", syntax: "memory:", local: true, params: []string{"max_sessions"}, open: openMemory},
 	{schemes: []string{"sqlite"}, name: "SQLite", syntax: "sqlite:PATH", local: true, params: sqliteParams, open: openSQLite},
-	{schemes: []string{"redis", "rediss"}, name: "Redis", syntax: "redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS", params: redisParams, authority: "tls_ca", advise: adviseRedis, open: openRedis},
+	{schemes: []string{"redis", "rediss"}, name: "Redis", syntax: "redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS", socket: "redis:///DB?socket=PATH", params: slicesOf(redisParams, "socket"), authority: "tls_ca", advise: adviseRedis, open: openRedis},
 	{schemes: []string{"redis+cluster", "rediss+cluster"}, name: "Redis Cluster", syntax: "redis+cluster://[USER:PASSWORD@]HOST[:PORT],…, or rediss+cluster://", params: redisParams, authority: "tls_ca", advise: adviseRedis, open: openRedisCluster},
 	{schemes: []string{"redis+sentinel", "rediss+sentinel"}, name: "Redis Sentinel", syntax: "redis+sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB], or rediss+sentinel://", params: append([]string{"sentinel_username", "sentinel_password"}, redisParams...), authority: "tls_ca", advise: adviseRedis, open: openRedisSentinel},
-	{schemes: []string{"postgres", "postgresql"}, name: "PostgreSQL", syntax: "postgres://[USER[:PASSWORD]@]HOST[:PORT],…/DATABASE", params: append(slicesOf(sqlParams, "host"), postgresParams...), authority: "sslrootcert", advise: advisePostgres, open: openPostgres},
-	{schemes: []string{"mysql"}, name: "MySQL", syntax: "mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE", params: append(slicesOf(sqlParams, "socket", "tls_ca"), mysqlParams...), authority: "tls_ca", advise: adviseMySQL, open: openMySQL},
+	{schemes: []string{"postgres", "postgresql"}, name: "PostgreSQL", syntax: "postgres://[USER[:PASSWORD]@]HOST[:PORT],…/DATABASE", socket: "postgres:///DATABASE?host=DIRECTORY", params: append(slicesOf(sqlParams, "host"), postgresParams...), authority: "sslrootcert", advise: advisePostgres, open: openPostgres},
+	{schemes: []string{"mysql"}, name: "MySQL", syntax: "mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE", socket: "mysql://USER@/DATABASE?socket=PATH", params: append(slicesOf(sqlParams, "socket", "tls_ca"), mysqlParams...), authority: "tls_ca", advise: adviseMySQL, open: openMySQL},
 	{schemes: []string{"mongodb", "mongodb+srv"}, name: "MongoDB", syntax: "mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://", params: append([]string{"collection", "sweep"}, mongoParams...), fold: true, authority: "tlsCAFile", open: openMongo},
 	{schemes: []string{"dynamodb"}, name: "DynamoDB", syntax: "dynamodb://[REGION]/TABLE[?endpoint=URL]", params: dynamoParams, open: openDynamo},
 }

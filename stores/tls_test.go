@@ -28,7 +28,7 @@ var secure = []struct {
 		func(u *url.URL, query url.Values) { u.Scheme = "redis"; query.Del("tls_ca") },
 		"WRONGPASS invalid username-password pair or user is disabled.: " + checkPassword,
 		"certificate signed by unknown authority: name the file of the authority's certificate: tls_ca=FILE",
-		"EOF: does the server want TLS? Then write rediss://",
+		"EOF: does the server want TLS? Then write rediss://; or is it no Redis? Check the port",
 	},
 	{
 		testenv.KindPostgresTLS, "postgresql-tls", "table",

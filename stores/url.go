@@ -31,9 +31,9 @@ type location struct {
 // knows which part is which.
 func parse(rawURL string) (*location, error) {
 	scheme, rest, _ := strings.Cut(rawURL, ":")
-	l := &location{scheme: scheme}
+	l := &location{scheme: strings.ToLower(scheme)}
 	for _, b := range backends {
-		if slices.Contains(b.schemes, scheme) {
+		if slices.Contains(b.schemes, l.scheme) {
 			l.backend = b
 		}
 	}
@@ -50,9 +50,28 @@ func parse(rawURL string) (*location, error) {
 		err = l.parseServer(rest)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", scheme, err)
+		return nil, fmt.Errorf("%s: %w", l.scheme, err)
 	}
 	return l, nil
+}
+
+// instead says what to write for schemes that other programs have.
+var instead = map[string]string{
+	"file": "sqlite:PATH", "sqlite3": "sqlite:PATH",
+	"unix": "redis:///DB?socket=PATH", "redis-socket": "redis:///DB?socket=PATH",
+	"valkey": "redis://", "valkeys": "rediss://", "redis-sentinel": "redis+sentinel://",
+	"pgx": "postgres://", "pgx5": "postgres://", "mariadb": "mysql://", "mongo": "mongodb://",
+}
+
+// otherNotation says what to write for names of databases that are no URLs, in the notations of their clients.
+func otherNotation(s string) string {
+	switch {
+	case strings.Contains(s, "tcp(") || strings.Contains(s, "unix("): // go-sql-driver
+		return "write mysql://USER:PASSWORD@HOST:PORT/DATABASE, or for a socket mysql://USER@/DATABASE?socket=PATH"
+	case strings.Contains(s, "dbname=") || strings.HasPrefix(s, "host="): // libpq
+		return "write postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+	}
+	return ""
 }
 
 func unknownScheme(scheme, rest string) error {
@@ -64,8 +83,10 @@ func unknownScheme(scheme, rest string) error {
 	switch {
 	case scheme == "cookie" || scheme == "cookiestore":
 		return errors.New("sessions in cookies need keys, which do not belong into a URL: call cookiestore.New; a URL can begin with " + strings.Join(known, ", "))
-	case scheme == "unix":
-		return errors.New("a socket of Redis is not supported: name a host, as in redis://localhost:6379")
+	case instead[strings.ToLower(scheme)] != "":
+		return fmt.Errorf("the scheme %s is another program's: write %s", strings.ToLower(scheme), instead[strings.ToLower(scheme)])
+	case otherNotation(scheme+":"+rest) != "":
+		return fmt.Errorf("this is no URL: %s", otherNotation(scheme+":"+rest))
 	case strings.HasPrefix(rest, "//") && len(scheme) <= 20 && isWord(scheme, "+-."):
 		return fmt.Errorf("the URL's scheme %q is not known: %s", scheme, list)
 	}
@@ -124,6 +145,12 @@ func (l *location) parseServer(rest string) (err error) {
 			return err
 		}
 		authority = authority[at+1:]
+	}
+	if other := otherNotation(authority); other != "" {
+		return errors.New(other)
+	}
+	if strings.Contains(strings.ToUpper(authority), "%2F") && l.backend.socket != "" {
+		return fmt.Errorf("a host has characters that none has: a socket is written %s", l.backend.socket)
 	}
 	if authority != "" {
 		l.hosts = strings.Split(authority, ",")
@@ -194,7 +221,7 @@ func baseName(path string) string { return filepath.Base(path) }
 func (l *location) oneHost() (string, error) {
 	switch len(l.hosts) {
 	case 0:
-		return "", l.lacks("host")
+		return "", l.lacksHost()
 	case 1:
 		return l.hosts[0], nil
 	}
@@ -203,6 +230,14 @@ func (l *location) oneHost() (string, error) {
 
 func (l *location) lacks(what string) error {
 	return fmt.Errorf("the %s is missing: write %s", what, l.backend.syntax)
+}
+
+func (l *location) lacksHost() error {
+	err := l.lacks("host")
+	if l.backend.socket == "" {
+		return err
+	}
+	return fmt.Errorf("%w; a socket is written %s", err, l.backend.socket)
 }
 
 // params are the parameters of a URL, each known, there once, and not empty.

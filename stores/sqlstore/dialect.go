@@ -15,6 +15,13 @@ import (
 type Dialect struct {
 	name string
 
+	// title is the database's name, and that of the function which returns the dialect.
+	title string
+
+	// drivers are how the packages of drivers for the database alone begin. A mistaken dialect is
+	// noticed by them; any other driver is taken at the caller's word.
+	drivers []string
+
 	// placeholder returns the n-th placeholder of a statement, n from 1.
 	placeholder func(n int) string
 

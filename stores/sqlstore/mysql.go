@@ -13,6 +13,8 @@ import (
 func MySQL() Dialect {
 	return Dialect{
 		name:          "mysql",
+		title:         "MySQL",
+		drivers:       []string{"github.com/go-sql-driver/mysql"},
 		placeholder:   func(int) string { return "?" },
 		quote:         backquote,
 		statements:    onDuplicateKey,

@@ -18,6 +18,8 @@ func PostgreSQL() Dialect {
 		(SELECT ctid FROM {table} WHERE expiry <= {both} ORDER BY expiry LIMIT {limit} FOR UPDATE SKIP LOCKED))`
 	return Dialect{
 		name:          "postgresql",
+		title:         "PostgreSQL",
+		drivers:       []string{"github.com/jackc/pgx/", "github.com/lib/pq"},
 		placeholder:   func(n int) string { return "$" + strconv.Itoa(n) },
 		quote:         doubleQuote,
 		statements:    statements,

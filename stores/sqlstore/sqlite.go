@@ -19,6 +19,8 @@ import (
 func SQLite() Dialect {
 	return Dialect{
 		name:          "sqlite",
+		title:         "SQLite",
+		drivers:       []string{"modernc.org/sqlite", "github.com/mattn/go-sqlite3", "github.com/ncruces/go-sqlite3", "github.com/glebarez/go-sqlite"},
 		placeholder:   func(int) string { return "?" },
 		quote:         doubleQuote,
 		statements:    onConflict,

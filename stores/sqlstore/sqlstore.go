@@ -81,6 +81,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"time"
 
@@ -126,6 +127,9 @@ func NewDriver(db *sql.DB, dialect Dialect, opts *Options) (driver.Driver, error
 	}
 	if dialect.name == "" {
 		return nil, errors.New("sqlstore: the dialect is not set: pass sqlstore.SQLite(), sqlstore.PostgreSQL() or sqlstore.MySQL()")
+	}
+	if other := dialectOf(db); other != nil && other.name != dialect.name {
+		return nil, fmt.Errorf("sqlstore: the dialect is that of %s, but the driver of db is for %s: pass sqlstore.%s()", dialect.title, other.title, other.title)
 	}
 	if opts == nil {
 		opts = new(Options)
@@ -187,4 +191,24 @@ func (n tableName) String() string {
 		return n.table
 	}
 	return n.schema + "." + n.table
+}
+
+// dialectOf returns the dialect for the database that the driver of db is for, or nil if the
+// driver is none that is known by its package.
+func dialectOf(db *sql.DB) *Dialect {
+	driver := reflect.TypeOf(db.Driver())
+	if driver == nil {
+		return nil
+	}
+	if driver.Kind() == reflect.Pointer {
+		driver = driver.Elem()
+	}
+	for _, d := range []Dialect{SQLite(), PostgreSQL(), MySQL()} {
+		for _, pkg := range d.drivers {
+			if strings.HasPrefix(driver.PkgPath(), pkg) {
+				return &d
+			}
+		}
+	}
+	return nil
 }
