@@ -59,8 +59,8 @@ func openSQLite(_ context.Context, l *location, shared scskit.Options) (*scskit.
 // sqliteNames are the names under which drivers of SQLite register themselves.
 var sqliteNames = []string{"sqlite", "sqlite3"}
 
-// sqliteDriver returns the driver that the program has imported, if it is registered. This package imports none: two that
-// register one name cannot be in one program.
+// sqliteDriver returns the driver that the program has imported, if it is registered. This package
+// imports none: two that register one name cannot be in one program.
 func sqliteDriver(registered []string) (sqldriver.Driver, error) {
 	for _, name := range sqliteNames {
 		if !slices.Contains(registered, name) {
@@ -102,8 +102,9 @@ func (c *sqliteConnector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	return conn, nil
 }
 
-// makeFile makes the file of a database, if it is not there, for its owner alone: SQLite would let everyone read it, and
-// gives those that it makes beside it the same rights. Also SQLite's own error for a path that cannot be is of no help.
+// makeFile makes the file of a database, if it is not there, for its owner alone: SQLite would let
+// everyone read it, and gives those that it makes beside it the same rights. Also SQLite's own
+// error for a path that cannot be is of no help.
 func makeFile(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {

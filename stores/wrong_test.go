@@ -12,7 +12,8 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// TestOtherServer: a URL leads to a server of another kind, or to one without TLS. The error says so.
+// TestOtherServer: a URL leads to a server of another kind, or to one without TLS. The error says
+// so.
 func TestOtherServer(t *testing.T) {
 	t.Parallel()
 	web := httptest.NewServer(http.NotFoundHandler())
@@ -24,7 +25,10 @@ func TestOtherServer(t *testing.T) {
 		}
 		return u.Host
 	}
-	const noRedis, silent = "does not speak Redis's protocol: check the host and the port", "no answer in time: check the host and the port"
+	const (
+		noRedis = "does not speak Redis's protocol: check the host and the port"
+		silent  = "no answer in time: check the host and the port"
+	)
 	redis, postgres, mysql := startRedis(t), host(testenv.Postgres(t)), host(mysqlURL(t))
 	for where, want := range map[string]string{
 		"redis://" + mysql:               noRedis,

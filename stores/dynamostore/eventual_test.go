@@ -22,7 +22,8 @@ func (l *lagging) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
-	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetItem") && !strings.Contains(string(body), `"ConsistentRead":true`) {
+	consistent := strings.Contains(string(body), `"ConsistentRead":true`)
+	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetItem") && !consistent {
 		return &http.Response{
 			StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: int64(len(l.answer)),
 			Body: io.NopCloser(strings.NewReader(l.answer)),
@@ -31,10 +32,12 @@ func (l *lagging) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// TestEventualMiss: a replica that lags must not end a session that has just begun, or has just been moved.
+// TestEventualMiss: a replica that lags must not end a session that has just begun, or has just
+// been moved.
 func TestEventualMiss(t *testing.T) {
 	t.Parallel()
-	const old = `{"Item":{"id":{"B":"aWQ="},"version":{"N":"1"},"expiry_ms":{"N":"1"},"created":{"N":"1"},"updated":{"N":"1"}}}`
+	const old = `{"Item": {"id": {"B": "aWQ="}, "version": {"N": "1"},
+		"expiry_ms": {"N": "1"}, "created": {"N": "1"}, "updated": {"N": "1"}}}`
 	for name, answer := range map[string]string{"nothing": `{}`, "an expired record": old} {
 		c := newClock()
 		w := &wire{transport: &lagging{answer}}

@@ -12,7 +12,8 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// TestNoConnectionFree: the application holds every connection of the pool. The error says so, and what to do.
+// TestNoConnectionFree: the application holds every connection of the pool. The error says so, and
+// what to do.
 func TestNoConnectionFree(t *testing.T) {
 	t.Parallel()
 	const want = "in use elsewhere: raise PoolSize"
@@ -32,7 +33,8 @@ func TestNoConnectionFree(t *testing.T) {
 				timeout = 5 * time.Minute
 			}
 			client := redis.NewClient(&redis.Options{
-				Addr: testenv.Redis(t), PoolSize: 1, PoolTimeout: tc.patience, MaxRetries: -1, ContextTimeoutEnabled: tc.punctual,
+				Addr: testenv.Redis(t), PoolSize: 1, PoolTimeout: tc.patience, MaxRetries: -1,
+				ContextTimeoutEnabled: tc.punctual,
 			})
 			t.Cleanup(func() { _ = client.Close() })
 			s := newSessions(t, client, testenv.Name(t)+":")
@@ -55,7 +57,8 @@ func TestNoConnectionFree(t *testing.T) {
 			}
 			ended, cancelEnded := context.WithTimeout(background, time.Nanosecond)
 			defer cancelEnded()
-			if _, err := s.Load(ended, "a"); !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "PoolSize") {
+			_, err = s.Load(ended, "a")
+			if !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "PoolSize") {
 				t.Errorf("with a connection free, at the deadline: %v", err)
 			}
 		})

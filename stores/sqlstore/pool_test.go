@@ -13,7 +13,8 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// TestNoConnectionFree: the application holds every connection of the pool. The error says so, and what to do.
+// TestNoConnectionFree: the application holds every connection of the pool. The error says so, and
+// what to do.
 func TestNoConnectionFree(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func() (*sql.DB, Dialect){

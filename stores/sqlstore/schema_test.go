@@ -2,6 +2,7 @@ package sqlstore
 
 import (
 	"database/sql"
+	sqldriver "database/sql/driver"
 	"flag"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ func TestSchemaText(t *testing.T) {
 		{MySQL(), "", "mysql.sql"},
 		{MySQL(), "auth.web_sessions", "mysql_qualified.sql"},
 	} {
-		d, err := NewDriver(new(sql.DB), tc.dialect, &Options{Table: tc.table})
+		d, err := NewDriver(sql.OpenDB(nowhere{}), tc.dialect, &Options{Table: tc.table})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -196,3 +197,8 @@ func TestCreateSchemaAtOnce(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// nowhere leads to no database, and so to none that would have another dialect.
+type nowhere struct{ sqldriver.Connector }
+
+func (nowhere) Driver() sqldriver.Driver { return nil }

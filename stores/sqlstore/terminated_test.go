@@ -71,8 +71,8 @@ func keepIdle(t *testing.T, s *table, n int) {
 	}
 }
 
-// TestTerminatedConnections: the server ends the idle connections of a pool, as an administrator, a failover or
-// a time-out for idle sessions has it do. No operation fails for that.
+// TestTerminatedConnections: the server ends the idle connections of a pool, as an administrator, a
+// failover or a time-out for idle sessions has it do. No operation fails for that.
 func TestTerminatedConnections(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -94,11 +94,14 @@ func TestTerminatedConnections(t *testing.T) {
 			s := another(t, newServerDriver(t, other, PostgreSQL(), name, c), func(testing.TB) *sql.DB {
 				return named(t, name, tc.settings)
 			})
+			saving := func(id string, cond driver.Condition) error {
+				return s.Save(background, record(c, id, 2, time.Minute), cond)
+			}
 			for op, do := range map[string]func(id string) error{
 				"load":      func(id string) error { _, err := s.Load(background, id); return err },
-				"create":    func(id string) error { return s.Save(background, record(c, id+"2", 2, time.Minute), driver.IfAbsent()) },
-				"replace":   func(id string) error { return s.Save(background, record(c, id, 2, time.Minute), driver.IfVersion(1)) },
-				"overwrite": func(id string) error { return s.Save(background, record(c, id, 2, time.Minute), driver.Always()) },
+				"create":    func(id string) error { return saving(id+"2", driver.IfAbsent()) },
+				"replace":   func(id string) error { return saving(id, driver.IfVersion(1)) },
+				"overwrite": func(id string) error { return saving(id, driver.Always()) },
 				"touch":     func(id string) error { return s.Touch(background, id, 1, c.now().Add(time.Hour)) },
 				"delete":    func(id string) error { return s.Delete(background, id) },
 				"sweep":     func(string) error { _, err := s.Sweep(background, 10); return err },
@@ -127,7 +130,9 @@ func TestTerminatedAtWork(t *testing.T) {
 	name, c := testenv.Name(t), newClock()
 	other := openPostgres(t, nil)
 	newServerTable(t, other, PostgreSQL(), name, c)
-	s := another(t, newServerDriver(t, other, PostgreSQL(), name, c), func(testing.TB) *sql.DB { return named(t, name, nil) })
+	s := another(t, newServerDriver(t, other, PostgreSQL(), name, c), func(testing.TB) *sql.DB {
+		return named(t, name, nil)
+	})
 	var clients sync.WaitGroup
 	stop := make(chan struct{})
 	for client := range 4 {
