@@ -217,7 +217,10 @@ type site struct {
 	url   string
 	clock *clock
 	idle  *scs.SessionManager
+	app   atomic.Pointer[http.Handler] // of idle, with the settings of now
 	begin time.Time // what at counts from
+
+	serveIdle func()
 	held  []string  // cookies
 }
 
@@ -235,7 +238,15 @@ func newSite(t *testing.T, b backend, c *clock) *site {
 	}
 	handle("", sm)
 	handle("/lazy", sm, adapters.Lazy())
-	handle("/idle", s.idle)
+	mux.Handle("/idle/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		(*s.app.Load()).ServeHTTP(w, r)
+	}))
+	s.serveIdle = func() {
+		app := scshttp.LoadAndSave(s.idle, adapters.CommitTimeout(patience))(application(s.idle, &changes))
+		app = http.StripPrefix("/idle", app)
+		s.app.Store(&app)
+	}
+	s.serveIdle()
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	s.url = server.URL
@@ -278,6 +289,7 @@ func (s *site) at(d time.Duration) {
 	ahead := d - time.Since(s.begin)
 	s.clock.ahead.Store(int64(ahead))
 	s.idle.IdleTimeout = idleTimeout + ahead
+	s.serveIdle() // a middleware keeps to the settings that it was made with
 }
 
 // get sends a request, with a cookie unless that is empty, and returns the session cookie of the response.
