@@ -40,7 +40,7 @@ func foreignMutants() []mutant {
 				data, found, err := k.Store.FindCtx(ctx, token)
 				if _, ok := k.opts.Codec.(masked); ok && tracked(ctx) {
 					if _, _, err := (scskit.Codec{}).Decode(data); err != nil {
-						return nil, false, k.Delete(token)
+						return nil, false, k.delete(ctx, token)
 					}
 				}
 				return data, found, err

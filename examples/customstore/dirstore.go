@@ -135,6 +135,8 @@ func (d *directory) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	}
 }
 
+// Sweep goes by the program's clock, without the margin that driver.Sweeper asks for, because the
+// directory belongs to one process.
 func (d *directory) Sweep(ctx context.Context, limit int) (removed int, err error) {
 	for name, err := range d.files() {
 		if err != nil {

@@ -218,10 +218,10 @@ type site struct {
 	clock *clock
 	idle  *scs.SessionManager
 	app   atomic.Pointer[http.Handler] // of idle, with the settings of now
-	begin time.Time // what at counts from
+	begin time.Time                    // what at counts from
 
 	serveIdle func()
-	held  []string  // cookies
+	held      []string // cookies
 }
 
 func newSite(t *testing.T, b backend, c *clock) *site {

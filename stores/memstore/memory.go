@@ -179,6 +179,7 @@ func (m *memory) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	}
 }
 
+// Sweep needs no margin: the sessions and the clock are one process's.
 func (m *memory) Sweep(ctx context.Context, limit int) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, fmt.Errorf("memstore: sweep: %w", err)
