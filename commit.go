@@ -28,7 +28,7 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 		return fmt.Errorf("scskit: commit: token is empty or longer than %d bytes", s.ids.max)
 	}
 	if len(data) > s.maxSize {
-		err := fmt.Errorf("scskit: commit: %w", &driver.TooLargeError{Size: len(data), Limit: s.maxSize})
+		err := fmt.Errorf("scskit: commit: %w", s.tooLarge(data))
 		s.refused(ctx, id, err)
 		return err
 	}
@@ -320,7 +320,7 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 		}
 		merged, err := s.merge3(n.data, c.data, current.Data)
 		if err == nil && len(merged.data) > s.maxSize {
-			err = &driver.TooLargeError{Size: len(merged.data), Limit: s.maxSize}
+			err = s.tooLarge(merged.data)
 		}
 		if err != nil {
 			s.refused(c.ctx, c.id, err)

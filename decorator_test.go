@@ -227,3 +227,49 @@ func TestDecoratedCodec(t *testing.T) {
 		t.Errorf("keys %q, %d records taken for corrupt", keys, corrupt.Load())
 	}
 }
+
+// locked is a codec that cannot read a record, and does not know it to be damaged.
+type locked struct{ scskit.Codec }
+
+var errLocked = errors.New("there is no key")
+
+func (locked) Decode([]byte) (time.Time, map[string]any, error) {
+	return time.Time{}, nil, errLocked
+}
+
+func TestUnreadableIsKept(t *testing.T) {
+	t.Parallel()
+	store, err := memstore.New(&memstore.Options{Options: scskit.Options{Codec: locked{}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Commit("token", []byte("data"), time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := store.FindCtx(scskit.WithTracker(t.Context()), "token"); !errors.Is(err, errLocked) {
+		t.Errorf("find: got error %v, want the codec's", err)
+	}
+	if data, found, err := store.Find("token"); string(data) != "data" || !found || err != nil {
+		t.Errorf("the record is %q, %v, %v", data, found, err)
+	}
+}
+
+// A codec that embeds Codec does not pass on what a Store looks for in Codec alone.
+func TestUserWithDecoratedCodec(t *testing.T) {
+	t.Parallel()
+	store, err := memstore.New(&memstore.Options{Options: scskit.Options{Codec: ciphered{}, UserKey: "user"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, err := ciphered{}.Encode(time.Now().Add(time.Hour), map[string]any{"user": "ada"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := store.Commit("token", data, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	n, err := store.DestroySessionsOf(t.Context(), "ada")
+	if n != 1 || err != nil {
+		t.Errorf("destroyed %d, %v, want 1", n, err)
+	}
+}

@@ -1,6 +1,7 @@
 package scskit
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,8 +31,11 @@ func (s *Store) merge3(base, ours, theirs []byte) (merged, error) {
 		}
 	}
 	theirDeadline, theirValues, err := s.decode(theirs)
-	if err != nil { // there is nothing to keep in it
-		return merged{data: ours, deadline: ourDeadline, ours: true}, nil //nolint:nilerr // see above
+	if errors.Is(err, ErrCorrupt) { // there is nothing to keep in it
+		return merged{data: ours, deadline: ourDeadline, ours: true}, nil
+	}
+	if err != nil {
+		return merged{}, fmt.Errorf("merge: the data stored meanwhile is not what Options.Codec decodes: %w", err)
 	}
 
 	for key, value := range theirValues {

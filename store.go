@@ -100,7 +100,7 @@ func (s *Store) Find(token string) ([]byte, bool, error) {
 }
 
 // FindCtx implements scs.CtxStore. In a context with a tracker, a record
-// that does not decode is dropped, reported and not found.
+// that is damaged, which ErrCorrupt says, is dropped, reported and not found.
 func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
 	id, ok := s.ids.id(token)
 	if !ok {
@@ -115,10 +115,10 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 	}
 	if t := trackerFrom(ctx); t != nil {
 		switch err := s.checker(rec.Data); {
-		case errors.Is(err, ErrNewer): // it is whole, for those who can read it
-			return nil, false, s.failure("find", token, err)
-		case err != nil:
+		case errors.Is(err, ErrCorrupt):
 			return nil, false, s.drop(ctx, token, id, err)
+		case err != nil: // another process may be able to read it
+			return nil, false, s.failure("find", token, err)
 		}
 		n := s.noteOf(token, rec)
 		n.merging = t.merges(ctx)

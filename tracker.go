@@ -46,10 +46,10 @@ func (t *Tracker) Context(ctx context.Context) context.Context {
 	return &t.tracker
 }
 
-// Found reports whether store is a *Store that has found a session for token in a context with this very tracker, and
+// Found reports whether the *Store that StoreOf finds in store has found a session for token in a context with this very tracker, and
 // has not deleted it since.
 func (t *Tracker) Found(store scs.Store, token string) bool {
-	s, ok := store.(*Store)
+	s, ok := StoreOf(store)
 	return ok && t.tracker.get(s, token).state == noteLive
 }
 

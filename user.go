@@ -240,7 +240,7 @@ func (s *Store) pick(data []byte, key string) (any, error) {
 }
 
 // pick reads no further than to the key, and makes no other value.
-func (Codec) pick(record []byte, key string) (any, error) {
+func (ownCodec) pick(record []byte, key string) (any, error) {
 	if !isVersion1(record) {
 		_, values, err := decodeLegacy(record)
 		return values[key], err

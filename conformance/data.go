@@ -28,6 +28,7 @@ var dataChecks = []check{
 	{"data/registered-struct", "a type that the application registered with gob.Register comes back as itself", LevelKit, dataRegisteredStruct},
 	{"data/unknown-type", "a rolling deploy loses nothing: a value of a type that this process has not registered is kept, whole, for those that have", LevelKit, dataUnknownType},
 	{"data/unknown-type-legacy", "the same goes for a session that scs's GobCodec wrote", LevelKit, dataUnknownTypeLegacy},
+	{"data/newer-format", "a record in a newer format of the codec is an error and not dropped", LevelKit, dataNewerFormat},
 	{"data/decorated-codec", "a codec that embeds scskit.Codec and changes its bytes, to compress them say, is used as it is", LevelKit, dataDecoratedCodec},
 	{"data/legacy-gob", "sessions that scs's GobCodec wrote are read, and rewritten in the new format when they change", LevelKit, dataLegacyGob},
 	{"data/too-large", "data over the limit is refused with a *driver.TooLargeError, and the old data is intact", LevelKit, dataTooLarge},

@@ -3,6 +3,7 @@ package conformance
 import (
 	"bytes"
 	"encoding/gob"
+	"errors"
 	"fmt"
 	"time"
 
@@ -86,6 +87,19 @@ func (t *T) keepsForeigner(theirs scs.Codec) {
 	}
 	token, _ = r.end()
 	came("renew")
+}
+
+func dataNewerFormat(t *T) {
+	s, d := t.newKit(nil)
+	token := newToken()
+	data := append([]byte{0xc1, 0x02}, "what only a later version of the codec can read"...)
+	t.plant(d, token, data)
+	if _, err := manager(s).Load(scskit.WithTracker(t.Context()), token); !errors.Is(err, scskit.ErrNewer) {
+		t.Errorf("load: got error %v, want scskit.ErrNewer", err)
+	}
+	if rec := t.stored(d, token); !bytes.Equal(rec.Data, data) {
+		t.Error("the record is not what it was")
+	}
 }
 
 // masked is a codec as a program makes one: it embeds scskit.Codec and changes its bytes.

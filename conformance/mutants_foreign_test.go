@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"time"
 
@@ -35,6 +36,15 @@ func foreignMutants() []mutant {
 			}
 			return deadline, values, err
 		}})),
+		kitMutant("drops-what-it-cannot-read", `data/newer-format`, change{kit: func(k *kit) {
+			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+				data, found, err := k.Store.FindCtx(ctx, token)
+				if errors.Is(err, scskit.ErrNewer) {
+					return nil, false, k.delete(ctx, token)
+				}
+				return data, found, err
+			}
+		}}),
 		kitMutant("looks-through-a-codec", `data/decorated-codec`, change{kit: func(k *kit) {
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				data, found, err := k.Store.FindCtx(ctx, token)
