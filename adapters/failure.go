@@ -10,6 +10,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
 )
 
 // Error is a failure to load or to store the session of a request. A time-out is one like any
@@ -40,6 +41,9 @@ var ErrFailOpen = errors.New("adapters: let the request pass without its session
 // A response must not tell of a sign-in or a sign-out that has not happened. So a request
 // still fails, with an error in place of its response, if it has called Destroy, RenewToken or SetDeadline on a session
 // that could not be loaded, though these calls return nil; or if it has destroyed or renewed one and what follows cannot be stored.
+//
+// Nor does a session pass that holds what cannot be encoded, or too much: it would fail at every request,
+// and a store that works again could not mend it.
 //
 // A handler cannot tell an empty session from that of a client without one. Where that matters, as in a
 // shopping cart that would seem empty, let OnError decide.
@@ -85,6 +89,9 @@ func (l *Lifecycle) log(ctx context.Context, failure *Error) {
 // fail returns the error that the framework gets for a failure, and nil if the request may pass.
 func (l *Lifecycle) fail(ctx context.Context, op string, err error) error {
 	failure := &Error{Op: op, Err: err}
+	if errors.Is(err, scskit.ErrEncode) || errors.Is(err, driver.ErrTooLarge) {
+		return l.refuse(ctx, failure) // no store that works again can mend that
+	}
 	l.log(ctx, failure)
 	answer := l.ask(ctx, failure)
 	switch {

@@ -271,3 +271,27 @@ func TestFailOpenLate(t *testing.T) {
 		t.Errorf("loaded after it: told %v, want %s", told, want)
 	}
 }
+
+// TestFailOpenCannotMend: what no store can keep fails with FailOpen, too.
+func TestFailOpenCannotMend(t *testing.T) {
+	t.Parallel()
+	for name, value := range map[string]any{
+		"no encoding": func() {},
+		"too large":   strings.Repeat("x", 5<<20),
+	} {
+		sm := newManager(t, nil)
+		for what, opt := range map[string]adapters.Option{
+			"FailOpen": adapters.FailOpen(),
+			"OnError":  adapters.OnError(func(context.Context, error) error { return adapters.ErrFailOpen }),
+		} {
+			r, err := adapters.New(sm, opt, adapters.Logger(nil)).Begin(t.Context(), http.MethodGet, "/", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sm.Put(r.Context(), "k", value)
+			if err := r.Finish(make(http.Header)); err == nil {
+				t.Errorf("%s, %s: the request passes", name, what)
+			}
+		}
+	}
+}
