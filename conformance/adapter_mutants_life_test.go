@@ -53,8 +53,7 @@ func life(serve func(l *adapters.Lifecycle, req *adapters.Request, w http.Respon
 func writing(wrap func(sw *adapters.Writer, below http.ResponseWriter) http.ResponseWriter) Middleware {
 	return life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
 		sw := adapters.NewWriter(w, req)
-		defer sw.Disarm()
-		next.ServeHTTP(wrap(sw, w), r)
+		sw.Serve(func() { next.ServeHTTP(wrap(sw, w), r) })
 		if err := sw.Finish(); err != nil {
 			l.HandleError(w, r, err)
 		}

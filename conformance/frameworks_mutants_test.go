@@ -26,25 +26,26 @@ func TestFrameworkMutants(t *testing.T) {
 		"gin overrides Write alone": {harness.Gin(ginWriteOnly), `
 			adapter/abort adapter/event-stream adapter/late-change adapter/panic-inside
 			adapter/std-handler adapter/upgrade adapter/writer neighbour/compress
-			neighbour/dump neighbour/forward neighbour/log pair/fail-hook`},
+			neighbour/dump neighbour/forward neighbour/log neighbour/proxy pair/fail-hook`},
 		"gin leaves its writer behind": {harness.Gin(ginKeepsWriter), `
 			adapter/panic-outside adapter/upgrade adapter/writer neighbour/compress
-			neighbour/dump neighbour/forward neighbour/log pair/fail-hook`},
+			neighbour/dump neighbour/forward neighbour/log neighbour/proxy pair/fail-hook`},
 		"gin puts its writer back": {harness.Gin(ginPutsBack), `
 			adapter/upgrade adapter/writer neighbour/compress neighbour/dump
-			neighbour/forward neighbour/log pair/fail-hook`},
+			neighbour/forward neighbour/log neighbour/proxy pair/fail-hook`},
 		"echo trusts the writer there": {harness.Echo(echoTrusts), `
-			neighbour/compress neighbour/timeout`},
+			neighbour/compress neighbour/proxy neighbour/timeout`},
 		"echo hooks Before alone": {harness.Echo(echoBefore), `
 			adapter/empty adapter/event-stream adapter/failure-typed adapter/lazy-failure
 			adapter/panic-outside adapter/upgrade neighbour/compress neighbour/dump
-			neighbour/forward neighbour/log neighbour/secure neighbour/timeout
-			pair/commit-failure pair/fail-hook pair/fail-open-commit pair/fail-open-destroy
-			pair/fail-timeout pair/recovers pair/token-secret pair/too-large`},
+			neighbour/forward neighbour/log neighbour/proxy neighbour/secure
+			neighbour/timeout pair/commit-failure pair/fail-hook pair/fail-open-commit
+			pair/fail-open-destroy pair/fail-timeout pair/recovers pair/token-secret
+			pair/too-large`},
 		"echo finishes what failed": {harness.Echo(echoEager), `
 			adapter/error-reset adapter/failure-typed adapter/lazy-failure
 			adapter/not-allowed adapter/not-found adapter/panic-outside neighbour/compress
-			neighbour/dump neighbour/forward neighbour/log neighbour/secure
+			neighbour/dump neighbour/forward neighbour/log neighbour/proxy neighbour/secure
 			neighbour/timeout pair/commit-failure pair/fail-hook pair/fail-open-commit
 			pair/fail-open-destroy pair/fail-timeout pair/recovers pair/token-secret
 			pair/too-large`},

@@ -320,8 +320,7 @@ func plain(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) h
 				return
 			}
 			sw := adapters.NewWriter(w, req)
-			defer sw.Disarm()
-			next.ServeHTTP(sw.Handler(), r.WithContext(req.Context()))
+			sw.Serve(func() { next.ServeHTTP(sw.Handler(), r.WithContext(req.Context())) })
 			if err := sw.Finish(); err != nil {
 				l.HandleError(w, r, err)
 			}
