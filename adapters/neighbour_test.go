@@ -13,6 +13,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -102,6 +103,27 @@ func TestAbort(t *testing.T) {
 				t.Errorf("%s: panic %v, want %v", name, got, want)
 			}
 		}
+	}
+}
+
+// TestGoexit: a handler that ends its goroutine does not panic.
+func TestGoexit(t *testing.T) {
+	t.Parallel()
+	sm, _, _ := outage(t, "commit")
+	var panicked any
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() { panicked = recover() }()
+		trip(sm, "", func(w http.ResponseWriter, r *http.Request) {
+			sm.Put(r.Context(), "k", "v")
+			_, _ = io.WriteString(w, "handler")
+			runtime.Goexit()
+		}, adapters.Logger(nil))
+	}()
+	<-done
+	if panicked != nil {
+		t.Errorf("panic: %v", panicked)
 	}
 }
 

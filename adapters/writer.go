@@ -152,7 +152,9 @@ func (w *Writer) Serve(next func()) {
 				return
 			}
 			w.Disarm()
-			panic(p)
+			if p != nil { // or it is runtime.Goexit
+				panic(p)
+			}
 		}
 		w.Disarm()
 	}()
