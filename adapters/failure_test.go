@@ -179,7 +179,8 @@ func TestFailOpenIdle(t *testing.T) {
 	}
 }
 
-// TestFailOpenCarried: a session that travels in the cookie cannot be unreachable, only too large.
+// TestFailOpenCarried: a session that travels in the cookie cannot be unreachable, only too large,
+// which no store that works again could mend.
 func TestFailOpenCarried(t *testing.T) {
 	t.Parallel()
 	store, err := cookiestore.New([][]byte{make([]byte, 32)}, nil)
@@ -192,8 +193,8 @@ func TestFailOpenCarried(t *testing.T) {
 		w.Header().Set("User", sm.GetString(r.Context(), "user"))
 		sm.Put(r.Context(), "user", strings.Repeat("x", 10000))
 	}, adapters.FailOpen())
-	if resp.StatusCode != http.StatusOK || resp.Header.Get("User") != "ada" || len(resp.Cookies()) != 0 {
-		t.Errorf("status %d, user %q, %d cookies", resp.StatusCode, resp.Header.Get("User"), len(resp.Cookies()))
+	if resp.StatusCode != http.StatusInternalServerError || len(resp.Cookies()) != 0 {
+		t.Errorf("status %d, %d cookies", resp.StatusCode, len(resp.Cookies()))
 	}
 }
 
