@@ -85,6 +85,9 @@ func (s *Store) Codec() scs.Codec {
 	return s.opts.Codec
 }
 
+// TouchInterval returns Options.TouchInterval, for adapters to compare with the idle time-out.
+func (s *Store) TouchInterval() time.Duration { return s.opts.TouchInterval }
+
 // CookieName returns the name of the cookie that the store makes values for, if it keeps
 // sessions in the client. Otherwise ok is false.
 func (s *Store) CookieName() (name string, ok bool) {
@@ -157,7 +160,9 @@ func (s *Store) Delete(token string) error {
 	return s.DeleteCtx(context.Background(), token)
 }
 
-// DeleteCtx implements scs.CtxStore. Deleting what is not there is no error.
+// DeleteCtx implements scs.CtxStore. Deleting what is not there is no error. In a context with a
+// tracker it is carried out, within Options.Timeout, though ctx has ended; and it tells apart what
+// the manager deletes for: see ErrLate.
 func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	id, ok := s.ids.id(token)
 	if !ok {
@@ -169,6 +174,9 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 			return s.failure("delete", token, err)
 		}
 		return nil
+	}
+	if s.opts.Timeout > 0 {
+		ctx = context.WithoutCancel(ctx) // a client that hangs up does not take its sign-out back
 	}
 	reason, n := deletionFor(), t.get(s, token)
 	if reason == byRenewal && n.settled {

@@ -32,6 +32,15 @@ func renewalMutants() []mutant {
 				return err
 			}
 		}}),
+		kitMutant("dies-with-the-client", `faults/client-gone`, change{kit: func(k *kit) {
+			k.delete = func(ctx context.Context, token string) error {
+				err := k.Store.DeleteCtx(ctx, token)
+				if tracked(ctx) && ctx.Err() != nil {
+					return ctx.Err()
+				}
+				return err
+			}
+		}}),
 		kitMutant("one-renewal-wins", `renewal/two-at-once`, change{driver: func(p *patch) {
 			p.load = func(ctx context.Context, id string) (driver.Record, error) {
 				rec, err := p.Driver.Load(ctx, id)

@@ -24,6 +24,7 @@ var togetherChecks = []check{
 		"next request", LevelKit, togetherIdleShortened},
 	{"faults/failed-touch", "a backend that takes no writes fails no request that only reads: the " +
 		"session lasts as long as is stored", LevelKit, togetherFailedTouch},
+	{"faults/client-gone", "a client that hangs up does not take its sign-out back", LevelKit, togetherHangUp},
 	{"user/destroy-renewing", "Store.DestroySessionsOf: nothing of the user survives that was signed " +
 		"in before, though it is being renewed", LevelKit, togetherDestroyRenewing},
 	{"user/destroy-all-but-own", "Store.DestroySessionsOf: a request that has renewed its session keeps " +
@@ -243,4 +244,26 @@ func togetherDestroyAllButOwn(t *T) {
 		ids := slices.Collect(maps.Keys(t.sessionsOf(s, "alice")))
 		return len(ids) == 1 && ids[0] == scskit.ID(renewed)
 	})
+}
+
+func togetherHangUp(t *T) {
+	s, d := t.newKit(nil)
+	sm := manager(s)
+	token := t.begin(sm, "user", "ada")
+	ctx, hangUp := context.WithCancel(scskit.WithTracker(t.Context()))
+	ctx, err := sm.Load(ctx, token)
+	if err != nil {
+		t.Fatalf("load: %v", err)
+	}
+	d.on(func(ctx context.Context, op, _ string) error {
+		if op == "delete" {
+			hangUp()
+		}
+		return ctx.Err()
+	})
+	if err := sm.Destroy(ctx); err != nil {
+		t.Errorf("destroy: %v", err)
+	}
+	d.on(nil)
+	t.wantNone(s, token)
 }

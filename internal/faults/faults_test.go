@@ -210,7 +210,8 @@ func TestSlow(t *testing.T) {
 	})
 }
 
-// A client that hangs up does not leave its request waiting for a backend that does not answer.
+// A client that hangs up does not leave its request waiting for a session that cannot be loaded, but its
+// sign-out is carried out.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, b target) {
@@ -240,11 +241,19 @@ func TestCancelled(t *testing.T) {
 		}
 		send("/signout", url.Values{"hold": {"1"}})
 		release := <-s.held
-		n.each((*testenv.Proxy).Hang)
+		n.each(func(proxy *testenv.Proxy) { proxy.Slow(100 * time.Millisecond) })
 		close(release)
 		hangUp()
 		await("delete")
+		n.enable()
+		if a, _ := s.until(t, "/get", token, nil); a.value(t) != "" {
+			t.Error("the session is there after its sign-out")
+		}
 
+		token = s.open(t, "v")
+		drain(s.begun)
+		drain(s.ended)
+		n.each((*testenv.Proxy).Hang)
 		ctx, hangUp = context.WithCancel(t.Context())
 		send("/get", nil) // net/http looks out for its client only when the request's body has been read
 		hangUp()
