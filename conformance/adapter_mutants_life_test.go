@@ -104,29 +104,34 @@ func notFor(forgets func(status int) bool) Middleware {
 func lifeMutants() []mutant {
 	return []mutant{
 		adapterMutant("stock", `
-			adapter/early-hints adapter/event-stream adapter/failure-typed adapter/late-change adapter/lazy-untouched
-			adapter/nested adapter/skip adapter/upgrade cookie/bad-lifetime cookie/bad-name cookie/bad-partitioned
-			cookie/bad-prefix cookie/bad-samesite cookie/bad-size cookie/max-age cookie/no-store cookie/once cookie/vary
-			pair/client-gone pair/commit-failure pair/corrupt-record pair/duplicate-cookies pair/fail-hook
-			pair/fail-open-commit pair/fail-open-load pair/fail-timeout pair/idle pair/logout-beats-reader
-			pair/logout-beats-writer pair/parallel-keys pair/recovers pair/renew-beats-old pair/renew-twice
-			pair/stale-cookie`, func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler {
+			adapter/early-hints adapter/event-stream adapter/failure-typed adapter/late-change
+			adapter/lazy-untouched adapter/nested adapter/skip adapter/upgrade cookie/bad-lifetime
+			cookie/bad-name cookie/bad-partitioned cookie/bad-prefix cookie/bad-samesite
+			cookie/bad-size cookie/max-age cookie/no-store cookie/once cookie/vary
+			pair/client-gone pair/commit-failure pair/corrupt-record pair/duplicate-cookies
+			pair/fail-hook pair/fail-open-commit pair/fail-open-load pair/fail-timeout pair/idle
+			pair/logout-beats-reader pair/logout-beats-renewal pair/logout-beats-writer
+			pair/parallel-keys pair/recovers pair/renew-beats-old pair/stale-cookie`, func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler {
 			return sm.LoadAndSave
 		}),
 		adapterMutant("after-the-handler", `
-			adapter/abort adapter/commits-once adapter/early-hints adapter/error-reset adapter/event-stream
-			adapter/failure-typed adapter/file adapter/handler-error adapter/handler-error-default adapter/head adapter/json
-			adapter/large-body adapter/late-change adapter/lazy adapter/lazy-failure adapter/load-failure adapter/nested
-			adapter/not-allowed adapter/not-found adapter/panic-inside adapter/panic-outside adapter/redirect adapter/skip
-			adapter/status adapter/status-only adapter/std-handler adapter/two-managers adapter/upgrade cookie/attributes
-			cookie/browser-session cookie/defaults cookie/deletion cookie/max-age cookie/no-store cookie/once
-			cookie/remember-me cookie/vary pair/client-gone pair/commit-failure pair/cookie-expiry pair/corrupt-record
-			pair/destroy pair/destroy-then-put pair/destroy-twice pair/duplicate-cookies pair/fail-hook
-			pair/fail-open-commit pair/fail-open-destroy pair/fail-open-load pair/fail-timeout pair/grow-and-shrink
-			pair/handler-commits pair/idle pair/logout-beats-reader pair/logout-beats-writer pair/parallel-clients
-			pair/parallel-keys pair/put-then-read pair/recovers pair/renew pair/renew-beats-old pair/renew-twice pair/shared
-			pair/stale-cookie pair/token-secret pair/too-large pair/unknown-token token/cookie-exact token/cookie-only
-			token/random`, life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
+			adapter/abort adapter/commits-once adapter/early-hints adapter/error-reset
+			adapter/event-stream adapter/failure-typed adapter/file adapter/handler-error
+			adapter/handler-error-default adapter/head adapter/json adapter/large-body
+			adapter/late-change adapter/lazy adapter/lazy-failure adapter/load-failure
+			adapter/nested adapter/not-allowed adapter/not-found adapter/panic-inside
+			adapter/panic-outside adapter/redirect adapter/skip adapter/status adapter/status-only
+			adapter/std-handler adapter/two-managers adapter/upgrade cookie/attributes
+			cookie/browser-session cookie/defaults cookie/deletion cookie/max-age cookie/no-store
+			cookie/once cookie/remember-me cookie/vary pair/client-gone pair/commit-failure
+			pair/cookie-expiry pair/corrupt-record pair/destroy pair/destroy-then-put
+			pair/destroy-twice pair/duplicate-cookies pair/fail-hook pair/fail-open-commit
+			pair/fail-open-destroy pair/fail-open-load pair/fail-timeout pair/grow-and-shrink
+			pair/handler-commits pair/idle pair/logout-beats-reader pair/logout-beats-renewal
+			pair/logout-beats-writer pair/parallel-clients pair/parallel-keys pair/put-then-read
+			pair/recovers pair/renew pair/renew-beats-old pair/renew-twice pair/shared
+			pair/stale-cookie pair/token-secret pair/too-large pair/unknown-token
+			token/cookie-exact token/cookie-only token/random`, life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
 			next.ServeHTTP(w, r)
 			if err := req.Finish(w.Header()); err != nil {
 				l.HandleError(w, r, err)
@@ -134,8 +139,9 @@ func lifeMutants() []mutant {
 			req.End()
 		})),
 		adapterMutant("only-what-is-written", `
-			adapter/empty adapter/failure-typed adapter/lazy-failure pair/commit-failure pair/fail-hook
-			pair/fail-open-commit pair/fail-open-destroy pair/fail-timeout pair/recovers pair/token-secret pair/too-large`, life(func(_ *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
+			adapter/empty adapter/failure-typed adapter/lazy-failure pair/commit-failure
+			pair/fail-hook pair/fail-open-commit pair/fail-open-destroy pair/fail-timeout
+			pair/logout-beats-renewal pair/recovers pair/token-secret pair/too-large`, life(func(_ *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
 			sw := adapters.NewWriter(w, req)
 			next.ServeHTTP(sw.Handler(), r)
 			if sw.Settled() {
@@ -210,8 +216,8 @@ func lifeMutants() []mutant {
 			}
 		}),
 		adapterMutant("latest-wins", `
-			pair/destroy-twice pair/logout-beats-reader pair/logout-beats-writer pair/parallel-clients pair/parallel-keys
-			~pair/recovers ~pair/renew-twice`, latestWins),
+			pair/destroy-twice pair/logout-beats-reader pair/logout-beats-renewal
+			pair/parallel-clients pair/parallel-keys ~pair/recovers ~pair/renew-twice`, latestWins),
 		adapterMutant("token-in-url", `token/cookie-only`, requests(func(sm *scs.SessionManager, r *http.Request) {
 			if token := r.URL.Query().Get("session"); token != "" {
 				r.Header.Add("Cookie", sm.Cookie.Name+"="+token)
@@ -233,8 +239,9 @@ func lifeMutants() []mutant {
 			}
 		})),
 		adapterMutant("adopts-tokens", `
-			adapter/commits-once adapter/lazy adapter/lazy-untouched adapter/nested adapter/skip pair/destroy pair/duplicate-cookies
-			pair/stale-cookie pair/unknown-token`, requests(func(sm *scs.SessionManager, r *http.Request) {
+			adapter/commits-once adapter/lazy adapter/lazy-untouched adapter/nested adapter/skip
+			pair/destroy pair/duplicate-cookies pair/logout-beats-writer pair/stale-cookie
+			pair/unknown-token`, requests(func(sm *scs.SessionManager, r *http.Request) {
 			c, err := r.Cookie(sm.Cookie.Name)
 			if err != nil || len(c.Value) > 100 {
 				return

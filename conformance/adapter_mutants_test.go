@@ -157,9 +157,11 @@ func responseMutants() []mutant {
 			}
 		})),
 		adapterMutant("cookie-always", `
-			adapter/failure-typed adapter/lazy-failure adapter/lazy-untouched adapter/load-failure pair/commit-failure
-			pair/duplicate-cookies pair/fail-hook pair/fail-open-commit pair/fail-open-destroy pair/fail-open-load
-			pair/fail-timeout pair/idle pair/recovers pair/token-secret pair/too-large pair/unchanged`, edited(func(sm *scs.SessionManager, r *http.Request, h http.Header) {
+			adapter/failure-typed adapter/lazy-failure adapter/lazy-untouched adapter/load-failure
+			pair/commit-failure pair/duplicate-cookies pair/fail-hook pair/fail-open-commit
+			pair/fail-open-destroy pair/fail-open-load pair/fail-timeout pair/idle
+			pair/logout-beats-reader pair/logout-beats-renewal pair/logout-beats-writer
+			pair/recovers pair/renew-beats-old pair/token-secret pair/too-large pair/unchanged`, edited(func(sm *scs.SessionManager, r *http.Request, h http.Header) {
 			if c, err := r.Cookie(sm.Cookie.Name); err == nil && h["Set-Cookie"] == nil {
 				h.Add("Set-Cookie", c.Name+"="+c.Value+"; Path=/")
 			}

@@ -251,17 +251,18 @@ var cookieExemptions = func() map[string]string {
 		answer  = "what was not received was not saved: the session is in the response"
 	)
 	return map[string]string{
-		"pair/destroy":             revoked,
-		"pair/destroy-then-put":    revoked,
-		"pair/destroy-twice":       revoked,
-		"pair/renew":               revoked,
-		"pair/renew-beats-old":     revoked,
-		"pair/renew-twice":         revoked,
-		"pair/logout-beats-reader": revoked,
-		"pair/logout-beats-writer": revoked,
-		"pair/stale-cookie":        revoked,
-		"pair/parallel-keys":       merged,
-		"pair/shared":              merged,
-		"pair/client-gone":         answer,
+		"pair/destroy":              revoked,
+		"pair/destroy-then-put":     revoked,
+		"pair/destroy-twice":        revoked,
+		"pair/renew":                revoked,
+		"pair/renew-beats-old":      revoked,
+		"pair/renew-twice":          revoked,
+		"pair/logout-beats-reader":  revoked,
+		"pair/logout-beats-writer":  revoked,
+		"pair/logout-beats-renewal": revoked,
+		"pair/stale-cookie":         revoked,
+		"pair/parallel-keys":        merged,
+		"pair/shared":               merged,
+		"pair/client-gone":          answer,
 	}
 }()

@@ -38,16 +38,16 @@ func TestFrameworkMutants(t *testing.T) {
 		"echo hooks Before alone": {harness.Echo(echoBefore), `
 			adapter/empty adapter/event-stream adapter/failure-typed adapter/lazy-failure
 			adapter/panic-outside adapter/upgrade neighbour/compress neighbour/dump
-			neighbour/forward neighbour/log neighbour/proxy neighbour/secure
-			neighbour/timeout pair/commit-failure pair/fail-hook pair/fail-open-commit
-			pair/fail-open-destroy pair/fail-timeout pair/recovers pair/token-secret
+			neighbour/forward neighbour/log neighbour/proxy neighbour/secure neighbour/timeout
+			pair/commit-failure pair/fail-hook pair/fail-open-commit pair/fail-open-destroy
+			pair/fail-timeout pair/logout-beats-renewal pair/recovers pair/token-secret
 			pair/too-large`},
 		"echo finishes what failed": {harness.Echo(echoEager), `
-			adapter/error-reset adapter/failure-typed adapter/lazy-failure
-			adapter/not-allowed adapter/not-found adapter/panic-outside neighbour/compress
-			neighbour/dump neighbour/forward neighbour/log neighbour/proxy neighbour/secure
-			neighbour/timeout pair/commit-failure pair/fail-hook pair/fail-open-commit
-			pair/fail-open-destroy pair/fail-timeout pair/recovers pair/token-secret
+			adapter/error-reset adapter/failure-typed adapter/lazy-failure adapter/not-allowed
+			adapter/not-found adapter/panic-outside neighbour/compress neighbour/dump
+			neighbour/forward neighbour/log neighbour/proxy neighbour/secure neighbour/timeout
+			pair/commit-failure pair/fail-hook pair/fail-open-commit pair/fail-open-destroy
+			pair/fail-timeout pair/logout-beats-renewal pair/recovers pair/token-secret
 			pair/too-large`},
 		"fiber returns the handler's error": {harness.Fiber(fiberReturns), `
 			adapter/error-reset adapter/late-change adapter/not-allowed adapter/not-found

@@ -96,7 +96,12 @@ func mappedMutants() []mutant {
 	made := func(tb testing.TB, records *backend) *bent {
 		return newBent(newReferenceDriver(records), func(b *bent) { b.mapped(tb) })
 	}
-	d := driverMutant("maps-memory", `driver/data-stays ~driver/concurrent`, func(*bent) {})
+	d := driverMutant("maps-memory", `
+			driver/data-stays ~all/iterate-overwrites-nothing ~concurrency/loaded-again
+			~concurrency/loaded-twice ~concurrency/many-sessions ~concurrency/no-stranger-waits
+			~data/unknown-type ~data/unknown-type-legacy ~driver/concurrent ~renewal/keeps-writes
+			~renewal/merge-destroyed ~user/destroy ~user/destroy-all-but-own
+			~user/destroy-renewing`, func(*bent) {})
 	d.driver.New = func(tb testing.TB) driver.Driver { return made(tb, new(backend)) }
 	d.driver.Reopen = func(tb testing.TB, d driver.Driver) driver.Driver {
 		return made(tb, d.(*bent).backend)

@@ -160,7 +160,11 @@ func renewalMutants() []mutant {
 		kitMutant("ends-at-damage", `all/damaged`, change{kit: func(k *kit) {
 			k.all = func(ctx context.Context) (map[string][]byte, error) {
 				all, err := k.Store.AllCtx(ctx)
-				for rec, rangeErr := range k.inner.(driver.Ranger).Range(ctx) {
+				r, ok := driver.As[driver.Ranger](k.inner)
+				if !ok {
+					return all, err
+				}
+				for rec, rangeErr := range r.Range(ctx) {
 					if rangeErr == nil && bytes.HasPrefix(rec.Data, []byte("not a session")) {
 						all[newToken()] = rec.Data
 					}

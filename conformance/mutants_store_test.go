@@ -362,7 +362,9 @@ func storeMutants() []mutant {
 				return l.shelf.commit(token, buf, e)
 			}
 		}),
-		storeMutant("c-strings", `data/1m data/64k data/every-byte`, func(l *library) {
+		storeMutant("c-strings", `
+			all/concurrent-deletes all/copies all/keys-delete all/live-only all/many all/own-data
+			data/1m data/64k data/every-byte`, func(l *library) {
 			l.stored(func(b []byte) []byte { before, _, _ := bytes.Cut(b, []byte{0}); return before })
 		}),
 		storeMutant("mysql-blob", `data/1m data/64k`, func(l *library) { l.stored(func(b []byte) []byte { return b[:min(len(b), 1<<16-1)] }) }),

@@ -103,7 +103,9 @@ func userMutants() []mutant {
 				}
 			}
 		}),
-		userMutant("id-opens", `user/destroy user/follows-change user/hides-names user/integers user/sessions-of`, func(k *userKit) {
+		userMutant("id-opens", `
+			user/destroy user/destroy-all-but-own user/follows-change user/hides-names
+			user/integers user/sessions-of`, func(k *userKit) {
 			k.listing(func(s *scskit.UserSession) bool { s.ID = s.Key; return true })
 		}),
 		userMutant("key-is-id", `user/sessions-of`, func(k *userKit) {
@@ -118,12 +120,12 @@ func userMutants() []mutant {
 		userMutant("names-only", `user/integers`, func(k *userKit) {
 			k.listing(func(s *scskit.UserSession) bool { _, ok := s.Values["user"].(string); return ok })
 		}),
-		userMutant("destroys-excepted", `user/destroy`, func(k *userKit) {
+		userMutant("destroys-excepted", `user/destroy user/destroy-all-but-own`, func(k *userKit) {
 			k.destroy = func(ctx context.Context, user string, _ ...string) (int, error) {
 				return k.Store.DestroySessionsOf(ctx, user)
 			}
 		}),
-		userMutant("destroys-one", `user/destroy`, func(k *userKit) {
+		userMutant("destroys-one", `user/destroy user/destroy-renewing`, func(k *userKit) {
 			k.destroy = func(ctx context.Context, user string, except ...string) (int, error) {
 				for s, err := range k.Store.SessionsOf(ctx, user) {
 					if err != nil {
