@@ -46,7 +46,9 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 	case isKey:
 		err = c.listed(listed)
 	case t == nil:
-		err = c.untracked(driver.Always())
+		if err = c.untracked(driver.Always()); err == nil && byStockMiddleware() {
+			s.tellUntracked(ctx, id)
+		}
 	default:
 		if err = c.tracked(); err == nil {
 			t.put(c.note)

@@ -22,16 +22,17 @@ const (
 	KindDelete                 // a session was destroyed or renewed
 	KindSweep                  // expired records were removed; Count of them
 
-	KindConflict // another request saved the session first; a merge follows
-	KindGone     // the session was destroyed or renewed while a request used it; nothing was stored
-	KindCorrupt  // a record could not be decoded: it was dropped or, in a list, passed over
-	KindLate     // a handler changed the session after its response had begun; the change is lost
+	KindConflict  // another request saved the session first; a merge follows
+	KindGone      // the session was destroyed or renewed while a request used it; nothing was stored
+	KindCorrupt   // a record could not be decoded: it was dropped or, in a list, passed over
+	KindUntracked // scs's own middleware saved a session: concurrent changes may be lost
+	KindLate      // a handler changed the session after its response had begun; the change is lost
 )
 
 var kindNames = [...]string{
 	KindLoad: "load", KindCreate: "create", KindSave: "save", KindMerge: "merge", KindTouch: "touch",
 	KindDelete: "delete", KindSweep: "sweep", KindConflict: "conflict", KindGone: "gone",
-	KindCorrupt: "corrupt", KindLate: "late",
+	KindCorrupt: "corrupt", KindUntracked: "untracked", KindLate: "late",
 }
 
 func (k Kind) String() string {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strings"
 	"time"
@@ -44,12 +45,8 @@ const managerMethods = "github.com/alexedwards/scs/v2.(*SessionManager)."
 // deletionFor tells what the delete is for from who calls it: scs asks the same of a store in all
 // three cases. What it does not know is byOther.
 func deletionFor() deletion {
-	var pcs [24]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
-	for more := true; more; {
-		var frame runtime.Frame
-		frame, more = frames.Next()
-		switch method, _ := strings.CutPrefix(frame.Function, managerMethods); method {
+	for method := range callingMethods {
+		switch method {
 		case "Destroy":
 			return byDestroy
 		case "RenewToken":
@@ -59,6 +56,40 @@ func deletionFor() deletion {
 		}
 	}
 	return byOther
+}
+
+// callingMethods yields the methods of a manager that are on the stack, the innermost first.
+func callingMethods(yield func(method string) bool) {
+	var pcs [24]uintptr
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
+	for more := true; more; {
+		var frame runtime.Frame
+		frame, more = frames.Next()
+		if method, ok := strings.CutPrefix(frame.Function, managerMethods); ok && !yield(method) {
+			return
+		}
+	}
+}
+
+// byStockMiddleware reports whether scs's own LoadAndSave is what calls.
+func byStockMiddleware() bool {
+	for method := range callingMethods {
+		if method == "commitAndWriteSessionCookie" || strings.HasPrefix(method, "LoadAndSave") {
+			return true
+		}
+	}
+	return false
+}
+
+// tellUntracked tells that scs's own middleware has saved a session: it gives the store no tracker, so
+// that the session overwrote what others had saved. The Observer hears of it each time, the log once.
+func (s *Store) tellUntracked(ctx context.Context, id string) {
+	s.report(ctx, Event{Kind: KindUntracked, Outcome: OK, ID: s.ids.public(id)})
+	s.warned.Do(func() {
+		slog.WarnContext(WithoutSession(ctx), "scskit: sessions are saved by scs's own LoadAndSave, which "+
+			"loses concurrent changes and brings destroyed sessions back; use an adapter's in its place, "+
+			"such as scshttp.LoadAndSave(sessions)(mux) of github.com/scskit/scskit/adapters/nethttp")
+	})
 }
 
 // A tombstone is the record of a session that was renewed. It is no session, and lasts as long as a

@@ -134,7 +134,7 @@ func New(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 		panic("adapters: the session manager was not made by scskit.New or scs.New: such managers share one context key")
 	}
 	observer := l.opts.observer
-	if s, ok := sm.Store.(kitStore); ok {
+	if s, ok := kitOf(sm.Store); ok {
 		_, l.carried = s.CookieName()
 		if observer == nil {
 			observer = s.Observer()
@@ -176,7 +176,10 @@ func (l *Lifecycle) validate() error {
 			"idle sessions would live more than twice as long; set a shorter TouchInterval",
 			s.TouchInterval(), sm.IdleTimeout)
 	}
-	if s, ok := sm.Store.(kitStore); ok {
+	if s, ok := kitOf(sm.Store); ok {
+		if _, ok := sm.Store.(scs.CtxStore); !ok {
+			return fmt.Errorf("the store, a %T, wraps a *scskit.Store and hides its methods with a context: embed the *scskit.Store, or add FindCtx, CommitCtx and DeleteCtx", sm.Store)
+		}
 		if sm.HashTokenInStore {
 			return errors.New("SessionManager.HashTokenInStore is set, but the store hashes tokens itself; unset it")
 		}
@@ -199,6 +202,15 @@ type kitStore interface {
 
 // toucher is a store that tells how far it puts off the writing of an idle expiry.
 type toucher interface{ TouchInterval() time.Duration }
+
+// kitOf returns the *scskit.Store that a store is, embeds or wraps.
+func kitOf(store scs.Store) (kitStore, bool) {
+	if s, ok := store.(kitStore); ok {
+		return s, true
+	}
+	s, ok := scskit.StoreOf(store)
+	return s, ok
+}
 
 // HandleError answers a request on net/http with an error: by the manager's ErrorFunc, or if that
 // is nil or the one that scs sets, which logs the error once more, with a plain 500.

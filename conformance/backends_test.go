@@ -262,6 +262,7 @@ var cookieExemptions = func() map[string]string {
 		"pair/logout-beats-renewal": revoked,
 		"pair/stale-cookie":         revoked,
 		"pair/parallel-keys":        merged,
+		"pair/remember-merged":      merged,
 		"pair/shared":               merged,
 		"pair/client-gone":          answer,
 	}

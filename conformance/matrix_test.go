@@ -59,6 +59,7 @@ func TestThirdPartyPair(t *testing.T) {
 				"contract/aliasing-output":  "it returns the slice that it keeps: scs itself only decodes it",
 				"all/copies":                "it returns the slices that it keeps: scs itself only decodes them",
 				"pair/parallel-keys":        overwrites,
+				"pair/remember-merged":      overwrites,
 				"pair/logout-beats-reader":  overwrites,
 				"pair/logout-beats-writer":  overwrites,
 				"pair/logout-beats-renewal": overwrites,

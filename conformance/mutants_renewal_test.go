@@ -41,6 +41,12 @@ func renewalMutants() []mutant {
 				return err
 			}
 		}}),
+		kitMutant("keeps-quiet", `faults/stock-middleware`, observer(func(e *scskit.Event) int {
+			if e.Kind == scskit.KindUntracked {
+				return 0
+			}
+			return 1
+		})),
 		kitMutant("one-renewal-wins", `renewal/two-at-once`, change{driver: func(p *patch) {
 			p.load = func(ctx context.Context, id string) (driver.Record, error) {
 				rec, err := p.Driver.Load(ctx, id)

@@ -19,6 +19,8 @@ var raceChecks = []check{
 	{"pair/logout-beats-renewal", "no resurrection: nor does a renewal, and no page tells of a sign-in that has not happened", LevelPair, raceLogoutRenewal},
 	{"pair/renew-beats-old", "no resurrection: a request in flight under the old token brings nothing back, and its answer, if it comes last, takes the new cookie from no browser", LevelPair, raceRenew},
 	{"pair/renew-twice", "two sign-ins of one browser at once: whichever answer comes last, the browser is signed in, and the old token is dead", LevelPair, raceRenewTwice},
+	{"pair/remember-merged", "the cookie and the record agree: what is stored of two requests that meet decides whether " +
+		"the cookie outlives the browser", LevelPair, raceRememberMerged},
 	{"pair/destroy-twice", "no resurrection: of two sign-outs at once neither fails", LevelPair, raceDestroyTwice},
 }
 
@@ -264,4 +266,29 @@ func raceDestroyTwice(t *T) {
 		}
 	}
 	s.wantsDead(token)
+}
+
+func raceRememberMerged(t *T) {
+	s := t.newSite()
+	s.sm.Cookie.Persist = false
+	g := t.gate()
+	s.held("/slow", g, func(c Context) error {
+		s.sm.Put(c.Context(), "k", "v")
+		return c.Send(http.StatusOK, "put")
+	})
+	s.route("/remember", func(c Context) error {
+		s.sm.RememberMe(c.Context(), true)
+		return c.Send(http.StatusOK, "remembered")
+	})
+	s.open()
+	b := s.browser()
+	b.put("user", "ada")
+	v := s.with(b.token()).start("/slow")
+	g.await(1)
+	b.get("/remember").wants(t, http.StatusOK, "remembered")
+	g.open()
+	if c := v.wait().given(t); !c.has("max-age") {
+		t.Error("the cookie of a remembered session ends with the browser")
+	}
+	b.wants("k", "v")
 }

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"sync"
 	"time"
@@ -24,6 +26,8 @@ var togetherChecks = []check{
 		"next request", LevelKit, togetherIdleShortened},
 	{"faults/failed-touch", "a backend that takes no writes fails no request that only reads: the " +
 		"session lasts as long as is stored", LevelKit, togetherFailedTouch},
+	{"faults/stock-middleware", "scs's own LoadAndSave overwrites what others save: the Observer is told each " +
+		"time", LevelKit, togetherStockMiddleware},
 	{"faults/client-gone", "a client that hangs up does not take its sign-out back", LevelKit, togetherHangUp},
 	{"user/destroy-renewing", "Store.DestroySessionsOf: nothing of the user survives that was signed " +
 		"in before, though it is being renewed", LevelKit, togetherDestroyRenewing},
@@ -266,4 +270,28 @@ func togetherHangUp(t *T) {
 	}
 	d.on(nil)
 	t.wantNone(s, token)
+}
+
+func togetherStockMiddleware(t *T) {
+	var log eventLog
+	s, _ := t.newKit(&scskit.Options{Observer: log.observe})
+	sm := manager(s)
+	sm.Cookie.Name = "session"
+	app := sm.LoadAndSave(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		sm.Put(r.Context(), "k", 1)
+	}))
+	for range 2 {
+		w := httptest.NewRecorder()
+		app.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/", http.NoBody))
+		if w.Code != http.StatusOK {
+			t.Fatalf("status %d", w.Code)
+		}
+	}
+	if n := len(log.of(scskit.KindUntracked)); n != 2 {
+		t.Errorf("%d events for two requests, want 2", n)
+	}
+	t.begin(sm, "k", 1) // in a context with a tracker
+	if n := len(log.of(scskit.KindUntracked)); n != 2 {
+		t.Errorf("%d events after a tracked commit, want 2", n)
+	}
 }
