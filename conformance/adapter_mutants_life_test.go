@@ -111,7 +111,8 @@ func lifeMutants() []mutant {
 			pair/client-gone pair/commit-failure pair/corrupt-record pair/duplicate-cookies
 			pair/fail-hook pair/fail-open-commit pair/fail-open-load pair/fail-timeout pair/idle
 			pair/logout-beats-reader pair/logout-beats-renewal pair/logout-beats-writer
-			pair/parallel-keys pair/recovers pair/renew-beats-old pair/stale-cookie`, func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler {
+			pair/parallel-keys pair/recovers pair/remember-merged pair/renew-beats-old
+			pair/stale-cookie`, func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler {
 			return sm.LoadAndSave
 		}),
 		adapterMutant("after-the-handler", `
@@ -129,8 +130,8 @@ func lifeMutants() []mutant {
 			pair/fail-open-destroy pair/fail-open-load pair/fail-timeout pair/grow-and-shrink
 			pair/handler-commits pair/idle pair/logout-beats-reader pair/logout-beats-renewal
 			pair/logout-beats-writer pair/parallel-clients pair/parallel-keys pair/put-then-read
-			pair/recovers pair/renew pair/renew-beats-old pair/renew-twice pair/shared
-			pair/stale-cookie pair/token-secret pair/too-large pair/unknown-token
+			pair/recovers pair/remember-merged pair/renew pair/renew-beats-old pair/renew-twice
+			pair/shared pair/stale-cookie pair/token-secret pair/too-large pair/unknown-token
 			token/cookie-exact token/cookie-only token/random`, life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
 			next.ServeHTTP(w, r)
 			if err := req.Finish(w.Header()); err != nil {
@@ -217,7 +218,8 @@ func lifeMutants() []mutant {
 		}),
 		adapterMutant("latest-wins", `
 			pair/destroy-twice pair/logout-beats-reader pair/logout-beats-renewal
-			pair/parallel-clients pair/parallel-keys ~pair/recovers ~pair/renew-twice`, latestWins),
+			pair/parallel-clients pair/parallel-keys ~pair/remember-merged ~pair/recovers
+			~pair/renew-twice`, latestWins),
 		adapterMutant("token-in-url", `token/cookie-only`, requests(func(sm *scs.SessionManager, r *http.Request) {
 			if token := r.URL.Query().Get("session"); token != "" {
 				r.Header.Add("Cookie", sm.Cookie.Name+"="+token)

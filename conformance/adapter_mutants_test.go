@@ -117,7 +117,9 @@ func responseMutants() []mutant {
 		adapterMutant("correct", ``, plain),
 		adapterMutant("http-only-missing", `cookie/attributes cookie/defaults cookie/deletion`, without(false, "HttpOnly")),
 		adapterMutant("attribute-missing", `cookie/attributes cookie/deletion`, without(false, "Partitioned")),
-		adapterMutant("never-persistent", `cookie/defaults cookie/max-age cookie/remember-me pair/cookie-expiry pair/idle`, without(false, "Expires|Max-Age")),
+		adapterMutant("never-persistent", `
+			cookie/defaults cookie/max-age cookie/remember-me pair/cookie-expiry pair/idle
+			pair/remember-merged`, without(false, "Expires|Max-Age")),
 		adapterMutant("deletes-other-cookie", `cookie/deletion`, without(true, "Path|Domain|Partitioned")),
 		adapterMutant("always-persistent", `cookie/attributes cookie/browser-session cookie/remember-me`, lines(func(line string, _ bool) string {
 			if strings.Contains(line, "Max-Age") {

@@ -87,7 +87,7 @@ func kitFaultMutants() []mutant {
 				return k.Store.DeleteCtx(ctx, token)
 			}
 		}}),
-		kitMutant("no-timeout", `cleanup/slow-batch faults/slow`, change{options: func(o *scskit.Options) { o.Timeout = -1 }}),
+		kitMutant("no-timeout", `cleanup/slow-batch faults/client-gone faults/slow`, change{options: func(o *scskit.Options) { o.Timeout = -1 }}),
 		kitMutant("down-is-missing", `data/newer-format faults/down faults/error-secrecy`, change{kit: func(k *kit) {
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				data, found, err := k.Store.FindCtx(ctx, token)

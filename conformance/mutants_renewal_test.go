@@ -21,9 +21,10 @@ func renewalMutants() []mutant {
 	return []mutant{
 		// As scs does with any other store.
 		kitMutant("deletes-at-once", `
-			all/iterate-destroy faults/event-failure faults/slow hostile/no-call renewal/after-logout
-			renewal/failed renewal/given-up renewal/keeps-writes renewal/late renewal/merge-destroyed
-			renewal/two-managers user/destroy-renewing`, change{kit: func(k *kit) {
+			all/iterate-destroy faults/client-gone faults/event-failure faults/slow
+			hostile/no-call renewal/after-logout renewal/failed renewal/given-up
+			renewal/keeps-writes renewal/late renewal/merge-destroyed renewal/two-managers
+			user/destroy-renewing`, change{kit: func(k *kit) {
 			k.delete = func(ctx context.Context, token string) error {
 				err := k.inner.Delete(ctx, idOf(token))
 				if errors.Is(err, driver.ErrNotFound) {

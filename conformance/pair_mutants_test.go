@@ -56,7 +56,7 @@ func storeSideMutants() []mutant {
 		adapterMutant("overwrites", `
 			pair/corrupt-record pair/fail-open-commit pair/idle pair/logout-beats-reader
 			pair/logout-beats-renewal pair/logout-beats-writer pair/parallel-keys
-			pair/renew-beats-old`, bending(func(b *bentStore) {
+			pair/remember-merged pair/renew-beats-old`, bending(func(b *bentStore) {
 			find, commit, remove := b.find, b.commit, b.delete
 			b.find = func(ctx context.Context, token string) ([]byte, bool, error) { return find(blank{ctx}, token) }
 			b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
@@ -83,9 +83,10 @@ func storeSideMutants() []mutant {
 			pair/fail-hook pair/fail-open-commit pair/fail-open-destroy pair/fail-open-load
 			pair/fail-timeout pair/grow-and-shrink pair/handler-commits pair/idle
 			pair/logout-beats-reader pair/logout-beats-renewal pair/logout-beats-writer
-			pair/parallel-clients pair/parallel-keys pair/put-then-read pair/recovers pair/renew
-			pair/renew-beats-old pair/renew-twice pair/shared pair/token-secret pair/too-large
-			pair/unchanged pair/unknown-token token/cookie-exact token/cookie-only`, bending(func(b *bentStore) {
+			pair/parallel-clients pair/parallel-keys pair/put-then-read pair/recovers
+			pair/remember-merged pair/renew pair/renew-beats-old pair/renew-twice pair/shared
+			pair/token-secret pair/too-large pair/unchanged pair/unknown-token token/cookie-exact
+			token/cookie-only`, bending(func(b *bentStore) {
 			b.commit = func(context.Context, string, []byte, time.Time) error { return nil }
 		})),
 		adapterMutant("ignores-commit-errors", `
