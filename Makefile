@@ -33,7 +33,7 @@ backends: setup ## Start the servers that the tests use, and print how to find t
 	$(GO) run ./internal/cmd/backends
 
 .PHONY: test
-test: setup ## Set up what is needed, then run everything under the race detector, in a browser too
+test: setup ## Set up what is needed, then run everything under the race detector (but the mutants), in a browser too
 	@scripts/test $(BUILD)
 
 .PHONY: pictures

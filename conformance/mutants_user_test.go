@@ -125,7 +125,7 @@ func userMutants() []mutant {
 				return k.Store.DestroySessionsOf(ctx, user)
 			}
 		}),
-		userMutant("destroys-one", `user/destroy user/destroy-renewing`, func(k *userKit) {
+		userMutant("destroys-one", `user/destroy user/destroy-renewing ~user/destroy-all-but-own`, func(k *userKit) {
 			k.destroy = func(ctx context.Context, user string, except ...string) (int, error) {
 				for s, err := range k.Store.SessionsOf(ctx, user) {
 					if err != nil {

@@ -181,8 +181,8 @@ func TestTrials(t *testing.T) {
 					t.Errorf("the race does not end with %s", want)
 				}
 			}
-			if n := strings.Count(body, "cookie cleared"); n != len(slugs) {
-				t.Errorf("%d frameworks clear the cookie", n)
+			if n := strings.Count(body, "cookie left"); n != len(slugs) {
+				t.Errorf("%d frameworks leave the cookie to the next request", n)
 			}
 			if v.token() != "" {
 				t.Error("a trial gave the visitor a session")
