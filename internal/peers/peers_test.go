@@ -81,7 +81,6 @@ func matrix(t *testing.T, adapters []conformance.Adapter, stores []conformance.S
 const (
 	overwrites = "a commit overwrites whatever is stored: scs gives a store nothing to compare it with"
 	revives    = "a commit makes the record again after Delete has removed it: scs gives a store nothing to tell the two apart"
-	twoLive    = "each renewal commits its copy, though the other has deleted the record already"
 	corrupt    = "it stores any bytes, as it should, and the manager takes what it cannot decode for a failure"
 
 	nullData = "nil data becomes SQL NULL, which the column refuses; scs's own codec never gives nil"
@@ -95,14 +94,15 @@ const (
 // failing adds to what a store fails what all stores do that implement scs.Store and no more.
 func failing(own map[string]string) map[string]string {
 	all := map[string]string{
-		"pair/parallel-keys":       overwrites,
-		"pair/logout-beats-reader": revives,
-		"pair/logout-beats-writer": revives,
-		"pair/renew-beats-old":     revives,
-		"pair/renew-twice":         twoLive,
-		"pair/corrupt-record":      corrupt,
-		"pair/idle":                idle,
-		"pair/token-secret":        secret,
+		"pair/parallel-keys":        overwrites,
+		"pair/logout-beats-reader":  revives,
+		"pair/logout-beats-writer":  revives,
+		"pair/renew-beats-old":      revives,
+		"pair/logout-beats-renewal": revives,
+		"pair/remember-merged":      overwrites,
+		"pair/corrupt-record":       corrupt,
+		"pair/idle":                 idle,
+		"pair/token-secret":         secret,
 	}
 	maps.Copy(all, own)
 	return all
