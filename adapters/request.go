@@ -30,15 +30,16 @@ type Request struct {
 	chunks     uint32 // bit i: the request has part i
 	incomplete bool   // the request has a first part
 
-	load     sync.Once
-	tracker  scskit.Tracker
-	base     context.Context // the parent, with a tracker
-	loaded   bool
-	session  any    // what scs keeps in a context
-	token    string // of the session that was loaded
-	loadErr  error
-	stale    bool      // cookies were sent, but no session was found
-	deadline time.Time // of the empty session, if there is a loadErr
+	load      sync.Once
+	tracker   scskit.Tracker
+	base      context.Context // the parent, with a tracker
+	loaded    bool
+	session   any    // what scs keeps in a context
+	token     string // of the session that was loaded
+	committed string // the token of the commit at Finish
+	loadErr   error
+	stale     bool      // cookies were sent, but no session was found
+	deadline  time.Time // of the empty session, if there is a loadErr
 
 	mu       sync.Mutex
 	finished bool
@@ -213,7 +214,11 @@ func (r *Request) Finish(h http.Header) error {
 		return r.err
 	}
 	addVary(h, &r.vary)
-	scskit.Settle(r.base, r.l.sm.Token(&r.ctx))
+	settled := r.token // to ask scs takes an allocation
+	if r.committed != "" {
+		settled = r.committed
+	}
+	scskit.Settle(r.base, settled)
 	if r.status != scs.Unmodified && (r.l.opts.strict || r.l.report != nil) {
 		r.snapshot = takeSnapshot(&r.ctx, r.l.sm)
 	}
@@ -238,6 +243,7 @@ func (r *Request) commit(h http.Header) error {
 		if err != nil {
 			return err
 		}
+		r.committed = token
 		commit, ok := scskit.LastCommit(ctx, token)
 		if !ok {
 			commit = scskit.Commit{State: scskit.Stored, Expiry: expiry}
