@@ -5,9 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"slices"
-	"sync"
 	"time"
 
 	"github.com/scskit/scskit/driver"
@@ -113,7 +110,7 @@ func (c *commit) tracked() error {
 	if err := c.leaveStrays(); err != nil {
 		return err
 	}
-	c.base()
+	c.rebase()
 	var old note
 	if n.state == 0 {
 		old = c.tracker.predecessor(c.ctx, s)
@@ -134,7 +131,11 @@ func (c *commit) tracked() error {
 	case old.state == noteLive:
 		return c.renew(old, expiry)
 	case n.state == 0:
-		return c.write(KindCreate, driver.IfAbsent(), expiry)
+		err := c.write(KindCreate, driver.IfAbsent(), expiry)
+		if err == nil && old.state == noteRenewed { // another request has retired it
+			c.retired(old)
+		}
+		return err
 	case n.version == 0 || !sameSession(s.opts.Codec, n.data, c.data):
 		return c.write(KindSave, driver.IfVersion(n.version), expiry)
 	}
@@ -160,96 +161,6 @@ func (c *commit) unchanged(expiry time.Time) error {
 		return nil
 	}
 	return err
-}
-
-// base makes the note that of the record which the data to be committed is based on: of those that
-// were handed out the one from which it differs in the fewest keys, and the latest of these.
-func (c *commit) base() {
-	n := &c.note
-	if len(n.older) == 0 || n.state != noteLive {
-		return
-	}
-	best, fewest := -1, c.distance(n.data)
-	for i, b := range n.older {
-		if d := c.distance(b.data); d < fewest {
-			best, fewest = i, d
-		}
-	}
-	if best >= 0 {
-		b := n.older[best]
-		n.older = slices.Clone(n.older)
-		n.older[best] = n.base()
-		n.data, n.expiry, n.created, n.version, n.rewrite = b.data, b.expiry, b.created, b.version, b.rewrite
-	}
-}
-
-// distance returns in how many keys, the deadline counted as one, the data differs from a base.
-func (c *commit) distance(base []byte) int {
-	if sameSession(c.store.opts.Codec, base, c.data) {
-		return -1
-	}
-	const far = 1 << 30
-	baseDeadline, baseValues, err := c.store.decode(base)
-	if err != nil {
-		return far
-	}
-	deadline, values, err := c.store.decode(c.data)
-	if err != nil {
-		return far
-	}
-	d := 0
-	if !deadline.Equal(baseDeadline) {
-		d++
-	}
-	for key, value := range values {
-		if was, ok := baseValues[key]; !ok || !equalValues(value, was) {
-			d++
-		}
-	}
-	for key := range baseValues {
-		if _, ok := values[key]; !ok {
-			d++
-		}
-	}
-	return d
-}
-
-// leaveStrays takes out of the session what came from sessions that it was merged with
-// (SessionManager.MergeSession) and that another request had destroyed by then.
-func (c *commit) leaveStrays() error {
-	s := c.store
-	for _, stray := range c.tracker.notes(s, func(n *note) bool { return n.state == noteStray }) {
-		strayDeadline, strayValues, err := s.decode(stray.data)
-		if err != nil {
-			return err
-		}
-		deadline, values, err := s.decode(c.data)
-		if err != nil {
-			return err
-		}
-		baseDeadline, baseValues := deadline, map[string]any{}
-		if len(c.note.data) > 0 {
-			if baseDeadline, baseValues, err = s.decode(c.note.data); err != nil {
-				return err
-			}
-		}
-		for key, value := range strayValues {
-			if ours, ok := values[key]; !ok || !equalValues(ours, value) {
-				continue
-			}
-			delete(values, key)
-			if was, ok := baseValues[key]; ok {
-				values[key] = was
-			}
-		}
-		if deadline.Equal(strayDeadline) {
-			deadline = baseDeadline
-		}
-		if c.data, err = s.opts.Codec.Encode(deadline, values); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // touch moves the expiry of a session that did not change. If it was saved
@@ -320,12 +231,8 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 		if raced {
 			s.report(c.ctx, Event{Kind: KindConflict, Outcome: OK, ID: s.ids.public(c.id)})
 		}
-		merged, err := s.merge3(n.data, c.data, current.Data)
-		if err == nil && len(merged.data) > s.maxSize {
-			err = s.tooLarge(merged.data)
-		}
+		merged, err := c.mergeInto(current.Data, n.data, c.data)
 		if err != nil {
-			s.refused(c.ctx, c.id, err)
 			return err
 		}
 		until := merged.expiry(expiry, current.Expiry)
@@ -358,8 +265,25 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 		}
 		raced = true
 	}
+	return c.gaveUp()
+}
+
+// mergeInto applies what changed from base to ours to what others have stored.
+func (c *commit) mergeInto(theirs, base, ours []byte) (merged, error) {
+	m, err := c.store.merge3(base, ours, theirs)
+	if err == nil && len(m.data) > c.store.maxSize {
+		err = c.store.tooLarge(m.data)
+	}
+	if err != nil {
+		c.store.refused(c.ctx, c.id, err)
+	}
+	return m, err
+}
+
+// gaveUp is what a commit fails with that has always lost the race.
+func (c *commit) gaveUp() error {
 	err := fmt.Errorf("%w: gave up after %d attempts", driver.ErrConflict, maxAttempts)
-	s.refused(c.ctx, c.id, err)
+	c.store.refused(c.ctx, c.id, err)
 	return err
 }
 
@@ -453,70 +377,4 @@ func ceilMilli(t time.Time) time.Time {
 // lostRace reports whether a conditional write failed because another was faster.
 func lostRace(err error) bool {
 	return errors.Is(err, driver.ErrConflict) || errors.Is(err, driver.ErrNotFound)
-}
-
-// turns lets the merges of one session in this process go one after the other. Of many that try at
-// once all but one would fail and load again, so that the work would grow with the square of
-// their number. No session waits for another.
-type turns struct {
-	mu    sync.Mutex
-	taken map[string]*turn
-}
-
-// turn is that of one session, which those share who have it or wait for it.
-type turn struct {
-	token chan struct{}
-	users int
-}
-
-func newTurns() *turns { return &turns{taken: make(map[string]*turn)} }
-
-func (t *turns) take(ctx context.Context, id string) error {
-	t.mu.Lock()
-	u := t.taken[id]
-	if u == nil {
-		u = &turn{token: make(chan struct{}, 1)}
-		t.taken[id] = u
-	}
-	u.users++
-	t.mu.Unlock()
-	select {
-	case u.token <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		t.leave(id, u)
-		return ctx.Err()
-	}
-}
-
-func (t *turns) give(id string) {
-	t.mu.Lock()
-	u := t.taken[id]
-	t.mu.Unlock()
-	<-u.token
-	t.leave(id, u)
-}
-
-func (t *turns) leave(id string, u *turn) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if u.users--; u.users == 0 {
-		delete(t.taken, id)
-	}
-}
-
-// backOff waits before the given attempt: not at all before the first, then a random time
-// that grows to 16 ms, so that writers who have met do not meet again.
-func backOff(ctx context.Context, attempt int) error {
-	if attempt == 0 {
-		return ctx.Err()
-	}
-	t := time.NewTimer(rand.N(time.Millisecond << min(attempt-1, 4)))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"runtime"
 	"strings"
@@ -177,12 +176,8 @@ func (c *commit) renew(old note, expiry time.Time) error {
 			return c.undo(err)
 		}
 		s.report(c.ctx, Event{Kind: KindConflict, Outcome: OK, ID: s.ids.public(oldID)})
-		next, err := s.merge3(old.data, stored.data, current.Data)
-		if err == nil && len(next.data) > s.maxSize {
-			err = &driver.TooLargeError{Size: len(next.data), Limit: s.maxSize}
-		}
+		next, err := c.mergeInto(current.Data, old.data, stored.data)
 		if err != nil {
-			s.refused(c.ctx, c.id, err)
 			return c.undo(err)
 		}
 		if !bytes.Equal(next.data, stored.data) {
@@ -195,9 +190,7 @@ func (c *commit) renew(old note, expiry time.Time) error {
 		}
 		old.data, old.version, old.expiry = current.Data, current.Version, current.Expiry
 	}
-	err := fmt.Errorf("%w: gave up after %d attempts", driver.ErrConflict, maxAttempts)
-	s.refused(c.ctx, c.id, err)
-	return c.undo(err)
+	return c.undo(c.gaveUp())
 }
 
 // retired notes that the old session is no more.

@@ -135,7 +135,10 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 // noteOf returns the note of a record that is about to be handed out.
 func (s *Store) noteOf(token string, rec driver.Record) note {
 	data := rec.Data[:len(rec.Data):len(rec.Data)] // what is appended to it is not in the note
-	return note{store: s, token: token, data: data, expiry: rec.Expiry, created: rec.Created, version: rec.Version, rewrite: rec.Rewrite, state: noteLive, found: true}
+	return note{
+		store: s, token: token, state: noteLive, found: true,
+		base: base{data, rec.Expiry, rec.Created, rec.Version, rec.Rewrite},
+	}
 }
 
 // drop deletes a record that does not decode. Of several requests that find it so,

@@ -160,15 +160,11 @@ type noteKey struct {
 
 // note is what the tracker knows of one token in one store.
 type note struct {
-	store   *Store
-	token   string
-	data    []byte // as handed to scs: the base of a merge
-	expiry  time.Time
-	created time.Time
-	version int64 // the stored version; 0 if what is stored is not data
-	rewrite bool  // save it again although unchanged
-	state   noteState
-	commit  Commit
+	store *Store
+	token string
+	base
+	state  noteState
+	commit Commit
 
 	found    bool   // the record was loaded, and not made in this context
 	settled  bool   // the response has begun, so that the token cannot change any more
@@ -177,13 +173,13 @@ type note struct {
 	older    []base // other records that were handed out for the token
 }
 
-// base is a record as it was handed out.
+// base is a record as it was handed out, or as this request has stored it.
 type base struct {
-	data    []byte
+	data    []byte // as handed to scs: the base of a merge
 	expiry  time.Time
 	created time.Time
-	version int64
-	rewrite bool
+	version int64 // the stored version; 0 if what is stored is not data
+	rewrite bool  // save it again although unchanged
 }
 
 type noteState uint8
@@ -255,15 +251,11 @@ func (t *tracker) loaded(n note) {
 	case old.version == n.version && bytes.Equal(old.data, n.data):
 		return
 	default:
-		n.older = append([]base{old.base()}, old.older...)
+		n.older = append([]base{old.base}, old.older...)
 		n.older = n.older[:min(len(n.older), maxBases-1)]
 		n.commit, n.renewing, n.settled = old.commit, old.renewing, old.settled
 	}
 	t.put(n)
-}
-
-func (n *note) base() base {
-	return base{data: n.data, expiry: n.expiry, created: n.created, version: n.version, rewrite: n.rewrite}
 }
 
 // merges reports whether the manager that looks for a record has a session in ctx already, into
