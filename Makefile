@@ -74,7 +74,7 @@ latency: setup ## Measure how long requests take on every backend, and draw it f
 .PHONY: trials
 trials: setup ## Repeat the checks of races, on every adapter and backend: TRIALS=20 times
 	$(GO) run ./internal/cmd/backends -- $(GO) test ./conformance -count $(TRIALS) -timeout 60m \
-		-run 'TestMatrix/.*/.*/pair/(parallel-keys|logout-beats-reader|logout-beats-writer|renew-beats-old|renew-twice|destroy-twice)$$'
+		-run 'TestMatrix/.*/.*/pair/(parallel-keys|logout-beats-.*|renew-.*|remember-merged|destroy-twice)$$'
 
 .PHONY: sweep
 sweep: setup ## Sweep a million expired sessions beside readers and writers, on each SQL database

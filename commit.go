@@ -148,13 +148,13 @@ func (c *commit) unchanged(expiry time.Time) error {
 	n := &c.note
 	var err error
 	switch lastsTooLong := n.expiry.After(expiry.Add(expiry.Sub(c.expiry))); {
-	case n.rewrite || c.store.carrier != nil && n.expiry.Before(c.expiry):
-		err = c.write(KindSave, driver.IfVersion(n.version), expiry)
-	case n.expiry.Before(c.expiry) || lastsTooLong && c.store.carrier == nil:
-		err = c.touch(expiry)
-	default:
+	case !n.rewrite && !n.expiry.Before(c.expiry) && !lastsTooLong:
 		n.keep(n.expiry)
 		return nil
+	case n.rewrite || c.store.carrier != nil:
+		err = c.write(KindSave, driver.IfVersion(n.version), expiry)
+	default:
+		err = c.touch(expiry)
 	}
 	if err != nil && n.expiry.After(c.store.opts.Now()) {
 		n.keep(n.expiry) // the Observer has been told

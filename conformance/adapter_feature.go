@@ -3,6 +3,7 @@ package conformance
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -20,6 +21,8 @@ import (
 var featureChecks = []check{
 	{"adapter/event-stream", "the cookie and the record agree: server-sent events, when the first one arrives", LevelAdapter, featureEventStream},
 	{"adapter/late-change", "adapters.Observe: a change after the response has begun cannot be saved, and is reported", LevelAdapter, featureLateChange},
+	{"adapter/late-renewal", "once the response has begun no cookie can tell of a new token: the handler is told, and the " +
+		"session goes on", LevelAdapter, featureLateRenewal},
 	{"adapter/upgrade", "the cookie and the record agree: a connection that is given away, to a websocket for example", LevelAdapter, featureUpgrade},
 	{"adapter/early-hints", "RFC 8297: 103 is not the response; it commits nothing and carries no cookie", LevelAdapter, featureEarlyHints},
 	{"adapter/std-handler", "one behaviour everywhere: a handler of net/http inside the framework has the same session", LevelAdapter, featureStdHandler},
@@ -118,6 +121,39 @@ func featureLateChange(t *T) {
 	if n := len(late); n != 0 {
 		t.Errorf("%d more events of scskit.KindLate than there were late changes", n)
 	}
+}
+
+func featureLateRenewal(t *T) {
+	s := t.newSite()
+	told := make(chan error, 1)
+	s.route("/late", func(c Context) error {
+		f, err := offers[Streamer](s, c)
+		if err != nil {
+			return err
+		}
+		ctx := c.Context()
+		s.sm.Put(ctx, "k", "w")
+		return f.Stream(func(w io.Writer, flush func() error) error {
+			_, err := io.WriteString(w, "begun")
+			if err == nil {
+				err = flush()
+			}
+			told <- s.sm.RenewToken(ctx)
+			return err
+		})
+	})
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	token := b.token()
+	b.get("/late").wants(t, http.StatusOK, "begun")
+	if err := <-told; !errors.Is(err, scskit.ErrLate) {
+		t.Errorf("renew: got error %v, want scskit.ErrLate", err)
+	}
+	if b.token() != token {
+		t.Error("the token has changed")
+	}
+	b.wants("k", "w")
 }
 
 func featureUpgrade(t *T) {

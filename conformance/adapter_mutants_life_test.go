@@ -105,33 +105,34 @@ func lifeMutants() []mutant {
 	return []mutant{
 		adapterMutant("stock", `
 			adapter/early-hints adapter/event-stream adapter/failure-typed adapter/late-change
-			adapter/lazy-untouched adapter/nested adapter/skip adapter/upgrade cookie/bad-lifetime
-			cookie/bad-name cookie/bad-partitioned cookie/bad-prefix cookie/bad-samesite
-			cookie/bad-size cookie/max-age cookie/no-store cookie/once cookie/vary
-			pair/client-gone pair/commit-failure pair/corrupt-record pair/duplicate-cookies
-			pair/fail-hook pair/fail-open-commit pair/fail-open-load pair/fail-timeout pair/idle
-			pair/logout-beats-reader pair/logout-beats-renewal pair/logout-beats-writer
-			pair/parallel-keys pair/recovers pair/remember-merged pair/renew-beats-old
-			pair/stale-cookie`, func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler {
+			adapter/late-renewal adapter/lazy-untouched adapter/nested adapter/skip
+			adapter/upgrade cookie/bad-lifetime cookie/bad-name cookie/bad-partitioned
+			cookie/bad-prefix cookie/bad-samesite cookie/bad-size cookie/max-age cookie/no-store
+			cookie/once cookie/vary pair/client-gone pair/commit-failure pair/corrupt-record
+			pair/duplicate-cookies pair/fail-hook pair/fail-open-commit pair/fail-open-load
+			pair/fail-timeout pair/idle pair/logout-beats-reader pair/logout-beats-renewal
+			pair/logout-beats-writer pair/parallel-keys pair/recovers pair/remember-merged
+			pair/renew-beats-old pair/stale-cookie`, func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler {
 			return sm.LoadAndSave
 		}),
 		adapterMutant("after-the-handler", `
 			adapter/abort adapter/commits-once adapter/early-hints adapter/error-reset
 			adapter/event-stream adapter/failure-typed adapter/file adapter/handler-error
 			adapter/handler-error-default adapter/head adapter/json adapter/large-body
-			adapter/late-change adapter/lazy adapter/lazy-failure adapter/load-failure
-			adapter/nested adapter/not-allowed adapter/not-found adapter/panic-inside
-			adapter/panic-outside adapter/redirect adapter/skip adapter/status adapter/status-only
-			adapter/std-handler adapter/two-managers adapter/upgrade cookie/attributes
-			cookie/browser-session cookie/defaults cookie/deletion cookie/max-age cookie/no-store
-			cookie/once cookie/remember-me cookie/vary pair/client-gone pair/commit-failure
-			pair/cookie-expiry pair/corrupt-record pair/destroy pair/destroy-then-put
-			pair/destroy-twice pair/duplicate-cookies pair/fail-hook pair/fail-open-commit
-			pair/fail-open-destroy pair/fail-open-load pair/fail-timeout pair/grow-and-shrink
-			pair/handler-commits pair/idle pair/logout-beats-reader pair/logout-beats-renewal
-			pair/logout-beats-writer pair/parallel-clients pair/parallel-keys pair/put-then-read
-			pair/recovers pair/remember-merged pair/renew pair/renew-beats-old pair/renew-twice
-			pair/shared pair/stale-cookie pair/token-secret pair/too-large pair/unknown-token
+			adapter/late-change adapter/late-renewal adapter/lazy adapter/lazy-failure
+			adapter/load-failure adapter/nested adapter/not-allowed adapter/not-found
+			adapter/panic-inside adapter/panic-outside adapter/redirect adapter/skip
+			adapter/status adapter/status-only adapter/std-handler adapter/two-managers
+			adapter/upgrade cookie/attributes cookie/browser-session cookie/defaults
+			cookie/deletion cookie/max-age cookie/no-store cookie/once cookie/remember-me
+			cookie/vary pair/client-gone pair/commit-failure pair/cookie-expiry
+			pair/corrupt-record pair/destroy pair/destroy-then-put pair/destroy-twice
+			pair/duplicate-cookies pair/fail-hook pair/fail-open-commit pair/fail-open-destroy
+			pair/fail-open-load pair/fail-timeout pair/grow-and-shrink pair/handler-commits
+			pair/idle pair/logout-beats-reader pair/logout-beats-renewal pair/logout-beats-writer
+			pair/parallel-clients pair/parallel-keys pair/put-then-read pair/recovers
+			pair/remember-merged pair/renew pair/renew-beats-old pair/renew-twice pair/shared
+			pair/stale-cookie pair/token-secret pair/too-large pair/unknown-token
 			token/cookie-exact token/cookie-only token/random`, life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
 			next.ServeHTTP(w, r)
 			if err := req.Finish(w.Header()); err != nil {

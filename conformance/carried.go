@@ -15,7 +15,7 @@ func carrierOf(s scs.Store) (driver.Carrier, bool) {
 	if !ok {
 		return nil, false
 	}
-	c, ok := p.Driver().(driver.Carrier)
+	c, ok := driver.As[driver.Carrier](p.Driver())
 	return c, ok
 }
 

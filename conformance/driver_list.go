@@ -33,7 +33,7 @@ var driverListChecks = []check{
 func (t *T) ranger() (driver.Driver, driver.Ranger) {
 	t.Helper()
 	d := t.newDriver()
-	r, ok := d.(driver.Ranger)
+	r, ok := driver.As[driver.Ranger](d)
 	if !ok {
 		t.notApplicable("the driver is no driver.Ranger")
 	}
@@ -43,7 +43,7 @@ func (t *T) ranger() (driver.Driver, driver.Ranger) {
 func (t *T) sweepingDriver() (driver.Driver, driver.Sweeper) {
 	t.Helper()
 	d := t.newDriver()
-	s, ok := d.(driver.Sweeper)
+	s, ok := driver.As[driver.Sweeper](d)
 	if !ok {
 		t.notApplicable("the driver is no driver.Sweeper")
 	}

@@ -118,7 +118,7 @@ func driverDataSizes(t *T) {
 	for _, size := range []int{1<<16 - 1, 1 << 16, 1<<16 + 1, 400 << 10, 1 << 20} {
 		rec := record(newID(), string(noise(size)))
 		err := d.Save(t.Context(), rec, driver.Always())
-		if limit, ok := d.(driver.Limiter); ok && size > limit.MaxData() && errors.Is(err, driver.ErrTooLarge) {
+		if limit, ok := driver.As[driver.Limiter](d); ok && size > limit.MaxData() && errors.Is(err, driver.ErrTooLarge) {
 			t.wantNoRecord(d, rec.ID)
 			continue
 		}
@@ -165,14 +165,14 @@ func driverContext(t *T) {
 			"touch":           func() error { return d.Touch(ctx, rec.ID, 1, in(2*lifetime)) },
 			"delete":          func() error { return d.Delete(ctx, rec.ID) },
 		}
-		if r, ok := d.(driver.Ranger); ok {
+		if r, ok := driver.As[driver.Ranger](d); ok {
 			calls["range"] = func() (err error) {
 				for _, err = range r.Range(ctx) {
 				}
 				return err
 			}
 		}
-		if s, ok := d.(driver.Sweeper); ok {
+		if s, ok := driver.As[driver.Sweeper](d); ok {
 			calls["sweep"] = func() error { _, err := s.Sweep(ctx, 10); return err }
 		}
 		for name, call := range calls {
@@ -200,7 +200,7 @@ func driverConcurrent(t *T) {
 				t.Fatalf("touch: %v", err)
 			}
 			t.wantRecord(d, rec)
-			if s, ok := d.(driver.Sweeper); ok {
+			if s, ok := driver.As[driver.Sweeper](d); ok {
 				if _, err := s.Sweep(t.Context(), 10); err != nil {
 					t.Fatalf("sweep: %v", err)
 				}

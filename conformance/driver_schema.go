@@ -11,7 +11,7 @@ import (
 func (t *T) schemaManager() (driver.Driver, driver.SchemaManager) {
 	t.Helper()
 	d := t.newDriver()
-	m, ok := d.(driver.SchemaManager)
+	m, ok := driver.As[driver.SchemaManager](d)
 	if !ok {
 		t.notApplicable("the driver is no driver.SchemaManager")
 	}
@@ -21,7 +21,7 @@ func (t *T) schemaManager() (driver.Driver, driver.SchemaManager) {
 func limitExact(t *T) {
 	const most = 32 << 20
 	d := t.newDriver()
-	l, ok := d.(driver.Limiter)
+	l, ok := driver.As[driver.Limiter](d)
 	if !ok {
 		t.notApplicable("the driver is no driver.Limiter")
 	}

@@ -23,7 +23,7 @@ var driverUserChecks = []check{
 func (t *T) userIndex() (driver.Driver, driver.UserIndex) {
 	t.Helper()
 	d := t.newDriver()
-	i, ok := d.(driver.UserIndex)
+	i, ok := driver.As[driver.UserIndex](d)
 	if !ok {
 		t.notApplicable("the driver is no driver.UserIndex")
 	}

@@ -36,7 +36,7 @@ func fault(p any) (text string, ok bool) {
 func (t *T) dataStays(d driver.Driver) {
 	t.Helper()
 	size := 8 << 10
-	if l, ok := d.(driver.Limiter); ok {
+	if l, ok := driver.As[driver.Limiter](d); ok {
 		size = min(size, l.MaxData())
 	}
 	want := record(newID(), strings.Repeat("d", size))
@@ -62,7 +62,7 @@ func (t *T) dataStays(d driver.Driver) {
 		}},
 		{"Delete", func() error { return d.Delete(t.Context(), want.ID) }},
 		{"Sweep", func() error {
-			s, ok := d.(driver.Sweeper)
+			s, ok := driver.As[driver.Sweeper](d)
 			if !ok {
 				return nil
 			}
@@ -76,7 +76,7 @@ func (t *T) dataStays(d driver.Driver) {
 			t.Fatalf("load: %v", err)
 		}
 		got := map[string]driver.Record{"Load": loaded}
-		if r, ok := d.(driver.Ranger); ok {
+		if r, ok := driver.As[driver.Ranger](d); ok {
 			for rec, err := range r.Range(t.Context()) {
 				if err != nil {
 					t.Fatalf("range: %v", err)

@@ -61,7 +61,7 @@ func faultsCancelled(t *T) {
 	defer cancel()
 	for _, ctx := range []context.Context{ended, late} {
 		for _, op := range operations {
-			if _, ok := d.Driver.(driver.Ranger); !ok && op.name == "all" {
+			if _, ok := driver.As[driver.Ranger](d.Driver); !ok && op.name == "all" {
 				continue
 			}
 			t.promptly(op.name, prompt, func() time.Duration {

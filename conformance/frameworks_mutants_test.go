@@ -26,9 +26,10 @@ func TestFrameworkMutants(t *testing.T) {
 		fails   string
 	}{
 		"gin overrides Write alone": {harness.Gin(ginWriteOnly), `
-			adapter/abort adapter/event-stream adapter/late-change adapter/panic-inside
-			adapter/std-handler adapter/upgrade adapter/writer neighbour/compress
-			neighbour/dump neighbour/forward neighbour/log neighbour/proxy pair/fail-hook`},
+			adapter/abort adapter/event-stream adapter/late-change adapter/late-renewal
+			adapter/panic-inside adapter/std-handler adapter/upgrade adapter/writer
+			neighbour/compress neighbour/dump neighbour/forward neighbour/log neighbour/proxy
+			pair/fail-hook`},
 		"gin leaves its writer behind": {harness.Gin(ginKeepsWriter), `
 			adapter/panic-outside adapter/upgrade adapter/writer neighbour/compress
 			neighbour/dump neighbour/forward neighbour/log neighbour/proxy pair/fail-hook`},

@@ -209,6 +209,16 @@ func (d *tap) on(hook func(ctx context.Context, op, id string) error) {
 	d.hook = hook
 }
 
+// refuse has operations fail.
+func (d *tap) refuse(err error, ops ...string) {
+	d.on(func(_ context.Context, op, _ string) error {
+		if slices.Contains(ops, op) {
+			return err
+		}
+		return nil
+	})
+}
+
 func (d *tap) count(ops ...string) int {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -264,7 +274,7 @@ func (d *tap) Delete(ctx context.Context, id string) error {
 
 // Range implements driver.Ranger, as far as the driver does.
 func (d *tap) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
-	r, ok := d.Driver.(driver.Ranger)
+	r, ok := driver.As[driver.Ranger](d.Driver)
 	if !ok {
 		return func(yield func(driver.Record, error) bool) { yield(driver.Record{}, errors.ErrUnsupported) }
 	}
@@ -274,7 +284,7 @@ func (d *tap) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 // Sweep implements driver.Sweeper; a driver that does not has nothing to remove.
 func (d *tap) Sweep(ctx context.Context, limit int) (n int, err error) {
 	err = d.pass(ctx, "sweep", "", func() error {
-		if s, ok := d.Driver.(driver.Sweeper); ok {
+		if s, ok := driver.As[driver.Sweeper](d.Driver); ok {
 			n, err = s.Sweep(ctx, limit)
 		}
 		return err
@@ -284,7 +294,7 @@ func (d *tap) Sweep(ctx context.Context, limit int) (n int, err error) {
 
 // MaxData implements driver.Limiter.
 func (d *tap) MaxData() int {
-	if l, ok := d.Driver.(driver.Limiter); ok {
+	if l, ok := driver.As[driver.Limiter](d.Driver); ok {
 		return l.MaxData()
 	}
 	return 1<<31 - 1

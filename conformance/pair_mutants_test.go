@@ -54,9 +54,9 @@ type requestContextKey struct{}
 func storeSideMutants() []mutant {
 	return []mutant{
 		adapterMutant("overwrites", `
-			pair/corrupt-record pair/fail-open-commit pair/idle pair/logout-beats-reader
-			pair/logout-beats-renewal pair/logout-beats-writer pair/parallel-keys
-			pair/remember-merged pair/renew-beats-old`, bending(func(b *bentStore) {
+			adapter/late-renewal pair/corrupt-record pair/fail-open-commit pair/idle
+			pair/logout-beats-reader pair/logout-beats-renewal pair/logout-beats-writer
+			pair/parallel-keys pair/remember-merged pair/renew-beats-old`, bending(func(b *bentStore) {
 			find, commit, remove := b.find, b.commit, b.delete
 			b.find = func(ctx context.Context, token string) ([]byte, bool, error) { return find(blank{ctx}, token) }
 			b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
@@ -74,10 +74,10 @@ func storeSideMutants() []mutant {
 			adapter/abort adapter/commits-once adapter/early-hints adapter/empty
 			adapter/error-reset adapter/event-stream adapter/failure-typed adapter/file
 			adapter/handler-error adapter/handler-error-default adapter/head adapter/json
-			adapter/large-body adapter/late-change adapter/lazy adapter/lazy-failure
-			adapter/load-failure adapter/nested adapter/not-allowed adapter/not-found
-			adapter/panic-after-write adapter/panic-inside adapter/panic-outside adapter/redirect
-			adapter/skip adapter/status adapter/status-only adapter/std-handler
+			adapter/large-body adapter/late-change adapter/late-renewal adapter/lazy
+			adapter/lazy-failure adapter/load-failure adapter/nested adapter/not-allowed
+			adapter/not-found adapter/panic-after-write adapter/panic-inside adapter/panic-outside
+			adapter/redirect adapter/skip adapter/status adapter/status-only adapter/std-handler
 			adapter/two-managers adapter/upgrade cookie/once cookie/remember-me pair/client-gone
 			pair/commit-failure pair/corrupt-record pair/destroy-then-put pair/duplicate-cookies
 			pair/fail-hook pair/fail-open-commit pair/fail-open-destroy pair/fail-open-load
@@ -108,9 +108,10 @@ func storeSideMutants() []mutant {
 			}
 		})),
 		adapterMutant("delete-forgets", `
-			pair/destroy pair/destroy-then-put pair/destroy-twice pair/logout-beats-reader
-			pair/logout-beats-renewal pair/logout-beats-writer pair/recovers pair/renew
-			pair/renew-beats-old pair/renew-twice pair/shared pair/stale-cookie pair/token-secret`, bending(func(b *bentStore) {
+			adapter/late-renewal pair/destroy pair/destroy-then-put pair/destroy-twice
+			pair/logout-beats-reader pair/logout-beats-renewal pair/logout-beats-writer
+			pair/recovers pair/renew pair/renew-beats-old pair/renew-twice pair/shared
+			pair/stale-cookie pair/token-secret`, bending(func(b *bentStore) {
 			b.delete = func(context.Context, string) error { return nil }
 		})),
 		adapterMutant("delete-must-find", `pair/destroy-twice pair/renew-twice`, bending(func(b *bentStore) {

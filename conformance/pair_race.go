@@ -33,6 +33,15 @@ func (s *site) held(path string, g *gate, h Handler) {
 	})
 }
 
+// signIn is a handler that signs a user in.
+func (s *site) signIn(c Context) error {
+	if err := s.sm.RenewToken(c.Context()); err != nil {
+		return err
+	}
+	s.sm.Put(c.Context(), "user", "ada")
+	return c.Send(http.StatusOK, "welcome")
+}
+
 func raceParallelKeys(t *T) {
 	n := t.crowd(50, 4) // a load, and a save that others have beaten to it
 	s := t.newSite()
@@ -160,13 +169,7 @@ func raceLogoutWriter(t *T) {
 func raceLogoutRenewal(t *T) {
 	s := t.newSite()
 	g := t.gate()
-	s.held("/slow", g, func(c Context) error {
-		if err := s.sm.RenewToken(c.Context()); err != nil {
-			return err
-		}
-		s.sm.Put(c.Context(), "user", "bob")
-		return c.Send(http.StatusOK, "welcome")
-	})
+	s.held("/slow", g, s.signIn)
 	s.open()
 	b := s.browser()
 	b.put("user", "ada")
@@ -211,13 +214,7 @@ func raceRenewTwice(t *T) {
 	n := t.crowd(10, 6)
 	s := t.newSite()
 	g := t.gate()
-	s.held("/slow", g, func(c Context) error {
-		if err := s.sm.RenewToken(c.Context()); err != nil {
-			return err
-		}
-		s.sm.Put(c.Context(), "user", "ada")
-		return c.Send(http.StatusOK, "welcome")
-	})
+	s.held("/slow", g, s.signIn)
 	s.open()
 	b := s.browser()
 	b.put("cart", "full")

@@ -131,12 +131,7 @@ func renewalFailed(t *T) {
 	token := t.begin(sm, "k", 1)
 	r := t.request(sm, token)
 	r.renew()
-	d.on(func(_ context.Context, op, _ string) error {
-		if op == "save" {
-			return errDown
-		}
-		return nil
-	})
+	d.refuse(errDown, "save")
 	if _, _, err := sm.Commit(r.ctx); !errors.Is(err, errDown) {
 		t.Errorf("commit: got error %v, want the backend's", err)
 	}
@@ -289,7 +284,7 @@ func renewalUnlisted(t *T) {
 	r := t.request(sm, token)
 	r.renew()
 	renewed, _ := r.end()
-	if _, ok := d.Driver.(driver.Ranger); ok {
+	if _, ok := driver.As[driver.Ranger](d.Driver); ok {
 		all, err := s.AllCtx(t.Context())
 		if err != nil || len(all) != 1 {
 			t.Errorf("all: %d sessions, error %v; want the renewed one", len(all), err)

@@ -168,12 +168,7 @@ func togetherFailedTouch(t *T) {
 	slid := *sm
 	slid.IdleTimeout = 40 * time.Minute // as if time had passed
 	errFull := errors.New("no memory left")
-	d.on(func(_ context.Context, op, _ string) error {
-		if op == "touch" || op == "save" {
-			return errFull
-		}
-		return nil
-	})
+	d.refuse(errFull, "touch", "save")
 	r := t.request(&slid, token)
 	if _, state := r.end(); state != scskit.Kept {
 		t.Errorf("the commit of a session that was only read: state %d, want Kept", state)
@@ -191,7 +186,7 @@ func togetherFailedTouch(t *T) {
 }
 
 func togetherDestroyRenewing(t *T) {
-	n := t.crowd(20, 10)
+	n := t.crowd(50, 10)
 	s := t.userKit()
 	if _, ok := s.(*scskit.Store); ok {
 		t.sessionsOf(s, "alice") // if it can

@@ -286,7 +286,7 @@ func userHidesNames(t *T) {
 	if !ok {
 		t.notApplicable("the store is not a *scskit.Store")
 	}
-	if _, ok := first.Driver().(driver.Ranger); !ok {
+	if _, ok := driver.As[driver.Ranger](first.Driver()); !ok {
 		t.notApplicable("the store cannot list its sessions")
 	}
 	l := &listener{Driver: first.Driver()}
