@@ -12,12 +12,14 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/redis/go-redis/v9"
+	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
 const (
 	checkPassword = "check the user and the password; what is special in them must be written " +
 		"with %, as %40 for an @"
 	wantsTLS = "the server wants TLS: write "
+	hasNoTLS = "the server has no TLS: write "
 )
 
 // refused is the error of a server that Open cannot use, without secrets, and with what to write
@@ -69,6 +71,8 @@ func isStrange(err error) bool {
 func advisePostgres(_ *location, err error) string {
 	var answer *pgconn.PgError
 	switch {
+	case strings.Contains(err.Error(), "server refused TLS connection"): // pgconn has no name for it
+		return hasNoTLS + "sslmode=disable"
 	case !errors.As(err, &answer):
 	case answer.Code == "28P01": // invalid_password
 		return checkPassword
@@ -81,6 +85,8 @@ func advisePostgres(_ *location, err error) string {
 func adviseMySQL(l *location, err error) string {
 	var answer *mysql.MySQLError
 	switch encrypted := l.params.string("tls") + l.params.string("tls_ca"); {
+	case errors.Is(err, mysql.ErrNoTLS):
+		return hasNoTLS + "tls=false, without tls_ca"
 	case !errors.As(err, &answer):
 	case answer.Number == 3159: // ER_SECURE_TRANSPORT_REQUIRED
 		return wantsTLS + "tls=true"
@@ -88,6 +94,25 @@ func adviseMySQL(l *location, err error) string {
 		return checkPassword + "; or does the server want TLS? Then write tls=true"
 	case answer.Number == 1045:
 		return checkPassword
+	}
+	return ""
+}
+
+func adviseMongo(l *location, err error) string {
+	var server mongo.CommandError
+	text := err.Error()
+	tls := l.params.string("tls") + l.params.string("ssl")
+	encrypted := tls == "true" || tls == "" && l.scheme == "mongodb+srv"
+	closed := strings.Contains(text, "incomplete read of message header") || strings.Contains(text, "EOF") ||
+		strings.Contains(text, "connection reset")
+	switch {
+	case errors.As(err, &server) && server.Code == 18: // AuthenticationFailed
+		return checkPassword
+	case !strings.Contains(text, "server selection error"):
+	case encrypted && (closed || strings.Contains(text, "does not look like a TLS handshake")):
+		return "does the server have no TLS? Then write tls=false; or is it no MongoDB? Check the port"
+	case closed && !encrypted:
+		return "does the server want TLS? Then write tls=true; or is it no MongoDB? Check the port"
 	}
 	return ""
 }

@@ -222,7 +222,7 @@ var backends = []*backend{
 	{schemes: []string{"redis+sentinel", "rediss+sentinel"}, name: "Redis Sentinel", syntax: "redis+sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB], or rediss+sentinel://", params: append([]string{"sentinel_username", "sentinel_password"}, redisParams...), authority: "tls_ca", advise: adviseRedis, open: openRedisSentinel},
 	{schemes: []string{"postgres", "postgresql"}, name: "PostgreSQL", syntax: "postgres://[USER[:PASSWORD]@]HOST[:PORT],…/DATABASE", socket: "postgres:///DATABASE?host=DIRECTORY", params: append(slicesOf(sqlParams, "host"), postgresParams...), authority: "sslrootcert", advise: advisePostgres, open: openPostgres},
 	{schemes: []string{"mysql"}, name: "MySQL", syntax: "mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE", socket: "mysql://USER@/DATABASE?socket=PATH", params: append(slicesOf(sqlParams, "socket", "tls_ca"), mysqlParams...), authority: "tls_ca", advise: adviseMySQL, open: openMySQL},
-	{schemes: []string{"mongodb", "mongodb+srv"}, name: "MongoDB", syntax: "mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://", params: append([]string{"collection", "sweep"}, mongoParams...), fold: true, authority: "tlsCAFile", open: openMongo},
+	{schemes: []string{"mongodb", "mongodb+srv"}, name: "MongoDB", syntax: "mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://", params: append([]string{"collection", "sweep"}, mongoParams...), fold: true, authority: "tlsCAFile", advise: adviseMongo, open: openMongo},
 	{schemes: []string{"dynamodb"}, name: "DynamoDB", syntax: "dynamodb://[REGION]/TABLE[?endpoint=URL]", params: dynamoParams, open: openDynamo},
 }
 

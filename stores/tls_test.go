@@ -84,6 +84,52 @@ func TestTLSAndPassword(t *testing.T) {
 	}
 }
 
+// TestTLSWhereThereIsNone: the server has no TLS, or no MongoDB is there but something that has.
+func TestTLSWhereThereIsNone(t *testing.T) {
+	t.Parallel()
+	with := func(name, value string) func(u *url.URL) {
+		return func(u *url.URL) {
+			query := u.Query()
+			query.Set(name, value)
+			u.RawQuery = query.Encode()
+		}
+	}
+	for name, tc := range map[string]struct {
+		change func(u *url.URL)
+		want   string
+	}{
+		"redis": {
+			func(u *url.URL) { u.Scheme = "rediss" },
+			"does the server have no TLS? Then write redis://; or is it no Redis? Check the port",
+		},
+		"postgres": {with("sslmode", "require"), "the server has no TLS: write sslmode=disable"},
+		"mysql":    {with("tls", "true"), "the server has no TLS: write tls=false, without tls_ca"},
+		"mongodb": {
+			with("tls", "true"),
+			"does the server have no TLS? Then write tls=false; or is it no MongoDB? Check the port",
+		},
+		"mongodb beside TLS": {func(u *url.URL) {
+			secure, err := url.Parse(testenv.URL(t, testenv.KindRedisTLS))
+			if err != nil {
+				t.Fatal(err)
+			}
+			u.Host = secure.Host
+		}, "does the server want TLS? Then write tls=true; or is it no MongoDB? Check the port"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			kind, _, _ := strings.Cut(name, " ")
+			_, closeStore, err := Open(t.Context(), change(t, urls[kind](t), tc.change), nil)
+			if err == nil {
+				_ = closeStore()
+			}
+			if err == nil || !strings.HasSuffix(err.Error(), ": "+tc.want) {
+				t.Errorf("got error %v", err)
+			}
+		})
+	}
+}
+
 func TestRedisWithoutPassword(t *testing.T) {
 	where := change(t, testenv.URL(t, testenv.KindRedisTLS), func(u *url.URL) { u.User = nil })
 	_, _, err := Open(t.Context(), where, nil)

@@ -16,26 +16,34 @@ import (
 // what to do.
 func TestNoConnectionFree(t *testing.T) {
 	t.Parallel()
-	const want = "in use elsewhere: raise PoolSize"
+	const size, active = "in use elsewhere: raise PoolSize", "MaxActiveConns allows are in use elsewhere: raise it"
+	const late, early = 20 * time.Millisecond, 5 * time.Minute
 	for name, tc := range map[string]struct {
-		punctual bool
-		patience time.Duration // of the pool
-		cause    error
+		opts    redis.Options
+		timeout time.Duration
+		cause   error
+		want    string
 	}{
-		"the deadline is first":             {true, time.Minute, context.DeadlineExceeded},
-		"the deadline is first, by a timer": {false, time.Minute, context.DeadlineExceeded},
-		"the pool is first":                 {true, time.Millisecond, redis.ErrPoolTimeout},
+		"the deadline is first": {
+			redis.Options{PoolSize: 1, PoolTimeout: time.Minute, ContextTimeoutEnabled: true}, late,
+			context.DeadlineExceeded, size,
+		},
+		"the deadline is first, by a timer": {
+			redis.Options{PoolSize: 1, PoolTimeout: time.Minute}, late, context.DeadlineExceeded, size,
+		},
+		"the pool is first": {
+			redis.Options{PoolSize: 1, PoolTimeout: time.Millisecond, ContextTimeoutEnabled: true}, early,
+			redis.ErrPoolTimeout, size,
+		},
+		"the pool may not grow": {
+			redis.Options{PoolSize: 9, MaxActiveConns: 1}, early, redis.ErrPoolExhausted, active,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			timeout := 20 * time.Millisecond
-			if tc.cause == redis.ErrPoolTimeout { //nolint:errorlint // the table's own
-				timeout = 5 * time.Minute
-			}
-			client := redis.NewClient(&redis.Options{
-				Addr: testenv.Redis(t), PoolSize: 1, PoolTimeout: tc.patience, MaxRetries: -1,
-				ContextTimeoutEnabled: tc.punctual,
-			})
+			opts := tc.opts
+			opts.Addr, opts.MaxRetries = testenv.Redis(t), -1
+			client := redis.NewClient(&opts)
 			t.Cleanup(func() { _ = client.Close() })
 			s := newSessions(t, client, testenv.Name(t)+":")
 			save(t, s, record("a", 1, time.Hour))
@@ -43,10 +51,10 @@ func TestNoConnectionFree(t *testing.T) {
 			if err := held.Ping(background).Err(); err != nil {
 				t.Fatal(err)
 			}
-			ctx, cancel := context.WithTimeout(background, timeout)
+			ctx, cancel := context.WithTimeout(background, tc.timeout)
 			defer cancel()
 			_, err := s.Load(ctx, "a")
-			if !errors.Is(err, tc.cause) || !strings.Contains(err.Error(), want) {
+			if !errors.Is(err, tc.cause) || !strings.Contains(err.Error(), tc.want) {
 				t.Errorf("got error %v", err)
 			}
 			if err := held.Close(); err != nil {
