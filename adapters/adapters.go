@@ -59,7 +59,7 @@ type Lifecycle struct {
 	opts    options
 	report  func(context.Context, scskit.Event) // nil: nobody listens
 
-	carried bool // the session travels in the cookie
+	carrier kitStore // the store, if its sessions travel in the cookie; else nil
 }
 
 type options struct {
@@ -135,7 +135,9 @@ func New(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 	}
 	observer := l.opts.observer
 	if s, ok := kitOf(sm.Store); ok {
-		_, l.carried = s.CookieName()
+		if _, carries := s.CookieName(); carries {
+			l.carrier = s
+		}
 		if observer == nil {
 			observer = s.Observer()
 		}
@@ -171,14 +173,14 @@ func (l *Lifecycle) validate() error {
 	if s, ok := sm.Store.(*scskit.Store); ok && s == nil {
 		return errors.New("SessionManager.Store is a nil *scskit.Store; check the error of the store's constructor")
 	}
-	if s, ok := sm.Store.(toucher); ok && sm.IdleTimeout > 0 && s.TouchInterval() > sm.IdleTimeout {
-		return fmt.Errorf("the store's Options.TouchInterval is %v and SessionManager.IdleTimeout is %v: "+
-			"idle sessions would live more than twice as long; set a shorter TouchInterval",
-			s.TouchInterval(), sm.IdleTimeout)
-	}
 	if s, ok := kitOf(sm.Store); ok {
 		if _, ok := sm.Store.(scs.CtxStore); !ok {
 			return fmt.Errorf("the store, a %T, wraps a *scskit.Store and hides its methods with a context: embed the *scskit.Store, or add FindCtx, CommitCtx and DeleteCtx", sm.Store)
+		}
+		if sm.IdleTimeout > 0 && s.TouchInterval() > sm.IdleTimeout {
+			return fmt.Errorf("the store's Options.TouchInterval is %v and SessionManager.IdleTimeout is %v: "+
+				"idle sessions would live more than twice as long; set a shorter TouchInterval",
+				s.TouchInterval(), sm.IdleTimeout)
 		}
 		if sm.HashTokenInStore {
 			return errors.New("SessionManager.HashTokenInStore is set, but the store hashes tokens itself; unset it")
@@ -198,10 +200,9 @@ type kitStore interface {
 	Codec() scs.Codec
 	CookieName() (name string, ok bool)
 	Observer() scskit.Observer
+	SavedAt(ctx context.Context, value string) time.Time
+	TouchInterval() time.Duration
 }
-
-// toucher is a store that tells how far it puts off the writing of an idle expiry.
-type toucher interface{ TouchInterval() time.Duration }
 
 // kitOf returns the *scskit.Store that a store is, embeds or wraps.
 func kitOf(store scs.Store) (kitStore, bool) {

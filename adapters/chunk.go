@@ -1,7 +1,6 @@
 package adapters
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strconv"
@@ -126,12 +125,6 @@ func (r *Request) join(lines []string) {
 // cookie cannot be revoked: an older one, that another site of the domain may have set, stays
 // valid beside the one that a sign-in has begun.
 func (r *Request) newestFirst() {
-	s, ok := r.l.sm.Store.(interface {
-		SavedAt(ctx context.Context, value string) time.Time
-	})
-	if !ok {
-		return
-	}
 	type saved struct {
 		token string
 		at    time.Time
@@ -139,7 +132,7 @@ func (r *Request) newestFirst() {
 	var all [maxCandidates]saved
 	sorted := all[:r.ntokens]
 	for i, token := range r.tokens[:r.ntokens] {
-		sorted[i] = saved{token, s.SavedAt(r.base, token)}
+		sorted[i] = saved{token, r.l.carrier.SavedAt(r.base, token)}
 	}
 	slices.SortStableFunc(sorted, func(a, b saved) int { return b.at.Compare(a.at) })
 	for i, s := range sorted {
@@ -150,7 +143,7 @@ func (r *Request) newestFirst() {
 // setCookie sets the session cookie: in parts, if it is long, and without those of the
 // request that it does not need any more.
 func (r *Request) setCookie(h http.Header, c *http.Cookie) {
-	if !r.l.carried {
+	if r.l.carrier == nil {
 		setCookie(h, c)
 		return
 	}

@@ -50,7 +50,7 @@ func TestNewPanics(t *testing.T) {
 			"adapters: SessionManager.IdleTimeout is 25h0m0s and never ends a session, since Lifetime is 24h0m0s; " +
 				"set a longer Lifetime"},
 		{"touched too seldom", func(sm *scs.SessionManager) {
-			sm.Store, sm.IdleTimeout = touching{sm.Store, time.Hour}, time.Minute
+			sm.Store, sm.IdleTimeout = touchedEvery(t, time.Hour), time.Minute
 		}, nil,
 			"adapters: the store's Options.TouchInterval is 1h0m0s and SessionManager.IdleTimeout is 1m0s: " +
 				"idle sessions would live more than twice as long; set a shorter TouchInterval"},
@@ -98,12 +98,19 @@ func TestNewPanics(t *testing.T) {
 	})
 }
 
-type touching struct {
-	scs.Store
-	interval time.Duration
+// touchedEvery returns a store, inside another, that puts the writing of an idle expiry off.
+func touchedEvery(t *testing.T, interval time.Duration) scs.Store {
+	s := newStore(t, &memstore.Options{Options: scskit.Options{TouchInterval: interval}})
+	return wrapped{s, s}
 }
 
-func (s touching) TouchInterval() time.Duration { return s.interval }
+// wrapped is a store around another that it does not embed.
+type wrapped struct {
+	scs.CtxStore
+	inside *scskit.Store
+}
+
+func (w wrapped) Unwrap() scs.Store { return w.inside }
 
 func wantPanic(t *testing.T, want string, f func()) {
 	t.Helper()
@@ -129,7 +136,7 @@ func TestNewAccepts(t *testing.T) {
 		"Partitioned":     func(sm *scs.SessionManager) { sm.Cookie.Partitioned, sm.Cookie.Secure = true, true },
 		"idle to the end": func(sm *scs.SessionManager) { sm.IdleTimeout = sm.Lifetime },
 		"touched in time": func(sm *scs.SessionManager) {
-			sm.Store, sm.IdleTimeout = touching{sm.Store, time.Minute}, time.Minute
+			sm.Store, sm.IdleTimeout = touchedEvery(t, time.Minute), time.Minute
 		},
 		"400 days":          func(sm *scs.SessionManager) { sm.Lifetime = 400 * 24 * time.Hour },
 		"the longest name":  func(sm *scs.SessionManager) { sm.Cookie.Name = strings.Repeat("n", 4053) },

@@ -110,7 +110,7 @@ func (l *Lifecycle) Begin(ctx context.Context, method, path string, cookies []st
 	r.base = r.tracker.Context(ctx)
 	r.ctx = requestContext{Context: r.base, r: r}
 	r.ntokens, r.more = candidates(r.tokens[:], cookies, l.sm.Cookie.Name)
-	if l.carried {
+	if l.carrier != nil {
 		r.join(cookies)
 	}
 	if !l.opts.lazy {
