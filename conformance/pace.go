@@ -58,6 +58,7 @@ func (t *T) measure() (slowest time.Duration) {
 	operations := t.plainOperations()
 	for round := range 4 {
 		for _, operation := range operations {
+			t.alive()
 			begin := time.Now()
 			if operation() != nil {
 				return slowest
