@@ -72,7 +72,7 @@ type commit struct {
 // untracked does what scs asks of any store.
 func (c *commit) untracked(cond driver.Condition) error {
 	if c.expired() {
-		return c.removeExpired()
+		return c.removeExpired(c.id)
 	}
 	if c.store.carrier != nil {
 		return errors.New("the session travels in the cookie, so that it can be saved only where an adapter writes one")
@@ -107,22 +107,32 @@ func (c *commit) listed(l listing) error {
 // tracked stores what this request changed and nothing else.
 func (c *commit) tracked() error {
 	s, n := c.store, &c.note
-	if err := c.leaveStrays(); err != nil {
-		return err
-	}
-	c.rebase()
-	var old note
+	c.rebase(n)
+	was, old := n, note{} // what the session was before, and that if it is being renewed
 	if n.state == 0 {
 		old = c.tracker.predecessor(c.ctx, s)
+		c.rebase(&old)
+		was = &old
+	}
+	if err := c.leaveStrays(was.data); err != nil {
+		return err
 	}
 	switch {
 	case n.state == noteGone || n.state == noteRenewed || n.state == noteDeleted:
 		return c.gone(n.state)
 	case old.state == noteGone:
+		c.retired(old, noteGone)
 		return c.gone(noteGone)
 	case c.expired():
-		if err := c.removeExpired(); err != nil {
+		if err := c.removeExpired(c.id); err != nil {
 			return err
+		}
+		if old.state != 0 {
+			id, _ := s.ids.id(old.token)
+			if err := c.removeExpired(id); err != nil {
+				return err
+			}
+			c.retired(old, noteDeleted)
 		}
 		return c.gone(noteGone)
 	}
@@ -133,7 +143,7 @@ func (c *commit) tracked() error {
 	case n.state == 0:
 		err := c.write(KindCreate, driver.IfAbsent(), expiry)
 		if err == nil && old.state == noteRenewed { // another request has retired it
-			c.retired(old)
+			c.retired(old, noteDeleted)
 		}
 		return err
 	case n.version == 0 || !sameSession(s.opts.Codec, n.data, c.data):
@@ -330,8 +340,8 @@ func (c *commit) gone(state noteState) error {
 
 func (c *commit) expired() bool { return !c.expiry.After(c.store.opts.Now()) }
 
-func (c *commit) removeExpired() error {
-	err := c.store.remove(c.ctx, c.id)
+func (c *commit) removeExpired(id string) error {
+	err := c.store.remove(c.ctx, id)
 	if errors.Is(err, driver.ErrNotFound) {
 		return nil
 	}

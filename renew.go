@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"log/slog"
-	"runtime"
 	"strings"
 	"time"
 
@@ -28,68 +26,6 @@ var ErrGone = errors.New("scskit: session is gone")
 // ErrLate is returned by SessionManager.RenewToken when the response has begun: no cookie could tell
 // the browser of the new token. The session goes on under the old one.
 var ErrLate = errors.New("scskit: the response has begun: renew the session before the first write or flush")
-
-// deletion says what a manager deletes a session for.
-type deletion uint8
-
-const (
-	byOther deletion = iota
-	byDestroy
-	byRenewal
-	byMerge
-)
-
-const managerMethods = "github.com/alexedwards/scs/v2.(*SessionManager)."
-
-// deletionFor tells what the delete is for from who calls it: scs asks the same of a store in all
-// three cases. What it does not know is byOther.
-func deletionFor() deletion {
-	for method := range callingMethods {
-		switch method {
-		case "Destroy":
-			return byDestroy
-		case "RenewToken":
-			return byRenewal
-		case "MergeSession":
-			return byMerge
-		}
-	}
-	return byOther
-}
-
-// callingMethods yields the methods of a manager that are on the stack, the innermost first.
-func callingMethods(yield func(method string) bool) {
-	var pcs [24]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
-	for more := true; more; {
-		var frame runtime.Frame
-		frame, more = frames.Next()
-		if method, ok := strings.CutPrefix(frame.Function, managerMethods); ok && !yield(method) {
-			return
-		}
-	}
-}
-
-// byStockMiddleware reports whether scs's own LoadAndSave is what calls.
-func byStockMiddleware() bool {
-	for method := range callingMethods {
-		if method == "commitAndWriteSessionCookie" || strings.HasPrefix(method, "LoadAndSave") {
-			return true
-		}
-	}
-	return false
-}
-
-// tellUntracked tells that scs's own middleware has saved a session: it gives the store no tracker, so
-// that the session overwrote what others had saved. The Observer hears of it each time, the log once.
-func (s *Store) tellUntracked(ctx context.Context, id string) {
-	s.report(ctx, Event{Kind: KindUntracked, Outcome: OK, ID: s.ids.public(id)})
-	s.warned.Do(func() {
-		slog.WarnContext(WithoutSession(ctx), "scskit: sessions are saved by scs's own LoadAndSave, which "+
-			"loses concurrent changes and brings destroyed sessions back; use an adapter's in its place, "+
-			"such as scshttp.LoadAndSave(sessions)(mux) of github.com/scskit/scskit/adapters/nethttp")
-	})
-}
 
 // A tombstone is the record of a session that was renewed. It is no session, and lasts as long as a
 // request that began with the session may still be under way. It keeps whose the session was, so
@@ -153,7 +89,7 @@ func (c *commit) renew(old note, expiry time.Time) error {
 		err := s.retire(c.ctx, &old)
 		if err == nil {
 			c.merged(stored.data, version, until, Stored)
-			c.retired(old)
+			c.retired(old, noteDeleted)
 			return nil
 		}
 		if !lostRace(err) {
@@ -163,14 +99,13 @@ func (c *commit) renew(old note, expiry time.Time) error {
 		switch {
 		case errors.Is(err, errRenewed): // by another request, or by this one if the answer was lost
 			c.merged(stored.data, version, until, Stored)
-			c.retired(old)
+			c.retired(old, noteDeleted)
 			return nil
 		case errors.Is(err, driver.ErrNotFound):
 			if err := c.undo(nil); err != nil {
 				return err
 			}
-			old.state = noteGone
-			c.tracker.put(old)
+			c.retired(old, noteGone)
 			return c.gone(noteGone)
 		case err != nil:
 			return c.undo(err)
@@ -193,16 +128,22 @@ func (c *commit) renew(old note, expiry time.Time) error {
 	return c.undo(c.gaveUp())
 }
 
-// retired notes that the old session is no more.
-func (c *commit) retired(old note) {
-	old.state, old.renewing = noteDeleted, false
+// retired notes what became of the old session, so that no later commit carries it on.
+func (c *commit) retired(old note, state noteState) {
+	old.state, old.renewing = state, 0
 	c.tracker.put(old)
 }
 
-// undo removes the new session, of which nobody has been told. It returns err, or if that is nil
-// what the removal fails with.
+// undo removes the new session, of which nobody has been told, though the time of the commit may be
+// over. It returns err, or if that is nil what the removal fails with.
 func (c *commit) undo(err error) error {
-	removal := c.store.remove(c.ctx, c.id)
+	ctx := context.WithoutCancel(c.ctx)
+	if c.store.opts.Timeout <= 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, defaultTimeout)
+		defer cancel()
+	}
+	removal := c.store.remove(ctx, c.id)
 	c.note.state = 0
 	if err == nil && !errors.Is(removal, driver.ErrNotFound) {
 		err = removal

@@ -22,6 +22,7 @@ import (
 // stock stores cannot: no lost updates and no resurrection. Without one it
 // behaves as scs's own stores do: a commit overwrites.
 type Store struct {
+	origin  *Store // the one that NewStore returned, which WithTimeout copies
 	driver  driver.Driver
 	carrier driver.Carrier // the driver, or one inside, if it is one; else nil
 	opts    Options
@@ -50,6 +51,7 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{driver: d, opts: o, maxSize: o.MaxSize, checker: checkerOf(o.Codec), turns: newTurns(), warned: new(sync.Once)}
+	s.origin = s
 	maxToken := maxTokenBytes
 	if s.carrier, _ = driver.As[driver.Carrier](d); s.carrier != nil {
 		maxToken = maxCarriedBytes
@@ -136,8 +138,10 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 func (s *Store) noteOf(token string, rec driver.Record) note {
 	data := rec.Data[:len(rec.Data):len(rec.Data)] // what is appended to it is not in the note
 	return note{
-		store: s, token: token, state: noteLive, found: true,
-		base: base{data, rec.Expiry, rec.Created, rec.Version, rec.Rewrite},
+		store: s.origin, token: token, state: noteLive, found: true,
+		base: base{
+			data: data, expiry: rec.Expiry, created: rec.Created, version: rec.Version, rewrite: rec.Rewrite,
+		},
 	}
 }
 
@@ -189,8 +193,7 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	}
 	if reason == byRenewal && s.carrier == nil {
 		if n.state != 0 {
-			n.renewing = true
-			t.put(n)
+			t.renews(ctx, n)
 			return nil
 		}
 		if t.predecessor(ctx, s).state != 0 {
@@ -200,7 +203,7 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	ended := []note{n}
 	if n.state == 0 && reason == byDestroy {
 		// The token was never stored: what it was to carry on is what ends.
-		ended = append(ended, t.notes(s, func(n *note) bool { return n.renewing })...)
+		ended = append(ended, t.notes(s, func(n *note) bool { return n.renewing > 0 })...)
 	}
 	for _, n := range ended {
 		id, _ := s.ids.id(n.token)
@@ -214,7 +217,7 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 		case err == nil || n.state != 0:
 			n.state = noteDeleted
 		}
-		n.renewing = false
+		n.renewing = 0
 		t.put(n)
 	}
 	return nil

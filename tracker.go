@@ -132,7 +132,8 @@ type tracker struct {
 	first note // the only one, as a rule
 	more  map[noteKey]*note
 
-	manager any // the key of the manager that was last asked to load a session
+	manager  any // the key of the manager that was last asked to load a session
+	renewals int // how many sessions RenewToken was called for
 
 	// The context of the first operation, which for most requests is the only one.
 	op    bound.Context
@@ -154,27 +155,36 @@ func (t *tracker) room() *bound.Context {
 }
 
 type noteKey struct {
-	store *Store
+	store *Store // its origin
 	token string
 }
 
 // note is what the tracker knows of one token in one store.
 type note struct {
-	store *Store
+	store *Store // its origin
 	token string
 	base
 	state  noteState
 	commit Commit
 
-	found    bool   // the record was loaded, and not made in this context
-	settled  bool   // the response has begun, so that the token cannot change any more
-	renewing bool   // it is to be retired by the commit that creates its successor
-	merging  bool   // SessionManager.MergeSession loaded it, into another session
-	older    []base // other records that were handed out for the token
+	found   bool   // the record was loaded, and not made in this context
+	settled bool   // the response has begun, so that the token cannot change any more
+	merging bool   // SessionManager.MergeSession loaded it, into another session
+	older   []base // other records that were handed out for the token
+
+	// Not 0: it is to be retired by the commit that creates its successor. The highest is that of the
+	// session that was renewed last, which is renewer.
+	renewing int
+	renewer  any
 }
 
-// base is a record as it was handed out, or as this request has stored it.
+// base is a record as it was handed out, or as this request has stored it. What scs keeps in a
+// context for a session that it has loaded tells the sessions of several loads apart.
 type base struct {
+	manager any // the key of the manager that loaded it, if that is known
+	session any // what has the record as its base; nil until it commits
+	loads   int // how many such there can be
+
 	data    []byte // as handed to scs: the base of a merge
 	expiry  time.Time
 	created time.Time
@@ -216,7 +226,7 @@ func (t *tracker) get(s *Store, token string) note {
 	if n := t.find(s, token); n != nil {
 		return *n
 	}
-	return note{store: s, token: token}
+	return note{store: s.origin, token: token, base: base{manager: t.manager}}
 }
 
 // put replaces the note for n's token.
@@ -242,20 +252,31 @@ func (t *tracker) put(n note) {
 // again in one context.
 const maxBases = 8
 
-// loaded notes a record that was handed out. A commit is based on one of those that were, and says
-// by what it holds on which.
+// loaded notes a record that was handed out. See note.rebase.
 func (t *tracker) loaded(n note) {
 	old := t.get(n.store, n.token)
+	t.mu.Lock()
+	n.manager, n.loads = t.manager, 1
+	t.mu.Unlock()
 	switch {
 	case old.state != noteLive:
-	case old.version == n.version && bytes.Equal(old.data, n.data):
-		return
+	case old.session == nil && old.manager == n.manager && old.version == n.version && bytes.Equal(old.data, n.data):
+		merging := n.merging
+		n = old
+		n.loads++
+		n.merging = n.merging || merging
 	default:
-		n.older = append([]base{old.base}, old.older...)
-		n.older = n.older[:min(len(n.older), maxBases-1)]
-		n.commit, n.renewing, n.settled = old.commit, old.renewing, old.settled
+		n.commit, n.settled, n.older = old.commit, old.settled, old.older
+		n.renewing, n.renewer = old.renewing, old.renewer
+		n.keepOlder(old.base)
 	}
 	t.put(n)
+}
+
+// keepOlder keeps a record beside the note's own.
+func (n *note) keepOlder(b base) {
+	n.older = append([]base{b}, n.older...)
+	n.older = n.older[:min(len(n.older), maxBases-1)]
 }
 
 // merges reports whether the manager that looks for a record has a session in ctx already, into
@@ -273,12 +294,29 @@ func (t *tracker) predecessor(ctx context.Context, s *Store) note {
 	loaded, hinted := ctx.Value(loadedKey{}).(string)
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	var last note
 	for n := range t.all {
-		if n.store == s && n.renewing && (!hinted || !n.found || n.token == loaded) {
-			return *n
+		switch {
+		case n.store != s.origin || n.renewing <= last.renewing:
+		case n.renewer != nil && ctx.Value(n.manager) != n.renewer: // it was another's
+		case hinted && n.found && n.token != loaded:
+		default:
+			last = *n
 		}
 	}
-	return note{}
+	return last
+}
+
+// renews notes that the commit that creates the session's successor is to retire it.
+func (t *tracker) renews(ctx context.Context, n note) {
+	if n.manager != nil {
+		n.renewer = ctx.Value(n.manager)
+	}
+	t.mu.Lock()
+	t.renewals++
+	n.renewing = t.renewals
+	t.mu.Unlock()
+	t.put(n)
 }
 
 // notes returns the notes of the sessions in s that want is true of.
@@ -290,7 +328,7 @@ func (t *tracker) notes(s *Store, want func(*note) bool) []note {
 	defer t.mu.Unlock()
 	var found []note
 	for n := range t.all {
-		if n.store == s && want(n) {
+		if n.store == s.origin && want(n) {
 			found = append(found, *n)
 		}
 	}
@@ -298,10 +336,10 @@ func (t *tracker) notes(s *Store, want func(*note) bool) []note {
 }
 
 func (t *tracker) find(s *Store, token string) *note {
-	if t.first.store == s && t.first.token == token {
+	if t.first.store == s.origin && t.first.token == token {
 		return &t.first
 	}
-	return t.more[noteKey{s, token}]
+	return t.more[noteKey{s.origin, token}]
 }
 
 // all is an iterator over the notes.

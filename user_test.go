@@ -271,6 +271,28 @@ func TestDestroySessionsOfLooksAgain(t *testing.T) {
 	}
 }
 
+func TestDestroySessionsOfWithTimeout(t *testing.T) {
+	s := userStore(t, scskit.Options{UserKey: "user"})
+	sm := scskit.New(s)
+	if err := commitSession(t, s, "mine", map[string]any{"user": "alice"}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, err := sm.Load(scskit.WithTracker(t.Context()), "mine")
+	if err := errors.Join(err, sm.RenewToken(ctx)); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.WithTimeout(time.Minute).DestroySessionsOf(ctx, "alice", sm.Token(ctx)); n != 0 || err != nil {
+		t.Errorf("destroyed %d, %v; want none, since the only one is that of the request", n, err)
+	}
+	token, _, err := sm.Commit(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, found, err := s.Find(token); !found || err != nil {
+		t.Errorf("the renewed session: found %v, %v", found, err)
+	}
+}
+
 func BenchmarkUserOf(b *testing.B) {
 	for _, key := range []string{"", "user"} {
 		b.Run("UserKey="+key, func(b *testing.B) {

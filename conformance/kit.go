@@ -85,7 +85,13 @@ type request struct {
 // request loads the session as an adapter does.
 func (t *T) request(sm *scs.SessionManager, token string) *request {
 	t.Helper()
-	ctx, err := sm.Load(scskit.WithTracker(t.Context()), token)
+	return t.requestIn(scskit.WithTracker(t.Context()), sm, token)
+}
+
+// requestIn loads the session in a context that may have loaded others before, as a loop does.
+func (t *T) requestIn(ctx context.Context, sm *scs.SessionManager, token string) *request {
+	t.Helper()
+	ctx, err := sm.Load(ctx, token)
 	if err != nil {
 		t.Fatalf("load: %v", err)
 	}

@@ -44,7 +44,7 @@ func kitMutants() []mutant {
 				return err
 			}
 		}}),
-		kitMutant("past-lives-on", `expiry/tracked-past`, change{kit: func(k *kit) {
+		kitMutant("past-lives-on", `expiry/tracked-past renewal/then-destroyed`, change{kit: func(k *kit) {
 			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 				if expired(e) {
 					e = in(lifetime)
@@ -91,8 +91,9 @@ func kitMutants() []mutant {
 			}
 		}}),
 		kitMutant("save-resurrects", `
-			all/key-never-creates concurrency/logout-beats-writer faults/events renewal/after-logout
-			renewal/two-managers user/destroy user/destroy-renewing`, change{driver: func(p *patch) {
+			all/key-never-creates concurrency/logout-beats-writer faults/events
+			renewal/after-logout renewal/fresh-after-logout renewal/two-managers user/destroy
+			user/destroy-renewing`, change{driver: func(p *patch) {
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				err := p.Driver.Save(ctx, rec, cond)
 				if _, ok := cond.Match(); ok && lostRace(err) {
@@ -153,7 +154,9 @@ func kitMutants() []mutant {
 				return p.Driver.Save(ctx, rec, cond)
 			}
 		}}),
-		kitMutant("keeps-all-keys", `concurrency/commit-twice concurrency/removed-by-other concurrency/removed-by-us user/follows-change`, change{kit: func(k *kit) {
+		kitMutant("keeps-all-keys", `
+			concurrency/commit-twice concurrency/loaded-again concurrency/removed-by-other
+			concurrency/removed-by-us user/follows-change`, change{kit: func(k *kit) {
 			k.commit = merging(k, func(ours, stored map[string]any) { // union
 				for key, v := range stored {
 					if _, ok := ours[key]; !ok {

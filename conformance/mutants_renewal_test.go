@@ -22,9 +22,9 @@ func renewalMutants() []mutant {
 		// As scs does with any other store.
 		kitMutant("deletes-at-once", `
 			all/iterate-destroy faults/client-gone faults/event-failure faults/slow
-			hostile/no-call renewal/after-logout renewal/failed renewal/given-up
-			renewal/keeps-writes renewal/late renewal/merge-destroyed renewal/two-managers
-			user/destroy-renewing`, change{kit: func(k *kit) {
+			hostile/no-call renewal/after-logout renewal/failed renewal/fresh-after-logout
+			renewal/given-up renewal/keeps-writes renewal/late renewal/merge-destroyed
+			renewal/two-managers user/destroy-renewing`, change{kit: func(k *kit) {
 			k.delete = func(ctx context.Context, token string) error {
 				err := k.inner.Delete(ctx, idOf(token))
 				if errors.Is(err, driver.ErrNotFound) {
@@ -57,7 +57,7 @@ func renewalMutants() []mutant {
 				return rec, err
 			}
 		}}),
-		kitMutant("renews-once", `renewal/again ~user/destroy-renewing`, change{driver: func(p *patch) {
+		kitMutant("renews-once", `renewal/again renewal/given-up ~user/destroy-renewing`, change{driver: func(p *patch) {
 			var renewed atomic.Bool
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				if isTombstone(rec.Data) && renewed.Load() {
@@ -71,9 +71,9 @@ func renewalMutants() []mutant {
 			}
 		}}),
 		kitMutant("forgets-what-was-renewed", `
-			all/iterate-destroy faults/cancelled-midway faults/error-secrecy faults/event-failure
-			faults/slow renewal/after-logout renewal/then-destroyed renewal/two-managers
-			user/destroy-renewing`, change{kit: func(k *kit) {
+			all/iterate-destroy faults/cancelled-midway faults/error-secrecy
+			faults/event-failure faults/slow renewal/after-logout renewal/fresh-after-logout
+			renewal/then-destroyed renewal/two-managers user/destroy-renewing`, change{kit: func(k *kit) {
 			k.delete = func(ctx context.Context, token string) error {
 				if _, err := k.peek(idOf(token)); errors.Is(err, driver.ErrNotFound) && token != "" {
 					return nil
@@ -81,7 +81,8 @@ func renewalMutants() []mutant {
 				return k.Store.DeleteCtx(ctx, token)
 			}
 		}}),
-		kitMutant("one-manager", `renewal/two-managers user/destroy-renewing`, change{kit: func(k *kit) {
+		kitMutant("one-manager", `
+			renewal/given-up renewal/then-destroyed renewal/two-managers user/destroy-renewing`, change{kit: func(k *kit) {
 			var first atomic.Pointer[string]
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				first.CompareAndSwap(nil, &token)
@@ -95,8 +96,9 @@ func renewalMutants() []mutant {
 			}
 		}}),
 		kitMutant("finds-tombstones", `
-			concurrency/renew-beats-old renewal/again renewal/keeps-writes renewal/two-at-once
-			renewal/unlisted ~user/destroy-all-but-own ~user/destroy-renewing`, change{kit: func(k *kit) {
+			concurrency/renew-beats-old renewal/again renewal/given-up renewal/keeps-writes
+			renewal/two-at-once renewal/unlisted ~user/destroy-all-but-own
+			~user/destroy-renewing`, change{kit: func(k *kit) {
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				if rec, err := k.peek(idOf(token)); err == nil && isTombstone(rec.Data) {
 					data, err := k.Codec().Encode(in(lifetime), map[string]any{})

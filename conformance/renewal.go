@@ -3,6 +3,8 @@ package conformance
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -21,14 +23,14 @@ var renewalChecks = []check{
 		"is renewed stays destroyed", LevelKit, renewalAfterLogout},
 	{"renewal/keeps-writes", "no lost updates: what others save while a session is renewed is in " +
 		"the new one", LevelKit, renewalKeepsWrites},
-	{"renewal/failed", "a renewal that cannot be stored leaves the session as it was", LevelKit,
-		renewalFailed},
+	{"renewal/failed", "a renewal that cannot be stored, or not in time, leaves the session as it " +
+		"was, and no other", LevelKit, renewalFailed},
 	{"renewal/given-up", "a renewal that is never committed, as after a panic, leaves the session " +
-		"as it was", LevelKit, renewalGivenUp},
+		"as it was, and is not what a later one carries on", LevelKit, renewalGivenUp},
 	{"renewal/again", "a request may renew more than once, before its commit and after", LevelKit,
 		renewalAgain},
 	{"renewal/then-destroyed", "OWASP: a sign-out ends the session also if the request has renewed " +
-		"it before", LevelKit, renewalThenDestroyed},
+		"it before; so does its deadline", LevelKit, renewalThenDestroyed},
 	{"renewal/late", "once the response has begun no cookie can tell of a new token: RenewToken " +
 		"fails, and the session goes on", LevelKit, renewalLate},
 	{"renewal/fresh-after-logout", "a request whose Destroy came second can begin a new session, " +
@@ -137,13 +139,44 @@ func renewalFailed(t *T) {
 	}
 	d.on(nil)
 	t.wantValues(t.values(s, token), "map[k:1]")
+
+	r = t.request(sm, token)
+	r.renew()
+	ctx, end := context.WithCancel(r.ctx)
+	var saves atomic.Int32
+	d.on(func(ctx context.Context, op, _ string) error {
+		if op != "save" || saves.Add(1) == 1 {
+			return nil // the new session is stored
+		}
+		end()
+		return context.Canceled
+	})
+	if _, _, err := sm.Commit(ctx); !errors.Is(err, context.Canceled) {
+		t.Errorf("commit: got error %v, want context.Canceled", err)
+	}
+	d.on(nil)
+	t.wantValues(t.values(s, token), "map[k:1]")
+	if _, err := d.Driver.Load(t.Context(), idOf(sm.Token(r.ctx))); !errors.Is(err, driver.ErrNotFound) {
+		t.Errorf("the new session, of which nobody was told, is left: load gives error %v", err)
+	}
 }
 
 func renewalGivenUp(t *T) {
 	s, _ := t.newKit(nil)
 	sm := manager(s)
 	token := t.begin(sm, "k", 1)
-	t.request(sm, token).renew()
+	loop := scskit.WithTracker(t.Context())
+	t.requestIn(loop, sm, token).renew()
+	t.wantValues(t.values(s, token), "map[k:1]")
+
+	for i := range 8 {
+		next := t.begin(sm, "k", 2+i)
+		r := t.requestIn(loop, sm, next)
+		r.renew()
+		renewed, _ := r.end()
+		t.wantNone(s, next)
+		t.wantValues(t.values(s, renewed), fmt.Sprintf("map[k:%d]", 2+i))
+	}
 	t.wantValues(t.values(s, token), "map[k:1]")
 }
 
@@ -178,6 +211,17 @@ func renewalThenDestroyed(t *T) {
 	sm.Put(r.ctx, "flash", "signed out")
 	fresh, _ := r.end()
 	t.wantValues(t.values(s, fresh), "map[flash:signed out]")
+
+	token = t.begin(sm, "k", 1)
+	r = t.request(sm, token)
+	r.renew()
+	sm.SetDeadline(r.ctx, time.Now().Add(-time.Second))
+	if ended, state := r.end(); state != scskit.Gone {
+		t.Errorf("the commit of a renewed session whose deadline has passed: state %d, want Gone", state)
+	} else {
+		t.wantNone(s, ended)
+	}
+	t.wantNone(s, token)
 }
 
 func renewalLate(t *T) {
@@ -195,20 +239,35 @@ func renewalLate(t *T) {
 }
 
 func renewalFreshAfterLogout(t *T) {
-	for _, renews := range []bool{false, true} {
+	for _, how := range []string{"plain", "renewed", "commits before", "renews and commits before", "commits and renews before"} {
 		s, _ := t.newKit(nil)
 		sm := manager(s)
 		token := t.begin(sm, "user", "ada")
 		slow := t.request(sm, token)
 		t.signOut(sm, token)
+		if how == "renews and commits before" {
+			slow.renew()
+		}
+		if strings.HasSuffix(how, "before") {
+			sm.Put(slow.ctx, "n", 1)
+			if _, state := slow.end(); state != scskit.Gone {
+				t.Errorf("%s: a commit after a sign-out: state %d, want Gone", how, state)
+			}
+		}
+		if how == "commits and renews before" {
+			slow.renew()
+			if _, state := slow.end(); state != scskit.Gone {
+				t.Errorf("%s: the commit of a renewal after a sign-out: state %d, want Gone", how, state)
+			}
+		}
 		slow.destroy()
-		if renews {
+		if how == "renewed" {
 			slow.renew()
 		}
 		sm.Put(slow.ctx, "user", "ada") // who signs in again
 		fresh, state := slow.end()
 		if state != scskit.Stored || fresh == token {
-			t.Fatalf("a new session after a lost Destroy (renewed: %v): state %d, want Stored under a new token", renews, state)
+			t.Fatalf("%s: a new session after a lost Destroy: state %d, want Stored under a new token", how, state)
 		}
 		t.wantValues(t.values(s, fresh), "map[user:ada]")
 		t.wantNone(s, token)
@@ -250,7 +309,8 @@ func renewalTwoManagers(t *T) {
 }
 
 func renewalMergeDestroyed(t *T) {
-	for _, live := range []bool{false, true} {
+	for round := range 3 {
+		live, renews := round > 0, round == 2
 		s, d := t.newKit(nil)
 		sm := manager(s)
 		other := t.begin(sm, "user", "ada", "lang", "en")
@@ -262,6 +322,9 @@ func renewalMergeDestroyed(t *T) {
 		}
 		r := t.request(sm, token)
 		sm.Put(r.ctx, "own", 1)
+		if renews {
+			r.renew()
+		}
 		var once atomic.Bool
 		d.on(func(ctx context.Context, op, id string) error {
 			if op == "delete" && id == d.id(other) && once.CompareAndSwap(false, true) {
