@@ -16,8 +16,8 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// BenchmarkRequest compares whole requests: the bare handler, the handler behind stock scs, and behind
-// scskit. The session has three keys.
+// BenchmarkRequest compares whole requests: the bare handler, the handler behind stock scs, and
+// behind scskit. The session has three keys.
 func BenchmarkRequest(b *testing.B) {
 	stock := scs.New()
 	stock.Store = scsmem.NewWithCleanupInterval(0)

@@ -58,8 +58,9 @@ func byStockMiddleware() bool {
 	return false
 }
 
-// tellUntracked tells that scs's own middleware has saved a session: it gives the store no tracker, so
-// that the session overwrote what others had saved. The Observer hears of it each time, the log once.
+// tellUntracked tells that scs's own middleware has saved a session: it gives the store no tracker,
+// so that the session overwrote what others had saved. The Observer hears of it each time, the log
+// once.
 func (s *Store) tellUntracked(ctx context.Context, id string) {
 	s.report(ctx, Event{Kind: KindUntracked, Outcome: OK, ID: s.ids.public(id)})
 	s.warned.Do(func() {

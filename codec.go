@@ -11,8 +11,8 @@ import (
 )
 
 // ErrCorrupt is matched, with errors.Is, by a failure of Codec.Decode for a record that no version
-// of Codec and no program can have written, or not whole: it was cut short or altered. In a
-// context with a tracker a Store drops such a record. A record that any other error is about it keeps, and
+// of Codec and no program can have written, or not whole: it was cut short or altered. In a context
+// with a tracker a Store drops such a record. A record that any other error is about it keeps, and
 // fails the request; so a codec of your own should wrap ErrCorrupt where it is sure of damage.
 var ErrCorrupt = errors.New("session record cannot be decoded")
 
@@ -36,10 +36,10 @@ var ErrEncode = errors.New("session cannot be encoded")
 // any nesting of up to 64 levels. A nil slice or map comes back nil, an empty one
 // empty.
 //
-// Any other type, a named one such as "type Role string" included, goes through
-// encoding/gob, and has to be known to gob.Register as with scs's own codec. A process
-// that does not know it finds an Unknown in its place, and keeps that. As there, a pointer comes back as what was registered, pointer or not, and a
-// cycle of pointers inside such a value overflows the stack.
+// Any other type, a named one such as "type Role string" included, goes through encoding/gob, and
+// has to be known to gob.Register as with scs's own codec. A process that does not know it finds an
+// Unknown in its place, and keeps that. As there, a pointer comes back as what was registered,
+// pointer or not, and a cycle of pointers inside such a value overflows the stack.
 //
 // A time keeps its instant to the nanosecond and loses its monotonic reading. In
 // UTC it stays in UTC. Otherwise its offset is kept and the name of
@@ -62,8 +62,8 @@ var ErrEncode = errors.New("session cannot be encoded")
 // value, which all leave it unused. Types that MessagePack does not tell apart are
 // extensions 16 to 30.
 //
-// A later version may add extensions 31 to 127, which this one decodes to Unknown, or another format, which
-// it refuses with ErrNewer: 0xC1, and a number below 0x80.
+// A later version may add extensions 31 to 127, which this one decodes to Unknown, or another
+// format, which it refuses with ErrNewer: 0xC1, and a number below 0x80.
 //
 // Decode also reads what scs.GobCodec wrote, so a manager with live sessions can be
 // moved to Codec; the sessions take the new format as they are saved.
@@ -128,9 +128,8 @@ const (
 	nilStringsMap = 4
 )
 
-// Encode returns the record of a session. An error matches ErrEncode and names the key and the Go type
-// of the value that cannot be encoded, never the value. A nil map
-// is encoded as an empty one.
+// Encode returns the record of a session. An error matches ErrEncode and names the key and the Go
+// type of the value that cannot be encoded, never the value. A nil map is encoded as an empty one.
 func (Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	var buf [keysOnStack]string
 	keys := sortedKeys(buf[:0], values)
@@ -167,10 +166,10 @@ func (e *encodeError) Unwrap() error { return e.err }
 
 func (e *encodeError) Is(target error) bool { return target == ErrEncode }
 
-// Decode returns the deadline, in UTC, and the values of a record that Encode or
-// scs.GobCodec wrote. The map is never nil unless there is an error, which then
-// matches ErrCorrupt or ErrNewer and holds nothing of the record. (A record of scs.GobCodec can also be too full of types
-// that the process has not registered.)
+// Decode returns the deadline, in UTC, and the values of a record that Encode or scs.GobCodec
+// wrote. The map is never nil unless there is an error, which then matches ErrCorrupt or ErrNewer
+// and holds nothing of the record. (A record of scs.GobCodec can also be too full of types that the
+// process has not registered.)
 func (Codec) Decode(record []byte) (time.Time, map[string]any, error) {
 	if !isVersion1(record) {
 		return decodeLegacy(record)

@@ -36,8 +36,8 @@ type decoder struct {
 	owed int
 }
 
-// header reads the deadline, which comes after the format's byte. A later version of the format has a
-// number of its own there, below 0x80.
+// header reads the deadline, which comes after the format's byte. A later version of the format has
+// a number of its own there, below 0x80.
 func (d *decoder) header() (time.Time, error) {
 	if len(d.rest) > 0 && d.rest[0] < 0x80 {
 		return time.Time{}, errNewer

@@ -113,7 +113,8 @@ func codecDeepNative(t testing.TB) []byte {
 	return codecEncode(t, Unknown{extGob, string(w.values.part(w.values.entries[0]))})
 }
 
-// Codec writes no native type with gob, but in a record of scs.GobCodec one may hold what is unknown.
+// Codec writes no native type with gob, but in a record of scs.GobCodec one may hold what is
+// unknown.
 func TestNativesInGob(t *testing.T) {
 	t.Parallel()
 	if v, ok := codecDecode(t, codecDeepNative(t)).(Unknown); !ok {

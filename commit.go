@@ -234,7 +234,8 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 			return err
 		}
 		if current.Version == c.sent {
-			// Nobody else was faster: the backend's client lost the reply, tried again, and met its own save.
+			// Nobody else was faster: the backend's client lost the reply, tried again, and met its
+			// own save.
 			c.merged(current.Data, current.Version, current.Expiry, Stored)
 			return nil
 		}

@@ -23,8 +23,9 @@ func (d *tamper) Save(ctx context.Context, rec driver.Record, cond driver.Condit
 	return d.save(ctx, rec, cond)
 }
 
-// A client of the backend that lost a reply tries again, and is then refused by what it has saved itself. Or it does not, and
-// the handler does. Either way the session is stored, and the response must bring its cookie.
+// A client of the backend that lost a reply tries again, and is then refused by what it has saved
+// itself. Or it does not, and the handler does. Either way the session is stored, and the response
+// must bring its cookie.
 func TestRepeatedCreateSendsTheCookie(t *testing.T) {
 	errLost := errors.New("the reply is lost")
 	tests := map[string]func(d driver.Driver) func(context.Context, driver.Record, driver.Condition) error{

@@ -48,11 +48,12 @@ type Options struct {
 	// deadline, so that throttling ends no session early.
 	TouchInterval time.Duration
 
-	// UserKey is the key under which sessions keep whose they are, such as "user": a string, or an integer. It is what
-	// SessionsOf and DestroySessionsOf go by. A value of any other type fails the commit; a session without one, or
-	// with an empty string, belongs to nobody. A backend that indexes users is given the SHA-256 of the value, which hides
-	// names from whoever cannot guess them. Every process that saves sessions must have the same UserKey. Empty means that
-	// nobody asks, and costs nothing.
+	// UserKey is the key under which sessions keep whose they are, such as "user": a string, or an
+	// integer. It is what SessionsOf and DestroySessionsOf go by. A value of any other type fails
+	// the commit; a session without one, or with an empty string, belongs to nobody. A backend that
+	// indexes users is given the SHA-256 of the value, which hides names from whoever cannot guess
+	// them. Every process that saves sessions must have the same UserKey. Empty means that nobody
+	// asks, and costs nothing.
 	UserKey string
 
 	// Observer is told of everything that the store does. See Observer.

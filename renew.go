@@ -11,20 +11,20 @@ import (
 )
 
 // SessionManager.RenewToken deletes the session and lets the next commit create it under another
-// token. In between there is none: a commit that fails, or a panic, has then signed the user out, and
-// whoever looks for the user's sessions does not find it. In a context with a tracker the store
+// token. In between there is none: a commit that fails, or a panic, has then signed the user out,
+// and whoever looks for the user's sessions does not find it. In a context with a tracker the store
 // therefore only notes that the session is to be renewed. The commit that creates the new session
 // retires the old one: it puts a tombstone in its place, on condition that nobody else has saved,
-// renewed or destroyed it. What others saved meanwhile is merged. If another request has renewed it,
-// both go on, each with its own session, as two sign-ins in two tabs do; if it was destroyed, the new
-// one is removed again.
+// renewed or destroyed it. What others saved meanwhile is merged. If another request has renewed
+// it, both go on, each with its own session, as two sign-ins in two tabs do; if it was destroyed,
+// the new one is removed again.
 
 // ErrGone is returned by a commit through a key from All, and by an adapter in place of a response
 // whose handler has renewed the session, if that has been destroyed meanwhile.
 var ErrGone = errors.New("scskit: session is gone")
 
-// ErrLate is returned by SessionManager.RenewToken when the response has begun: no cookie could tell
-// the browser of the new token. The session goes on under the old one.
+// ErrLate is returned by SessionManager.RenewToken when the response has begun: no cookie could
+// tell the browser of the new token. The session goes on under the old one.
 var ErrLate = errors.New("scskit: the response has begun: renew the session before the first write or flush")
 
 // A tombstone is the record of a session that was renewed. It is no session, and lasts as long as a

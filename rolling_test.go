@@ -16,8 +16,8 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// newCart is a type that only the new program registers. gob's registry is the process's, so that the
-// new program is another process.
+// newCart is a type that only the new program registers. gob's registry is the process's, so that
+// the new program is another process.
 type newCart struct {
 	Items map[string]int
 	Gift  any
@@ -29,8 +29,8 @@ const newProgramVariable = "SCSKIT_NEW_PROGRAM"
 
 var rollingDeadline = time.Date(2131, 5, 6, 7, 8, 9, 0, time.UTC)
 
-// TestNewProgram is the new program of TestRollingDeploy. It writes a session to the standard output, or
-// checks the one that it gets on the standard input.
+// TestNewProgram is the new program of TestRollingDeploy. It writes a session to the standard
+// output, or checks the one that it gets on the standard input.
 func TestNewProgram(t *testing.T) {
 	task := os.Getenv(newProgramVariable)
 	if task == "" {

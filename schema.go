@@ -15,8 +15,8 @@ func (s *Store) CreateSchema(ctx context.Context) error {
 	return nil
 }
 
-// CheckSchema returns an error that matches driver.ErrNoSchema, and says what to do, if the backend lacks what
-// CreateSchema makes.
+// CheckSchema returns an error that matches driver.ErrNoSchema, and says what to do, if the backend
+// lacks what CreateSchema makes.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	if m, ok := driver.As[driver.SchemaManager](s.driver); ok {
 		return m.CheckSchema(ctx)

@@ -26,8 +26,8 @@ import (
 // store is nil.
 //
 // scs.New starts one goroutine for each manager, for the in-memory store that New replaces; it
-// wakes once a minute to do nothing and cannot be stopped without a data race. New itself starts none.
-// Make one manager for an application, not one for each request.
+// wakes once a minute to do nothing and cannot be stopped without a data race. New itself starts
+// none. Make one manager for an application, not one for each request.
 func New(store scs.Store) *scs.SessionManager {
 	if isNil(store) {
 		panic("scskit: New: store is nil; make one with a store package, such as memstore.New(nil), and check its error")
@@ -49,8 +49,8 @@ func isNil(store scs.Store) bool {
 	return ok && s == nil
 }
 
-// StoreOf returns the *Store that store is, embeds or wraps. A store that wraps another, to measure it
-// say, embeds the *Store, or has a method Unwrap that returns it:
+// StoreOf returns the *Store that store is, embeds or wraps. A store that wraps another, to measure
+// it say, embeds the *Store, or has a method Unwrap that returns it:
 //
 //	Unwrap() scs.Store
 //

@@ -14,7 +14,8 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// TestStockMiddleware: scs's own LoadAndSave works over a Store, and the log says once what it costs.
+// TestStockMiddleware: scs's own LoadAndSave works over a Store, and the log says once what it
+// costs.
 func TestStockMiddleware(t *testing.T) {
 	var log bytes.Buffer
 	before := slog.Default()

@@ -17,14 +17,13 @@ const sweepBatch = 1000
 // maxRest bounds the pause after a batch: one that took long may have waited for others itself.
 const maxRest = time.Second
 
-// Sweep removes the expired records, batch by batch, and returns how many it
-// removed, also when it fails or ctx ends midway; what is left is removed by the next
-// sweep. Any number of sweeps may run at once. After each batch it rests as long as the batch took, a
-// second at most, so that it takes no more than half of what the backend can do, and those whom it
-// kept waiting come first. A batch that runs into Options.Timeout is followed by smaller ones; the
-// sweep fails only if even one record takes longer. Expired sessions are never found,
-// swept or not: a sweep only frees the room. Where the backend does so itself there
-// is nothing to do, and the result is 0.
+// Sweep removes the expired records, batch by batch, and returns how many it removed, also when it
+// fails or ctx ends midway; what is left is removed by the next sweep. Any number of sweeps may run
+// at once. After each batch it rests as long as the batch took, a second at most, so that it takes
+// no more than half of what the backend can do, and those whom it kept waiting come first. A batch
+// that runs into Options.Timeout is followed by smaller ones; the sweep fails only if even one
+// record takes longer. Expired sessions are never found, swept or not: a sweep only frees the room.
+// Where the backend does so itself there is nothing to do, and the result is 0.
 func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 	sweeper, ok := driver.As[driver.Sweeper](s.driver)
 	if !ok {
@@ -83,10 +82,10 @@ func rest(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// StartSweep sweeps every interval, on a goroutine of its own, until stop is called. stop ends a sweep
-// that is running, waits for the goroutine to return, and may be called
-// more than once and at the same time. Errors go to the Observer. StartSweep panics if
-// the interval is not positive, as time.NewTicker does.
+// StartSweep sweeps every interval, on a goroutine of its own, until stop is called. stop ends a
+// sweep that is running, waits for the goroutine to return, and may be called more than once and at
+// the same time. Errors go to the Observer. StartSweep panics if the interval is not positive, as
+// time.NewTicker does.
 func (s *Store) StartSweep(interval time.Duration) (stop func()) {
 	ticker := time.NewTicker(interval)
 	ctx, cancel := context.WithCancel(context.Background())

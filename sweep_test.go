@@ -90,8 +90,8 @@ func TestStopEndsRest(t *testing.T) {
 	})
 }
 
-// tiringSweeper removes few records at a time in time. Of a larger batch it removes some, or none, as a
-// database does that rolls back.
+// tiringSweeper removes few records at a time in time. Of a larger batch it removes some, or none,
+// as a database does that rolls back.
 type tiringSweeper struct {
 	driver.Driver
 	left   int

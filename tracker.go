@@ -32,8 +32,9 @@ func WithTracker(ctx context.Context) context.Context {
 	return &tracker{Context: ctx}
 }
 
-// Tracker is what WithTracker adds to a context, for adapters, that can have it in one piece of memory with
-// what else a request needs. The zero value is ready for use, by one request; it must not be copied.
+// Tracker is what WithTracker adds to a context, for adapters, that can have it in one piece of
+// memory with what else a request needs. The zero value is ready for use, by one request; it must
+// not be copied.
 type Tracker struct{ tracker tracker }
 
 // Context returns ctx with the tracker, or if ctx has one already, ctx as it is. It must be called
@@ -46,8 +47,8 @@ func (t *Tracker) Context(ctx context.Context) context.Context {
 	return &t.tracker
 }
 
-// Found reports whether the *Store that StoreOf finds in store has found a session for token in a context with this very tracker, and
-// has not deleted it since.
+// Found reports whether the *Store that StoreOf finds in store has found a session for token in a
+// context with this very tracker, and has not deleted it since.
 func (t *Tracker) Found(store scs.Store, token string) bool {
 	s, ok := StoreOf(store)
 	return ok && t.tracker.get(s, token).state == noteLive
@@ -81,8 +82,9 @@ const (
 	Gone
 )
 
-// LastCommit returns what became of the last commit for token in a context with a
-// tracker. It is Stored also if an earlier commit stored something and the last had nothing to add. ok is false if there was none, or the manager's store is not a *Store.
+// LastCommit returns what became of the last commit for token in a context with a tracker. It is
+// Stored also if an earlier commit stored something and the last had nothing to add. ok is false if
+// there was none, or the manager's store is not a *Store.
 func LastCommit(ctx context.Context, token string) (c Commit, ok bool) {
 	t := trackerFrom(ctx)
 	if t == nil {
@@ -100,15 +102,16 @@ func LastCommit(ctx context.Context, token string) (c Commit, ok bool) {
 
 type loadedKey struct{}
 
-// WithLoaded returns a context for a commit that says which token its manager has loaded the session
-// for, "" if there was none. Where several managers share a store and a tracker, the store can
-// then tell which of the sessions that are being renewed a new token carries on. It is for adapters.
+// WithLoaded returns a context for a commit that says which token its manager has loaded the
+// session for, "" if there was none. Where several managers share a store and a tracker, the store
+// can then tell which of the sessions that are being renewed a new token carries on. It is for
+// adapters.
 func WithLoaded(ctx context.Context, token string) context.Context {
 	return context.WithValue(ctx, loadedKey{}, token)
 }
 
-// Settle says that the response has begun whose cookie tells of the session with the token: from now
-// on SessionManager.RenewToken fails for it, with ErrLate. It is for adapters.
+// Settle says that the response has begun whose cookie tells of the session with the token: from
+// now on SessionManager.RenewToken fails for it, with ErrLate. It is for adapters.
 func Settle(ctx context.Context, token string) {
 	t := trackerFrom(ctx)
 	if t == nil {
@@ -172,8 +175,8 @@ type note struct {
 	merging bool   // SessionManager.MergeSession loaded it, into another session
 	older   []base // other records that were handed out for the token
 
-	// Not 0: it is to be retired by the commit that creates its successor. The highest is that of the
-	// session that was renewed last, which is renewer.
+	// Not 0: it is to be retired by the commit that creates its successor. The highest is that of
+	// the session that was renewed last, which is renewer.
 	renewing int
 	renewer  any
 }
@@ -280,7 +283,8 @@ func (n *note) keepOlder(b base) {
 }
 
 // merges reports whether the manager that looks for a record has a session in ctx already, into
-// which it is to be merged. A manager that loads one has asked the tracker for it in vain just before.
+// which it is to be merged. A manager that loads one has asked the tracker for it in vain just
+// before.
 func (t *tracker) merges(ctx context.Context) bool {
 	t.mu.Lock()
 	manager := t.manager

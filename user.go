@@ -14,14 +14,14 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// ErrNoUserKey is returned by SessionsOf and DestroySessionsOf of a store that has not been told where
-// sessions keep their user.
+// ErrNoUserKey is returned by SessionsOf and DestroySessionsOf of a store that has not been told
+// where sessions keep their user.
 var ErrNoUserKey = errors.New("scskit: whose a session is cannot be told: set Options.UserKey to the key under which sessions keep their user")
 
 // UserSession is a session as SessionsOf finds it.
 type UserSession struct {
-	// Key is what Find, Commit and Delete of the same Store take for the token, as the keys of AllCtx. It is
-	// as good as a token within this process: do not send it to a browser.
+	// Key is what Find, Commit and Delete of the same Store take for the token, as the keys of
+	// AllCtx. It is as good as a token within this process: do not send it to a browser.
 	Key string
 
 	// ID is what the function ID returns for the token. It opens nothing, so that a page can name
@@ -35,18 +35,18 @@ type UserSession struct {
 	// time-out mostly earlier.
 	Deadline, Expiry time.Time
 
-	// Created and Updated are when the session was stored under its present token, and when it was last
-	// saved. Its idle time-out moves Expiry only.
+	// Created and Updated are when the session was stored under its present token, and when it was
+	// last saved. Its idle time-out moves Expiry only.
 	Created, Updated time.Time
 }
 
-// SessionsOf yields every live session of a user: those that have the user, a string, or an integer in decimal
-// digits, under Options.UserKey. Each comes once. After an error, which is yielded with a zero UserSession, the
-// sequence ends. The body may use the store.
+// SessionsOf yields every live session of a user: those that have the user, a string, or an integer
+// in decimal digits, under Options.UserKey. Each comes once. After an error, which is yielded with
+// a zero UserSession, the sequence ends. The body may use the store.
 //
-// Where the backend keeps an index of users (driver.UserIndex) this costs as much as the user has sessions. The index may lag:
-// a session that has only just been signed in may be missing, but none of another user is ever yielded. Elsewhere it reads
-// every session that is stored.
+// Where the backend keeps an index of users (driver.UserIndex) this costs as much as the user has
+// sessions. The index may lag: a session that has only just been signed in may be missing, but none
+// of another user is ever yielded. Elsewhere it reads every session that is stored.
 //
 // An index knows what was saved while Options.UserKey was set. Sessions that were stored before
 // are found once they are next saved; to have them found at once, save them all:
@@ -59,8 +59,8 @@ type UserSession struct {
 // A session that others save meanwhile is merged; without the tracker, a change of it is refused
 // with driver.ErrConflict. (Where ids are plain, keys are tokens, and Iterate needs the tracker.)
 //
-// Only ctx bounds it in time, as Range. The error is ErrNoUserKey if Options.UserKey is empty, and matches errors.ErrUnsupported if the backend
-// can do neither.
+// Only ctx bounds it in time, as Range. The error is ErrNoUserKey if Options.UserKey is empty, and
+// matches errors.ErrUnsupported if the backend can do neither.
 func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSession, error] {
 	return func(yield func(UserSession, error) bool) {
 		for rec, err := range s.recordsOf(ctx, user) {
@@ -85,18 +85,19 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 	}
 }
 
-// DestroySessionsOf destroys the sessions that SessionsOf yields, except those of the given tokens, and returns how many
-// it destroyed, also when it fails midway. To sign a user out everywhere else, except the
-// request's own session:
+// DestroySessionsOf destroys the sessions that SessionsOf yields, except those of the given tokens,
+// and returns how many it destroyed, also when it fails midway. To sign a user out everywhere else,
+// except the request's own session:
 //
 //	n, err := store.DestroySessionsOf(ctx, user, sm.Token(ctx))
 //
 // Nothing of the user survives that was signed in before the call began: a request in flight brings
-// no session back, and one that is renewed meanwhile is followed to its new token. So it looks again
-// until there is none left. A session that is signed in during the call may be destroyed or not.
+// no session back, and one that is renewed meanwhile is followed to its new token. So it looks
+// again until there is none left. A session that is signed in during the call may be destroyed or
+// not.
 //
-// A request that has renewed its session keeps it under the new token, which is the one to except. ctx
-// must be the request's.
+// A request that has renewed its session keeps it under the new token, which is the one to except.
+// ctx must be the request's.
 func (s *Store) DestroySessionsOf(ctx context.Context, user string, except ...string) (destroyed int, err error) {
 	var kept []string
 	for _, token := range except {
@@ -152,8 +153,8 @@ func (s *Store) destroySessionsOf(ctx context.Context, user string, kept []strin
 	return destroyed, more, nil
 }
 
-// recordsOf yields each live record of a user once, tombstones among them. What an index says is not taken on trust: the session itself
-// says whose it is.
+// recordsOf yields each live record of a user once, tombstones among them. What an index says is
+// not taken on trust: the session itself says whose it is.
 func (s *Store) recordsOf(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		records, err := s.candidates(ctx, user)
@@ -199,8 +200,8 @@ func (s *Store) candidates(ctx context.Context, user string) (iter.Seq2[driver.R
 	return nil, fmt.Errorf("%T cannot list sessions: keep them in a store that can, such as that of a database: %w", s.driver, errors.ErrUnsupported)
 }
 
-// userOf returns driver.Record.User for an encoded session. It is empty if the session has no user, if
-// users are not asked for, and for data that does not decode, which a store keeps all the same.
+// userOf returns driver.Record.User for an encoded session. It is empty if the session has no user,
+// if users are not asked for, and for data that does not decode, which a store keeps all the same.
 func (s *Store) userOf(data []byte) (string, error) {
 	if s.opts.UserKey == "" {
 		return "", nil
@@ -272,8 +273,8 @@ func (ownCodec) pick(record []byte, key string) (any, error) {
 	return nil, nil
 }
 
-// picked reads the value of a key that was looked for. A string is not cut from a copy of the whole record,
-// which would be made for it alone.
+// picked reads the value of a key that was looked for. A string is not cut from a copy of the whole
+// record, which would be made for it alone.
 func (d *decoder) picked(record []byte) (any, error) {
 	switch msgp.NextType(d.rest) {
 	case msgp.StrType:

@@ -9,7 +9,8 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// A user signs in on a laptop and a telephone, looks at where that was, and signs out everywhere else.
+// A user signs in on a laptop and a telephone, looks at where that was, and signs out everywhere
+// else.
 func ExampleStore_SessionsOf() {
 	store, err := memstore.New(&memstore.Options{Options: scskit.Options{UserKey: "user"}})
 	if err != nil {

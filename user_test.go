@@ -223,7 +223,8 @@ func TestSessionsOfUntrustedIndex(t *testing.T) {
 	}
 }
 
-// moving is a driver that reads one record after the other, and under which a session is renewed when the first was read.
+// moving is a driver that reads one record after the other, and under which a session is renewed
+// when the first was read.
 type moving struct {
 	driver.Driver
 	from, to string

@@ -84,9 +84,9 @@ func Skip(skip func(method, path string) bool) Option {
 	return func(o *options) { o.skip = skip }
 }
 
-// Lazy loads a session only when a handler first asks the manager for something. A request
-// that never does costs no round trip. If loading fails then, the handler goes on with an
-// empty session, and its response is replaced by the error, unless the failure may pass: see FailOpen.
+// Lazy loads a session only when a handler first asks the manager for something. A request that
+// never does costs no round trip. If loading fails then, the handler goes on with an empty session,
+// and its response is replaced by the error, unless the failure may pass: see FailOpen.
 func Lazy() Option {
 	return func(o *options) { o.lazy = true }
 }

@@ -55,8 +55,9 @@ func cookies(lines []string) iter.Seq[sentCookie] {
 
 type sentCookie struct{ name, value string }
 
-// candidates puts the distinct values of the cookies called name into dst, in the order of the header
-// lines, and returns how many there are, and whether there may be more. It takes what net/http takes.
+// candidates puts the distinct values of the cookies called name into dst, in the order of the
+// header lines, and returns how many there are, and whether there may be more. It takes what
+// net/http takes.
 func candidates(dst []string, lines []string, name string) (n int, more bool) {
 	seen := 0
 	for c := range cookies(lines) {

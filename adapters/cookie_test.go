@@ -64,8 +64,8 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-// TestManyCookiesOfOthers: no more cookies are looked at than net/http takes, and what was not looked at may
-// be the session's.
+// TestManyCookiesOfOthers: no more cookies are looked at than net/http takes, and what was not
+// looked at may be the session's.
 func TestManyCookiesOfOthers(t *testing.T) {
 	t.Parallel()
 	for n, found := range map[int]bool{maxCookies - 1: true, maxCookies: false} {

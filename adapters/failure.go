@@ -33,20 +33,21 @@ var ErrFailOpen = errors.New("adapters: let the request pass without its session
 
 // FailOpen lets requests pass whose session cannot be loaded or stored; by default they fail.
 //
-// A session that cannot be loaded is empty for the handler, and nothing of it is saved: the store is not asked
-// again, and the browser's cookie is left as it is. A session that cannot be stored is
+// A session that cannot be loaded is empty for the handler, and nothing of it is saved: the store
+// is not asked again, and the browser's cookie is left as it is. A session that cannot be stored is
 // given up: the handler's response goes out as it is, without a session cookie. A store that works
 // again has the session as it was.
 //
-// A response must not tell of a sign-in or a sign-out that has not happened. So a request
-// still fails, with an error in place of its response, if it has called Destroy, RenewToken or SetDeadline on a session
-// that could not be loaded, though these calls return nil; or if it has destroyed or renewed one and what follows cannot be stored.
+// A response must not tell of a sign-in or a sign-out that has not happened. So a request still
+// fails, with an error in place of its response, if it has called Destroy, RenewToken or
+// SetDeadline on a session that could not be loaded, though these calls return nil; or if it has
+// destroyed or renewed one and what follows cannot be stored.
 //
-// Nor does a session pass that holds what cannot be encoded, or too much: it would fail at every request,
-// and a store that works again could not mend it.
+// Nor does a session pass that holds what cannot be encoded, or too much: it would fail at every
+// request, and a store that works again could not mend it.
 //
-// A handler cannot tell an empty session from that of a client without one. Where that matters, as in a
-// shopping cart that would seem empty, let OnError decide.
+// A handler cannot tell an empty session from that of a client without one. Where that matters, as
+// in a shopping cart that would seem empty, let OnError decide.
 func FailOpen() Option {
 	return func(o *options) { o.failOpen = true }
 }
@@ -58,15 +59,16 @@ func FailOpen() Option {
 //   - ErrFailOpen, or an error that wraps it, the request passes as with FailOpen,
 //   - any other error, the framework gets that one in its place: an echo.NewHTTPError(503), say.
 //
-// It is called once for a failure: before the handler if loading fails, or after it with Lazy. It is also
-// told of a session that was first asked for when the response had begun and could not be loaded; what it returns is then
-// ignored. It must be safe for concurrent use. If it panics, the framework gets the *Error.
+// It is called once for a failure: before the handler if loading fails, or after it with Lazy. It
+// is also told of a session that was first asked for when the response had begun and could not be
+// loaded; what it returns is then ignored. It must be safe for concurrent use. If it panics, the
+// framework gets the *Error.
 func OnError(f func(ctx context.Context, err error) error) Option {
 	return func(o *options) { o.onError = f }
 }
 
-// Logger sets where failures to load or to store a session are logged, once each, at level error. By
-// default that is slog.Default(), or nowhere if there is an OnError, which then has to tell. Nil
+// Logger sets where failures to load or to store a session are logged, once each, at level error.
+// By default that is slog.Default(), or nowhere if there is an OnError, which then has to tell. Nil
 // means nowhere.
 func Logger(logger *slog.Logger) Option {
 	return func(o *options) { o.logger, o.loggerSet = logger, true }
@@ -131,18 +133,20 @@ func (l *Lifecycle) ask(ctx context.Context, failure *Error) (answer error) {
 	return l.opts.onError(ctx, failure)
 }
 
-// loadNothing returns a context with an empty session, for want of the one that could not be loaded.
+// loadNothing returns a context with an empty session, for want of the one that could not be
+// loaded.
 func (r *Request) loadNothing() context.Context {
 	sm := *r.l.sm
-	// Destroy and RenewToken set the deadline anew. This one is earlier than what they set, also on a
-	// clock that has not moved meanwhile, and so tells whether they were called.
+	// Destroy and RenewToken set the deadline anew. This one is earlier than what they set, also on
+	// a clock that has not moved meanwhile, and so tells whether they were called.
 	sm.Lifetime--
 	ctx, _ := sm.Load(r.base, "") // without a token there is nothing that can fail
 	r.deadline = sm.Deadline(ctx)
 	return ctx
 }
 
-// replaced reports whether the handler has ended the session that the request began with, or believes to have.
+// replaced reports whether the handler has ended the session that the request began with, or
+// believes to have.
 func (r *Request) replaced() bool {
 	sm := r.l.sm
 	return sm.Token(&r.ctx) != r.token || r.loadErr != nil && !sm.Deadline(&r.ctx).Equal(r.deadline)

@@ -87,9 +87,9 @@ func (c *requestContext) Value(key any) any {
 // header; they are kept, and must not change afterwards. ctx is the request's. The handler must be
 // given the Request's Context in its place.
 //
-// If Begin returns nil and no error, there is nothing to do: the request is skipped, or
-// something outside, such as another middleware of the same manager, has loaded the session and sees to it. After an error, which
-// the framework must handle, the handler must not run.
+// If Begin returns nil and no error, there is nothing to do: the request is skipped, or something
+// outside, such as another middleware of the same manager, has loaded the session and sees to it.
+// After an error, which the framework must handle, the handler must not run.
 func (l *Lifecycle) Begin(ctx context.Context, method, path string, cookies []string) (*Request, error) {
 	if l.opts.skip != nil && l.opts.skip(method, path) {
 		return nil, nil
@@ -184,7 +184,8 @@ func (r *Request) doLoad() {
 	}
 }
 
-// foundToken returns the token of the session that scs has loaded into ctx for a token: that, or none.
+// foundToken returns the token of the session that scs has loaded into ctx for a token: that, or
+// none.
 func (r *Request) foundToken(ctx context.Context, token string) string {
 	if r.tracker.Found(r.l.sm.Store, token) {
 		return token // to ask scs takes an allocation
@@ -192,13 +193,12 @@ func (r *Request) foundToken(ctx context.Context, token string) string {
 	return r.l.sm.Token(ctx)
 }
 
-// Finish is what Writer and Response call for an adapter. It
-// stores the session if it changed, and sets the headers of the response: at most
-// one Set-Cookie for the session, in place of any of the same name, with Cache-Control: no-store,
-// and Vary: Cookie if the session was used. Only the first call does anything; later ones return its
-// error. If it is not nil the session could not be loaded or stored, no header was set, and
-// the response must be replaced by the error. If such a failure may pass (FailOpen, OnError) it is nil, and
-// no session cookie was set.
+// Finish is what Writer and Response call for an adapter. It stores the session if it changed, and
+// sets the headers of the response: at most one Set-Cookie for the session, in place of any of the
+// same name, with Cache-Control: no-store, and Vary: Cookie if the session was used. Only the first
+// call does anything; later ones return its error. If it is not nil the session could not be loaded
+// or stored, no header was set, and the response must be replaced by the error. If such a failure
+// may pass (FailOpen, OnError) it is nil, and no session cookie was set.
 func (r *Request) Finish(h http.Header) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -250,9 +250,9 @@ func (r *Request) commit(h http.Header) error {
 		}
 		switch commit.State {
 		case scskit.Gone:
-			// No cookie: it would make a browser forget what another response has given it. The next
-			// request that comes with a dead token is told. But no page may tell of a sign-in that
-			// has not happened.
+			// No cookie: it would make a browser forget what another response has given it. The
+			// next request that comes with a dead token is told. But no page may tell of a sign-in
+			// that has not happened.
 			if token != r.token && expiry.After(time.Now()) {
 				return scskit.ErrGone
 			}
@@ -267,8 +267,8 @@ func (r *Request) commit(h http.Header) error {
 	return nil
 }
 
-// persistent reports whether the cookie outlives the browser. If others' changes are stored with those of
-// this request, theirs count as well.
+// persistent reports whether the cookie outlives the browser. If others' changes are stored with
+// those of this request, theirs count as well.
 func (r *Request) persistent(ctx context.Context, c scskit.Commit) bool {
 	sm := r.l.sm
 	if sm.Cookie.Persist {
@@ -284,7 +284,8 @@ func (r *Request) persistent(ctx context.Context, c scskit.Commit) bool {
 }
 
 // End is called when the handler has returned: a change of the session since Finish is lost, and is
-// reported; OnError is told of a session that was first asked for since then and could not be loaded. It does nothing if Finish was not called. With Strict it panics.
+// reported; OnError is told of a session that was first asked for since then and could not be
+// loaded. It does nothing if Finish was not called. With Strict it panics.
 func (r *Request) End() {
 	r.mu.Lock()
 	settled := r.finished && r.loaded && r.err == nil

@@ -191,7 +191,8 @@ func TestManyCookies(t *testing.T) {
 	}
 }
 
-// TestLazyAfterTheResponse reads an idle session when the response has begun, which scs counts as a change.
+// TestLazyAfterTheResponse reads an idle session when the response has begun, which scs counts as a
+// change.
 func TestLazyAfterTheResponse(t *testing.T) {
 	sm := newManager(t, nil)
 	sm.IdleTimeout = time.Hour
@@ -204,7 +205,8 @@ func TestLazyAfterTheResponse(t *testing.T) {
 	}, adapters.Lazy(), adapters.Strict())
 }
 
-// TestLazyFailureAfterTheResponse: there is no response left for the error, but it must not be silent.
+// TestLazyFailureAfterTheResponse: there is no response left for the error, but it must not be
+// silent.
 func TestLazyFailureAfterTheResponse(t *testing.T) {
 	sm := scskit.New(brokenStore{})
 	var told []error

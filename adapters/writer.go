@@ -7,13 +7,13 @@ import (
 	"net/http"
 )
 
-// Writer is an http.ResponseWriter that finishes a Request before the first byte of the
-// final response: at WriteHeader, Write, WriteString, ReadFrom, Flush and Hijack. Informational responses (1xx,
-// but not 101, which is final) pass.
+// Writer is an http.ResponseWriter that finishes a Request before the first byte of the final
+// response: at WriteHeader, Write, WriteString, ReadFrom, Flush and Hijack. Informational responses
+// (1xx, but not 101, which is final) pass.
 //
-// If the session cannot be stored, nothing of the handler's response is sent: its writes return the error,
-// and Finish returns it, after which the Writer passes everything on, so that an error response
-// can be written.
+// If the session cannot be stored, nothing of the handler's response is sent: its writes return the
+// error, and Finish returns it, after which the Writer passes everything on, so that an error
+// response can be written.
 //
 // Like any ResponseWriter it is for one goroutine at a time.
 type Writer struct {

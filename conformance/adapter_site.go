@@ -87,9 +87,9 @@ func valueOf(ctx context.Context, sm *scs.SessionManager, key string) string {
 	return none
 }
 
-// route adds a route for GET. What a handler is to do from one request to the next it is told in the
-// query, and what it tells the check goes through a channel, a mutex or an atomic: a
-// framework that reads sockets by itself orders no memory between a response and what follows it.
+// route adds a route for GET. What a handler is to do from one request to the next it is told in
+// the query, and what it tells the check goes through a channel, a mutex or an atomic: a framework
+// that reads sockets by itself orders no memory between a response and what follows it.
 func (s *site) route(path string, h Handler) {
 	s.app.Routes = append(s.app.Routes, Route{Method: http.MethodGet, Path: path, Handler: h})
 }
@@ -162,8 +162,8 @@ func (s *site) connect() {
 	s.t.Cleanup(transport.CloseIdleConnections)
 }
 
-// offers returns c as an F, which not every harness's Context is. If it is none, the handler must return the
-// error, and the check does not apply.
+// offers returns c as an F, which not every harness's Context is. If it is none, the handler must
+// return the error, and the check does not apply.
 func offers[F any](s *site, c Context) (F, error) {
 	f, ok := c.(F)
 	if ok {

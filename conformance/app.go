@@ -24,8 +24,8 @@ type App struct {
 	// Sessions.
 	Second *scs.SessionManager
 
-	// Recover is where the framework's own recovery middleware goes, which answers status 500: Outside
-	// of all session middleware, or Inside. Only where there is one do handlers panic.
+	// Recover is where the framework's own recovery middleware goes, which answers status 500:
+	// Outside of all session middleware, or Inside. Only where there is one do handlers panic.
 	// Layers returns the middleware of these fields in its order.
 	Recover Placement
 
@@ -86,8 +86,8 @@ type Route struct {
 	Method, Path string
 	Handler      Handler
 
-	// Guard, if it is set, is a middleware of this route alone, inside all others. It ends the chain
-	// as the framework has it done: it answers, and Handler must not run.
+	// Guard, if it is set, is a middleware of this route alone, inside all others. It ends the
+	// chain as the framework has it done: it answers, and Handler must not run.
 	Guard Handler
 }
 
@@ -127,8 +127,8 @@ type Renderer interface {
 
 // Streamer is a Context whose response can be sent bit by bit.
 type Streamer interface {
-	// Stream answers with status 200, the headers set so far, and what write writes. What was written
-	// before flush is on its way to the client when flush returns. Stream may return before
+	// Stream answers with status 200, the headers set so far, and what write writes. What was
+	// written before flush is on its way to the client when flush returns. Stream may return before
 	// write is called, so that write must not use the Context.
 	Stream(write func(w io.Writer, flush func() error) error) error
 }
@@ -154,7 +154,8 @@ type Mounter interface {
 	Mount(h http.Handler) error
 }
 
-// Forwarder is a Context that, if the harness lists Forward among its neighbours, can send its request through the framework once more, as another's.
+// Forwarder is a Context that, if the harness lists Forward among its neighbours, can send its
+// request through the framework once more, as another's.
 type Forwarder interface {
 	// Forward has the route of path answer, inside its middleware.
 	Forward(path string) error

@@ -113,8 +113,8 @@ func onPostgres(t *testing.T, name string, kind testenv.Kind, parameter string) 
 	}, openSQL(sqlstore.PostgreSQL()))
 }
 
-// backend is a store whose instances share one client. Each has a place of its own: a prefix, a table, a
-// collection or a file. A second process is a second client on the same place.
+// backend is a store whose instances share one client. Each has a place of its own: a prefix, a
+// table, a collection or a file. A second process is a second client on the same place.
 func backend[C any](t *testing.T, name string, connect func(testing.TB) C, open func(testing.TB, C, string) (*scskit.Store, error)) conformance.Store {
 	t.Helper()
 	shared := connect(t)

@@ -9,7 +9,8 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// carrierOf returns the driver of a store whose sessions travel in the cookie, and nothing of other stores.
+// carrierOf returns the driver of a store whose sessions travel in the cookie, and nothing of other
+// stores.
 func carrierOf(s scs.Store) (driver.Carrier, bool) {
 	p, ok := s.(*scskit.Store)
 	if !ok {
@@ -19,8 +20,8 @@ func carrierOf(s scs.Store) (driver.Carrier, bool) {
 	return c, ok
 }
 
-// carried reports whether the sessions of the site travel in the cookie. Then each value of the cookie is a
-// session of its own, and no two responses set the same.
+// carried reports whether the sessions of the site travel in the cookie. Then each value of the
+// cookie is a session of its own, and no two responses set the same.
 func (s *site) carried() bool {
 	_, ok := carrierOf(s.store)
 	return ok

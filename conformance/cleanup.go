@@ -71,7 +71,8 @@ func (t *T) sweep(s portable) int {
 	return n
 }
 
-// removes fails the check if sweep, which stores n expired sessions in a backend of its own and sweeps them, does not return n.
+// removes fails the check if sweep, which stores n expired sessions in a backend of its own and
+// sweeps them, does not return n.
 func (t *T) removes(n int, sweep func() int) {
 	t.Helper()
 	attempts := 1
@@ -305,9 +306,9 @@ func cleanupLeaksNothing(t *T) {
 	t.soon("no goroutine is left after stop", func() bool { return left() == 0 })
 }
 
-// goroutinesOf counts, in a goroutine profile as text, the stacks that have a label and run a function of
-// one of the packages. The others are the client library's: connections that a sweep was
-// the first to need live on in their pool.
+// goroutinesOf counts, in a goroutine profile as text, the stacks that have a label and run a
+// function of one of the packages. The others are the client library's: connections that a sweep
+// was the first to need live on in their pool.
 func goroutinesOf(profile, label string, packages []string) int {
 	n := 0
 	for stack := range strings.SplitSeq(profile, "\n\n") {

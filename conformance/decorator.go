@@ -43,8 +43,8 @@ func cleanupDecorated(t *T) {
 	}
 }
 
-// tired is a driver whose backend is slow: a sweep of more than a few records takes too long. It then has
-// removed these few, or none.
+// tired is a driver whose backend is slow: a sweep of more than a few records takes too long. It
+// then has removed these few, or none.
 type tired struct {
 	driver.Driver
 	most  int

@@ -15,10 +15,10 @@
 // # Exemptions
 //
 // A subject that cannot keep a promise says so, in Exempt, with the reason. The check runs all the
-// same. If it passes, or does not even apply, the exemption is not needed and the suite fails, and so it
-// does if there is no such check. Nothing is skipped in silence: a check that has nothing
-// to say about a subject is reported as not applicable, with the reason, and a
-// constructor that calls Skip fails.
+// same. If it passes, or does not even apply, the exemption is not needed and the suite fails, and
+// so it does if there is no such check. Nothing is skipped in silence: a check that has nothing to
+// say about a subject is reported as not applicable, with the reason, and a constructor that calls
+// Skip fails.
 //
 // # Time
 //
@@ -26,14 +26,14 @@
 // some seconds for a whole suite. A clock that is off by more than some 200 ms from that of the
 // machine which runs the checks will fail some.
 //
-// No verdict depends on how fast the machine or the backend is. Before its first check, a store or a
-// driver is timed with a few plain operations. By that, everything that checks wait for is given time,
-// crowds of clients shrink to what the backend can serve, and fewer checks of it run at once. A
-// *scskit.Store has at least 40 seconds for each operation, whatever its Options.Timeout. Time-outs of
-// a client library are set in New: give them a minute where CI may be slow.
+// No verdict depends on how fast the machine or the backend is. Before its first check, a store or
+// a driver is timed with a few plain operations. By that, everything that checks wait for is given
+// time, crowds of clients shrink to what the backend can serve, and fewer checks of it run at once.
+// A *scskit.Store has at least 40 seconds for each operation, whatever its Options.Timeout.
+// Time-outs of a client library are set in New: give them a minute where CI may be slow.
 //
-// A check in which nothing happens for 20 seconds, or longer on a slow backend, hangs. It fails with
-// the place where it waits, and the run goes on. What it was doing is left behind.
+// A check in which nothing happens for 20 seconds, or longer on a slow backend, hangs. It fails
+// with the place where it waits, and the run goes on. What it was doing is left behind.
 //
 // A panic in a check or in a handler fails the check, with the place. The kit cannot stop one in a
 // goroutine of the subject.
@@ -57,6 +57,7 @@
 // TestDriver first, and TestMatrix and TestAdapter when it passes.
 //
 // These promises have no check yet: sealed records (truncated, altered, swapped, copied to another
-// id, under a retired key, plaintext), locks, sessions that travel in the cookie (parts, size), TTL attributes, throttled
-// backends, connections cut in mid-command, and restarts of a backend. The stores' own tests hold some of them.
+// id, under a retired key, plaintext), locks, sessions that travel in the cookie (parts, size), TTL
+// attributes, throttled backends, connections cut in mid-command, and restarts of a backend. The
+// stores' own tests hold some of them.
 package conformance

@@ -37,7 +37,8 @@ func ownedRecord(user string) driver.Record {
 	return rec
 }
 
-// wantUser ends the check unless the index yields the wanted records, before long, and no other at any time.
+// wantUser ends the check unless the index yields the wanted records, before long, and no other at
+// any time.
 func (t *T) wantUser(i driver.UserIndex, user string, want ...driver.Record) {
 	t.Helper()
 	t.soon(fmt.Sprintf("the user has %d records", len(want)), func() bool {

@@ -160,7 +160,8 @@ func ginPutsBack(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFun
 	})(sm, opts...)
 }
 
-// echoTrusts takes the writer that is in the response after the handler for the one that it put there.
+// echoTrusts takes the writer that is in the response after the handler for the one that it put
+// there.
 func echoTrusts(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
 	l := adapters.New(sm, opts...)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {

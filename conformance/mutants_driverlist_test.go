@@ -177,7 +177,8 @@ func driverListMutants() []mutant {
 	}
 }
 
-// sweepsAllButOne is a driver whose sweeps leave one record; what its backend might have removed is no excuse.
+// sweepsAllButOne is a driver whose sweeps leave one record; what its backend might have removed is
+// no excuse.
 func sweepsAllButOne(name string, removesExpired bool) mutant {
 	m := driverMutant(name, `
 		driver/sweep-at-once driver/sweep-dates driver/sweep-expired driver/sweep-extended

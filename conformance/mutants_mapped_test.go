@@ -16,8 +16,8 @@ import (
 )
 
 // mapping returns data in memory of its own, which is readable until the next change of what is
-// stored, as that of a memory-mapped store is. Until the check ends the pages keep their place, without
-// rights, so that nothing else is found there.
+// stored, as that of a memory-mapped store is. Until the check ends the pages keep their place,
+// without rights, so that nothing else is found there.
 type mapping struct {
 	mu    sync.Mutex
 	pages [][]byte

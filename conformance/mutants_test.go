@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// mutant is a subject that is broken in one way, and the checks that must fail for it: these
-// and no others. Where a race decides, the check's id has a tilde in front: it may fail. A check that
-// no mutant is sure to trip proves nothing.
+// mutant is a subject that is broken in one way, and the checks that must fail for it: these and no
+// others. Where a race decides, the check's id has a tilde in front: it may fail. A check that no
+// mutant is sure to trip proves nothing.
 type mutant struct {
 	name    string
 	levels  []Level // of the checks that it runs

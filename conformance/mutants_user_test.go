@@ -61,7 +61,8 @@ func (k *userKit) listing(alter func(s *scskit.UserSession) bool) {
 	}
 }
 
-// savedFor makes the store under a mutant save records for another user. It is given the one that is stored.
+// savedFor makes the store under a mutant save records for another user. It is given the one that
+// is stored.
 func savedFor(name, fails string, user func(rec driver.Record, stored string) string) mutant {
 	s := reference()
 	s.build = func(d driver.Driver, opts *scskit.Options) (portable, error) {

@@ -11,8 +11,8 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// policyChecks: what becomes of requests while the store is down. That they fail, which is the default, is
-// adapter/load-failure, adapter/lazy-failure and pair/commit-failure.
+// policyChecks: what becomes of requests while the store is down. That they fail, which is the
+// default, is adapter/load-failure, adapter/lazy-failure and pair/commit-failure.
 var policyChecks = []check{
 	{"pair/fail-open-load", "adapters.FailOpen: a handler whose session cannot be loaded has an empty one; nothing of it is saved, and the cookie is left alone", LevelPair, failOpenLoad},
 	{"pair/fail-open-commit", "adapters.FailOpen: a response whose session cannot be stored goes out without a cookie, and the session is as it was; but not where it was to be renewed", LevelPair, failOpenCommit},
@@ -31,7 +31,8 @@ func (t *T) needsBackend(s *site) {
 	}
 }
 
-// newOutage returns an application with options over a store that can fail, and its spy. It is to be opened.
+// newOutage returns an application with options over a store that can fail, and its spy. It is to
+// be opened.
 func (t *T) newOutage(options ...adapters.Option) (*site, *spy) {
 	t.Helper()
 	s := t.newSite()

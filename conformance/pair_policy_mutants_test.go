@@ -14,7 +14,8 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// failed is what a mutant keeps of one request: the tokens that the store failed to find and to commit.
+// failed is what a mutant keeps of one request: the tokens that the store failed to find and to
+// commit.
 type failed struct {
 	http.ResponseWriter
 	found, committed string
@@ -40,7 +41,8 @@ func (f *failed) WriteHeader(code int) {
 	f.ResponseWriter.WriteHeader(code)
 }
 
-// knowing is the plain adapter, but for what it does when the store has failed and the request goes on all the same.
+// knowing is the plain adapter, but for what it does when the store has failed and the request goes
+// on all the same.
 func knowing(begin, end func(sm *scs.SessionManager, f *failed)) Middleware {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 		session := bending(func(b *bentStore) {
@@ -150,7 +152,8 @@ func policyMutants() []mutant {
 	}
 }
 
-// breaker makes a store fail for good once each of its operations has failed and none has succeeded meanwhile.
+// breaker makes a store fail for good once each of its operations has failed and none has succeeded
+// meanwhile.
 func breaker(b *bentStore) {
 	var mu sync.Mutex
 	failing := make(map[string]bool)

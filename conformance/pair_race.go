@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// raceChecks have requests of one session in flight together. Gates hold their handlers, so that the
-// order in which they load and store is that of the check, every time.
+// raceChecks have requests of one session in flight together. Gates hold their handlers, so that
+// the order in which they load and store is that of the check, every time.
 var raceChecks = []check{
 	{"pair/parallel-keys", "no lost updates: fifty parallel requests (fewer on a slow backend) that each put a different key keep all fifty", LevelPair, raceParallelKeys},
 	{"pair/parallel-clients", "no value crosses from one client to another: two hundred at a time, or fewer on a slow backend", LevelPair, raceParallelClients},

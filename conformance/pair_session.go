@@ -230,7 +230,8 @@ func (s *site) portableStore() *scskit.Store {
 	return p
 }
 
-// lasts checks that the cookie expires with a record that expires at the time given, and not before.
+// lasts checks that the cookie expires with a record that expires at the time given, and not
+// before.
 func (s *site) lasts(c *setCookie, until time.Time) {
 	t := s.t
 	t.Helper()

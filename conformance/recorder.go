@@ -74,8 +74,8 @@ func (t *T) each(n int, f func(i int)) {
 	}
 }
 
-// start runs f on a goroutine of its own, and returns what is closed when it has ended. A panic in it
-// fails the check.
+// start runs f on a goroutine of its own, and returns what is closed when it has ended. A panic in
+// it fails the check.
 func (t *T) start(f func()) (ended <-chan struct{}) {
 	done := make(chan struct{})
 	go func() {

@@ -212,8 +212,8 @@ func (t *T) pause(d time.Duration) {
 // prompt is how soon an operation returns when its context ends.
 const prompt = 100 * time.Millisecond
 
-// promptly calls f, which returns how long after its end it took, until once that was no longer than
-// most. A busy machine may delay any one of them; what is always late is the subject's doing.
+// promptly calls f, which returns how long after its end it took, until once that was no longer
+// than most. A busy machine may delay any one of them; what is always late is the subject's doing.
 func (t *T) promptly(what string, most time.Duration, f func() time.Duration) {
 	t.Helper()
 	const attempts, patience = 3, 3 * time.Second

@@ -30,9 +30,9 @@ type Store struct {
 	// claims everything.
 	Exempt map[string]string
 
-	// RemovesExpired says that the backend also removes what has expired by itself, by TTL, at any time. A
-	// sweep may then find less than had expired, and a check that counts begins again, at most
-	// four times.
+	// RemovesExpired says that the backend also removes what has expired by itself, by TTL, at any
+	// time. A sweep may then find less than had expired, and a check that counts begins again, at
+	// most four times.
 	RemovesExpired bool
 
 	// build makes the stores of LevelKit checks. It is for the kit's own mutants;

@@ -14,7 +14,8 @@ import (
 	"github.com/scskit/scskit"
 )
 
-// togetherChecks hold a *scskit.Store to what many requests, or many loads of one, make of a session.
+// togetherChecks hold a *scskit.Store to what many requests, or many loads of one, make of a
+// session.
 var togetherChecks = []check{
 	{"concurrency/loaded-again", "no lost updates: a loop that loads a session again and again in one " +
 		"tracked context merges with what its last load returned", LevelKit, togetherLoadedAgain},

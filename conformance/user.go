@@ -14,7 +14,8 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// userChecks hold a *scskit.Store to what it says about the sessions of one user. An index may lag: what must be found is waited for; what must not be found never is.
+// userChecks hold a *scskit.Store to what it says about the sessions of one user. An index may lag:
+// what must be found is waited for; what must not be found never is.
 var userChecks = []check{
 	{"user/sessions-of", "Store.SessionsOf: finds the live sessions of the user, each once and whole, and none of anybody else", LevelKit, userSessionsOf},
 	{"user/follows-change", "Store.SessionsOf: sign-in, another user and sign-out move a session, also through a merge", LevelKit, userFollowsChange},
@@ -24,8 +25,8 @@ var userChecks = []check{
 	{"user/hides-names", "no user's name is in an id, a record's User, an event or an error", LevelKit, userHidesNames},
 }
 
-// newUserKit returns a store that goes by the key "user", over a fresh driver of the subject, without a tap: it would
-// hide the index.
+// newUserKit returns a store that goes by the key "user", over a fresh driver of the subject,
+// without a tap: it would hide the index.
 func (t *T) newUserKit(opts scskit.Options) portable {
 	t.Helper()
 	s, ok := t.newStore().(*scskit.Store)
@@ -59,7 +60,8 @@ func (t *T) sessionsOf(s portable, user string) map[string]scskit.UserSession {
 	return all
 }
 
-// wantSessions ends the check unless the user has the sessions of these tokens, before long, and no other at any time.
+// wantSessions ends the check unless the user has the sessions of these tokens, before long, and no
+// other at any time.
 func (t *T) wantSessions(s portable, user string, tokens ...string) map[string]scskit.UserSession {
 	t.Helper()
 	var all map[string]scskit.UserSession

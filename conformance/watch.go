@@ -68,8 +68,8 @@ func (t *T) waiting() string {
 	return strings.Join(places, "\n")
 }
 
-// innermost returns the calls of a stack of a goroutine profile that say where it waits: the last few
-// but those of the runtime and of what it waits with, such as a lock or a channel.
+// innermost returns the calls of a stack of a goroutine profile that say where it waits: the last
+// few but those of the runtime and of what it waits with, such as a lock or a channel.
 func innermost(stack string) string {
 	var calls []string
 	for line := range strings.Lines(stack) {
@@ -100,7 +100,8 @@ func ours(calls []string) int {
 	return 3
 }
 
-// isPlumbing reports whether a function is what goroutines wait with, and says nothing of the reason.
+// isPlumbing reports whether a function is what goroutines wait with, and says nothing of the
+// reason.
 func isPlumbing(function string) bool {
 	for _, pkg := range []string{"runtime.", "sync.", "time.", "poll.", "syscall.", "net.", "bufio.", "io.", "pprof."} {
 		if strings.HasPrefix(function, pkg) {

@@ -2,12 +2,11 @@
 // sessions in it. Applications do not use it; they use a store package such as
 // memstore or sqlstore.
 //
-// A driver is thin. Everything that must be the same on every backend (hashing
-// of ids, merging of concurrent writes, touch throttling, time-outs, size
-// limits, events) lives once in scskit.Store, which is built over a driver.
-// What is left for a driver is four operations, each of them one round trip. What else a backend can
-// do is an interface that its driver may implement, such as Sweeper. A driver that wraps another is
-// a Decorator.
+// A driver is thin. Everything that must be the same on every backend (hashing of ids, merging of
+// concurrent writes, touch throttling, time-outs, size limits, events) lives once in scskit.Store,
+// which is built over a driver. What is left for a driver is four operations, each of them one
+// round trip. What else a backend can do is an interface that its driver may implement, such as
+// Sweeper. A driver that wraps another is a Decorator.
 //
 // # Rules for every method
 //
@@ -58,9 +57,10 @@ type Record struct {
 	// not even of a record that was deleted and created again. It is never zero.
 	Version int64
 
-	// User says whose session this is, to a driver that is a UserIndex, and to others nothing: the SHA-256 of the
-	// application's user in unpadded URL base64, so that the backend shows no names. It is opaque, and at most 64 bytes long. Empty
-	// means nobody. Every save sets it, also to nobody; touching leaves it.
+	// User says whose session this is, to a driver that is a UserIndex, and to others nothing: the
+	// SHA-256 of the application's user in unpadded URL base64, so that the backend shows no names.
+	// It is opaque, and at most 64 bytes long. Empty means nobody. Every save sets it, also to
+	// nobody; touching leaves it.
 	User string
 
 	// Rewrite is set by Load if the record should be saved again although nothing
@@ -135,11 +135,13 @@ type Ranger interface {
 	Range(ctx context.Context) iter.Seq2[Record, error]
 }
 
-// UserIndex is implemented by a driver that finds the records of one user without reading every other.
+// UserIndex is implemented by a driver that finds the records of one user without reading every
+// other.
 type UserIndex interface {
-	// RangeUser yields every live record whose User is user, and no other, as Ranger.Range does. The user is never
-	// empty. A record that was saved a moment ago may be left out, since indexes may lag; what is
-	// yielded is as Load would return it, so that it was the user's when it was read.
+	// RangeUser yields every live record whose User is user, and no other, as Ranger.Range does.
+	// The user is never empty. A record that was saved a moment ago may be left out, since indexes
+	// may lag; what is yielded is as Load would return it, so that it was the user's when it was
+	// read.
 	RangeUser(ctx context.Context, user string) iter.Seq2[Record, error]
 }
 
@@ -178,10 +180,10 @@ type Limiter interface {
 	MaxData() int
 }
 
-// Carrier is implemented by a driver that keeps nothing: the record travels in the client's
-// cookie, in place of a token. The id that the other methods get is the value of the cookie; Load opens it,
-// Touch and Save are not called, and Delete has nothing to do. Such a driver cannot revoke a session,
-// and knows of no other request.
+// Carrier is implemented by a driver that keeps nothing: the record travels in the client's cookie,
+// in place of a token. The id that the other methods get is the value of the cookie; Load opens it,
+// Touch and Save are not called, and Delete has nothing to do. Such a driver cannot revoke a
+// session, and knows of no other request.
 type Carrier interface {
 	Driver
 

@@ -90,7 +90,8 @@ func (l *location) dynamoClient(ctx context.Context) (*dynamodb.Client, func() e
 	if cfg.Region == "" {
 		return nil, nil, errors.New("the region is missing: write dynamodb://REGION/TABLE, or set AWS_REGION")
 	}
-	// A transport of our own can be closed; the configuration's certificates and time-outs are kept.
+	// A transport of our own can be closed; the configuration's certificates and time-outs are
+	// kept.
 	shared, ok := cfg.HTTPClient.(*awshttp.BuildableClient)
 	if !ok {
 		shared = awshttp.NewBuildableClient()

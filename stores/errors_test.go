@@ -95,7 +95,8 @@ func TestErrors(t *testing.T) {
 	nothingLeft(t)
 }
 
-// Every parameter that is listed is taken, one that is not is refused, and a value that makes no sense is an error, not passed over.
+// Every parameter that is listed is taken, one that is not is refused, and a value that makes no
+// sense is an error, not passed over.
 func TestParameters(t *testing.T) {
 	awsCredentials(t)
 	base := map[string]string{
@@ -207,7 +208,8 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
-// A database that is not there is told at once, and a password that is part of other words spoils none of them.
+// A database that is not there is told at once, and a password that is part of other words spoils
+// none of them.
 func TestMissingDatabase(t *testing.T) {
 	elsewhere := func(u *url.URL) { u.Path = "/nodatabase" }
 	for where, want := range map[string]string{

@@ -41,8 +41,8 @@ func open(t *testing.T, url string) *scskit.Store {
 	return store
 }
 
-// shared opens a URL twice, has what one store saves read by the other, and wants nothing to be left when
-// both are closed.
+// shared opens a URL twice, has what one store saves read by the other, and wants nothing to be
+// left when both are closed.
 func shared(t *testing.T, url string) {
 	t.Helper()
 	ctx := t.Context()

@@ -41,8 +41,8 @@ func openRedis(ctx context.Context, l *location, shared scskit.Options) (*scskit
 	return l.redisStore(client, shared)
 }
 
-// refuseNode tells of a server that is a node of a Cluster, which answers for a part of the sessions only. One that does not say
-// is none.
+// refuseNode tells of a server that is a node of a Cluster, which answers for a part of the
+// sessions only. One that does not say is none.
 func refuseNode(ctx context.Context, client *redis.Client, err error) error {
 	var answer redis.Error
 	if moved := errors.As(err, &answer) && redis.HasErrorPrefix(answer, "MOVED"); err != nil && !moved {

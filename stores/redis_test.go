@@ -88,8 +88,8 @@ func startRedisOn(t *testing.T, flag string, args ...string) (addr string) {
 	}
 }
 
-// certificate writes a certificate for 127.0.0.1, of a new authority, and returns the authority's file and what Redis
-// must be told to use the certificate.
+// certificate writes a certificate for 127.0.0.1, of a new authority, and returns the authority's
+// file and what Redis must be told to use the certificate.
 func certificate(t *testing.T) (ca string, args []string) {
 	t.Helper()
 	dir := t.TempDir()

@@ -15,7 +15,8 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// awsCredentials lets the AWS SDK find credentials that test servers take, and nothing of this machine.
+// awsCredentials lets the AWS SDK find credentials that test servers take, and nothing of this
+// machine.
 func awsCredentials(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "local")
 	t.Setenv("AWS_SECRET_ACCESS_KEY", "local")

@@ -31,7 +31,8 @@ var postgresParams = []string{
 	"idle_in_transaction_session_timeout", "synchronous_commit",
 }
 
-// mysqlParams are those that go to go-sql-driver, which would send any other name to the server as a setting.
+// mysqlParams are those that go to go-sql-driver, which would send any other name to the server as
+// a setting.
 var mysqlParams = []string{
 	"tls", "timeout", "readTimeout", "writeTimeout", "charset", "collation", "maxAllowedPacket", "compress", "interpolateParams",
 	"allowCleartextPasswords", "allowFallbackToPlaintext", "allowNativePasswords", "checkConnLiveness", "rejectReadOnly", "connectionAttributes",

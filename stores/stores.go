@@ -1,7 +1,7 @@
-// Package stores opens a store by a URL, for programs that pick the backend at run time. A program that knows its
-// backend, or has a client for it already, calls the constructor of that backend's package, and does not link the others.
-// A driver for SQLite is not linked: a program that opens sqlite: imports its own, because two that register one name cannot
-// be in one program.
+// Package stores opens a store by a URL, for programs that pick the backend at run time. A program
+// that knows its backend, or has a client for it already, calls the constructor of that backend's
+// package, and does not link the others. A driver for SQLite is not linked: a program that opens
+// sqlite: imports its own, because two that register one name cannot be in one program.
 //
 //	memory:
 //	sqlite:PATH
@@ -13,16 +13,19 @@
 //	mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE
 //	dynamodb://[REGION]/TABLE
 //
-// The scheme may be in capitals. rediss, rediss+cluster and rediss+sentinel are Redis with TLS, mongodb+srv finds its hosts by DNS, and postgresql is postgres.
-// DynamoDB's credentials are found as the AWS command line finds them, and so is the region, if the URL has none.
+// The scheme may be in capitals. rediss, rediss+cluster and rediss+sentinel are Redis with TLS,
+// mongodb+srv finds its hosts by DNS, and postgresql is postgres. DynamoDB's credentials are found
+// as the AWS command line finds them, and so is the region, if the URL has none.
 //
-// Any byte may be written as % and two hexadecimal digits, and some must be: in a user name or a password %, /, ?, #, @ and :, in the
-// path of a file % and ?, in a parameter %, &, # and @, and + which else is a space.
+// Any byte may be written as % and two hexadecimal digits, and some must be: in a user name or a
+// password %, /, ?, #, @ and :, in the path of a file % and ?, in a parameter %, &, # and @, and +
+// which else is a space.
 //
 // # Parameters
 //
-// They follow a question mark: sqlite:app.db?table=logins&sweep=1h. An unknown one is an error, that lists those which are known; so are
-// one that is there twice and one without a value. For all backends:
+// They follow a question mark: sqlite:app.db?table=logins&sweep=1h. An unknown one is an error,
+// that lists those which are known; so are one that is there twice and one without a value. For all
+// backends:
 //
 //	lazy=true      Open does not connect: see there
 //
@@ -55,10 +58,12 @@
 //   - MongoDB: those of its URI, but those of reading from secondaries, without effect here, and passwords of key files.
 //   - DynamoDB: endpoint, the URL of another server such as DynamoDB Local, and profile, of the shared AWS configuration.
 //
-// Without a parameter for it, connections to PostgreSQL and MySQL are encrypted only if libpq's default, sslmode=prefer, succeeds, and not
-// at all: over a network write sslmode=verify-full, and tls=true. SQLite's file is made for its owner alone.
+// Without a parameter for it, connections to PostgreSQL and MySQL are encrypted only if libpq's
+// default, sslmode=prefer, succeeds, and not at all: over a network write sslmode=verify-full, and
+// tls=true. SQLite's file is made for its owner alone.
 //
-// Connecting to a server takes at most 5 seconds, unless the client's parameter for that says otherwise.
+// Connecting to a server takes at most 5 seconds, unless the client's parameter for that says
+// otherwise.
 //
 // # Secrets
 //
@@ -87,16 +92,19 @@ const (
 
 // Open opens the store that a URL names, see the package's documentation. opts may be nil.
 //
-// closeStore ends what Open began, and may be called more than once; requests should have ended. It is nil if there is an error.
+// closeStore ends what Open began, and may be called more than once; requests should have ended. It
+// is nil if there is an error.
 //
-// Open reads a record that does not exist, within ctx and ten seconds, so that a wrong address, password or database is an error at
-// once. With the parameter lazy=true it does not: then a program can start before its backend, and the first requests
-// fail instead. (mongodb+srv asks DNS all the same.)
+// Open reads a record that does not exist, within ctx and ten seconds, so that a wrong address,
+// password or database is an error at once. With the parameter lazy=true it does not: then a
+// program can start before its backend, and the first requests fail instead. (mongodb+srv asks DNS
+// all the same.)
 //
-// Open makes no table: call the store's CreateSchema, which is nil for a backend that needs none, or apply its Schema. It
-// starts no goroutine of its own, unless the parameter sweep asks for one.
+// Open makes no table: call the store's CreateSchema, which is nil for a backend that needs none,
+// or apply its Schema. It starts no goroutine of its own, unless the parameter sweep asks for one.
 //
-// Sessions in cookies are not opened by URL, because keys do not belong into one: see package cookiestore.
+// Sessions in cookies are not opened by URL, because keys do not belong into one: see package
+// cookiestore.
 func Open(ctx context.Context, rawURL string, opts *scskit.Options) (store *scskit.Store, closeStore func() error, err error) {
 	l, err := parse(rawURL)
 	if err != nil {
@@ -159,8 +167,8 @@ func (l *location) verify(ctx context.Context, store *scskit.Store) error {
 	return err
 }
 
-// Place says where the store of a URL is, for people: the backend and its address, without user, password and parameters.
-// It is empty if Open would not take the URL.
+// Place says where the store of a URL is, for people: the backend and its address, without user,
+// password and parameters. It is empty if Open would not take the URL.
 func Place(rawURL string) string {
 	l, err := parse(rawURL)
 	if err != nil {

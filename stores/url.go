@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// location is a URL, taken apart. net/url is not asked: it refuses lists of hosts with ports, and its errors show the URL.
+// location is a URL, taken apart. net/url is not asked: it refuses lists of hosts with ports, and
+// its errors show the URL.
 type location struct {
 	backend  *backend
 	scheme   string
@@ -27,8 +28,8 @@ type location struct {
 	verified func(ctx context.Context, err error) error
 }
 
-// parse takes a URL apart. Its errors show nothing that may be part of a password: of a URL with a mistake in it, nobody
-// knows which part is which.
+// parse takes a URL apart. Its errors show nothing that may be part of a password: of a URL with a
+// mistake in it, nobody knows which part is which.
 func parse(rawURL string) (*location, error) {
 	scheme, rest, _ := strings.Cut(rawURL, ":")
 	l := &location{scheme: strings.ToLower(scheme)}
@@ -63,7 +64,8 @@ var instead = map[string]string{
 	"pgx": "postgres://", "pgx5": "postgres://", "mariadb": "mysql://", "mongo": "mongodb://",
 }
 
-// otherNotation says what to write for names of databases that are no URLs, in the notations of their clients.
+// otherNotation says what to write for names of databases that are no URLs, in the notations of
+// their clients.
 func otherNotation(s string) string {
 	switch {
 	case strings.Contains(s, "tcp(") || strings.Contains(s, "unix("): // go-sql-driver
@@ -335,8 +337,8 @@ func (p params) pick(names []string) url.Values {
 // secretParams hold what no error may show.
 var secretParams = []string{"sentinel_password", "authMechanismProperties"}
 
-// shortSecret is the length below which a text that has a secret in it cannot be told from any other, until it is
-// taken out.
+// shortSecret is the length below which a text that has a secret in it cannot be told from any
+// other, until it is taken out.
 const shortSecret = 4
 
 // scrub takes secrets out of an error, should a client or a server have put them there.
@@ -365,7 +367,8 @@ func (p params) secrets() (values []string) {
 	return values
 }
 
-// scrubbed is an error whose own text had a secret in it. It matches what that one matches, but does not hand it out.
+// scrubbed is an error whose own text had a secret in it. It matches what that one matches, but
+// does not hand it out.
 type scrubbed struct {
 	text string
 	err  error

@@ -11,8 +11,9 @@ import (
 )
 
 // LoadAndSave returns middleware that loads the session of each request, and stores it before the
-// response begins. Handlers reach it through the manager, with c.Request().Context(). Failures are returned, for
-// Echo's HTTPErrorHandler. It panics if the manager's settings are unusable; see adapters.New.
+// response begins. Handlers reach it through the manager, with c.Request().Context(). Failures are
+// returned, for Echo's HTTPErrorHandler. It panics if the manager's settings are unusable; see
+// adapters.New.
 //
 // After a handler has returned an error the session is stored when the error handler
 // writes its response.
@@ -46,8 +47,9 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 				return err
 			}
 			if failed := w.Finish(); failed != nil {
-				// Echo takes the response for sent. Nothing was, and the error handler must see so. A
-				// middleware inside may have left a writer that it uses for another request by now.
+				// Echo takes the response for sent. Nothing was, and the error handler must see so.
+				// A middleware inside may have left a writer that it uses for another request by
+				// now.
 				res.Writer, res.Committed, res.Size, res.Status = below, false, 0, http.StatusOK
 				return failed
 			}

@@ -13,15 +13,15 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// LoadAndSave returns middleware that loads the session of each request, and stores it when the handlers
-// have returned. Handlers reach it through the manager, with c.UserContext(), and unless the session
-// is Lazy with c.Context(), or a context made from either. Failures are returned,
-// for the app's ErrorHandler; its default sends no more than the status text. It panics if the
+// LoadAndSave returns middleware that loads the session of each request, and stores it when the
+// handlers have returned. Handlers reach it through the manager, with c.UserContext(), and unless
+// the session is Lazy with c.Context(), or a context made from either. Failures are returned, for
+// the app's ErrorHandler; its default sends no more than the status text. It panics if the
 // manager's settings are unusable; see adapters.New.
 //
-// An error of a handler is given to the app's ErrorHandler here, as Fiber's own logger does, and not
-// returned: a handler that resets the response would drop the cookie of a session that
-// was stored. Middleware outside sees the response, but not the error.
+// An error of a handler is given to the app's ErrorHandler here, as Fiber's own logger does, and
+// not returned: a handler that resets the response would drop the cookie of a session that was
+// stored. Middleware outside sees the response, but not the error.
 //
 // What a body stream writer or a hijack handler changes in the session comes too late: Fiber runs
 // them beside or after its handlers.

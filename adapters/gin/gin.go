@@ -16,10 +16,10 @@ import (
 )
 
 // LoadAndSave returns middleware that loads the session of each request, and stores it before the
-// response begins. Handlers reach it through the manager, with c.Request.Context() (or with c itself
-// where the engine has ContextWithFallback). Failures abort the request with
-// status 500 and are added to c.Errors, for middleware outside to answer. It panics if the
-// manager's settings are unusable; see adapters.New.
+// response begins. Handlers reach it through the manager, with c.Request.Context() (or with c
+// itself where the engine has ContextWithFallback). Failures abort the request with status 500 and
+// are added to c.Errors, for middleware outside to answer. It panics if the manager's settings are
+// unusable; see adapters.New.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
 	l := adapters.New(sm, opts...)
 	mark := fmt.Sprintf("scskit/session/%p", sm)

@@ -10,8 +10,8 @@ import (
 )
 
 // LoadAndSave returns middleware that loads the session of each request, and stores it before the
-// response begins. Handlers reach it through the manager, with the request's context. Failures go to the manager's ErrorFunc. It panics
-// if the manager's settings are unusable; see adapters.New.
+// response begins. Handlers reach it through the manager, with the request's context. Failures go
+// to the manager's ErrorFunc. It panics if the manager's settings are unusable; see adapters.New.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 	l := adapters.New(sm, opts...)
 	return func(next http.Handler) http.Handler {

@@ -90,7 +90,8 @@ func (s shop) show(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s shop) signIn(w http.ResponseWriter, r *http.Request) {
-	// A real shop checks a password first. The new token makes one that was planted before worthless.
+	// A real shop checks a password first. The new token makes one that was planted before
+	// worthless.
 	if err := s.sessions.RenewToken(r.Context()); err != nil {
 		http.Error(w, "The session could not be renewed.", http.StatusInternalServerError)
 		return

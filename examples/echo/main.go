@@ -91,7 +91,8 @@ func (s shop) show(c echo.Context) error {
 
 func (s shop) signIn(c echo.Context) error {
 	ctx := c.Request().Context()
-	// A real shop checks a password first. The new token makes one that was planted before worthless.
+	// A real shop checks a password first. The new token makes one that was planted before
+	// worthless.
 	if err := s.sessions.RenewToken(ctx); err != nil {
 		return err
 	}

@@ -89,7 +89,8 @@ func (s shop) show(c *fiber.Ctx) error {
 }
 
 func (s shop) signIn(c *fiber.Ctx) error {
-	// A real shop checks a password first. The new token makes one that was planted before worthless.
+	// A real shop checks a password first. The new token makes one that was planted before
+	// worthless.
 	if err := s.sessions.RenewToken(c.UserContext()); err != nil {
 		return err
 	}

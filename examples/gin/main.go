@@ -89,7 +89,8 @@ func (s shop) show(c *gin.Context) {
 }
 
 func (s shop) signIn(c *gin.Context) {
-	// A real shop checks a password first. The new token makes one that was planted before worthless.
+	// A real shop checks a password first. The new token makes one that was planted before
+	// worthless.
 	if err := s.sessions.RenewToken(c.Request.Context()); err != nil {
 		_ = c.AbortWithError(http.StatusInternalServerError, err)
 		return

@@ -17,8 +17,8 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// TestBegunResponse: a handler of net/http sends its response before the session can be stored. Then
-// neither is there: no cookie and no session.
+// TestBegunResponse: a handler of net/http sends its response before the session can be stored.
+// Then neither is there: no cookie and no session.
 func TestBegunResponse(t *testing.T) {
 	store, err := memstore.New(nil)
 	if err != nil {

@@ -34,8 +34,8 @@ type figures struct {
 	CPU       time.Duration // likewise, if it is known
 }
 
-// load is the load generator: it writes prepared requests and reads the answers, with as little work as that takes,
-// since it shares the processors with what it measures.
+// load is the load generator: it writes prepared requests and reads the answers, with as little
+// work as that takes, since it shares the processors with what it measures.
 func load(in io.Reader, out io.Writer) error {
 	runtime.GOMAXPROCS(1)
 	var req loadRequest

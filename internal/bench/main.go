@@ -1,17 +1,20 @@
-// Bench measures sessions in Redis over real sockets, beside the bare commands of the Redis client and beside scs with
-// the store that is published for it:
+// Bench measures sessions in Redis over real sockets, beside the bare commands of the Redis client
+// and beside scs with the store that is published for it:
 //
 //	go run . [-rounds 15] [-time 600ms] [-durable]
 //
-// Three processes share the machine: redis-server, a server with one port for each variant, and a load generator that
-// keeps 32 connections busy, each with one request at a time and a session of its own with three keys. All variants use
-// one redis.Client with its default options, and the context of the request. They take turns, round by round; the
-// figures are medians of the rounds, and the ratios medians of the ratios within a round.
+// Three processes share the machine: redis-server, a server with one port for each variant, and a
+// load generator that keeps 32 connections busy, each with one request at a time and a session of
+// its own with three keys. All variants use one redis.Client with its default options, and the
+// context of the request. They take turns, round by round; the figures are medians of the rounds,
+// and the ratios medians of the ratios within a round.
 //
-// It looks for Redis as the tests do (SCSKIT_TEST_REDIS), else starts a private server, which then keeps nothing on
-// disk, unless -durable is given: what a session costs must not hide behind the disk.
+// It looks for Redis as the tests do (SCSKIT_TEST_REDIS), else starts a private server, which then
+// keeps nothing on disk, unless -durable is given: what a session costs must not hide behind the
+// disk.
 //
-// The targets are printed with what was measured. A target that is missed is no failure: a shared machine is no judge.
+// The targets are printed with what was measured. A target that is missed is no failure: a shared
+// machine is no judge.
 package main
 
 import (

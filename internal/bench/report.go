@@ -79,8 +79,8 @@ func (t *table) median(variant string, of func(figures) float64) float64 {
 	return middle(values)
 }
 
-// ratio returns the requests per second of a variant as a part of the bare one's: the least, the median and the most of
-// the rounds.
+// ratio returns the requests per second of a variant as a part of the bare one's: the least, the
+// median and the most of the rounds.
 func (t *table) ratio(variant string) (low, median, high float64) {
 	var ratios []float64
 	for i, f := range t.rounds[variant] {

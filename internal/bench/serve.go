@@ -42,13 +42,15 @@ type served struct {
 	Body    string              // what every request is answered with
 }
 
-// used is what the server's process has used so far: objects and bytes of its heap, and processor time.
+// used is what the server's process has used so far: objects and bytes of its heap, and processor
+// time.
 type used struct {
 	Allocs, Bytes uint64
 	CPU           time.Duration
 }
 
-// variant is one way to keep a session. The bare one keeps none: it does what the Redis client must do in any case.
+// variant is one way to keep a session. The bare one keeps none: it does what the Redis client must
+// do in any case.
 type variant struct {
 	name  string
 	sites func(client *redis.Client) (read, write http.Handler, sm *scs.SessionManager)

@@ -1,4 +1,5 @@
-// Package bound bounds the operations on a backend in time, at no cost until somebody waits for the end.
+// Package bound bounds the operations on a backend in time, at no cost until somebody waits for the
+// end.
 package bound
 
 import (
@@ -9,9 +10,9 @@ import (
 	"time"
 )
 
-// Context is a context with a deadline, as context.WithDeadline makes one, but without a timer, a channel and a place in
-// the parent's list of children until Done is called: many operations are over before anybody has.
-// It must not be copied.
+// Context is a context with a deadline, as context.WithDeadline makes one, but without a timer, a
+// channel and a place in the parent's list of children until Done is called: many operations are
+// over before anybody has. It must not be copied.
 type Context struct {
 	parent   context.Context
 	deadline time.Time
@@ -32,7 +33,8 @@ type Room struct {
 	Key  [96]byte
 }
 
-// Begin makes c a context that ends with its parent, after a time, or by End. c must be a zero value.
+// Begin makes c a context that ends with its parent, after a time, or by End. c must be a zero
+// value.
 func (c *Context) Begin(parent context.Context, timeout time.Duration) {
 	now := time.Now()
 	timeout = min(timeout, ages)
@@ -55,8 +57,9 @@ func (c *Context) End() {
 	}
 }
 
-// Room returns memory that lives as long as c. Only the first call gets it, the others nil: what one operation was
-// given may still be in use when a caller that has not waited for its end begins another.
+// Room returns memory that lives as long as c. Only the first call gets it, the others nil: what
+// one operation was given may still be in use when a caller that has not waited for its end begins
+// another.
 func (c *Context) Room() *Room {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -67,8 +70,9 @@ func (c *Context) Room() *Room {
 	return &c.room
 }
 
-// Above is for a caller that looks at the deadline itself, without a timer of c. It returns what ends c besides: the
-// parent's Done, which may be nil. ok is false if somebody waits for c already, so that there is a timer.
+// Above is for a caller that looks at the deadline itself, without a timer of c. It returns what
+// ends c besides: the parent's Done, which may be nil. ok is false if somebody waits for c already,
+// so that there is a timer.
 func (c *Context) Above() (done <-chan struct{}, ok bool) {
 	c.mu.Lock()
 	waited := c.full != nil
@@ -84,8 +88,9 @@ func (c *Context) Above() (done <-chan struct{}, ok bool) {
 	return c.parent.Done(), true
 }
 
-// Ended returns why the context of an operation that failed with err has ended, or nil if it has not. A time-out counts as that
-// of the deadline once this has passed: clients watch it themselves, and their timers may be faster than the context's.
+// Ended returns why the context of an operation that failed with err has ended, or nil if it has
+// not. A time-out counts as that of the deadline once this has passed: clients watch it themselves,
+// and their timers may be faster than the context's.
 func Ended(ctx context.Context, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
@@ -98,8 +103,9 @@ func Ended(ctx context.Context, err error) error {
 	return nil
 }
 
-// Late is the same context for a callee that looks at the deadline itself: it ends at the deadline, and for no other reason. Whoever
-// waits for that hears of it up to a millisecond later, or up to a 32nd of the time there was; whoever asks is told at once. It costs no timer of its own.
+// Late is the same context for a callee that looks at the deadline itself: it ends at the deadline,
+// and for no other reason. Whoever waits for that hears of it up to a millisecond later, or up to a
+// 32nd of the time there was; whoever asks is told at once. It costs no timer of its own.
 type Late Context
 
 // Late returns the context that ends a little later.

@@ -132,7 +132,8 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// Contexts whose deadlines are close share an end, which is at most a little later; nothing of it is left afterwards.
+// Contexts whose deadlines are close share an end, which is at most a little later; nothing of it
+// is left afterwards.
 func TestLateIsShared(t *testing.T) { // alone, since it looks at what all share
 	for _, timeout := range []time.Duration{10 * time.Millisecond, time.Second, 5 * time.Second, time.Hour} {
 		most := max(timeout/32, time.Millisecond)
@@ -173,7 +174,8 @@ func TestLateIsShared(t *testing.T) { // alone, since it looks at what all share
 	}
 }
 
-// Nobody has to wait for one whose deadline has passed, though the end that it shares is yet to come.
+// Nobody has to wait for one whose deadline has passed, though the end that it shares is yet to
+// come.
 func TestLateIsOverAtOnce(t *testing.T) {
 	t.Parallel()
 	c := begin(background, time.Hour)
@@ -209,7 +211,8 @@ func TestExtremeTimeouts(t *testing.T) {
 	}
 }
 
-// A parent's deadline bounds what is left, also if somebody sets the wall clock, by which it may have been made.
+// A parent's deadline bounds what is left, also if somebody sets the wall clock, by which it may
+// have been made.
 func TestNearerParent(t *testing.T) {
 	t.Parallel()
 	parent := stale{background, time.Now().Add(50 * time.Millisecond).Round(0)} // without a monotonic reading

@@ -22,8 +22,8 @@ var (
 
 func init() { close(over) }
 
-// after returns a channel that is closed soon after a deadline, which was timeout away when it was set. Contexts share it whose
-// deadlines are close.
+// after returns a channel that is closed soon after a deadline, which was timeout away when it was
+// set. Contexts share it whose deadlines are close.
 func after(deadline time.Time, timeout time.Duration) <-chan struct{} {
 	apart := time.Millisecond
 	for apart < timeout/64 {

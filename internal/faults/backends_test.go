@@ -26,8 +26,8 @@ import (
 	"github.com/scskit/scskit/stores/sqlstore"
 )
 
-// backend is a kind of server and how to keep sessions there, with the client's own settings but for
-// the dialer, and for time-outs that are shorter than the store's.
+// backend is a kind of server and how to keep sessions there, with the client's own settings but
+// for the dialer, and for time-outs that are shorter than the store's.
 type backend struct {
 	kind   testenv.Kind
 	client string // which client, where there are several
@@ -36,7 +36,8 @@ type backend struct {
 	lingers bool
 }
 
-// opener returns a store whose client takes its connections from dial. name is its table, or whatever it has.
+// opener returns a store whose client takes its connections from dial. name is its table, or
+// whatever it has.
 type opener func(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error)
 
 type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
@@ -67,8 +68,8 @@ func openRedis(deadlines bool) opener {
 	}
 }
 
-// redisTimeout is the client's own, unless the store is to meet a fault and waits longer. With a store
-// that waits for good it has to stay: a client that keeps deadlines hears of no other end.
+// redisTimeout is the client's own, unless the store is to meet a fault and waits longer. With a
+// store that waits for good it has to stay: a client that keeps deadlines hears of no other end.
 func redisTimeout(opts scskit.Options) time.Duration {
 	const own = 3 * time.Second
 	if opts.Timeout >= time.Minute {
@@ -77,7 +78,8 @@ func redisTimeout(opts scskit.Options) time.Duration {
 	return max(own, opts.Timeout)
 }
 
-// openCluster: the client dials the addresses that the nodes announce, so that only its dialer can lead it elsewhere.
+// openCluster: the client dials the addresses that the nodes announce, so that only its dialer can
+// lead it elsewhere.
 func openCluster(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error) {
 	client := redis.NewClusterClient(&redis.ClusterOptions{
 		Addrs: strings.Split(url, ","), Dialer: dial, ReadTimeout: redisTimeout(opts),

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// crowd is what works on a site: clients with a session each, which also meet in sessions that several of them share. A
-// client counts up, in its own session and under a key of its own in the shared one, and with each write checks what the
-// request before had left.
+// crowd is what works on a site: clients with a session each, which also meet in sessions that
+// several of them share. A client counts up, in its own session and under a key of its own in the
+// shared one, and with each write checks what the request before had left.
 type crowd struct {
 	t       *testing.T
 	site    atomic.Pointer[site]
@@ -37,8 +37,8 @@ type client struct {
 	acks, fails atomic.Int64
 }
 
-// place is a session in which a client keeps a count. The values known of it are bounds: what was acknowledged must be
-// there, and what was only tried may be.
+// place is a session in which a client keeps a count. The values known of it are bounds: what was
+// acknowledged must be there, and what was only tried may be.
 type place struct {
 	token        string
 	owner        string // what the session's owner is
@@ -195,7 +195,8 @@ func (c *client) signOut() bool {
 	return true
 }
 
-// acks returns how many requests of each client were answered with a page, and fails how many were not.
+// acks returns how many requests of each client were answered with a page, and fails how many were
+// not.
 func (c *crowd) acks() []int64 { return c.each(func(cl *client) int64 { return cl.acks.Load() }) }
 
 func (c *crowd) fails() []int64 { return c.each(func(cl *client) int64 { return cl.fails.Load() }) }

@@ -45,8 +45,8 @@ func always(inject func(*testenv.Proxy)) func(*testenv.Proxy, pace) {
 	return func(p *testenv.Proxy, _ pace) { inject(p) }
 }
 
-// operations are the three that a request can make of a store. The fault is there when the operation begins: at a place
-// in the handler, but for the load, which comes before it.
+// operations are the three that a request can make of a store. The fault is there when the
+// operation begins: at a place in the handler, but for the load, which comes before it.
 var operations = []struct{ name, path, place string }{
 	{"load", "/get", ""},
 	{"save", "/put", "1"},
@@ -85,8 +85,9 @@ func (b target) site(
 	}, options...), n
 }
 
-// A request whose session cannot be loaded, saved or deleted is answered with an error, in time, and without a cookie. When
-// the fault is over the same store goes on, with the session as it was before, or as it would be after.
+// A request whose session cannot be loaded, saved or deleted is answered with an error, in time,
+// and without a cookie. When the fault is over the same store goes on, with the session as it was
+// before, or as it would be after.
 func TestFailClosed(t *testing.T) {
 	onBackends(t, func(t *testing.T, b target) {
 		for _, f := range faults {
@@ -210,8 +211,8 @@ func TestSlow(t *testing.T) {
 	})
 }
 
-// A client that hangs up does not leave its request waiting for a session that cannot be loaded, but its
-// sign-out is carried out.
+// A client that hangs up does not leave its request waiting for a session that cannot be loaded,
+// but its sign-out is carried out.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, b target) {

@@ -12,15 +12,16 @@ import (
 // kills is how often each server is killed.
 const kills = 3
 
-// Servers are killed with SIGKILL while up to 50 clients write, and started again on their data. While a server is gone its
-// clients get errors; then all of them go on, without a restart of the program. What was acknowledged is there: no
-// session has an older value than the last one that its client knows of, nobody gets another's, and who has signed out
-// stays so.
+// Servers are killed with SIGKILL while up to 50 clients write, and started again on their data.
+// While a server is gone its clients get errors; then all of them go on, without a restart of the
+// program. What was acknowledged is there: no session has an older value than the last one that its
+// client knows of, nobody gets another's, and who has signed out stays so.
 //
-// All servers here keep what they have acknowledged, as they are started: Redis with appendonly and appendfsync always,
-// PostgreSQL with fsync and synchronous_commit, MariaDB with innodb_flush_log_at_trx_commit=1, FerretDB in SQLite files
-// and dynalite in those of LevelDB. For the last two that holds for the death of the process, which this is, and is not
-// known of the machine's.
+// All servers here keep what they have acknowledged, as they are started: Redis with appendonly and
+// appendfsync always, PostgreSQL with fsync and synchronous_commit, MariaDB with
+// innodb_flush_log_at_trx_commit=1, FerretDB in SQLite files and dynalite in those of LevelDB. For
+// the last two that holds for the death of the process, which this is, and is not known of the
+// machine's.
 func TestKilledServer(t *testing.T) {
 	t.Parallel()
 	for _, b := range backends {
@@ -40,8 +41,8 @@ func TestKilledServer(t *testing.T) {
 	}
 }
 
-// The same on a network that goes silent under load, so that every connection of the client's pool waits for a reply that
-// never comes: the pool is well again when the network is.
+// The same on a network that goes silent under load, so that every connection of the client's pool
+// waits for a reply that never comes: the pool is well again when the network is.
 func TestHangUnderLoad(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, b target) {
@@ -53,7 +54,8 @@ func TestHangUnderLoad(t *testing.T) {
 	})
 }
 
-// Connections that died without a word fail one request each, at most, and then are replaced: the pool heals by itself.
+// Connections that died without a word fail one request each, at most, and then are replaced: the
+// pool heals by itself.
 func TestForgottenConnections(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, b target) {

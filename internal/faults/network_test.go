@@ -59,11 +59,12 @@ func (n *network) each(f func(*testenv.Proxy)) {
 
 func (n *network) enable() { n.each((*testenv.Proxy).Enable) }
 
-// loseReply has the next reply on any connection lost, and the connection with it. Those after it are well.
+// loseReply has the next reply on any connection lost, and the connection with it. Those after it
+// are well.
 func (n *network) loseReply() { n.lose.Store(true) }
 
-// forget has no reply come any more on the connections that are open, and neither side learn of it, as when a firewall
-// forgets them or an address moves to another machine. New ones are well.
+// forget has no reply come any more on the connections that are open, and neither side learn of it,
+// as when a firewall forgets them or an address moves to another machine. New ones are well.
 func (n *network) forget() { n.age.Add(1) }
 
 // lossy is a connection that may lose a reply, or all of them.

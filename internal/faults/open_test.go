@@ -12,14 +12,16 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// outages are the faults that the policies are tried on: one that is noticed at once, and one by the time-out.
+// outages are the faults that the policies are tried on: one that is noticed at once, and one by
+// the time-out.
 var outages = []fault{
 	{name: "refuse", inject: always((*testenv.Proxy).Refuse), unsent: true},
 	{name: "hang", inject: always((*testenv.Proxy).Hang), timeOut: true},
 }
 
-// With FailOpen requests pass without their sessions, and without a cookie, but not those that would tell of a sign-out
-// that has not happened. The session is there again, as it was, when the backend is.
+// With FailOpen requests pass without their sessions, and without a cookie, but not those that
+// would tell of a sign-out that has not happened. The session is there again, as it was, when the
+// backend is.
 func TestFailOpen(t *testing.T) {
 	onBackends(t, func(t *testing.T, b target) {
 		for _, f := range outages {
@@ -108,7 +110,8 @@ func (s *site) openAgain(t *testing.T, value string) (token string) {
 	return token
 }
 
-// wants waits until the session is there again, and checks its value. With FailOpen it is empty till then.
+// wants waits until the session is there again, and checks its value. With FailOpen it is empty
+// till then.
 func (s *site) wants(t *testing.T, token, value string) {
 	t.Helper()
 	s.poll(t, func() bool {

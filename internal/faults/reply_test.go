@@ -7,8 +7,9 @@ import (
 	"github.com/scskit/scskit"
 )
 
-// The reply to a write is lost, and the network well again at once. A client that tries again then meets what it has
-// written itself. Whether the request succeeds depends on the client, but what the browser is told must be so.
+// The reply to a write is lost, and the network well again at once. A client that tries again then
+// meets what it has written itself. Whether the request succeeds depends on the client, but what
+// the browser is told must be so.
 func TestLostReply(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, b target) {

@@ -22,7 +22,8 @@ import (
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
 )
 
-// page begins every response that a handler writes, and so must not be in one that the session failed.
+// page begins every response that a handler writes, and so must not be in one that the session
+// failed.
 const page = "the page: "
 
 // site is an application over one store, reached over HTTP.
@@ -129,7 +130,8 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, page, r.FormValue("v"))
 }
 
-// count answers with the session's owner and number as they were, and stores others, if there is a number.
+// count answers with the session's owner and number as they were, and stores others, if there is a
+// number.
 func (s *site) count(w http.ResponseWriter, r *http.Request) {
 	ctx, key := r.Context(), r.FormValue("k")
 	owner, value := s.sm.GetString(ctx, "owner"), s.sm.GetInt(ctx, key)
@@ -201,8 +203,8 @@ type answer struct {
 	took    time.Duration
 }
 
-// token returns what the response's session cookie holds; ok is false without one. A cookie that is expired
-// has the token "".
+// token returns what the response's session cookie holds; ok is false without one. A cookie that is
+// expired has the token "".
 func (a answer) token() (token string, ok bool) {
 	for _, c := range a.cookies {
 		if c.Name == "session" {

@@ -20,8 +20,8 @@ import (
 // programVariable tells TestProgram which database to serve.
 const programVariable = "SCSKIT_FAULTS_SQLITE"
 
-// TestProgram is the program that TestKilledProgram kills: the application over a SQLite file. It tells its address, and
-// ends with its standard input.
+// TestProgram is the program that TestKilledProgram kills: the application over a SQLite file. It
+// tells its address, and ends with its standard input.
 func TestProgram(t *testing.T) {
 	dsn := os.Getenv(programVariable)
 	if dsn == "" {
@@ -44,11 +44,13 @@ func TestProgram(t *testing.T) {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
-// SQLite has no server: what is killed is the program itself, under load, and started again on the same file.
+// SQLite has no server: what is killed is the program itself, under load, and started again on the
+// same file.
 //
-// With journal_mode WAL the kill of a program loses nothing, whether synchronous is NORMAL or FULL: a commit is in the
-// file, as far as the operating system is concerned, before it is acknowledged. They differ when the machine dies, which
-// no test here can show: NORMAL may then lose the last commits, FULL none.
+// With journal_mode WAL the kill of a program loses nothing, whether synchronous is NORMAL or FULL:
+// a commit is in the file, as far as the operating system is concerned, before it is acknowledged.
+// They differ when the machine dies, which no test here can show: NORMAL may then lose the last
+// commits, FULL none.
 func TestKilledProgram(t *testing.T) {
 	t.Parallel()
 	for _, synchronous := range []string{"NORMAL", "FULL"} {

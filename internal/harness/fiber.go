@@ -36,8 +36,8 @@ func Fiber(session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) 
 	}}
 }
 
-// fiberNeighbours has no Proxy: fasthttp uses its context again while an http.Transport still looks at
-// it. It returns middleware that is not shared: Fiber's note the app at their first request.
+// fiberNeighbours has no Proxy: fasthttp uses its context again while an http.Transport still looks
+// at it. It returns middleware that is not shared: Fiber's note the app at their first request.
 func fiberNeighbours() map[conformance.Neighbour]fiber.Handler {
 	next := func(c *fiber.Ctx) error { return c.Next() }
 	return map[conformance.Neighbour]fiber.Handler{

@@ -144,9 +144,9 @@ func ginEngine(app conformance.App, session func(*scs.SessionManager, ...adapter
 	return engine
 }
 
-// ginContext has no EarlyHints: Gin's writer cannot send an informational response. Nor can it Reset:
-// Gin's error handlers are middleware outside, and all that they could take back is the headers,
-// that of the session's cookie among them.
+// ginContext has no EarlyHints: Gin's writer cannot send an informational response. Nor can it
+// Reset: Gin's error handlers are middleware outside, and all that they could take back is the
+// headers, that of the session's cookie among them.
 type ginContext struct {
 	c      *gin.Context
 	engine *gin.Engine

@@ -21,8 +21,8 @@ const (
 	end      = "<!-- results: end -->\n"
 )
 
-// checkDocument fails the test unless docs/peers.md holds the tables of these results, and its words name
-// every check that fails, and no other.
+// checkDocument fails the test unless docs/peers.md holds the tables of these results, and its
+// words name every check that fails, and no other.
 func checkDocument(t *testing.T, report conformance.Report) {
 	t.Helper()
 	text, err := os.ReadFile(document)
@@ -133,7 +133,8 @@ func failures(report conformance.Report) string {
 	return b.String()
 }
 
-// version returns the version of a module that go.mod names; of one without releases, the day and the commit.
+// version returns the version of a module that go.mod names; of one without releases, the day and
+// the commit.
 func version(t *testing.T, module string) string {
 	t.Helper()
 	text, err := os.ReadFile("go.mod")

@@ -42,8 +42,9 @@ func newGoredisstore(tb testing.TB) scs.Store {
 	})
 }
 
-// TestGoredisstoreCluster shows what the store does on a Redis Cluster. It takes a *redis.Client, which speaks to
-// one node and does not follow the others' redirections, and no *redis.ClusterClient.
+// TestGoredisstoreCluster shows what the store does on a Redis Cluster. It takes a *redis.Client,
+// which speaks to one node and does not follow the others' redirections, and no
+// *redis.ClusterClient.
 func TestGoredisstoreCluster(t *testing.T) {
 	nodes := testenv.RedisCluster(t)
 	client := newRedis(t, nodes[0])
@@ -62,7 +63,8 @@ func TestGoredisstoreCluster(t *testing.T) {
 			t.Fatalf("commit: %v", err)
 		}
 	}
-	// Of three nodes' slots, two thirds are not the first one's. All 200 tokens on one side would be a miracle.
+	// Of three nodes' slots, two thirds are not the first one's. All 200 tokens on one side would
+	// be a miracle.
 	if stored == 0 || moved == 0 {
 		t.Errorf("of 200 sessions %d were stored and %d belong to other nodes; the document says that there are some of each", stored, moved)
 	}

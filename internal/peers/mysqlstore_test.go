@@ -12,7 +12,8 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// Two definitions of its table: the one that its documentation gives, and one whose columns hold more.
+// Two definitions of its table: the one that its documentation gives, and one whose columns hold
+// more.
 const (
 	documented = "CREATE TABLE sessions (token CHAR(43) PRIMARY KEY, data BLOB NOT NULL, expiry TIMESTAMP(6) NOT NULL)"
 	wide       = "CREATE TABLE sessions (token VARBINARY(255) PRIMARY KEY, data MEDIUMBLOB NOT NULL, expiry DATETIME(6) NOT NULL)"

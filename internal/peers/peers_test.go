@@ -49,8 +49,8 @@ func TestPeers(t *testing.T) {
 	}
 }
 
-// matrix is conformance.TestMatrix that returns the report, which it also writes to where the caller of
-// the tests wants reports.
+// matrix is conformance.TestMatrix that returns the report, which it also writes to where the
+// caller of the tests wants reports.
 func matrix(t *testing.T, adapters []conformance.Adapter, stores []conformance.Store) conformance.Report {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "report.json")

@@ -27,8 +27,8 @@ var pgxstorePeer = peer{
 	},
 }
 
-// newPgxstore makes a schema for the store, since the name of its table is fixed; the table is the one that the
-// store's documentation gives.
+// newPgxstore makes a schema for the store, since the name of its table is fixed; the table is the
+// one that the store's documentation gives.
 func newPgxstore(tb testing.TB) scs.Store {
 	tb.Helper()
 	name, ctx := testenv.Name(tb), context.Background()

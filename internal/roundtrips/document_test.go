@@ -23,8 +23,9 @@ import (
 	"github.com/scskit/scskit/stores/mongostore"
 )
 
-// A server of MongoDB's protocol counts commands, in the metrics of serverStatus. What the client asks now and
-// then on a connection of its own, whether the server is well, is no part of any request.
+// A server of MongoDB's protocol counts commands, in the metrics of serverStatus. What the client
+// asks now and then on a connection of its own, whether the server is well, is no part of any
+// request.
 func openMongo(t *testing.T, now func() time.Time) backend {
 	t.Helper()
 	server := testenv.Start(t, testenv.KindMongo)

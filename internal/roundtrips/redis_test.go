@@ -23,8 +23,8 @@ func openRedis(t *testing.T, now func() time.Time) backend {
 	return redisBackend(t, client, []string{server.Addr()}, []*wire{w}, now)
 }
 
-// The client gets to know the nodes from here: of the servers it would learn addresses that go round the wires,
-// and it would ask again every few seconds, and be counted.
+// The client gets to know the nodes from here: of the servers it would learn addresses that go
+// round the wires, and it would ask again every few seconds, and be counted.
 func openRedisCluster(t *testing.T, now func() time.Time) backend {
 	t.Helper()
 	addrs := strings.Split(testenv.Start(t, testenv.KindRedisCluster).URL(), ",")
@@ -61,8 +61,8 @@ func openRedisCluster(t *testing.T, now func() time.Time) backend {
 	return redisBackend(t, client, addrs, wires, now)
 }
 
-// redisBackend: INFO commandstats counts what a script calls like what a client sends. So the script
-// that saves is evalsha, and the getrange and set in it.
+// redisBackend: INFO commandstats counts what a script calls like what a client sends. So the
+// script that saves is evalsha, and the getrange and set in it.
 func redisBackend(t *testing.T, client redis.UniversalClient, addrs []string, wires []*wire, now func() time.Time) backend {
 	t.Helper()
 	store, err := redisstore.New(client, &redisstore.Options{Options: storeOptions(now)})

@@ -1,6 +1,7 @@
-// Package roundtrips counts what a request costs on each backend: the commands, as the server's own statistics have
-// them, and the round trips, as a proxy on the wire sees them. The requests come over HTTP, through an adapter, to a
-// manager as scskit.New makes it. The servers are private ones, so that nobody else is counted.
+// Package roundtrips counts what a request costs on each backend: the commands, as the server's own
+// statistics have them, and the round trips, as a proxy on the wire sees them. The requests come
+// over HTTP, through an adapter, to a manager as scskit.New makes it. The servers are private ones,
+// so that nobody else is counted.
 package roundtrips
 
 import (
@@ -196,14 +197,15 @@ type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
-// An interval so long that what a request takes itself does not matter. Both, after all the requests,
-// come before the end of the session's lifetime of a day.
+// An interval so long that what a request takes itself does not matter. Both, after all the
+// requests, come before the end of the session's lifetime of a day.
 const (
 	touchInterval = time.Hour
 	idleTimeout   = 10 * time.Hour
 )
 
-// storeOptions are those of every store. None gives up, and asks again, because the machine is slow.
+// storeOptions are those of every store. None gives up, and asks again, because the machine is
+// slow.
 func storeOptions(now func() time.Time) scskit.Options {
 	return scskit.Options{Now: now, TouchInterval: touchInterval, Timeout: patience}
 }
@@ -280,8 +282,8 @@ func application(sm *scs.SessionManager, changes *atomic.Int64) http.Handler {
 	return mux
 }
 
-// at sets the clocks of the store and of the manager with an idle time-out to a time since the last at(0).
-// The manager has no clock of its own: what it adds to the time moves in its place.
+// at sets the clocks of the store and of the manager with an idle time-out to a time since the last
+// at(0). The manager has no clock of its own: what it adds to the time moves in its place.
 func (s *site) at(d time.Duration) {
 	if d == 0 {
 		s.begin = time.Now()
@@ -292,7 +294,8 @@ func (s *site) at(d time.Duration) {
 	s.serveIdle() // a middleware keeps to the settings that it was made with
 }
 
-// get sends a request, with a cookie unless that is empty, and returns the session cookie of the response.
+// get sends a request, with a cookie unless that is empty, and returns the session cookie of the
+// response.
 func (s *site) get(path, cookie string) string {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+path, nil)

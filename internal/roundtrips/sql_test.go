@@ -47,8 +47,9 @@ func closeAtEnd(t *testing.T, db *sql.DB) *sql.DB {
 	return db
 }
 
-// PostgreSQL counts by the module pg_stat_statements. The one setting that is not the driver's default: it
-// pings a connection that has been idle for a second, which a machine under load might be.
+// PostgreSQL counts by the module pg_stat_statements. The one setting that is not the driver's
+// default: it pings a connection that has been idle for a second, which a machine under load might
+// be.
 func openPostgres(t *testing.T, now func() time.Time) backend {
 	t.Helper()
 	server := testenv.Start(t, testenv.KindPostgres)

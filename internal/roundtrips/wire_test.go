@@ -8,12 +8,13 @@ import (
 	"testing"
 )
 
-// wire is a TCP proxy that counts round trips: every turn from the server's sending to the client's. A
-// greeting, an answer in parts or a request in parts does not count.
+// wire is a TCP proxy that counts round trips: every turn from the server's sending to the
+// client's. A greeting, an answer in parts or a request in parts does not count.
 type wire struct {
 	addr  string
 	count atomic.Int64
-	// skip, if not nil, names requests that do not count by how they begin. It is set before anybody connects.
+	// skip, if not nil, names requests that do not count by how they begin. It is set before
+	// anybody connects.
 	skip func(request []byte) bool
 }
 

@@ -11,8 +11,8 @@ import (
 // account is a user that a server runs as.
 type account struct{ uid, gid uint32 }
 
-// unprivileged returns the account for servers that refuse to run as root: nil, this process's own, if that is not
-// root; else the first of the named users that exists.
+// unprivileged returns the account for servers that refuse to run as root: nil, this process's own,
+// if that is not root; else the first of the named users that exists.
 func unprivileged(names ...string) (*account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil

@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// The directory of this process for everything it starts. It holds a lock file that stays locked while the process
-// lives, so that the next one can tell what a killed process left behind, and remove it.
+// The directory of this process for everything it starts. It holds a lock file that stays locked
+// while the process lives, so that the next one can tell what a killed process left behind, and
+// remove it.
 var (
 	homeMu   sync.Mutex
 	homeDir  string
@@ -21,7 +22,8 @@ var (
 
 const homePrefix = "scskit-testenv-"
 
-// newDir makes an empty directory that anyone may pass through, because some servers run as another user.
+// newDir makes an empty directory that anyone may pass through, because some servers run as another
+// user.
 func newDir(name string) (string, error) {
 	homeMu.Lock()
 	defer homeMu.Unlock()
@@ -79,7 +81,8 @@ func removeLeftovers() {
 	}
 }
 
-// abandoned reports whether nobody holds a directory's lock. What is young may be about to be locked.
+// abandoned reports whether nobody holds a directory's lock. What is young may be about to be
+// locked.
 func abandoned(dir string) bool {
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0)
 	if err != nil { // another user's, or the rest of one that was being removed

@@ -42,7 +42,8 @@ type kind struct {
 	probe func(ctx context.Context, addr string) (version string, err error)
 	// url makes what clients take from the addresses of the private nodes.
 	url func(addrs []string) string
-	// addr finds the address in what the environment gave, leaving out credentials; empty if it cannot.
+	// addr finds the address in what the environment gave, leaving out credentials; empty if it
+	// cannot.
 	addr func(url string) string
 	// ready is how long a node may take until it answers.
 	ready time.Duration
@@ -83,11 +84,13 @@ type Backend struct {
 	Kind Kind
 	// URL is what clients take; its form depends on the kind, see the package documentation.
 	URL string
-	// Addr is where the server listens, without credentials: host:port, several separated by commas.
+	// Addr is where the server listens, without credentials: host:port, several separated by
+	// commas.
 	Addr string
 	// Version is the server's name and version; it may be empty for a server from the environment.
 	Version string
-	// Private says whether this process started it. PIDs are its processes then, and Started the time that took.
+	// Private says whether this process started it. PIDs are its processes then, and Started the
+	// time that took.
 	Private bool
 	PIDs    []int
 	Started time.Duration
@@ -112,9 +115,10 @@ var finders = func() (f [numKinds]func() (Backend, error)) {
 	return f
 }()
 
-// Find returns this process's server of a kind: the one that the environment names, or else a private one, which it
-// starts at the first call. It is safe for concurrent use, and later calls return the same. Tests call [Redis] and its
-// like; who calls Find without [Main] must call [Close].
+// Find returns this process's server of a kind: the one that the environment names, or else a
+// private one, which it starts at the first call. It is safe for concurrent use, and later calls
+// return the same. Tests call [Redis] and its like; who calls Find without [Main] must call
+// [Close].
 func Find(kind Kind) (Backend, error) { return finders[kind]() }
 
 func find(k Kind) (Backend, error) {

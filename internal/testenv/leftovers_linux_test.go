@@ -173,8 +173,8 @@ func startChild(t *testing.T, tmp string) (pids []int, addrs []string, end func(
 	}
 }
 
-// processesIn returns the processes whose working directory lies in dir: every server's does, and so does every
-// process that a server forks.
+// processesIn returns the processes whose working directory lies in dir: every server's does, and
+// so does every process that a server forks.
 func processesIn(t *testing.T, dir string) (pids []int) {
 	t.Helper()
 	links, err := filepath.Glob("/proc/[0-9]*/cwd")

@@ -28,8 +28,9 @@ var mysqlKind = kind{
 	},
 }
 
-// mysqlNode makes a MariaDB with an empty database named scskit and a root user without a password. It keeps to InnoDB's
-// full durability. At each start it runs the statements of more, a line for each.
+// mysqlNode makes a MariaDB with an empty database named scskit and a root user without a password.
+// It keeps to InnoDB's full durability. At each start it runs the statements of more, a line for
+// each.
 func mysqlNode(dir, more string, args ...string) (*node, error) {
 	install, err := program("mariadb-install-db")
 	if err != nil {

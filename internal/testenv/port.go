@@ -15,9 +15,9 @@ var (
 
 // freeAddr returns an address of 127.0.0.1 that nobody listens on, and never the same twice.
 //
-// The port lies below the range from which systems take the ports of outgoing connections: while a server is down, a
-// client that keeps dialling an ephemeral port may be given that very port and connect to itself, and the server cannot
-// come back to it.
+// The port lies below the range from which systems take the ports of outgoing connections: while a
+// server is down, a client that keeps dialling an ephemeral port may be given that very port and
+// connect to itself, and the server cannot come back to it.
 func freeAddr() (string, error) {
 	portsMu.Lock()
 	defer portsMu.Unlock()

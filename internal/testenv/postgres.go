@@ -106,8 +106,8 @@ func postgresNode(dir string, find func(string) (string, error), initArgs ...str
 	}, initArgs...)...)
 }
 
-// hasStatistics reports whether the module pg_stat_statements, which has to be loaded at the start, is installed beside
-// the server; some distributions have it in a package of its own.
+// hasStatistics reports whether the module pg_stat_statements, which has to be loaded at the start,
+// is installed beside the server; some distributions have it in a package of its own.
 func hasStatistics(server string) bool {
 	server, err := filepath.EvalSymlinks(server)
 	if err != nil {
@@ -123,7 +123,8 @@ func hasStatistics(server string) bool {
 	return false
 }
 
-// probePostgres logs in, as far as that needs no password, and reads the version that the server announces.
+// probePostgres logs in, as far as that needs no password, and reads the version that the server
+// announces.
 func probePostgres(ctx context.Context, addr string) (string, error) {
 	version, err := loginPostgres(ctx, addr, "postgres")
 	return "PostgreSQL " + version, err

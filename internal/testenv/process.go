@@ -16,7 +16,8 @@ import (
 	"time"
 )
 
-// node is one server program with its place: killed and started again, it finds its data and its port.
+// node is one server program with its place: killed and started again, it finds its data and its
+// port.
 type node struct {
 	addr string
 	dir  string // data directory; the log is beside it
@@ -28,7 +29,8 @@ type node struct {
 	version string
 	// stop is the signal that ends it in good order; zero means SIGTERM.
 	stop syscall.Signal
-	// busy is what the program says before it ends because a killed predecessor is not quite gone; start it again then.
+	// busy is what the program says before it ends because a killed predecessor is not quite gone;
+	// start it again then.
 	busy string
 
 	mu   sync.Mutex
@@ -153,8 +155,8 @@ func (n *node) prepare(path string, args ...string) error {
 	return nil
 }
 
-// spawn starts a program from a thread that lives as long as this process: Linux sends the parent-death signal when the
-// thread that forked ends, and Go ends threads.
+// spawn starts a program from a thread that lives as long as this process: Linux sends the
+// parent-death signal when the thread that forked ends, and Go ends threads.
 func spawn(cmd *exec.Cmd) error {
 	result := make(chan error)
 	spawner() <- func() { result <- cmd.Start() }
@@ -172,8 +174,8 @@ var spawner = sync.OnceValue(func() chan<- func() {
 	return work
 })
 
-// environment is this process's without what would make a server differ from one machine to the next, and with a place
-// for temporary files that the node's user may write to.
+// environment is this process's without what would make a server differ from one machine to the
+// next, and with a place for temporary files that the node's user may write to.
 func (n *node) environment() []string {
 	env := append([]string{"LC_ALL=C", "TZ=UTC", "TMPDIR=" + n.dir}, n.env...)
 	for _, entry := range os.Environ() {
@@ -195,7 +197,8 @@ func tail(path string) string {
 	return excerpt(string(text))
 }
 
-// excerpt indents a program's output, and shortens it to where its message may be: the beginning and the end.
+// excerpt indents a program's output, and shortens it to where its message may be: the beginning
+// and the end.
 func excerpt(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	if len(lines) > 30 {
@@ -204,8 +207,8 @@ func excerpt(text string) string {
 	return "    " + strings.Join(lines, "\n    ")
 }
 
-// program finds a program by its name on the PATH, beside it in the usual places, or by patterns, of which the last
-// match in alphabetical order counts. The error says how to get it.
+// program finds a program by its name on the PATH, beside it in the usual places, or by patterns,
+// of which the last match in alphabetical order counts. The error says how to get it.
 func program(name string, patterns ...string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return filepath.Abs(path)
@@ -236,7 +239,8 @@ func missing(what string) error {
 	return fmt.Errorf("%s is missing: run `make backends` (scripts/install-backends)", what)
 }
 
-// moduleRoot finds the checkout around the working directory: go test runs tests in their package's directory.
+// moduleRoot finds the checkout around the working directory: go test runs tests in their package's
+// directory.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {

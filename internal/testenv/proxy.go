@@ -14,9 +14,10 @@ import (
 	"time"
 )
 
-// Proxy is a TCP proxy of one test that can be told to misbehave. It begins as a good one. Faults add up until
-// [Proxy.Enable]. They hold for the connections that are open and for new ones. A Proxy is safe for concurrent use;
-// its methods end the test if they fail, and so belong on the test's goroutine.
+// Proxy is a TCP proxy of one test that can be told to misbehave. It begins as a good one. Faults
+// add up until [Proxy.Enable]. They hold for the connections that are open and for new ones. A
+// Proxy is safe for concurrent use; its methods end the test if they fail, and so belong on the
+// test's goroutine.
 type Proxy struct {
 	tb      testing.TB
 	control string // toxiproxy's own address
@@ -89,8 +90,9 @@ func (p *Proxy) Slow(d time.Duration) {
 	p.toxic("downstream", "latency", map[string]any{"latency": d.Milliseconds()})
 }
 
-// Reset resets each new connection (TCP RST) when its first reply begins, so that the request has been carried out. A
-// connection that is open already is closed at that point instead: toxiproxy decides on resets when it accepts.
+// Reset resets each new connection (TCP RST) when its first reply begins, so that the request has
+// been carried out. A connection that is open already is closed at that point instead: toxiproxy
+// decides on resets when it accepts.
 func (p *Proxy) Reset() {
 	p.tb.Helper()
 	p.toxic("downstream", "reset_peer", map[string]any{"timeout": 0})

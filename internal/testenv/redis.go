@@ -86,8 +86,8 @@ func redisVersion(info string) string {
 	return "Redis"
 }
 
-// joinRedisCluster shares the slots out to the nodes, unless they have them from before, introduces the nodes to each
-// other, and waits until each of them finds the cluster complete.
+// joinRedisCluster shares the slots out to the nodes, unless they have them from before, introduces
+// the nodes to each other, and waits until each of them finds the cluster complete.
 func joinRedisCluster(ctx context.Context, nodes []*node) error {
 	first, err := redisCall(ctx, nodes[0].addr, "CLUSTER", "INFO")
 	if err != nil {

@@ -15,15 +15,15 @@ import (
 	"time"
 )
 
-// Server is a private server of one test, to be killed and started again. Its methods end the test if they fail; they
-// are not safe for concurrent use.
+// Server is a private server of one test, to be killed and started again. Its methods end the test
+// if they fail; they are not safe for concurrent use.
 type Server struct {
 	tb testing.TB
 	s  *server
 }
 
-// Start starts a server that belongs to the test alone, whatever the environment names, and stops it when the test
-// ends.
+// Start starts a server that belongs to the test alone, whatever the environment names, and stops
+// it when the test ends.
 func Start(tb testing.TB, kind Kind) *Server {
 	tb.Helper()
 	skip(tb, kind.String())
@@ -44,7 +44,8 @@ func (s *Server) URL() string { return s.s.url() }
 // PIDs returns the processes of the server, one a node, of those that run.
 func (s *Server) PIDs() []int { return s.s.pids() }
 
-// Kill ends the server at once, as a power cut does to a program: SIGKILL. It returns when the server is gone.
+// Kill ends the server at once, as a power cut does to a program: SIGKILL. It returns when the
+// server is gone.
 func (s *Server) Kill() {
 	s.tb.Helper()
 	for _, n := range s.s.nodes {
@@ -58,8 +59,8 @@ func (s *Server) Stop() {
 	s.s.quit()
 }
 
-// Restart starts the server again on the same port and with the same data, after ending it in good order if it runs. It
-// returns when the server answers.
+// Restart starts the server again on the same port and with the same data, after ending it in good
+// order if it runs. It returns when the server answers.
 func (s *Server) Restart() {
 	s.tb.Helper()
 	s.s.quit()
@@ -89,8 +90,8 @@ var running struct {
 
 var errClosed = errors.New("testenv: the tests are over")
 
-// launch starts a private server and waits until it answers. A port that somebody else takes between our look and the
-// server's start gets the server a second chance.
+// launch starts a private server and waits until it answers. A port that somebody else takes
+// between our look and the server's start gets the server a second chance.
 func launch(k Kind) (*server, error) {
 	s, err := launchOnce(k)
 	if err != nil && strings.Contains(strings.ToLower(err.Error()), "in use") {
@@ -228,7 +229,8 @@ func (s *server) close() {
 	}
 }
 
-// Close stops every server that this process has started, and removes their data. None can be started afterwards.
+// Close stops every server that this process has started, and removes their data. None can be
+// started afterwards.
 func Close() {
 	running.Lock()
 	running.closed = true

@@ -14,18 +14,21 @@
 //	SCSKIT_TEST_POSTGRES_TLS   password; it names the file of the authority
 //	SCSKIT_TEST_MYSQL_TLS
 //
-// Otherwise a private server is started from the programs on this machine (scripts/install-backends installs them), on
-// a free port of 127.0.0.1 with a data directory of its own: once per process, at the first call. It is stopped at the
-// end of [Main], and does not outlive the process on Linux, whatever ends it. No other server is ever touched.
+// Otherwise a private server is started from the programs on this machine (scripts/install-backends
+// installs them), on a free port of 127.0.0.1 with a data directory of its own: once per process,
+// at the first call. It is stopped at the end of [Main], and does not outlive the process on Linux,
+// whatever ends it. No other server is ever touched.
 //
-// A server that is missing fails the test with an error that names the fix, unless SCSKIT_SKIP_BACKENDS, a comma
-// separated list of names (redis, redis-cluster, postgres, mysql, mongodb, dynamodb, postgres18,
-// pgbouncer, redis-tls, postgres-tls, mysql-tls, toxiproxy), names it: then the test is skipped.
+// A server that is missing fails the test with an error that names the fix, unless
+// SCSKIT_SKIP_BACKENDS, a comma separated list of names (redis, redis-cluster, postgres, mysql,
+// mongodb, dynamodb, postgres18, pgbouncer, redis-tls, postgres-tls, mysql-tls, toxiproxy), names
+// it: then the test is skipped.
 //
-// Servers are shared by all tests of a package and, under make test, by the packages of the module, which run at the
-// same time: every test must keep to prefixes, tables and collections of its own, named by [Name], and must never
-// flush, drop or count what is not its own. A test that wants to stop or kill its server takes a private one with
-// [Start]; one that wants a bad network puts a [Proxy] in front ([NewProxy]).
+// Servers are shared by all tests of a package and, under make test, by the packages of the module,
+// which run at the same time: every test must keep to prefixes, tables and collections of its own,
+// named by [Name], and must never flush, drop or count what is not its own. A test that wants to
+// stop or kill its server takes a private one with [Start]; one that wants a bad network puts a
+// [Proxy] in front ([NewProxy]).
 package testenv
 
 import (
@@ -39,8 +42,8 @@ import (
 	"testing"
 )
 
-// Main runs a package's tests and then stops every server that they started; it also does so before an interrupt or
-// SIGTERM ends the process. It returns the exit code:
+// Main runs a package's tests and then stops every server that they started; it also does so before
+// an interrupt or SIGTERM ends the process. It returns the exit code:
 //
 //	func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 func Main(m *testing.M) int {
@@ -49,15 +52,15 @@ func Main(m *testing.M) int {
 	return m.Run()
 }
 
-// Redis returns the address of a Redis server, host:port. The private one appends every write to its file and syncs it
-// before it answers.
+// Redis returns the address of a Redis server, host:port. The private one appends every write to
+// its file and syncs it before it answers.
 func Redis(tb testing.TB) string {
 	tb.Helper()
 	return need(tb, KindRedis).URL
 }
 
-// RedisCluster returns the addresses of the nodes of a Redis Cluster; the private one has three masters and no
-// replicas.
+// RedisCluster returns the addresses of the nodes of a Redis Cluster; the private one has three
+// masters and no replicas.
 func RedisCluster(tb testing.TB) []string {
 	tb.Helper()
 	return strings.Split(need(tb, KindRedisCluster).URL, ",")
@@ -75,16 +78,16 @@ func MySQL(tb testing.TB) string {
 	return need(tb, KindMySQL).URL
 }
 
-// Mongo returns a mongodb:// URI without a database. The private server is a FerretDB 1.24 on SQLite: it answers
-// NotImplemented to TTL indexes and transactions.
+// Mongo returns a mongodb:// URI without a database. The private server is a FerretDB 1.24 on
+// SQLite: it answers NotImplemented to TTL indexes and transactions.
 func Mongo(tb testing.TB) string {
 	tb.Helper()
 	return need(tb, KindMongo).URL
 }
 
-// DynamoDB returns an endpoint URL. Any region and any credentials will do; all see the same tables.
-// The private server is dynalite: it adds no index to a table that exists, and its answers to
-// BatchGetItem hold about 1 MB.
+// DynamoDB returns an endpoint URL. Any region and any credentials will do; all see the same
+// tables. The private server is dynalite: it adds no index to a table that exists, and its answers
+// to BatchGetItem hold about 1 MB.
 func DynamoDB(tb testing.TB) string {
 	tb.Helper()
 	return need(tb, KindDynamoDB).URL
@@ -96,8 +99,9 @@ func URL(tb testing.TB, kind Kind) string {
 	return need(tb, kind).URL
 }
 
-// Name returns an identifier that no other test or run uses, fit for a table, a collection, a database or a key prefix:
-// a lower-case letter, then lower-case letters, digits and underscores, 32 characters at most.
+// Name returns an identifier that no other test or run uses, fit for a table, a collection, a
+// database or a key prefix: a lower-case letter, then lower-case letters, digits and underscores,
+// 32 characters at most.
 func Name(tb testing.TB) string {
 	tb.Helper()
 	var b strings.Builder

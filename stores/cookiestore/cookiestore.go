@@ -54,15 +54,16 @@ type Options struct {
 	// "session", as it does for the manager.
 	CookieName string
 
-	// MaxBytes is the most bytes of cookies that a session may take, names and all, once it is sealed and
-	// encoded in base64. It is split into cookies of 4096 bytes. Zero means 8000: proxies and servers
-	// commonly take headers of 8 KB. More than 60000 is an error. A session that is larger is a *driver.TooLargeError.
+	// MaxBytes is the most bytes of cookies that a session may take, names and all, once it is
+	// sealed and encoded in base64. It is split into cookies of 4096 bytes. Zero means 8000:
+	// proxies and servers commonly take headers of 8 KB. More than 60000 is an error. A session
+	// that is larger is a *driver.TooLargeError.
 	MaxBytes int
 }
 
-// New returns a store that keeps its sessions in cookies. The keys have 32 random bytes each. The first
-// seals; all open. To rotate, put a new key first, and drop the old one when the
-// longest lifetime has passed: what it sealed is then no session any more.
+// New returns a store that keeps its sessions in cookies. The keys have 32 random bytes each. The
+// first seals; all open. To rotate, put a new key first, and drop the old one when the longest
+// lifetime has passed: what it sealed is then no session any more.
 func New(keys [][]byte, opts *Options) (*scskit.Store, error) {
 	d, err := NewDriver(keys, opts)
 	if err != nil {

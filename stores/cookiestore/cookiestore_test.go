@@ -35,8 +35,8 @@ type site struct {
 	last   *http.Response
 }
 
-// newSite serves put, get, size, destroy and renew under the keys given. Sites share nothing but what carry
-// copies.
+// newSite serves put, get, size, destroy and renew under the keys given. Sites share nothing but
+// what carry copies.
 func newSite(t *testing.T, opts *cookiestore.Options, configure func(*scs.SessionManager), keys ...[]byte) *site {
 	t.Helper()
 	store, err := cookiestore.New(keys, opts)

@@ -23,8 +23,9 @@ func onDynalite(tb testing.TB) bool {
 	return strings.HasPrefix(resp.Header.Get("Server"), "dynalite/")
 }
 
-// wantNoIndex checks that dynalite refuses to add the index to a table with one record, and that the
-// table serves as before. When it no longer refuses, the tests that call this run in full there.
+// wantNoIndex checks that dynalite refuses to add the index to a table with one record, and that
+// the table serves as before. When it no longer refuses, the tests that call this run in full
+// there.
 func wantNoIndex(t *testing.T, d *userTable) {
 	t.Helper()
 	var api smithy.APIError

@@ -24,32 +24,39 @@
 //
 // # Cost
 //
-// Every operation is one request. A load costs one read unit for each 4 KB of the session, half with
-// Options.EventuallyConsistentReads, with which one that finds nothing is two requests; a save, a touch or a delete one write unit for each KB, also one whose condition does not hold. Range costs
-// a read unit for each 4 KB of the table, expired sessions included.
+// Every operation is one request. A load costs one read unit for each 4 KB of the session, half
+// with Options.EventuallyConsistentReads, with which one that finds nothing is two requests; a
+// save, a touch or a delete one write unit for each KB, also one whose condition does not hold.
+// Range costs a read unit for each 4 KB of the table, expired sessions included.
 //
 // # Users
 //
-// With Options.UserKey CreateSchema also makes a global secondary index, named user, on the attribute user: of a table that
-// is there already as well, which may take a while, during which the table serves as before. In the index is nothing but the user's
-// hash and the id, and only of sessions that have a user. So it costs one write unit when a session with a user is created, deleted or removed
-// by TTL, two when the user changes, and none for other saves or touches. SessionsOf costs half a read unit for some forty sessions of the user,
-// expired ones that are still there included, and one for each 4 KB of each of them.
+// With Options.UserKey CreateSchema also makes a global secondary index, named user, on the
+// attribute user: of a table that is there already as well, which may take a while, during which
+// the table serves as before. In the index is nothing but the user's hash and the id, and only of
+// sessions that have a user. So it costs one write unit when a session with a user is created,
+// deleted or removed by TTL, two when the user changes, and none for other saves or touches.
+// SessionsOf costs half a read unit for some forty sessions of the user, expired ones that are
+// still there included, and one for each 4 KB of each of them.
 //
-// DynamoDB brings such an index up to date after the table, mostly within a second: a session that has only just
-// been signed in may be missing from SessionsOf. What is found is then read from the table itself, strongly
-// consistent, so that no session of another user and none that was destroyed is returned.
+// DynamoDB brings such an index up to date after the table, mostly within a second: a session that
+// has only just been signed in may be missing from SessionsOf. What is found is then read from the
+// table itself, strongly consistent, so that no session of another user and none that was destroyed
+// is returned.
 //
 // # Permissions
 //
-// The store needs dynamodb:GetItem, PutItem, UpdateItem and DeleteItem on the table; Scan for All, Range and Sweep. With
-// Options.UserKey it also needs BatchGetItem on the table and Query on table/NAME/index/user. CreateSchema needs CreateTable, DescribeTable, DescribeTimeToLive and
-// UpdateTimeToLive, and to add the index to a table UpdateTable; CheckSchema needs the two that describe.
+// The store needs dynamodb:GetItem, PutItem, UpdateItem and DeleteItem on the table; Scan for All,
+// Range and Sweep. With Options.UserKey it also needs BatchGetItem on the table and Query on
+// table/NAME/index/user. CreateSchema needs CreateTable, DescribeTable, DescribeTimeToLive and
+// UpdateTimeToLive, and to add the index to a table UpdateTable; CheckSchema needs the two that
+// describe.
 //
 // # Reads, replicas
 //
-// Reads are strongly consistent by default. In a global table conditions hold within one region only, unless the
-// table has multi-region strong consistency: send one user's requests to one region.
+// Reads are strongly consistent by default. In a global table conditions hold within one region
+// only, unless the table has multi-region strong consistency: send one user's requests to one
+// region.
 package dynamostore
 
 import (
@@ -71,9 +78,9 @@ type Options struct {
 	// Options are the settings that every store shares.
 	scskit.Options
 
-	// Table is the name of the table. Empty means "sessions". It has 3 to 255 ASCII letters, digits,
-	// underscores, hyphens and dots; anything else is an error. It is a name whatever
-	// it looks like: "123" too.
+	// Table is the name of the table. Empty means "sessions". It has 3 to 255 ASCII letters,
+	// digits, underscores, hyphens and dots; anything else is an error. It is a name whatever it
+	// looks like: "123" too.
 	Table string
 
 	// EventuallyConsistentReads halves the price of reads. A session that was destroyed, or
@@ -82,14 +89,14 @@ type Options struct {
 	// looked for once more, by a strongly consistent read.
 	EventuallyConsistentReads bool
 
-	// ReadCapacity and WriteCapacity are the provisioned capacity units with which CreateSchema makes
-	// the table, and once more the index of users. Zero, both, means on-demand; one without the other, or a negative
-	// one, is an error. They change nothing about a table that exists.
+	// ReadCapacity and WriteCapacity are the provisioned capacity units with which CreateSchema
+	// makes the table, and once more the index of users. Zero, both, means on-demand; one without
+	// the other, or a negative one, is an error. They change nothing about a table that exists.
 	ReadCapacity  int64
 	WriteCapacity int64
 
-	// TTLDisabled makes CreateSchema leave the table's TTL as it is, and CheckSchema not ask for it.
-	// Expired sessions then stay until somebody sweeps.
+	// TTLDisabled makes CreateSchema leave the table's TTL as it is, and CheckSchema not ask for
+	// it. Expired sessions then stay until somebody sweeps.
 	TTLDisabled bool
 }
 

@@ -226,8 +226,8 @@ func TestFirstWriters(t *testing.T) {
 	wg.Wait()
 }
 
-// The longest id and the most data fit; DynamoDB's own limit, reached past ours, is a TooLargeError too,
-// and what was there stays.
+// The longest id and the most data fit; DynamoDB's own limit, reached past ours, is a TooLargeError
+// too, and what was there stays.
 func TestLimit(t *testing.T) {
 	t.Parallel()
 	d, c, _ := newTestTable(t)

@@ -13,8 +13,8 @@ import (
 	"github.com/scskit/scskit/internal/bound"
 )
 
-// failure is the error of an operation. Where the context has ended it says so, whatever the SDK made of
-// that.
+// failure is the error of an operation. Where the context has ended it says so, whatever the SDK
+// made of that.
 func (t *table) failure(ctx context.Context, op string, err error) error {
 	var missing *types.ResourceNotFoundException
 	var invalid smithy.APIError

@@ -24,8 +24,8 @@ const (
 	attrUser     = "user"
 )
 
-// maxData is DynamoDB's limit for an item, 400 KB, less room for the other attributes, whose names count
-// as well: an id of 512 bytes, five numbers and a user of 64 are about 730 bytes.
+// maxData is DynamoDB's limit for an item, 400 KB, less room for the other attributes, whose names
+// count as well: an id of 512 bytes, five numbers and a user of 64 are about 730 bytes.
 const maxData = 400<<10 - 1<<10
 
 type item = map[string]types.AttributeValue
@@ -50,7 +50,8 @@ func seconds(expiry time.Time) int64 {
 	return s
 }
 
-// encode returns the item of a record. Empty data is left out: not every DynamoDB takes an empty value.
+// encode returns the item of a record. Empty data is left out: not every DynamoDB takes an empty
+// value.
 func encode(rec driver.Record) item {
 	it := key(rec.ID)
 	if len(rec.Data) > 0 {

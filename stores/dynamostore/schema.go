@@ -26,8 +26,9 @@ const (
 	patience = 10 * time.Minute
 )
 
-// CreateSchema makes the table, waits until it is there, turns its TTL on, and adds the index of users if it is asked for and
-// missing. A table of that name with another key is left as it is, and an error.
+// CreateSchema makes the table, waits until it is there, turns its TTL on, and adds the index of
+// users if it is asked for and missing. A table of that name with another key is left as it is, and
+// an error.
 func (t *table) CreateSchema(ctx context.Context) error {
 	const op = "create schema"
 	_, err := t.client.CreateTable(ctx, t.definition())
@@ -75,7 +76,8 @@ func (t *table) enableTTL(ctx context.Context, op string) error {
 	return t.failureExplained(ctx, op, err)
 }
 
-// ttlEnabled reports whether the table's TTL goes by our attribute. That it goes by another is an error.
+// ttlEnabled reports whether the table's TTL goes by our attribute. That it goes by another is an
+// error.
 func (t *table) ttlEnabled(ctx context.Context, op string) (bool, error) {
 	out, err := t.client.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &t.name})
 	if err != nil {
@@ -121,8 +123,8 @@ func (t *table) CheckSchema(ctx context.Context) error {
 	return err
 }
 
-// DropSchema deletes the table with everything in it, and waits until it is gone. A table with another key is not this
-// store's, and is an error.
+// DropSchema deletes the table with everything in it, and waits until it is gone. A table with
+// another key is not this store's, and is an error.
 func (t *table) DropSchema(ctx context.Context) error {
 	const op = "drop schema"
 	out, err := t.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.name})

@@ -12,15 +12,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// sweepers is how many deletes of a sweep are under way at a time: enough that a batch ends within the store's
-// time-out, few enough that a small table is not throttled.
+// sweepers is how many deletes of a sweep are under way at a time: enough that a batch ends within
+// the store's time-out, few enough that a small table is not throttled.
 const sweepers = 8
 
-// Sweep reads on in the table from where the last one stopped, at its limit or by an error, to the end, and deletes what has
-// expired. So a table takes one reading however many batches it is swept in, and also one that is too large for one
-// time-out is done in the end. A record is deleted on the condition that it has still expired, each in a request of its own:
-// DynamoDB's batches have no conditions, and would delete one that is renewed meanwhile. What has not expired by
-// both clocks, the program's and DynamoDB's, stays: a clock that is wrong makes a sweep late at worst.
+// Sweep reads on in the table from where the last one stopped, at its limit or by an error, to the
+// end, and deletes what has expired. So a table takes one reading however many batches it is swept
+// in, and also one that is too large for one time-out is done in the end. A record is deleted on
+// the condition that it has still expired, each in a request of its own: DynamoDB's batches have no
+// conditions, and would delete one that is renewed meanwhile. What has not expired by both clocks,
+// the program's and DynamoDB's, stays: a clock that is wrong makes a sweep late at worst.
 func (t *table) Sweep(ctx context.Context, limit int) (removed int, err error) {
 	t.mu.Lock()
 	from := t.swept
@@ -62,7 +63,8 @@ func (t *table) Sweep(ctx context.Context, limit int) (removed int, err error) {
 	return removed, nil
 }
 
-// serverMillis is the time at which DynamoDB has answered, rounded up: answers tell it to the second.
+// serverMillis is the time at which DynamoDB has answered, rounded up: answers tell it to the
+// second.
 func serverMillis(out *dynamodb.ScanOutput) int64 {
 	at, ok := middleware.GetServerTime(out.ResultMetadata)
 	if !ok {
@@ -71,8 +73,8 @@ func serverMillis(out *dynamodb.ScanOutput) int64 {
 	return at.Add(time.Second).UnixMilli()
 }
 
-// remove deletes those of the items that have expired at a time, and returns how many there were. After an
-// error it begins no other.
+// remove deletes those of the items that have expired at a time, and returns how many there were.
+// After an error it begins no other.
 func (t *table) remove(ctx context.Context, keys []item, at int64) (removed int, err error) {
 	now := number(at)
 	next := make(chan item)

@@ -37,7 +37,8 @@ var (
 	_ driver.Limiter       = (*table)(nil)
 )
 
-// Conditions and updates. DynamoDB reserves more than 500 words, so that every name goes by a place-holder.
+// Conditions and updates. DynamoDB reserves more than 500 words, so that every name goes by a
+// place-holder.
 const (
 	condAbsent  = "attribute_not_exists(#id) OR #expiry <= :now"
 	condLive    = "#version = :held AND #expiry > :now"
@@ -130,8 +131,8 @@ func (t *table) update(ctx context.Context, rec driver.Record, held int64) error
 // expire and make it anew.
 const overwriteAttempts = 5
 
-// overwrite keeps the created of a live record, which only an update can, but not of one that has expired, which
-// only a put can. There are next to no expired records under ids that are saved
+// overwrite keeps the created of a live record, which only an update can, but not of one that has
+// expired, which only a put can. There are next to no expired records under ids that are saved
 // again: one request is enough, almost always.
 func (t *table) overwrite(ctx context.Context, rec driver.Record) (err error) {
 	for range overwriteAttempts {

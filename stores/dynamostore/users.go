@@ -28,8 +28,8 @@ var _ driver.UserIndex = (*userTable)(nil)
 // batchSize is how many items one BatchGetItem takes.
 const batchSize = 100
 
-// RangeUser asks the index for ids, as many at a time as one request then reads from the table. The index may name a record
-// that has another user by now, or none; the table decides.
+// RangeUser asks the index for ids, as many at a time as one request then reads from the table. The
+// index may name a record that has another user by now, or none; the table decides.
 func (t *userTable) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		fail := func(err error) { yield(driver.Record{}, t.indexFailure(ctx, "range user", err)) }
@@ -75,9 +75,10 @@ func (t *table) query(user string, from item) *dynamodb.QueryInput {
 	}
 }
 
-// items reads the items with the given keys from the table, strongly consistent whatever the options say: whose a session is
-// and whether it lives is what is asked for. DynamoDB returns 16 MB at most, and less when it is
-// throttled; for the rest it is asked again, later each time that it returned nothing.
+// items reads the items with the given keys from the table, strongly consistent whatever the
+// options say: whose a session is and whether it lives is what is asked for. DynamoDB returns 16 MB
+// at most, and less when it is throttled; for the rest it is asked again, later each time that it
+// returned nothing.
 func (t *table) items(ctx context.Context, keys []item) iter.Seq2[item, error] {
 	return func(yield func(item, error) bool) {
 		rest := make([]item, len(keys))
@@ -137,13 +138,14 @@ func indexKey() []types.KeySchemaElement {
 	return []types.KeySchemaElement{{AttributeName: aws.String(attrUser), KeyType: types.KeyTypeHash}}
 }
 
-// indexProjection has the index hold the id and nothing else, so that saves and touches need not write it.
+// indexProjection has the index hold the id and nothing else, so that saves and touches need not
+// write it.
 func indexProjection() *types.Projection {
 	return &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}
 }
 
-// createIndex adds the index to a table that is there, with the table's own capacity, and waits until it can be asked. Of two that
-// add it at once, DynamoDB refuses one.
+// createIndex adds the index to a table that is there, with the table's own capacity, and waits
+// until it can be asked. Of two that add it at once, DynamoDB refuses one.
 func (t *table) createIndex(ctx context.Context, op string, d *types.TableDescription) error {
 	if indexOf(d) == nil {
 		action := &types.CreateGlobalSecondaryIndexAction{IndexName: aws.String(indexName), KeySchema: indexKey(), Projection: indexProjection()}

@@ -39,8 +39,8 @@ func owned(c *clock, id, user string) driver.Record {
 	return rec
 }
 
-// ids returns those of the user's records, in order, once the index names as many as are wanted, or else after a while. An index
-// of AWS may lag; those of dynalite and DynamoDB Local do not.
+// ids returns those of the user's records, in order, once the index names as many as are wanted, or
+// else after a while. An index of AWS may lag; those of dynalite and DynamoDB Local do not.
 func (t *userTable) ids(tb testing.TB, user string, want int) []string {
 	tb.Helper()
 	deadline := time.Now().Add(5 * time.Minute)
@@ -60,8 +60,8 @@ func (t *userTable) ids(tb testing.TB, user string, want int) []string {
 	}
 }
 
-// The index is a matter of the table's: with it, too, every operation is one request, and the attribute is there only
-// where there is a user.
+// The index is a matter of the table's: with it, too, every operation is one request, and the
+// attribute is there only where there is a user.
 func TestUserAttribute(t *testing.T) {
 	t.Parallel()
 	d, c, w := newUserTable(t)
@@ -212,7 +212,8 @@ func TestItemsLarge(t *testing.T) {
 	}
 }
 
-// throttling answers every request with nothing but that the keys are still to be read, until a request is left over.
+// throttling answers every request with nothing but that the keys are still to be read, until a
+// request is left over.
 type throttling struct {
 	dynamodb.HTTPClient
 	left int
@@ -294,8 +295,8 @@ func TestRangeUserLag(t *testing.T) {
 	}
 }
 
-// A table that is there gets its index, on demand or not, and keeps its sessions; a second time changes nothing, and of
-// many that add it at once none fails.
+// A table that is there gets its index, on demand or not, and keeps its sessions; a second time
+// changes nothing, and of many that add it at once none fails.
 func TestCreateIndex(t *testing.T) {
 	t.Parallel()
 	for _, opts := range []Options{{}, {ReadCapacity: 7, WriteCapacity: 3}} {

@@ -8,8 +8,8 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// BenchmarkDriver works on a hundred sessions of 300 bytes, few because FerretDB 1.x, which the tests may run on,
-// reads a whole collection for each operation.
+// BenchmarkDriver works on a hundred sessions of 300 bytes, few because FerretDB 1.x, which the
+// tests may run on, reads a whole collection for each operation.
 func BenchmarkDriver(b *testing.B) {
 	const n = 100
 	setup := func(b *testing.B) (*collection, []driver.Record) {

@@ -91,14 +91,14 @@ func (c *collection) create(ctx context.Context, rec driver.Record) error {
 	return err
 }
 
-// insertAttempts bounds the attempts of an overwrite that met others which inserted the same id, or deleted it.
-// MongoDB tries again itself, most of the time.
+// insertAttempts bounds the attempts of an overwrite that met others which inserted the same id, or
+// deleted it. MongoDB tries again itself, most of the time.
 const insertAttempts = 5
 
-// overwrite keeps the created of a live record but not of one that has expired. That takes two statements, which
-// travel in one command and are run one after the other. The first matches expired records only: whatever comes between the
-// two, no live record loses its created. (An update with a pipeline could do it in one, but
-// not every server has those.)
+// overwrite keeps the created of a live record but not of one that has expired. That takes two
+// statements, which travel in one command and are run one after the other. The first matches
+// expired records only: whatever comes between the two, no live record loses its created. (An
+// update with a pipeline could do it in one, but not every server has those.)
 func (c *collection) overwrite(ctx context.Context, rec driver.Record) error {
 	created := bson.D{{Key: "created", Value: bson.NewDateTimeFromTime(rec.Created)}}
 	statements := []mongo.WriteModel{
@@ -151,10 +151,10 @@ func (c *collection) Delete(ctx context.Context, id string) error {
 // comes to 16 MiB.
 const pageRecords = 500
 
-// Range reads page after page in the order of ids, and holds no cursor while the body runs: the server would give up
-// one that waits for ten minutes, and in any other order a record that is touched
-// could move behind the place where the reading is. Documents whose _id is not binary are somebody else's, and
-// are left out.
+// Range reads page after page in the order of ids, and holds no cursor while the body runs: the
+// server would give up one that waits for ten minutes, and in any other order a record that is
+// touched could move behind the place where the reading is. Documents whose _id is not binary are
+// somebody else's, and are left out.
 func (c *collection) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		ctx := outsideTransaction(ctx)
@@ -208,11 +208,11 @@ func (c *collection) readPage(ctx context.Context, after bson.RawValue) (page []
 	return page, last, n == pageRecords || cursor.ID() != 0, cursor.Err()
 }
 
-// Sweep looks for expired records by the index on expiry, and deletes them by their ids if
-// they have not been renewed meanwhile: two round trips for each batch, after one to ask the server
-// for its time. What has not expired by both clocks, the program's and the server's, stays, so that a
-// clock that is wrong makes a sweep late at worst. When sweeps meet, one may find that the other has
-// been quicker, and looks again.
+// Sweep looks for expired records by the index on expiry, and deletes them by their ids if they
+// have not been renewed meanwhile: two round trips for each batch, after one to ask the server for
+// its time. What has not expired by both clocks, the program's and the server's, stays, so that a
+// clock that is wrong makes a sweep late at worst. When sweeps meet, one may find that the other
+// has been quicker, and looks again.
 func (c *collection) Sweep(ctx context.Context, limit int) (removed int, err error) {
 	ctx = outsideTransaction(ctx)
 	now, err := c.bothClocks(ctx)
@@ -284,8 +284,8 @@ func (c *collection) remove(ctx context.Context, now bson.DateTime, ids bson.A) 
 // MaxData implements driver.Limiter.
 func (c *collection) MaxData() int { return maxData }
 
-// clock is the time by the store's clock. It and every time in the collection are rounded down to the
-// millisecond, so that no record outlives its expiry.
+// clock is the time by the store's clock. It and every time in the collection are rounded down to
+// the millisecond, so that no record outlives its expiry.
 func (c *collection) clock() bson.DateTime { return bson.NewDateTimeFromTime(c.now()) }
 
 // live matches the record with an id if it has not expired and is at a version.
@@ -358,7 +358,8 @@ func decode(doc bson.Raw) (driver.Record, error) {
 	return rec, nil
 }
 
-// outsideTransaction returns a context without the driver's session that an application may have put there.
+// outsideTransaction returns a context without the driver's session that an application may have
+// put there.
 func outsideTransaction(ctx context.Context) context.Context {
 	if mongo.SessionFromContext(ctx) == nil {
 		return ctx

@@ -10,8 +10,8 @@ import (
 
 var errUnacknowledged = errors.New("the collection's write concern is w: 0, with which nobody knows what becomes of a session: use majority")
 
-// failure is the error of an operation on records. Where the context has ended it says so, whatever the
-// driver made of that.
+// failure is the error of an operation on records. Where the context has ended it says so, whatever
+// the driver made of that.
 func failure(ctx context.Context, op string, err error) error {
 	ended := ctx.Err()
 	if _, ok := ctx.Deadline(); ok && ended == nil && mongo.IsTimeout(err) {
@@ -25,9 +25,9 @@ func failure(ctx context.Context, op string, err error) error {
 	return fmt.Errorf("mongostore: %s: %w", op, err)
 }
 
-// withhold drops what the server says in its own words, and all that the driver attaches to it: that quotes the
-// id (duplicate keys), the whole command (missing permissions), or the document. Code, name and labels remain,
-// for programs and for people.
+// withhold drops what the server says in its own words, and all that the driver attaches to it:
+// that quotes the id (duplicate keys), the whole command (missing permissions), or the document.
+// Code, name and labels remain, for programs and for people.
 func withhold(err error) error {
 	var server mongo.ServerError
 	if !errors.As(err, &server) {

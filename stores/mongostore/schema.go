@@ -52,9 +52,9 @@ func (c *collection) createIndex(ctx context.Context, ttl bool) error {
 	return err
 }
 
-// CheckSchema looks for the index. A plain one will do only where the server has no TTL indexes, which
-// is found out by asking for one: that changes nothing, since a server that has them
-// refuses a second index on the same field.
+// CheckSchema looks for the index. A plain one will do only where the server has no TTL indexes,
+// which is found out by asking for one: that changes nothing, since a server that has them refuses
+// a second index on the same field.
 func (c *collection) CheckSchema(ctx context.Context) error {
 	const op = "check schema"
 	ctx = outsideTransaction(ctx)

@@ -11,8 +11,8 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// BenchmarkDriver works on 1,000 sessions of 75 bytes, what three keys take, under a context that can end, as a
-// request's does. Get is the bare command of the client, for comparison.
+// BenchmarkDriver works on 1,000 sessions of 75 bytes, what three keys take, under a context that
+// can end, as a request's does. Get is the bare command of the client, for comparison.
 func BenchmarkDriver(b *testing.B) {
 	ctx, cancel := context.WithCancel(background)
 	defer cancel()

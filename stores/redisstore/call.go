@@ -12,8 +12,8 @@ import (
 	"github.com/scskit/scskit/internal/bound"
 )
 
-// call is what is under way on a goroutine of its own, so that whoever waits for it can leave when the context
-// ends. Calls that came to their end are used again.
+// call is what is under way on a goroutine of its own, so that whoever waits for it can leave when
+// the context ends. Calls that came to their end are used again.
 type call struct {
 	// What is to be done: a command, or else f.
 	client redis.UniversalClient
@@ -52,8 +52,8 @@ func (c *call) do() {
 	}
 }
 
-// wait starts the call, and returns its error, or that of ctx if done is closed first, or the deadline, if there is one, comes
-// first; the call then goes on alone.
+// wait starts the call, and returns its error, or that of ctx if done is closed first, or the
+// deadline, if there is one, comes first; the call then goes on alone.
 func (c *call) wait(ctx context.Context, done <-chan struct{}, deadline time.Time) error {
 	go c.run()
 	var late <-chan time.Time
@@ -78,7 +78,8 @@ func (c *call) wait(ctx context.Context, done <-chan struct{}, deadline time.Tim
 	return err
 }
 
-// leave returns why nobody waits any more, and ends what the call was given, if it is a watched one.
+// leave returns why nobody waits any more, and ends what the call was given, if it is a watched
+// one.
 func (c *call) leave(ctx context.Context) error {
 	why := ctx.Err()
 	if why == nil {
@@ -91,8 +92,8 @@ func (c *call) leave(ctx context.Context) error {
 	return why
 }
 
-// watched is the context of a call whose caller sees to its end: a timer of its own would cost more than all the rest of the
-// waiting.
+// watched is the context of a call whose caller sees to its end: a timer of its own would cost more
+// than all the rest of the waiting.
 type watched struct {
 	*bound.Context
 	gone chan struct{}
@@ -110,11 +111,12 @@ func (w *watched) Err() error {
 	}
 }
 
-// process sends a command and returns its error when the answer is there or the context has ended. In the
-// second case the command must not be looked at any more.
+// process sends a command and returns its error when the answer is there or the context has ended.
+// In the second case the command must not be looked at any more.
 //
-// In a context of the portable store, a client that ends with the deadline is waited for on the spot, which is the fastest. It
-// does not see that the request has ended, and goes on until the answer or the deadline.
+// In a context of the portable store, a client that ends with the deadline is waited for on the
+// spot, which is the fastest. It does not see that the request has ended, and goes on until the
+// answer or the deadline.
 func (s *sessions) process(ctx context.Context, cmd redis.Cmder) error {
 	if b, ok := ctx.(*bound.Context); ok && s.punctual {
 		if err := ctx.Err(); err != nil {
@@ -125,7 +127,8 @@ func (s *sessions) process(ctx context.Context, cmd redis.Cmder) error {
 	return s.call(ctx, cmd, nil)
 }
 
-// await calls f and returns its error, or that of the context if it ends first; f then goes on alone.
+// await calls f and returns its error, or that of the context if it ends first; f then goes on
+// alone.
 func (s *sessions) await(ctx context.Context, f func() error) error { return s.call(ctx, nil, f) }
 
 func (s *sessions) call(ctx context.Context, cmd redis.Cmder, f func() error) error {

@@ -73,8 +73,9 @@ func TestContextIsShared(t *testing.T) {
 	}
 }
 
-// In the context of the portable store too, every operation ends at the deadline while the server hangs, and so it
-// does in a hook that waits for the context; if the client does not keep deadlines itself, also when the request ends.
+// In the context of the portable store too, every operation ends at the deadline while the server
+// hangs, and so it does in a hook that waits for the context; if the client does not keep deadlines
+// itself, also when the request ends.
 func TestBoundContextEndsWhileWaiting(t *testing.T) {
 	t.Parallel()
 	for name, punctual := range map[string]bool{"client that keeps deadlines": true, "default client": false} {
@@ -127,7 +128,8 @@ func TestBoundContextEndsWhileWaiting(t *testing.T) {
 	}
 }
 
-// A server that answers everything but one key: whoever asks for that takes one connection with them, and no more.
+// A server that answers everything but one key: whoever asks for that takes one connection with
+// them, and no more.
 func TestTimeOutCostsOneConnection(t *testing.T) {
 	t.Parallel()
 	proxy := testenv.NewProxy(t, testenv.Redis(t))

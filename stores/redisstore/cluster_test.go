@@ -13,8 +13,8 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// A slot is moved from one master to another, step by step; at each of them every operation does what it should,
-// wherever the key is by then.
+// A slot is moved from one master to another, step by step; at each of them every operation does
+// what it should, wherever the key is by then.
 func TestSlotMigration(t *testing.T) {
 	t.Parallel()
 	server := testenv.Start(t, testenv.KindRedisCluster)
@@ -115,7 +115,8 @@ func move(t *testing.T, from, to *redis.Client, key string) {
 	}
 }
 
-// What was acknowledged is there after the server was killed, time to live included, and scripts are known anew.
+// What was acknowledged is there after the server was killed, time to live included, and scripts
+// are known anew.
 func TestServerRestarts(t *testing.T) {
 	t.Parallel()
 	server := testenv.Start(t, testenv.KindRedis)

@@ -16,8 +16,8 @@ func isNoValue(err error) bool {
 	return errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "WRONGTYPE")
 }
 
-// failure is the error of an operation. Where the context has ended it says so, whatever the client made of that; also
-// if that was for want of a connection.
+// failure is the error of an operation. Where the context has ended it says so, whatever the client
+// made of that; also if that was for want of a connection.
 func (s *sessions) failure(ctx context.Context, op, id string, err error) error {
 	if err == nil {
 		return nil
@@ -54,8 +54,9 @@ func (s *sessions) poolFix(ended, err error) string {
 	return ""
 }
 
-// withhold drops the parts of a message that may quote a key or data: what follows "with args" where the server does not
-// know a command, a quotation where the client does not understand an answer, and the key itself.
+// withhold drops the parts of a message that may quote a key or data: what follows "with args"
+// where the server does not know a command, a quotation where the client does not understand an
+// answer, and the key itself.
 func (s *sessions) withhold(id string, err error) error {
 	text := err.Error()
 	short, _, _ := strings.Cut(text, ", with args")

@@ -14,19 +14,19 @@ import (
 )
 
 const (
-	// scanCount is how many keys a server looks at for one SCAN, some 0.3 ms of its time. In a database with many other
-	// keys, fewer would make more round trips of it.
+	// scanCount is how many keys a server looks at for one SCAN, some 0.3 ms of its time. In a
+	// database with many other keys, fewer would make more round trips of it.
 	scanCount = 1000
 
-	// As many values as fit pageBytes, if they are as large as those before, but pageRecords at most, are
-	// asked for at a time.
+	// As many values as fit pageBytes, if they are as large as those before, but pageRecords at
+	// most, are asked for at a time.
 	pageRecords = 250
 	pageBytes   = 1 << 20
 )
 
-// Range goes through the masters one by one with SCAN, and reads the values a page at a time. It may yield a record more than
-// once, as SCAN does. On a Cluster whose slots are being moved, records that move from a master that is still to come to
-// one that is done are not seen.
+// Range goes through the masters one by one with SCAN, and reads the values a page at a time. It
+// may yield a record more than once, as SCAN does. On a Cluster whose slots are being moved,
+// records that move from a master that is still to come to one that is done are not seen.
 func (s *sessions) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		more := func(rec driver.Record) bool { return yield(rec, nil) }
@@ -99,7 +99,8 @@ func (s *sessions) masters(ctx context.Context) (masters []redis.Cmdable, err er
 // page is how many values to ask for at a time.
 type page struct{ room int }
 
-// values reads the records under keys and calls yield with each; more is false if that returned false.
+// values reads the records under keys and calls yield with each; more is false if that returned
+// false.
 func (s *sessions) values(ctx context.Context, p *page, keys []string, yield func(driver.Record) bool) (more bool, err error) {
 	for len(keys) > 0 {
 		n := min(p.room, len(keys))

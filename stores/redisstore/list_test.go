@@ -63,7 +63,8 @@ func TestRangeMany(t *testing.T) {
 	})
 }
 
-// Prefixes are no patterns: each store lists what is its own, although the others' match it as a glob.
+// Prefixes are no patterns: each store lists what is its own, although the others' match it as a
+// glob.
 func TestRangePrefixes(t *testing.T) {
 	onEach(t, func(t *testing.T, s *sessions) {
 		name := testenv.Name(t)
@@ -86,7 +87,8 @@ func TestRangePrefixes(t *testing.T) {
 	})
 }
 
-// What is there from start to end is yielded, whatever else is deleted, created and changed meanwhile.
+// What is there from start to end is yielded, whatever else is deleted, created and changed
+// meanwhile.
 func TestRangeWhileKeysChange(t *testing.T) {
 	onEach(t, func(t *testing.T, s *sessions) {
 		const n = 1200

@@ -17,12 +17,13 @@ import (
 //	21  4 bytes  milliseconds from created to updated; 6 bytes in formatLong, for a session that is
 //	             saved 49 days and more after it was created
 //
-// The scripts in script.go know this layout too. That expiry is in the header lets Load be one bare GET. 48 bits
-// of milliseconds reach to the year 10889; what is outside of 1970 to then is moved to the nearer end.
+// The scripts in script.go know this layout too. That expiry is in the header lets Load be one bare
+// GET. 48 bits of milliseconds reach to the year 10889; what is outside of 1970 to then is moved to
+// the nearer end.
 //
-// A hash with a field for each part was tried instead. For 75 bytes of data, with Redis 7.0.15: 560 bytes of memory
-// for a session in place of 216, and 0.95 million reads a second in place of 1.47 million; saves are faster, 0.26 million
-// in place of 0.22 million, and touches are equal.
+// A hash with a field for each part was tried instead. For 75 bytes of data, with Redis 7.0.15: 560
+// bytes of memory for a session in place of 216, and 0.95 million reads a second in place of 1.47
+// million; saves are faster, 0.26 million in place of 0.22 million, and touches are equal.
 const (
 	// In no text in UTF-8 and at the start of no gob is either of these bytes.
 	formatShort = 0xf5

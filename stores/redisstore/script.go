@@ -13,8 +13,9 @@ const (
 	missing = -1
 )
 
-// found begins each script: old is what is there, or empty if that is no session. What is no string, or has no header, is
-// no session. What Redis cannot do otherwise (an ACL forbids it, say) is the script's error.
+// found begins each script: old is what is there, or empty if that is no session. What is no
+// string, or has no header, is no session. What Redis cannot do otherwise (an ACL forbids it, say)
+// is the script's error.
 const found = `
 local short, long = '\245', '\246'
 local old = redis.pcall('GETRANGE', KEYS[1], 0, 26)
@@ -26,9 +27,9 @@ local format = string.sub(old, 1, 1)
 if format ~= short and format ~= long or #old < 25 or format == long and #old < 27 then old = '' end
 `
 
-// saveScript stores a session over what is there. ARGV[1] is the version that must be there, or empty for
-// any or none; ARGV[2] is the value, whose created gives way to that of a session that is there, if the two differ; ARGV[3] is when
-// the key expires.
+// saveScript stores a session over what is there. ARGV[1] is the version that must be there, or
+// empty for any or none; ARGV[2] is the value, whose created gives way to that of a session that is
+// there, if the two differ; ARGV[3] is when the key expires.
 var saveScript = newScript(found + `
 if ARGV[1] ~= '' then
 	if old == '' then return -1 end
@@ -52,8 +53,8 @@ redis.call('SET', KEYS[1], value, 'PXAT', ARGV[3])
 return 1
 `)
 
-// touchScript moves the expiry of a session: ARGV[1] is the version that must be there, ARGV[2] the expiry as in
-// the header, and ARGV[3] the same as a number.
+// touchScript moves the expiry of a session: ARGV[1] is the version that must be there, ARGV[2] the
+// expiry as in the header, and ARGV[3] the same as a number.
 var touchScript = newScript(found + `
 if old == '' then return -1 end
 if string.sub(old, 2, 9) ~= ARGV[1] then return 0 end

@@ -63,7 +63,8 @@ func operations(s *sessions) map[string]func(ctx context.Context) error {
 	}
 }
 
-// The scripts are forgotten before every second operation: that costs one round trip more, and nothing else.
+// The scripts are forgotten before every second operation: that costs one round trip more, and
+// nothing else.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	t.Run("single", func(t *testing.T) {
@@ -256,7 +257,8 @@ func TestErrorsQuoteNothing(t *testing.T) {
 	}
 }
 
-// A user who lacks a command is told so, by every operation: it does not look as if the session were gone.
+// A user who lacks a command is told so, by every operation: it does not look as if the session
+// were gone.
 func TestMissingPermission(t *testing.T) {
 	t.Parallel()
 	server := testenv.Start(t, testenv.KindRedis)

@@ -13,9 +13,9 @@ import (
 
 // sessions is the driver.
 //
-// A value that it has not written is not a session: not found, not listed, not touched, and not deleted for being
-// in the way. Where the application turned the hashing of ids off, whoever sends a cookie chooses which key is read, and
-// under a careless prefix that may be another program's.
+// A value that it has not written is not a session: not found, not listed, not touched, and not
+// deleted for being in the way. Where the application turned the hashing of ids off, whoever sends
+// a cookie chooses which key is read, and under a careless prefix that may be another program's.
 type sessions struct {
 	client   redis.UniversalClient
 	punctual bool // the client ends its work at deadlines by itself
@@ -42,7 +42,8 @@ func (s *sessions) Load(ctx context.Context, id string) (driver.Record, error) {
 	return rec, nil
 }
 
-// get returns the command to get a session, made in the room that the portable store gives, as far as that goes.
+// get returns the command to get a session, made in the room that the portable store gives, as far
+// as that goes.
 func (s *sessions) get(ctx context.Context, id string) *redis.StringCmd {
 	if b, ok := ctx.(*bound.Context); ok {
 		if room := b.Room(); room != nil {
@@ -116,6 +117,6 @@ func (s *sessions) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// MaxData implements driver.Limiter. A server whose proto-max-bulk-len is lower answers what is longer
-// with an error.
+// MaxData implements driver.Limiter. A server whose proto-max-bulk-len is lower answers what is
+// longer with an error.
 func (s *sessions) MaxData() int { return maxData }

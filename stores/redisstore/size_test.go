@@ -7,8 +7,8 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// A session of three keys, one of them a UUID, takes at most 100 bytes of the server's memory for its value, both new and
-// saved again.
+// A session of three keys, one of them a UUID, takes at most 100 bytes of the server's memory for
+// its value, both new and saved again.
 func TestSizeOfASession(t *testing.T) {
 	t.Parallel()
 	client := singleClient(t)

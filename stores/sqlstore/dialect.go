@@ -30,8 +30,9 @@ type Dialect struct {
 
 	statements templates
 
-	// clock is the time by the server's clock, as an expression in microseconds since 1970, UTC, that is
-	// the same throughout a statement. It is empty if the database has none but the program's machine's.
+	// clock is the time by the server's clock, as an expression in microseconds since 1970, UTC,
+	// that is the same throughout a statement. It is empty if the database has none but the
+	// program's machine's.
 	clock string
 
 	// affected reads from the result of a statement that writes how many rows it affected.

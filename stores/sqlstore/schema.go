@@ -94,7 +94,8 @@ func (t *table) Schema() string {
 	return strings.Join(all, ";\n\n") + ";\n"
 }
 
-// ddl runs a statement that creates or drops something. That somebody else was faster is no failure.
+// ddl runs a statement that creates or drops something. That somebody else was faster is no
+// failure.
 func (t *table) ddl(ctx context.Context, text string) error {
 	err := t.write(ctx, func() error {
 		return t.onConn(ctx, func(ctx context.Context, conn *sql.Conn) error {
@@ -118,8 +119,8 @@ func (t *table) inspect(ctx context.Context) (l layout, err error) {
 	return l, err
 }
 
-// readLayout reads, and closes, rows of a catalogue: whether it is an index, the name of the column,
-// which of an index is the first one, and whether the index is on that alone, and unique.
+// readLayout reads, and closes, rows of a catalogue: whether it is an index, the name of the
+// column, which of an index is the first one, and whether the index is on that alone, and unique.
 func readLayout(rows *sql.Rows) (layout, error) {
 	defer rows.Close()
 	var l layout

@@ -15,7 +15,8 @@ import (
 // modernc.org/sqlite then closes the connection, with which an in-memory database is gone, or
 // keeps the query open, after which every write on that connection is refused.
 //
-// A statement of a sweep has so few rows because others wait for it to write: it takes some milliseconds.
+// A statement of a sweep has so few rows because others wait for it to write: it takes some
+// milliseconds.
 func SQLite() Dialect {
 	return Dialect{
 		name:          "sqlite",

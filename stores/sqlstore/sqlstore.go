@@ -34,8 +34,8 @@
 //
 // # PostgreSQL
 //
-// PostgreSQL 12 or newer, with pgx (stdlib) or any other driver whose errors tell their SQLSTATE. It
-// needs no settings. What there is to know:
+// PostgreSQL 12 or newer, with pgx (stdlib) or any other driver whose errors tell their SQLSTATE.
+// It needs no settings. What there is to know:
 //
 //   - The program needs SELECT, INSERT, UPDATE and DELETE on the table, and USAGE on its schema. CreateSchema
 //     needs CREATE on the schema if the table is missing, and its owner's rights if the index is.
@@ -55,9 +55,10 @@
 //
 // # MySQL and MariaDB
 //
-// MySQL 8.0 or newer, or MariaDB 10.5 or newer, with InnoDB, and go-sql-driver/mysql or any other driver whose error
-// messages begin with the server's error number. Neither collation, character set, time zone, sql_mode, isolation
-// level, nor the driver's clientFoundRows, interpolateParams, parseTime and loc matter. What there is to know:
+// MySQL 8.0 or newer, or MariaDB 10.5 or newer, with InnoDB, and go-sql-driver/mysql or any other
+// driver whose error messages begin with the server's error number. Neither collation, character
+// set, time zone, sql_mode, isolation level, nor the driver's clientFoundRows, interpolateParams,
+// parseTime and loc matter. What there is to know:
 //
 //   - The program needs SELECT, INSERT, UPDATE and DELETE on the table. CreateSchema needs CREATE if the
 //     table is missing, and INDEX if the index is.
@@ -74,7 +75,8 @@
 //   - Sessions live on the primary, as above. On Galera, set wsrep_sync_wait=1 if requests of one session reach
 //     different nodes.
 //
-// The insert id of the connection, LAST_INSERT_ID(), is used by the store to learn what a statement did.
+// The insert id of the connection, LAST_INSERT_ID(), is used by the store to learn what a statement
+// did.
 package sqlstore
 
 import (
@@ -95,11 +97,11 @@ type Options struct {
 	// Options are the settings that every store shares.
 	scskit.Options
 
-	// Table is the name of the table, with its schema (on MySQL, its database) in front if
-	// need be ("auth.sessions"); the schema must exist. Empty means "sessions". Each part is made of ASCII letters,
-	// digits and underscores, does not begin with a digit, and has at most 50
-	// bytes; anything else is an error. It is quoted: upper and lower
-	// case count where they count to the database.
+	// Table is the name of the table, with its schema (on MySQL, its database) in front if need be
+	// ("auth.sessions"); the schema must exist. Empty means "sessions". Each part is made of ASCII
+	// letters, digits and underscores, does not begin with a digit, and has at most 50 bytes;
+	// anything else is an error. It is quoted: upper and lower case count where they count to the
+	// database.
 	Table string
 }
 

@@ -28,8 +28,8 @@ var (
 	sweepers = flag.Int("sweepers", 2, "sweeps at a time in TestSweepBesideReaders, each in a pool of its own, as processes have them")
 )
 
-// Sweeps remove every expired session, each once, while others read, touch and create
-// live ones, of which none is lost or missed for a moment. With -v it says how long everything took.
+// Sweeps remove every expired session, each once, while others read, touch and create live ones, of
+// which none is lost or missed for a moment. With -v it says how long everything took.
 func TestSweepBesideReaders(t *testing.T) {
 	if *sweepRows <= 50_000 {
 		twoPools(t, sweepBesideReaders)
@@ -101,7 +101,8 @@ func sweepBesideReaders(t *testing.T, a, b *table, c *clock) {
 		for i := range *sweepers {
 			d := []*table{b, a}[i%2]
 			wg.Go(func() {
-				// Without a time-out: how long a batch takes beside all the others is the disk's affair.
+				// Without a time-out: how long a batch takes beside all the others is the disk's
+				// affair.
 				store, err := scskit.NewStore(d, &scskit.Options{Timeout: -1})
 				if err != nil {
 					t.Error(err)
@@ -149,8 +150,8 @@ func sweepBesideReaders(t *testing.T, a, b *table, c *clock) {
 	t.Logf("writes: before %v\n        during %v", &before.writes, &during.writes)
 }
 
-// rowsFor returns how many expired sessions a test makes: what is saved in about ten seconds, but some
-// batches of a sweep.
+// rowsFor returns how many expired sessions a test makes: what is saved in about ten seconds, but
+// some batches of a sweep.
 func rowsFor(t *testing.T, s *table, c *clock) int {
 	t.Helper()
 	if *sweepRows > 0 {
@@ -167,8 +168,8 @@ func rowsFor(t *testing.T, s *table, c *clock) int {
 	return min(max(int(10*time.Second/max(took[len(took)/2], 1)), 3000), 10_000)
 }
 
-// traffic is what the users of an application do: four who read one live session after the other, and two
-// who write, each at most a thousand times a second.
+// traffic is what the users of an application do: four who read one live session after the other,
+// and two who write, each at most a thousand times a second.
 type traffic struct {
 	t       *testing.T
 	table   *table
@@ -235,7 +236,8 @@ func (tr *traffic) run(l *timings, until func()) {
 	wg.Wait()
 }
 
-// latencies are how long the calls of one kind took, to a sixteenth, in the same memory however many.
+// latencies are how long the calls of one kind took, to a sixteenth, in the same memory however
+// many.
 type latencies struct {
 	buckets [64 * 16]atomic.Int64
 	longest atomic.Int64

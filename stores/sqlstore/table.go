@@ -196,7 +196,8 @@ func (t *table) readPage(ctx context.Context, from []byte) (page []driver.Record
 	return page, more, nil
 }
 
-// Sweep removes the records by statements of a size that the dialect chooses; others may write in between.
+// Sweep removes the records by statements of a size that the dialect chooses; others may write in
+// between.
 func (t *table) Sweep(ctx context.Context, limit int) (removed int, err error) {
 	for removed < limit {
 		part := limit - removed

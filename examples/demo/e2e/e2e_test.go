@@ -209,7 +209,8 @@ func open(t *testing.T, p *program, before ...chromedp.Action) *browser {
 			}
 		}
 	})
-	// The browser lives as long as the context of the first Run, which must not be one with a time-out.
+	// The browser lives as long as the context of the first Run, which must not be one with a
+	// time-out.
 	if err := chromedp.Run(ctx, log.Enable()); err != nil {
 		t.Fatal(err)
 	}
@@ -218,8 +219,8 @@ func open(t *testing.T, p *program, before ...chromedp.Action) *browser {
 	return b
 }
 
-// profile returns a directory for the browser, and removes it in the end: in several attempts, since the browser's
-// processes may write to it for a moment after they were told to end.
+// profile returns a directory for the browser, and removes it in the end: in several attempts,
+// since the browser's processes may write to it for a moment after they were told to end.
 func profile(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "demo-e2e-")

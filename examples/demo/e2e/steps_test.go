@@ -57,7 +57,8 @@ func (b *browser) fifty() {
 	}
 }
 
-// race clicks the button of the sign-out: in scskit the session stays gone, in stock scs it does not.
+// race clicks the button of the sign-out: in scskit the session stays gone, in stock scs it does
+// not.
 func (b *browser) race() {
 	b.t.Helper()
 	b.run(chromedp.Click("#race .go"), chromedp.WaitVisible("[data-race=stock]"))
@@ -66,8 +67,8 @@ func (b *browser) race() {
 	b.see("#race", "The old token opens nothing.", "The old token opens the session.")
 }
 
-// pictures takes the screenshots, and looks for parts of the page that do not fit. They go into docs/images
-// if SCSKIT_UPDATE_SCREENSHOT is 1, and otherwise into a directory that is removed.
+// pictures takes the screenshots, and looks for parts of the page that do not fit. They go into
+// docs/images if SCSKIT_UPDATE_SCREENSHOT is 1, and otherwise into a directory that is removed.
 func (b *browser) pictures() {
 	b.t.Helper()
 	dir := b.t.TempDir()

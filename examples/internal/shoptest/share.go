@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Share visits two shops that keep their sessions in one place, as one browser. They must be at the same host, whose ports
-// share their cookies.
+// Share visits two shops that keep their sessions in one place, as one browser. They must be at the
+// same host, whose ports share their cookies.
 func Share(t *testing.T, one, other string) {
 	t.Helper()
 	client := newClient(t)

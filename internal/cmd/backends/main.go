@@ -2,13 +2,15 @@
 //
 //	go run ./internal/cmd/backends [-only redis,mysql] [-json FILE] [--] go test ./stores/...
 //
-// The command finds them in the environment variables that package testenv reads, so that the tests of many packages
-// share one set of servers. Servers that the environment names already are used as they are, and those that
-// SCSKIT_SKIP_BACKENDS names are left out. Afterwards the servers are stopped, and the exit code is the command's.
+// The command finds them in the environment variables that package testenv reads, so that the tests
+// of many packages share one set of servers. Servers that the environment names already are used as
+// they are, and those that SCSKIT_SKIP_BACKENDS names are left out. Afterwards the servers are
+// stopped, and the exit code is the command's.
 //
 // With -json it writes which servers these are, and their versions, into a file.
 //
-// Without a command it prints the variables as lines for a shell, and keeps the servers until it is interrupted.
+// Without a command it prints the variables as lines for a shell, and keeps the servers until it is
+// interrupted.
 package main
 
 import (
@@ -167,7 +169,8 @@ func printTable(w io.Writer, results []result) {
 	_ = t.Flush()
 }
 
-// writeVersions leaves out addresses: they are gone when somebody reads the file, and may hold credentials.
+// writeVersions leaves out addresses: they are gone when somebody reads the file, and may hold
+// credentials.
 func writeVersions(file string, results []result) error {
 	type server struct {
 		Kind    string `json:"kind"`
@@ -191,8 +194,8 @@ func environment(results []result) (variables []string) {
 	return variables
 }
 
-// command runs the command to its end. An interrupt from the terminal reaches the command by itself; SIGTERM is passed
-// on.
+// command runs the command to its end. An interrupt from the terminal reaches the command by
+// itself; SIGTERM is passed on.
 func command(args, env []string, stdout, stderr io.Writer, signals <-chan os.Signal) (int, error) {
 	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx // signals end it
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, stdout, stderr

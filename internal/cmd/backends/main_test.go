@@ -15,7 +15,8 @@ import (
 	"testing"
 )
 
-// roleVariable tells the test program that it is to be the command under test, or what that command runs.
+// roleVariable tells the test program that it is to be the command under test, or what that command
+// runs.
 const roleVariable = "SCSKIT_BACKENDS_TEST_ROLE"
 
 func TestMain(m *testing.M) {
@@ -31,7 +32,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// commandRole asks the server that the environment names, tells its address, and ends as its argument says.
+// commandRole asks the server that the environment names, tells its address, and ends as its
+// argument says.
 func commandRole(args []string) int {
 	addr := os.Getenv("SCSKIT_TEST_REDIS")
 	reply, err := ping(addr)

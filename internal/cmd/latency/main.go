@@ -2,13 +2,15 @@
 //
 //	go run ./internal/cmd/latency [-svg docs/images/latency.svg] [-time 4s] [-only redis,sqlite]
 //
-// A request goes over a socket to a net/http server with scshttp.LoadAndSave, from a client in the same process that
-// keeps 8 connections busy, each with one request at a time and a session of its own with three keys. A read gets one
-// key; a write changes one, which is one load and one conditional save. What is measured is the time from
-// the first byte of the request to the last of the answer.
+// A request goes over a socket to a net/http server with scshttp.LoadAndSave, from a client in the
+// same process that keeps 8 connections busy, each with one request at a time and a session of its
+// own with three keys. A read gets one key; a write changes one, which is one load and one
+// conditional save. What is measured is the time from the first byte of the request to the last of
+// the answer.
 //
-// The servers are found, or started on this machine, as for the tests; SCSKIT_SKIP_BACKENDS leaves some out. Those that
-// are started have on disk what they have acknowledged, as far as they can be told so.
+// The servers are found, or started on this machine, as for the tests; SCSKIT_SKIP_BACKENDS leaves
+// some out. Those that are started have on disk what they have acknowledged, as far as they can be
+// told so.
 package main
 
 import (

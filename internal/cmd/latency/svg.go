@@ -34,7 +34,8 @@ text { fill: #e6edf3 } .q { fill: #9198a1 } .grid { stroke: #3d444d }
 }
 </style>`
 
-// picture draws two panels, for reads and writes, with a line for each backend, and a table of the same below.
+// picture draws two panels, for reads and writes, with a line for each backend, and a table of the
+// same below.
 type picture struct {
 	strings.Builder
 	results   []result

@@ -50,7 +50,8 @@ var backends = []backend{
 	{"cookie", "cookie", "", ""},
 }
 
-// aliases are the names under which the packages of stores check what the matrix has under another one.
+// aliases are the names under which the packages of stores check what the matrix has under another
+// one.
 var aliases = map[string]string{"memstore": "memory", "postgres": "postgresql", "mysql": "mariadb", "cookiestore": "cookie"}
 
 // unify gives every store one name.
@@ -157,8 +158,8 @@ func escapeCell(s string) string {
 	return strings.NewReplacer("|", `\|`, "<", "&lt;", "`", "'").Replace(s)
 }
 
-// tallies counts by backend and by framework. An adapter by itself is counted with its framework. The
-// page has each check of a subject once.
+// tallies counts by backend and by framework. An adapter by itself is counted with its framework.
+// The page has each check of a subject once.
 func tallies(r conformance.Report) (byStore, byAdapter map[string]*tally) {
 	byStore, byAdapter = make(map[string]*tally), make(map[string]*tally)
 	add := func(to map[string]*tally, name, other string, c counts) {
@@ -191,7 +192,8 @@ func tallies(r conformance.Report) (byStore, byAdapter map[string]*tally) {
 	return byStore, byAdapter
 }
 
-// readServers reads which servers were run, by kind, and asks the SQLite in this program for its own version.
+// readServers reads which servers were run, by kind, and asks the SQLite in this program for its
+// own version.
 func readServers(ctx context.Context, file string) (map[string]string, error) {
 	servers := make(map[string]string)
 	if file != "" {
@@ -222,8 +224,8 @@ func sqliteVersion(ctx context.Context) (version string, err error) {
 	return version, err
 }
 
-// moduleVersions asks the go command for the versions that a build of this module takes: a program's own build
-// information has only what that program is made of.
+// moduleVersions asks the go command for the versions that a build of this module takes: a
+// program's own build information has only what that program is made of.
 func moduleVersions(ctx context.Context) (map[string]string, error) {
 	paths := []string{scsModule}
 	for _, k := range backends {

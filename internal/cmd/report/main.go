@@ -3,10 +3,10 @@
 //
 //	report [-svg FILE] [-html FILE] [-compat FILE] [-update-docs FILE] [-backends FILE] REPORT.json
 //
-// The page that -html writes is one file, which shows every check of every subject, and why. The table of
-// -compat, in Markdown, tells which versions of servers, clients and frameworks were run; -update-docs puts
-// it between the marks in a document. The servers are those in the file of -backends, as the command backends
-// writes it.
+// The page that -html writes is one file, which shows every check of every subject, and why. The
+// table of -compat, in Markdown, tells which versions of servers, clients and frameworks were run;
+// -update-docs puts it between the marks in a document. The servers are those in the file of
+// -backends, as the command backends writes it.
 //
 // It exits with 1 if any check failed, or none ran.
 package main

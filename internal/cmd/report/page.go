@@ -22,8 +22,8 @@ var pageJS string
 
 var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 
-// page is what page.js draws. Fifteen thousand results must make a small page: a subject has one letter
-// for each check, and a reason stands in it once.
+// page is what page.js draws. Fifteen thousand results must make a small page: a subject has one
+// letter for each check, and a reason stands in it once.
 type page struct {
 	Run      string        `json:"run"` // when and by what the checks were run
 	Checks   []pageCheck   `json:"checks"`
@@ -145,8 +145,8 @@ func newPage(r conformance.Report, run string) page {
 
 var kinds = []kind{kindStore, kindDriver, kindAdapter, kindPair}
 
-// compareStores puts our stores first, in the order of the documents, and those of others and of examples, which
-// are checked to prove the kit, last.
+// compareStores puts our stores first, in the order of the documents, and those of others and of
+// examples, which are checked to prove the kit, last.
 func compareStores(a, b string) int {
 	rank := func(name string) int {
 		if isOther(name) {

@@ -30,8 +30,9 @@ text { fill: #e6edf3 }
 }
 </style>`
 
-// svg draws a column for each store: what it keeps by itself in the upper part, a row for each group of checks, and behind
-// each adapter in the lower one. On the right of that is what each adapter keeps by itself.
+// svg draws a column for each store: what it keeps by itself in the upper part, a row for each
+// group of checks, and behind each adapter in the lower one. On the right of that is what each
+// adapter keeps by itself.
 func (m *matrix) svg() string {
 	stores, adapters := m.sides()
 	upper, lower := m.groupsOf(stores, ""), adapters
@@ -106,8 +107,8 @@ func (m *matrix) sides() (stores, adapters []string) {
 	return stores, adapters
 }
 
-// groupsOf returns the groups of checks that ran on one of the stores under one of the adapters, "" being none, other than those of
-// pairs.
+// groupsOf returns the groups of checks that ran on one of the stores under one of the adapters, ""
+// being none, other than those of pairs.
 func (m *matrix) groupsOf(stores []string, adapters ...string) []string {
 	return slices.DeleteFunc(slices.Clone(m.groups), func(group string) bool {
 		if group == "pair" {

@@ -1,7 +1,8 @@
-// Command ferretdb serves the MongoDB wire protocol from SQLite files, for tests on machines without a mongod.
+// Command ferretdb serves the MongoDB wire protocol from SQLite files, for tests on machines
+// without a mongod.
 //
-// It keeps its data in one directory and loses nothing that it answered for when it is killed. It is not MongoDB: TTL
-// indexes and transactions answer NotImplemented.
+// It keeps its data in one directory and loses nothing that it answered for when it is killed. It
+// is not MongoDB: TTL indexes and transactions answer NotImplemented.
 package main
 
 import (
