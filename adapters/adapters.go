@@ -59,7 +59,7 @@ type Lifecycle struct {
 	opts    options
 	report  func(context.Context, scskit.Event) // nil: nobody listens
 
-	carrier kitStore // the store, if its sessions travel in the cookie; else nil
+	carrier *scskit.Store // the store, if its sessions travel in the cookie; else nil
 }
 
 type options struct {
@@ -134,7 +134,7 @@ func New(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 		panic("adapters: the session manager was not made by scskit.New or scs.New: such managers share one context key")
 	}
 	observer := l.opts.observer
-	if s, ok := kitOf(sm.Store); ok {
+	if s, ok := scskit.StoreOf(sm.Store); ok {
 		if _, carries := s.CookieName(); carries {
 			l.carrier = s
 		}
@@ -173,7 +173,7 @@ func (l *Lifecycle) validate() error {
 	if s, ok := sm.Store.(*scskit.Store); ok && s == nil {
 		return errors.New("SessionManager.Store is a nil *scskit.Store; check the error of the store's constructor")
 	}
-	if s, ok := kitOf(sm.Store); ok {
+	if s, ok := scskit.StoreOf(sm.Store); ok {
 		if _, ok := sm.Store.(scs.CtxStore); !ok {
 			return fmt.Errorf("the store, a %T, wraps a *scskit.Store and hides its methods with a context: embed the *scskit.Store, or add FindCtx, CommitCtx and DeleteCtx", sm.Store)
 		}
@@ -193,24 +193,6 @@ func (l *Lifecycle) validate() error {
 		}
 	}
 	return validateCookie(sm)
-}
-
-// kitStore is a *scskit.Store, or what embeds one.
-type kitStore interface {
-	Codec() scs.Codec
-	CookieName() (name string, ok bool)
-	Observer() scskit.Observer
-	SavedAt(ctx context.Context, value string) time.Time
-	TouchInterval() time.Duration
-}
-
-// kitOf returns the *scskit.Store that a store is, embeds or wraps.
-func kitOf(store scs.Store) (kitStore, bool) {
-	if s, ok := store.(kitStore); ok {
-		return s, true
-	}
-	s, ok := scskit.StoreOf(store)
-	return s, ok
 }
 
 // HandleError answers a request on net/http with an error: by the manager's ErrorFunc, or if that

@@ -101,12 +101,6 @@ func (s *site) option(o adapters.Option) { s.app.Options = append(s.app.Options,
 func (s *site) watch() *spy {
 	w := &spy{Store: s.store, t: s.t, done: make(chan string, 1000)}
 	s.sm.Store = w
-	if p, ok := s.store.(*scskit.Store); ok {
-		s.sm.Store = struct {
-			*spy
-			portableStore
-		}{w, p}
-	}
 	return w
 }
 
@@ -222,13 +216,6 @@ func (g *gate) await(n int) {
 
 func (g *gate) open() { g.once.Do(func() { close(g.opened) }) }
 
-// portableStore is what adapters ask of a *scskit.Store, also if it is inside another.
-type portableStore interface {
-	Codec() scs.Codec
-	CookieName() (name string, ok bool)
-	Observer() scskit.Observer
-}
-
 var _ scs.CtxStore = (*spy)(nil)
 
 // spy is a store that counts, tells and can fail.
@@ -241,6 +228,9 @@ type spy struct {
 	calls map[string]int
 	fault func(op string) error
 }
+
+// Unwrap lets adapters find the store that is watched; see scskit.StoreOf.
+func (w *spy) Unwrap() scs.Store { return w.Store }
 
 // fail sets what operations fail with; nil ends it.
 func (w *spy) fail(fault func(op string) error) {
