@@ -7,7 +7,6 @@ import (
 	"io"
 	"log"
 	"log/slog"
-	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/scskit/scskit/adapters"
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
+	"github.com/scskit/scskit/internal/visit"
 )
 
 // serve serves a handler on a socket, and returns its base URL.
@@ -131,18 +131,6 @@ func TestGoexit(t *testing.T) {
 // the request is there outside.
 func TestUpload(t *testing.T) {
 	t.Parallel()
-	var form bytes.Buffer
-	parts := multipart.NewWriter(&form)
-	part, err := parts.CreateFormFile("file", "upload.bin")
-	if err == nil {
-		_, err = part.Write(make([]byte, 1<<20))
-	}
-	if err == nil {
-		err = parts.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, panics := range []bool{false, true} {
 		sm := newManager(t, nil)
 		names := make(chan string, 1)
@@ -174,10 +162,8 @@ func TestUpload(t *testing.T) {
 			}()
 			session.ServeHTTP(w, r)
 		}))
-		r := request(t, http.MethodPost, base+"/upload/7", bytes.NewReader(form.Bytes()))
-		r.Header.Set("Content-Type", parts.FormDataContentType())
 		transport := &http.Transport{DisableKeepAlives: true}
-		resp, err := transport.RoundTrip(r)
+		resp, err := transport.RoundTrip(visit.Upload(t, base+"/upload/7"))
 		if err == nil {
 			_ = resp.Body.Close()
 		} else if !panics {

@@ -1,7 +1,6 @@
 package scsecho_test
 
 import (
-	"compress/gzip"
 	"context"
 	"errors"
 	"io"
@@ -19,6 +18,7 @@ import (
 	"github.com/scskit/scskit/adapters"
 	scsecho "github.com/scskit/scskit/adapters/echo"
 	"github.com/scskit/scskit/conformance"
+	"github.com/scskit/scskit/internal/visit"
 	"github.com/scskit/scskit/stores/memstore"
 )
 
@@ -65,36 +65,6 @@ func newEcho() *echo.Echo {
 	return e
 }
 
-// get makes a request, by default one that takes gzip, and returns the response and its body,
-// decompressed.
-func get(t *testing.T, url string, cookies ...*http.Cookie) (*http.Response, string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Accept-Encoding", "gzip")
-	for _, c := range cookies {
-		r.AddCookie(c)
-	}
-	resp, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body := io.Reader(resp.Body)
-	if resp.Header.Get("Content-Encoding") == "gzip" {
-		if body, err = gzip.NewReader(resp.Body); err != nil {
-			t.Fatalf("%s: %v", url, err)
-		}
-	}
-	b, err := io.ReadAll(body)
-	if err != nil {
-		t.Fatalf("%s: %v", url, err)
-	}
-	return resp, string(b)
-}
-
 // TestGzipInside: an error response goes to its own client, and not into the writer that another
 // request has by then.
 func TestGzipInside(t *testing.T) {
@@ -111,11 +81,11 @@ func TestGzipInside(t *testing.T) {
 	for range 8 {
 		group.Go(func() {
 			for range 50 {
-				resp, body := get(t, base+"/?user=ada&fail=1")
+				resp, body := visit.Get(t, base+"/?user=ada&fail=1")
 				if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(body, "Internal Server Error") {
 					t.Errorf("status %d, body %q", resp.StatusCode, body)
 				}
-				resp, body = get(t, base+"/?user=bob")
+				resp, body = visit.Get(t, base+"/?user=bob")
 				if resp.StatusCode != http.StatusOK || body != "welcome, bob" || len(resp.Cookies()) != 1 {
 					t.Errorf("status %d, body %q, cookies %v", resp.StatusCode, body, resp.Cookies())
 				}
@@ -152,7 +122,7 @@ func TestErrorOutside(t *testing.T) {
 			base := conformance.Listen(t, e)
 			var cookies []*http.Cookie
 			for n := range 2 {
-				resp, body := get(t, base+"/login", cookies...)
+				resp, body := visit.Get(t, base+"/login", cookies...)
 				if resp.StatusCode != http.StatusUnauthorized || !strings.Contains(body, "no") {
 					t.Errorf("status %d, body %q", resp.StatusCode, body)
 				}
@@ -164,7 +134,7 @@ func TestErrorOutside(t *testing.T) {
 					t.Errorf("%d failures are stored after %d: %v", sm.GetInt(ctx, "failures"), n+1, err)
 				}
 			}
-			resp, body := get(t, base+"/login?fail=1")
+			resp, body := visit.Get(t, base+"/login?fail=1")
 			if resp.StatusCode != http.StatusInternalServerError || len(resp.Cookies()) != 0 || strings.Contains(body, "no") ||
 				resp.Header.Get("X-Accel-Redirect") != "" {
 				t.Errorf("the store is down: status %d, header %v, body %q", resp.StatusCode, resp.Header, body)
@@ -189,7 +159,7 @@ func TestErrorLate(t *testing.T) {
 		sm.Put(c.Request().Context(), "k", "v")
 		return echo.NewHTTPError(http.StatusTeapot)
 	})
-	resp, _ := get(t, conformance.Listen(t, e)+"/")
+	resp, _ := visit.Get(t, conformance.Listen(t, e)+"/")
 	if resp.StatusCode != http.StatusTeapot || len(resp.Cookies()) != 1 {
 		t.Errorf("status %d, cookies %v", resp.StatusCode, resp.Cookies())
 	}

@@ -4,7 +4,6 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -16,6 +15,7 @@ import (
 	"github.com/scskit/scskit/adapters"
 	scsgin "github.com/scskit/scskit/adapters/gin"
 	"github.com/scskit/scskit/conformance"
+	"github.com/scskit/scskit/internal/visit"
 	"github.com/scskit/scskit/stores/memstore"
 )
 
@@ -45,34 +45,6 @@ func newManager(t *testing.T) (*scs.SessionManager, flaky) {
 	f.down <- false
 	sm.Store = f
 	return sm, f
-}
-
-func get(t *testing.T, url string, cookies ...*http.Cookie) (*http.Response, string) {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Accept-Encoding", "gzip")
-	for _, c := range cookies {
-		r.AddCookie(c)
-	}
-	resp, err := http.DefaultTransport.RoundTrip(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body := io.Reader(resp.Body)
-	if resp.Header.Get("Content-Encoding") == "gzip" {
-		if body, err = gzip.NewReader(resp.Body); err != nil {
-			t.Fatalf("%s: %v", url, err)
-		}
-	}
-	b, err := io.ReadAll(body)
-	if err != nil {
-		t.Fatalf("%s: %v", url, err)
-	}
-	return resp, string(b)
 }
 
 // TestForward: a request that a handler sends through the engine once more has the session's
@@ -109,7 +81,7 @@ func TestForward(t *testing.T) {
 		base := conformance.Listen(t, engine)
 		var cookies []*http.Cookie
 		for n := range 2 {
-			resp, _ := get(t, base+"/login", cookies...)
+			resp, _ := visit.Get(t, base+"/login", cookies...)
 			if cookies = resp.Cookies(); resp.StatusCode != status || len(cookies) != 1 {
 				t.Fatalf("%s: status %d, cookies %v", name, resp.StatusCode, cookies)
 			}
@@ -120,7 +92,7 @@ func TestForward(t *testing.T) {
 		}
 		<-store.down
 		store.down <- true
-		resp, body := get(t, base+"/login")
+		resp, body := visit.Get(t, base+"/login")
 		if resp.StatusCode != http.StatusInternalServerError || body != "sorry" || len(resp.Cookies()) != 0 {
 			t.Errorf("%s: the store is down: status %d, cookies %v, body %q", name, resp.StatusCode, resp.Cookies(), body)
 		}
@@ -149,7 +121,7 @@ func TestForwardPast(t *testing.T) {
 		tokens <- sm.Token(c.Request.Context())
 		c.String(http.StatusOK, "welcome")
 	})
-	resp, _ := get(t, conformance.Listen(t, engine)+"/login")
+	resp, _ := visit.Get(t, conformance.Listen(t, engine)+"/login")
 	if len(resp.Cookies()) != 0 {
 		t.Errorf("cookies %v", resp.Cookies())
 	}
@@ -216,7 +188,7 @@ func TestCompressInside(t *testing.T) {
 		_ = c.Error(errors.New("a handler's"))
 	})
 	base := conformance.Listen(t, engine)
-	for _, visit := range []struct {
+	for _, tt := range []struct {
 		path    string
 		down    bool
 		status  int
@@ -229,10 +201,10 @@ func TestCompressInside(t *testing.T) {
 		{"/error", true, http.StatusTeapot, "sorry", 0},
 	} {
 		<-store.down
-		store.down <- visit.down
-		resp, body := get(t, base+visit.path)
-		if resp.StatusCode != visit.status || body != visit.body || len(resp.Cookies()) != visit.cookies {
-			t.Errorf("%+v: status %d, body %q, cookies %v", visit, resp.StatusCode, body, resp.Cookies())
+		store.down <- tt.down
+		resp, body := visit.Get(t, base+tt.path)
+		if resp.StatusCode != tt.status || body != tt.body || len(resp.Cookies()) != tt.cookies {
+			t.Errorf("%+v: status %d, body %q, cookies %v", tt, resp.StatusCode, body, resp.Cookies())
 		}
 	}
 }

@@ -1,13 +1,10 @@
 package harness_test
 
 import (
-	"bytes"
 	"errors"
-	"mime/multipart"
 	"net/http"
 	"os"
 	"testing"
-	"time"
 
 	"github.com/scskit/scskit"
 	scschi "github.com/scskit/scskit/adapters/chi"
@@ -16,6 +13,7 @@ import (
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
 	"github.com/scskit/scskit/conformance"
 	"github.com/scskit/scskit/internal/harness"
+	"github.com/scskit/scskit/internal/visit"
 	"github.com/scskit/scskit/stores/memstore"
 )
 
@@ -23,18 +21,6 @@ import (
 // not among them: it has no net/http request, and removes the files of its own.
 func TestUpload(t *testing.T) {
 	t.Parallel()
-	var form bytes.Buffer
-	parts := multipart.NewWriter(&form)
-	part, err := parts.CreateFormFile("file", "upload.bin")
-	if err == nil {
-		_, err = part.Write(make([]byte, 1<<20))
-	}
-	if err == nil {
-		err = parts.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
 	for _, adapter := range []conformance.Adapter{
 		harness.NetHTTP(scshttp.LoadAndSave), harness.Chi(scschi.LoadAndSave),
 		harness.Gin(scsgin.LoadAndSave), harness.Echo(scsecho.LoadAndSave),
@@ -63,29 +49,20 @@ func TestUpload(t *testing.T) {
 				Method: http.MethodPost, Path: "/upload",
 				Handler: func(c conformance.Context) error { return c.(conformance.Mounter).Mount(parse) },
 			}}}
-			url := adapter.Serve(t, app) + "/upload"
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, bytes.NewReader(form.Bytes()))
-			if err != nil {
-				t.Fatal(err)
-			}
-			r.Header.Set("Content-Type", parts.FormDataContentType())
-			resp, err := http.DefaultClient.Do(r)
+			resp, err := http.DefaultClient.Do(visit.Upload(t, adapter.Serve(t, app)+"/upload"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			_ = resp.Body.Close()
-			name := <-files
-			deadline := time.Now().Add(time.Minute)
-			for {
-				if _, err = os.Stat(name); errors.Is(err, os.ErrNotExist) {
-					return
-				}
-				if time.Now().After(deadline) {
-					_ = os.Remove(name)
-					t.Fatalf("the temporary file is there still: %v", err)
-				}
-				time.Sleep(time.Millisecond)
+			if name := <-files; !isGone(name) {
+				_ = os.Remove(name)
+				t.Error("the temporary file is there still")
 			}
 		})
 	}
+}
+
+func isGone(name string) bool {
+	_, err := os.Stat(name)
+	return errors.Is(err, os.ErrNotExist)
 }
