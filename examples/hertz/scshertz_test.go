@@ -10,12 +10,18 @@ import (
 	"github.com/cloudwego/hertz/pkg/app"
 	"github.com/cloudwego/hertz/pkg/app/server"
 	"github.com/cloudwego/hertz/pkg/common/adaptor"
+	"github.com/cloudwego/hertz/pkg/common/hlog"
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/conformance"
 	scshertz "github.com/scskit/scskit/examples/hertz"
 	"github.com/scskit/scskit/stores/memstore"
 )
+
+func TestMain(m *testing.M) {
+	hlog.SetLevel(hlog.LevelFatal)
+	m.Run()
+}
 
 // TestBegunResponse: a handler of net/http sends its response before the session can be stored.
 // Then neither is there: no cookie and no session.
