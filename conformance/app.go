@@ -77,6 +77,7 @@ const (
 	Log      Neighbour = "log"      // logs requests; to nowhere
 	Secure   Neighbour = "secure"   // sets headers that protect browsers
 	ETag     Neighbour = "etag"     // sets an ETag made from the body
+	Files    Neighbour = "files"    // serves StaticFiles, and passes on what is not among them
 	Forward  Neighbour = "forward"  // no middleware: the Context is a Forwarder
 	Proxy    Neighbour = "proxy"    // no middleware: the Context is a Mounter
 )

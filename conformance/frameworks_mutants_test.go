@@ -28,30 +28,31 @@ func TestFrameworkMutants(t *testing.T) {
 		"gin overrides Write alone": {harness.Gin(ginWriteOnly), `
 			adapter/abort adapter/event-stream adapter/late-change adapter/late-renewal
 			adapter/panic-inside adapter/std-handler adapter/upgrade adapter/writer
-			neighbour/compress neighbour/dump neighbour/forward neighbour/log neighbour/proxy
-			pair/fail-hook`},
+			neighbour/compress neighbour/dump neighbour/files neighbour/forward neighbour/log
+			neighbour/proxy pair/fail-hook`},
 		"gin leaves its writer behind": {harness.Gin(ginKeepsWriter), `
 			adapter/panic-outside adapter/upgrade adapter/writer neighbour/compress
-			neighbour/dump neighbour/forward neighbour/log neighbour/proxy pair/fail-hook`},
+			neighbour/dump neighbour/files neighbour/forward neighbour/log neighbour/proxy
+			pair/fail-hook`},
 		"gin puts its writer back": {harness.Gin(ginPutsBack), `
-			adapter/upgrade adapter/writer neighbour/compress neighbour/dump
+			adapter/upgrade adapter/writer neighbour/compress neighbour/dump neighbour/files
 			neighbour/forward neighbour/log neighbour/proxy pair/fail-hook`},
 		"echo trusts the writer there": {harness.Echo(echoTrusts), `
 			neighbour/compress neighbour/proxy neighbour/timeout`},
 		"echo hooks Before alone": {harness.Echo(echoBefore), `
 			adapter/empty adapter/event-stream adapter/failure-typed adapter/lazy-failure
 			adapter/panic-outside adapter/upgrade neighbour/compress neighbour/dump
-			neighbour/forward neighbour/log neighbour/proxy neighbour/secure neighbour/timeout
-			pair/commit-failure pair/fail-hook pair/fail-open-commit pair/fail-open-destroy
-			pair/fail-timeout pair/logout-beats-renewal pair/recovers pair/token-secret
-			pair/too-large`},
+			neighbour/files neighbour/forward neighbour/log neighbour/proxy neighbour/secure
+			neighbour/timeout pair/commit-failure pair/fail-hook pair/fail-open-commit
+			pair/fail-open-destroy pair/fail-timeout pair/logout-beats-renewal pair/recovers
+			pair/token-secret pair/too-large`},
 		"echo finishes what failed": {harness.Echo(echoEager), `
 			adapter/error-reset adapter/failure-typed adapter/lazy-failure adapter/not-allowed
 			adapter/not-found adapter/panic-outside neighbour/compress neighbour/dump
-			neighbour/forward neighbour/log neighbour/proxy neighbour/secure neighbour/timeout
-			pair/commit-failure pair/fail-hook pair/fail-open-commit pair/fail-open-destroy
-			pair/fail-timeout pair/logout-beats-renewal pair/recovers pair/token-secret
-			pair/too-large`},
+			neighbour/files neighbour/forward neighbour/log neighbour/proxy neighbour/secure
+			neighbour/timeout pair/commit-failure pair/fail-hook pair/fail-open-commit
+			pair/fail-open-destroy pair/fail-timeout pair/logout-beats-renewal pair/recovers
+			pair/token-secret pair/too-large`},
 		"fiber returns the handler's error": {harness.Fiber(fiberReturns), `
 			adapter/error-reset adapter/late-change adapter/not-allowed adapter/not-found
 			adapter/std-handler pair/fail-hook`},
@@ -59,7 +60,7 @@ func TestFrameworkMutants(t *testing.T) {
 			adapter/commits-once adapter/error-reset adapter/handler-error
 			adapter/handler-error-default adapter/late-change adapter/not-allowed
 			adapter/not-found adapter/panic-inside adapter/std-handler neighbour/compress
-			neighbour/etag neighbour/log neighbour/secure neighbour/timeout
+			neighbour/etag neighbour/files neighbour/log neighbour/secure neighbour/timeout
 			pair/commit-failure pair/fail-hook`},
 		"fiber sets cookies its own way": {harness.Fiber(fiberCookie), `
 			adapter/late-change adapter/std-handler cookie/attributes cookie/defaults
@@ -160,90 +161,71 @@ func ginPutsBack(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFun
 	})(sm, opts...)
 }
 
-// echoTrusts takes the writer that is in the response after the handler for the one that it put
-// there.
-func echoTrusts(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
-	l := adapters.New(sm, opts...)
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			req, err := begin(l, c.Request())
-			if err != nil || req == nil {
-				if err == nil {
-					err = next(c)
+// echoWith makes middleware of what it does with a request that has a session.
+func echoWith(use func(l *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc) error) func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc {
+	return func(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
+		l := adapters.New(sm, opts...)
+		return func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				req, err := begin(l, c.Request())
+				switch {
+				case err != nil:
+					return err
+				case req == nil:
+					return next(c)
 				}
-				return err
+				c.SetRequest(c.Request().WithContext(req.Context()))
+				return use(l, req, c, next)
 			}
-			res := c.Response()
-			below := res.Writer
-			w := adapters.NewWriter(below, req)
-			res.Writer = w.Handler()
-			c.SetRequest(c.Request().WithContext(req.Context()))
-			returned := false
-			defer func() {
-				if !returned {
-					w.Disarm()
-					res.Writer = below
-				}
-			}()
-			err = next(c)
-			returned = true
-			if err != nil && !w.Settled() {
-				w.Leave(func(below http.ResponseWriter, err error) { l.HandleError(below, c.Request(), err) })
-				return err
-			}
-			if failed := w.Finish(); failed != nil {
-				res.Committed, res.Size, res.Status = false, 0, http.StatusOK
-				return failed
-			}
-			return err
 		}
 	}
 }
 
-func echoBefore(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
-	l := adapters.New(sm, opts...)
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			req, err := begin(l, c.Request())
-			if err != nil || req == nil {
-				if err == nil {
-					err = next(c)
-				}
-				return err
-			}
-			c.SetRequest(c.Request().WithContext(req.Context()))
-			c.Response().Before(func() { _ = req.Finish(c.Response().Header()) })
-			err = next(c)
-			req.End()
-			return err
+// echoTrusts takes the writer that is in the response after the handler for the one that it put
+// there.
+var echoTrusts = echoWith(func(l *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc) error {
+	res := c.Response()
+	below := res.Writer
+	w := adapters.NewWriter(below, req)
+	res.Writer = w.Handler()
+	returned := false
+	defer func() {
+		if !returned {
+			w.Disarm()
+			res.Writer = below
 		}
+	}()
+	err := next(c)
+	returned = true
+	if err != nil && !w.Settled() {
+		w.Leave(func(below http.ResponseWriter, err error) { l.HandleError(below, c.Request(), err) })
+		return err
 	}
-}
+	if failed := w.Finish(); failed != nil {
+		res.Committed, res.Size, res.Status = false, 0, http.StatusOK
+		return failed
+	}
+	return err
+})
+
+var echoBefore = echoWith(func(_ *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc) error {
+	c.Response().Before(func() { _ = req.Finish(c.Response().Header()) })
+	err := next(c)
+	req.End()
+	return err
+})
 
 // echoEager is what echo.WrapMiddleware makes of a middleware for net/http: what the handler
 // returns is not known to it.
-func echoEager(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
-	l := adapters.New(sm, opts...)
-	return func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			req, err := begin(l, c.Request())
-			if err != nil || req == nil {
-				if err == nil {
-					err = next(c)
-				}
-				return err
-			}
-			w := adapters.NewWriter(c.Response().Writer, req)
-			c.Response().Writer = w.Handler()
-			c.SetRequest(c.Request().WithContext(req.Context()))
-			err = next(c)
-			if failed := w.Finish(); failed != nil {
-				return failed
-			}
-			return err
-		}
+var echoEager = echoWith(func(_ *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc) error {
+	w := adapters.NewWriter(c.Response().Writer, req)
+	c.Response().Writer = w.Handler()
+	err := next(c)
+	if failed := w.Finish(); failed != nil {
+		return failed
 	}
-}
+	return err
+})
 
 func fiberWith(header func(c *fiber.Ctx) adapters.Header, finish func(c *fiber.Ctx, res *adapters.Response, err error) error) func(*scs.SessionManager, ...adapters.Option) fiber.Handler {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {

@@ -21,6 +21,7 @@ var neighbourChecks = []check{
 	{"neighbour/log", "the cookie and the record agree: beside middleware that logs requests", LevelAdapter, beside(Log)},
 	{"neighbour/secure", "the cookie and the record agree: beside middleware that sets headers", LevelAdapter, beside(Secure)},
 	{"neighbour/etag", "the cookie and the record agree: beside middleware that makes ETags", LevelAdapter, beside(ETag)},
+	{"neighbour/files", "the cookie and the record agree: beside middleware that serves static files, which stay cacheable", LevelAdapter, beside(Files, (*neighbourhood).static)},
 	{"neighbour/forward", "the cookie and the record agree: a request that goes through the framework once more", LevelAdapter, forwarded},
 	{"neighbour/proxy", "a failed commit sends an error, not the page: httputil.ReverseProxy, which panics if it cannot write", LevelAdapter, proxied},
 }
@@ -28,8 +29,8 @@ var neighbourChecks = []check{
 // sorry is the error page; every adapter's way to it is another.
 const sorry = "sorry"
 
-// beside returns the check of a session with a neighbour.
-func beside(kind Neighbour) func(*T) {
+// beside returns the check of a session with a neighbour, which does more besides.
+func beside(kind Neighbour, more ...func(*neighbourhood)) func(*T) {
 	return func(t *T) {
 		t.needs(kind)
 		for _, place := range []Placement{Outside, Inside} {
@@ -41,6 +42,9 @@ func beside(kind Neighbour) func(*T) {
 			n.panicking()
 			n.failing()
 			n.mixed()
+			for _, f := range more {
+				f(n)
+			}
 		}
 	}
 }
@@ -210,6 +214,28 @@ func (n *neighbourhood) mixed() {
 			n.paths["/page"].answers(n.t, "/page", n.visit(n.browser(), "/page?user=bob"), "bob")
 		}
 	})
+}
+
+// static visits a static file, with and without a session.
+func (n *neighbourhood) static() {
+	n.t.Helper()
+	b := n.browser()
+	n.visit(b, "/page?user=ada")
+	commits := n.w.count("commit")
+	for _, b := range []*browser{b, n.browser()} {
+		a := n.visit(b, "/"+staticFile)
+		a.wants(n.t, http.StatusOK, staticText)
+		a.withheld(n.t)
+		if n.app.Beside == Outside {
+			vary, control := a.header.Get("Vary"), a.header.Get("Cache-Control")
+			if strings.Contains(vary, "Cookie") || strings.Contains(control, "no-store") {
+				n.t.Errorf("a static file that no session was near: Vary %q, Cache-Control %q", vary, control)
+			}
+		}
+	}
+	if got := n.w.count("commit") - commits; got != 0 {
+		n.t.Errorf("for static files the store was asked to commit %d times", got)
+	}
 }
 
 func forwarded(t *T) {

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"hash/crc32"
 	"io"
+	"io/fs"
 	"log"
 	"net/http"
 	"strings"
 	"sync"
+	"testing/fstest"
 	"time"
 )
 
@@ -37,7 +39,32 @@ var httpNeighbours = map[Neighbour]func(http.Handler) http.Handler{
 			next.ServeHTTP(w, r)
 		})
 	},
-	ETag: tagged,
+	ETag:  tagged,
+	Files: filed,
+}
+
+const (
+	staticFile = "static/page.txt"
+	staticText = "a static page\n"
+)
+
+// StaticFiles returns the files that a Neighbour of the kind Files serves: http.FileServerFS does
+// under their names in it.
+func StaticFiles() fs.FS {
+	return fstest.MapFS{staticFile: {Data: []byte(staticText), ModTime: time.Now().Add(-time.Hour)}}
+}
+
+// filed serves files ahead of everything else.
+func filed(next http.Handler) http.Handler {
+	files := StaticFiles()
+	server := http.FileServerFS(files)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := fs.Stat(files, strings.TrimPrefix(r.URL.Path, "/")); err != nil {
+			next.ServeHTTP(w, r)
+			return
+		}
+		server.ServeHTTP(w, r)
+	})
 }
 
 // tee copies what it sends.

@@ -30,8 +30,8 @@ func neighbourMutants() []mutant {
 			return sm.LoadAndSave
 		}, all...),
 		besideMutant("keeps-headers", `
-			neighbour/compress neighbour/dump neighbour/etag neighbour/log neighbour/proxy
-			neighbour/secure neighbour/timeout`, keepsHeaders, all...),
+			neighbour/compress neighbour/dump neighbour/etag neighbour/files neighbour/log
+			neighbour/proxy neighbour/secure neighbour/timeout`, keepsHeaders, all...),
 	}
 }
 

@@ -27,7 +27,17 @@ func Chi(session conformance.Middleware) conformance.Adapter {
 var chiNeighbours = map[conformance.Neighbour]func(http.Handler) http.Handler{
 	conformance.Compress: middleware.Compress(5),
 	conformance.Timeout:  middleware.Timeout(10 * time.Minute),
+	conformance.Files:    chiFiles,
 	conformance.Log:      middleware.RequestLogger(&middleware.DefaultLogFormatter{Logger: log.New(io.Discard, "", 0)}),
+}
+
+// chiFiles has a router of its own for the files, whose other paths go on.
+func chiFiles(next http.Handler) http.Handler {
+	r := chi.NewRouter()
+	r.Handle("/static/*", http.FileServerFS(conformance.StaticFiles()))
+	r.NotFound(next.ServeHTTP)
+	r.MethodNotAllowed(next.ServeHTTP)
+	return r
 }
 
 func chiRouter(app conformance.App, session conformance.Middleware) http.Handler {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/adaptor"
 	"github.com/gofiber/fiber/v2/middleware/compress"
 	"github.com/gofiber/fiber/v2/middleware/etag"
+	"github.com/gofiber/fiber/v2/middleware/filesystem"
 	"github.com/gofiber/fiber/v2/middleware/helmet"
 	"github.com/gofiber/fiber/v2/middleware/logger"
 	"github.com/gofiber/fiber/v2/middleware/recover"
@@ -46,6 +48,11 @@ func fiberNeighbours() map[conformance.Neighbour]fiber.Handler {
 		conformance.Log:      logger.New(logger.Config{Output: io.Discard}),
 		conformance.Secure:   helmet.New(),
 		conformance.ETag:     etag.New(),
+		conformance.Files: filesystem.New(filesystem.Config{
+			Root: http.FS(conformance.StaticFiles()),
+			// For what it does not find it sets status 404, and passes on.
+			Next: func(c *fiber.Ctx) bool { return !strings.HasPrefix(c.Path(), "/static/") },
+		}),
 	}
 }
 

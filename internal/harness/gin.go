@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"io"
+	"io/fs"
 	"net/http"
 	"strings"
 	"sync"
@@ -33,6 +34,7 @@ var ginNeighbours = map[conformance.Neighbour]gin.HandlerFunc{
 	conformance.Compress: ginGzip,
 	conformance.Dump:     ginDump,
 	conformance.Log:      gin.LoggerWithWriter(io.Discard),
+	conformance.Files:    ginFiles,
 }
 
 // ginGzip does what gin-contrib/gzip does: it announces gzip ahead, sends errors plain, and leaves
@@ -79,6 +81,15 @@ func (w *ginGzipWriter) WriteString(s string) (int, error) { return w.Write([]by
 func (w *ginGzipWriter) Flush() {
 	_ = w.zip.Flush()
 	w.ResponseWriter.Flush()
+}
+
+// ginFiles does what gin-contrib/static does.
+func ginFiles(c *gin.Context) {
+	files := conformance.StaticFiles()
+	if _, err := fs.Stat(files, strings.TrimPrefix(c.Request.URL.Path, "/")); err == nil {
+		http.FileServerFS(files).ServeHTTP(c.Writer, c.Request)
+		c.Abort()
+	}
 }
 
 // ginDump is what Gin's users write to log bodies.
