@@ -3,8 +3,9 @@ package scskit
 import (
 	"context"
 	"log/slog"
-	"runtime"
 	"strings"
+
+	"github.com/scskit/scskit/internal/caller"
 )
 
 // deletion says what a manager deletes a session for.
@@ -17,12 +18,10 @@ const (
 	byMerge
 )
 
-const managerMethods = "github.com/alexedwards/scs/v2.(*SessionManager)."
-
 // deletionFor tells what the delete is for from who calls it: scs asks the same of a store in all
 // three cases. What it does not know is byOther.
 func deletionFor() deletion {
-	for method := range callingMethods {
+	for method := range caller.Methods {
 		switch method {
 		case "Destroy":
 			return byDestroy
@@ -35,22 +34,9 @@ func deletionFor() deletion {
 	return byOther
 }
 
-// callingMethods yields the methods of a manager that are on the stack, the innermost first.
-func callingMethods(yield func(method string) bool) {
-	var pcs [24]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
-	for more := true; more; {
-		var frame runtime.Frame
-		frame, more = frames.Next()
-		if method, ok := strings.CutPrefix(frame.Function, managerMethods); ok && !yield(method) {
-			return
-		}
-	}
-}
-
 // byStockMiddleware reports whether scs's own LoadAndSave is what calls.
 func byStockMiddleware() bool {
-	for method := range callingMethods {
+	for method := range caller.Methods {
 		if method == "commitAndWriteSessionCookie" || strings.HasPrefix(method, "LoadAndSave") {
 			return true
 		}

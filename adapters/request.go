@@ -6,13 +6,16 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/internal/bound"
+	"github.com/scskit/scskit/internal/caller"
 )
 
 // Request is the session of one request. Its methods may be called from
@@ -49,6 +52,9 @@ type Request struct {
 	snapshot *snapshot  // at Finish, if anybody wants to know of later changes
 	told     bool       // that there were some
 
+	left atomic.Bool // with Strict: the response is another\'s to end
+	late atomic.Bool // it is, and has begun
+
 	// In the same piece of memory, since most requests need them.
 	writer Writer
 	vary   [1]string
@@ -75,6 +81,9 @@ type requestContext struct {
 func (c *requestContext) Value(key any) any {
 	if key == c.r.l.key {
 		c.r.load.Do(c.r.doLoad)
+		if c.r.late.Load() && changes() {
+			c.r.tellLate()
+		}
 		return c.r.session
 	}
 	if key == (requestKey{}) {
@@ -207,6 +216,7 @@ func (r *Request) Finish(h http.Header) error {
 	}
 	r.finished = true
 	if !r.loaded {
+		r.late.Store(r.left.Load())
 		return nil // nobody asked for the session
 	}
 	r.status = r.l.sm.Status(&r.ctx)
@@ -222,6 +232,7 @@ func (r *Request) Finish(h http.Header) error {
 	if r.status != scs.Unmodified && (r.l.opts.strict || r.l.report != nil) {
 		r.snapshot = takeSnapshot(&r.ctx, r.l.sm)
 	}
+	r.late.Store(r.left.Load())
 	return nil
 }
 
@@ -296,9 +307,13 @@ func (r *Request) End() {
 	if failed {
 		_ = r.l.fail(&r.ctx, "load", r.loadErr) // no response is left to put it in
 	}
-	if !late {
-		return
+	if late {
+		r.tellLate()
 	}
+}
+
+// tellLate tells of a change since Finish. With Strict it panics.
+func (r *Request) tellLate() {
 	if r.l.report != nil {
 		e := scskit.Event{Kind: scskit.KindLate, Outcome: scskit.OK}
 		if token := r.l.sm.Token(&r.ctx); token != "" {
@@ -312,8 +327,10 @@ func (r *Request) End() {
 }
 
 // endLater calls End when the request's context ends, for an adapter that has returned before the
-// response begins.
+// response begins. With Strict, what changes the session after that panics on the spot, since
+// nothing of the adapter's is left for a panic to go through.
 func (r *Request) endLater() {
+	r.left.Store(r.l.opts.strict)
 	if r.l.opts.strict || r.l.report != nil {
 		context.AfterFunc(r.base, func() {
 			defer func() {
@@ -324,6 +341,21 @@ func (r *Request) endLater() {
 			r.End()
 		})
 	}
+}
+
+// changes reports whether the manager asks for the session in order to change it. A late RenewToken
+// is none: the store refuses it.
+func changes() bool {
+	for method := range caller.Methods {
+		switch method {
+		case "getSessionDataFromContext":
+			continue
+		case "Put", "Remove", "Clear", "Destroy", "SetDeadline", "RememberMe", "MergeSession":
+			return true
+		}
+		return strings.HasPrefix(method, "Pop")
+	}
+	return false
 }
 
 // miss ends the session's life without storing it. Whatever a handler did to it is a late change.

@@ -143,32 +143,47 @@ func TestErrorOutside(t *testing.T) {
 	}
 }
 
-// TestErrorLate: a change that the error handler makes when its response has begun is told.
+// TestErrorLate: a change that the error handler makes when its response has begun is told, and
+// with Strict is a panic.
 func TestErrorLate(t *testing.T) {
 	t.Parallel()
-	events := make(chan scskit.Kind, 16)
-	sm := newManager(t, nil)
-	e := newEcho()
-	observe := adapters.Observe(func(_ context.Context, e scskit.Event) { events <- e.Kind })
-	e.Use(middleware.Gzip(), scsecho.LoadAndSave(sm, observe))
-	e.HTTPErrorHandler = func(err error, c echo.Context) {
-		_ = c.String(http.StatusTeapot, err.Error())
-		sm.Put(c.Request().Context(), "late", true)
-	}
-	e.GET("/", func(c echo.Context) error {
-		sm.Put(c.Request().Context(), "k", "v")
-		return echo.NewHTTPError(http.StatusTeapot)
-	})
-	resp, _ := visit.Get(t, conformance.Listen(t, e)+"/")
-	if resp.StatusCode != http.StatusTeapot || len(resp.Cookies()) != 1 {
-		t.Errorf("status %d, cookies %v", resp.StatusCode, resp.Cookies())
-	}
-	select {
-	case kind := <-events:
-		if kind != scskit.KindLate {
-			t.Errorf("told of %v", kind)
+	for _, strict := range []bool{false, true} {
+		events, panics := make(chan scskit.Kind, 16), make(chan any, 1)
+		sm := newManager(t, nil)
+		opts := []adapters.Option{
+			adapters.Observe(func(_ context.Context, e scskit.Event) { events <- e.Kind }),
 		}
-	case <-time.After(time.Minute):
-		t.Error("nothing was told")
+		if strict {
+			opts = append(opts, adapters.Strict())
+		}
+		e := newEcho()
+		e.Use(middleware.Gzip(), scsecho.LoadAndSave(sm, opts...))
+		e.HTTPErrorHandler = func(err error, c echo.Context) {
+			ctx := c.Request().Context()
+			sm.Put(ctx, "in time", true)
+			_ = c.String(http.StatusTeapot, err.Error())
+			_ = sm.GetString(ctx, "k")
+			defer func() { panics <- recover() }()
+			sm.Put(ctx, "late", true)
+		}
+		e.GET("/", func(c echo.Context) error {
+			sm.Put(c.Request().Context(), "k", "v")
+			return echo.NewHTTPError(http.StatusTeapot)
+		})
+		resp, _ := visit.Get(t, conformance.Listen(t, e)+"/")
+		if resp.StatusCode != http.StatusTeapot || len(resp.Cookies()) != 1 {
+			t.Errorf("strict %v: status %d, cookies %v", strict, resp.StatusCode, resp.Cookies())
+		}
+		if got := <-panics; (got != nil) != strict {
+			t.Errorf("strict %v: panic %v", strict, got)
+		}
+		select {
+		case kind := <-events:
+			if kind != scskit.KindLate {
+				t.Errorf("strict %v: told of %v", strict, kind)
+			}
+		case <-time.After(time.Minute):
+			t.Errorf("strict %v: nothing was told", strict)
+		}
 	}
 }
