@@ -13,17 +13,27 @@ import (
 // errorChecks: what becomes of the session when a handler fails or panics, or the session itself
 // fails. Those of a failing store work over any store, and are checks of the pair.
 var errorChecks = []check{
-	{"adapter/handler-error", "the cookie and the record agree: an error that the application's error handler answers", LevelAdapter, errorHandler},
-	{"adapter/handler-error-default", "the cookie and the record agree: an error that the framework's own error handler answers", LevelAdapter, errorDefault},
-	{"adapter/error-reset", "the cookie and the record agree: an error handler that takes the response back first", LevelAdapter, errorReset},
-	{"adapter/panic-outside", "a panic commits nothing: recovery outside answers without a cookie", LevelAdapter, panicOutside},
-	{"adapter/panic-after-write", "a panic commits nothing that was not already committed", LevelAdapter, panicAfterWrite},
-	{"adapter/panic-inside", "the cookie and the record agree: recovery inside answers as a handler does", LevelAdapter, panicInside},
-	{"adapter/load-failure", "adapters.Begin: when the session cannot be loaded the handler does not run, and the client gets an error", LevelAdapter, loadFailure},
-	{"adapter/lazy-failure", "adapters.Lazy: when the session cannot be loaded then, the error replaces the handler's response", LevelAdapter, lazyFailure},
-	{"adapter/lazy-untouched", "adapters.Lazy: a request that does not use its session costs no call of the store, and its response does not vary", LevelAdapter, lazyUntouched},
+	{"adapter/handler-error", "the cookie and the record agree: an error that the application's " +
+		"error handler answers", LevelAdapter, errorHandler},
+	{"adapter/handler-error-default", "the cookie and the record agree: an error that the " +
+		"framework's own error handler answers", LevelAdapter, errorDefault},
+	{"adapter/error-reset", "the cookie and the record agree: an error handler that takes the " +
+		"response back first", LevelAdapter, errorReset},
+	{"adapter/panic-outside", "a panic commits nothing: recovery outside answers without a " +
+		"cookie", LevelAdapter, panicOutside},
+	{"adapter/panic-after-write", "a panic commits nothing that was not already " +
+		"committed", LevelAdapter, panicAfterWrite},
+	{"adapter/panic-inside", "the cookie and the record agree: recovery inside answers as a " +
+		"handler does", LevelAdapter, panicInside},
+	{"adapter/load-failure", "adapters.Begin: when the session cannot be loaded the handler " +
+		"does not run, and the client gets an error", LevelAdapter, loadFailure},
+	{"adapter/lazy-failure", "adapters.Lazy: when the session cannot be loaded then, the error " +
+		"replaces the handler's response", LevelAdapter, lazyFailure},
+	{"adapter/lazy-untouched", "adapters.Lazy: a request that does not use its session costs no " +
+		"call of the store, and its response does not vary", LevelAdapter, lazyUntouched},
 	{"adapter/lazy", "adapters.Lazy: one that does is as without it", LevelAdapter, lazyUsed},
-	{"adapter/failure-typed", "adapters.OnError: every failure is told once, as an *adapters.Error that says which", LevelAdapter, failureTyped},
+	{"adapter/failure-typed", "adapters.OnError: every failure is told once, as an " +
+		"*adapters.Error that says which", LevelAdapter, failureTyped},
 }
 
 var (

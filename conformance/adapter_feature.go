@@ -19,14 +19,20 @@ import (
 
 // featureChecks: what a framework can do besides sending a body, it can still do.
 var featureChecks = []check{
-	{"adapter/event-stream", "the cookie and the record agree: server-sent events, when the first one arrives", LevelAdapter, featureEventStream},
-	{"adapter/late-change", "adapters.Observe: a change after the response has begun cannot be saved, and is reported", LevelAdapter, featureLateChange},
+	{"adapter/event-stream", "the cookie and the record agree: server-sent events, when the " +
+		"first one arrives", LevelAdapter, featureEventStream},
+	{"adapter/late-change", "adapters.Observe: a change after the response has begun cannot be " +
+		"saved, and is reported", LevelAdapter, featureLateChange},
 	{"adapter/late-renewal", "once the response has begun no cookie can tell of a new token: the handler is told, and the " +
 		"session goes on", LevelAdapter, featureLateRenewal},
-	{"adapter/upgrade", "the cookie and the record agree: a connection that is given away, to a websocket for example", LevelAdapter, featureUpgrade},
-	{"adapter/early-hints", "RFC 8297: 103 is not the response; it commits nothing and carries no cookie", LevelAdapter, featureEarlyHints},
-	{"adapter/std-handler", "one behaviour everywhere: a handler of net/http inside the framework has the same session", LevelAdapter, featureStdHandler},
-	{"adapter/writer", "adapters.Writer: the response writer can do what it can without the middleware", LevelAdapter, featureWriter},
+	{"adapter/upgrade", "the cookie and the record agree: a connection that is given away, to a " +
+		"websocket for example", LevelAdapter, featureUpgrade},
+	{"adapter/early-hints", "RFC 8297: 103 is not the response; it commits nothing and carries " +
+		"no cookie", LevelAdapter, featureEarlyHints},
+	{"adapter/std-handler", "one behaviour everywhere: a handler of net/http inside the " +
+		"framework has the same session", LevelAdapter, featureStdHandler},
+	{"adapter/writer", "adapters.Writer: the response writer can do what it can without the " +
+		"middleware", LevelAdapter, featureWriter},
 }
 
 func featureEventStream(t *T) {

@@ -16,21 +16,36 @@ import (
 // responseChecks: however a handler answers, what it has put into the session is stored, and the
 // cookie says so, once.
 var responseChecks = []check{
-	{"adapter/empty", "the cookie and the record agree: a handler that answers nothing at all", LevelAdapter, responseEmpty},
-	{"adapter/status-only", "the cookie and the record agree: 200, 204 and 304 without a body", LevelAdapter, responseStatusOnly},
-	{"adapter/status", "one behaviour everywhere: the handler's status and body are the client's", LevelAdapter, responseStatus},
-	{"adapter/large-body", "the cookie and the record agree: a body larger than any buffer", LevelAdapter, responseLargeBody},
-	{"adapter/redirect", "the cookie and the record agree: sign-in pages redirect", LevelAdapter, responseRedirect},
-	{"adapter/json", "the cookie and the record agree: the framework's JSON helper", LevelAdapter, responseJSON},
-	{"adapter/file", "the cookie and the record agree: the framework's file helper", LevelAdapter, responseFile},
-	{"adapter/head", "RFC 9110 9.3.2: HEAD has the headers of GET, the cookie's too", LevelAdapter, responseHead},
-	{"adapter/abort", "the cookie and the record agree: a middleware that answers and ends the chain", LevelAdapter, responseAbort},
-	{"adapter/not-found", "one behaviour everywhere: the page for unknown paths has a session", LevelAdapter, responseNotFound},
-	{"adapter/not-allowed", "one behaviour everywhere: the page for methods not allowed has a session", LevelAdapter, responseNotAllowed},
-	{"adapter/nested", "LoadAndSave: a group with the middleware once more loads and stores once", LevelAdapter, responseNested},
-	{"adapter/two-managers", "scs.New: two managers in one request have a session each", LevelAdapter, responseTwoManagers},
-	{"adapter/skip", "adapters.Skip: a request that is skipped has no session and costs no call; others are not skipped", LevelAdapter, responseSkip},
-	{"adapter/commits-once", "one behaviour everywhere: a request loads once and stores once", LevelAdapter, responseCommitsOnce},
+	{"adapter/empty", "the cookie and the record agree: a handler that answers nothing at " +
+		"all", LevelAdapter, responseEmpty},
+	{"adapter/status-only", "the cookie and the record agree: 200, 204 and 304 without a " +
+		"body", LevelAdapter, responseStatusOnly},
+	{"adapter/status", "one behaviour everywhere: the handler's status and body are the " +
+		"client's", LevelAdapter, responseStatus},
+	{"adapter/large-body", "the cookie and the record agree: a body larger than any " +
+		"buffer", LevelAdapter, responseLargeBody},
+	{"adapter/redirect", "the cookie and the record agree: sign-in pages " +
+		"redirect", LevelAdapter, responseRedirect},
+	{"adapter/json", "the cookie and the record agree: the framework's JSON " +
+		"helper", LevelAdapter, responseJSON},
+	{"adapter/file", "the cookie and the record agree: the framework's file " +
+		"helper", LevelAdapter, responseFile},
+	{"adapter/head", "RFC 9110 9.3.2: HEAD has the headers of GET, the cookie's " +
+		"too", LevelAdapter, responseHead},
+	{"adapter/abort", "the cookie and the record agree: a middleware that answers and ends the " +
+		"chain", LevelAdapter, responseAbort},
+	{"adapter/not-found", "one behaviour everywhere: the page for unknown paths has a " +
+		"session", LevelAdapter, responseNotFound},
+	{"adapter/not-allowed", "one behaviour everywhere: the page for methods not allowed has a " +
+		"session", LevelAdapter, responseNotAllowed},
+	{"adapter/nested", "LoadAndSave: a group with the middleware once more loads and stores " +
+		"once", LevelAdapter, responseNested},
+	{"adapter/two-managers", "scs.New: two managers in one request have a session " +
+		"each", LevelAdapter, responseTwoManagers},
+	{"adapter/skip", "adapters.Skip: a request that is skipped has no session and costs no " +
+		"call; others are not skipped", LevelAdapter, responseSkip},
+	{"adapter/commits-once", "one behaviour everywhere: a request loads once and stores " +
+		"once", LevelAdapter, responseCommitsOnce},
 }
 
 // kept checks that a response has given a cookie, and that the session behind it has the value.

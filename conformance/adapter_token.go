@@ -7,9 +7,12 @@ import (
 
 // tokenChecks hold tokens to the OWASP Session Management Cheat Sheet.
 var tokenChecks = []check{
-	{"token/random", "OWASP session id entropy: at least 128 random bits", LevelAdapter, tokenRandom},
-	{"token/cookie-only", "OWASP session id exchange: a token is taken from the cookie, and never from URL, header or form", LevelAdapter, tokenCookieOnly},
-	{"token/cookie-exact", "RFC 6265 4.1.1: a cookie's name is compared byte for byte", LevelAdapter, tokenCookieExact},
+	{"token/random", "OWASP session id entropy: at least 128 random " +
+		"bits", LevelAdapter, tokenRandom},
+	{"token/cookie-only", "OWASP session id exchange: a token is taken from the cookie, and " +
+		"never from URL, header or form", LevelAdapter, tokenCookieOnly},
+	{"token/cookie-exact", "RFC 6265 4.1.1: a cookie's name is compared byte for " +
+		"byte", LevelAdapter, tokenCookieExact},
 }
 
 func tokenRandom(t *T) {

@@ -17,18 +17,30 @@ import (
 
 // cleanupChecks hold a store to removing what has expired, and nothing else.
 var cleanupChecks = []check{
-	{"cleanup/only-expired", "a sweep removes expired sessions only, and says how many", LevelKit, cleanupOnlyExpired},
-	{"cleanup/moved", "a sweep goes by the expiry that a session has, not by one that it had", LevelKit, cleanupMoved},
-	{"cleanup/two-at-once", "sweeps that meet do not fail, and count each session once", LevelKit, cleanupTwoAtOnce},
-	{"cleanup/batches", "a sweep goes on until nothing is left, in batches that hold nobody up", LevelKit, cleanupBatches},
-	{"cleanup/slow-batch", "where a batch takes longer than Options.Timeout, a sweep goes on with smaller ones", LevelKit, cleanupSlowBatch},
-	{"cleanup/partial-failure", "a sweep that fails midway says what it has removed, and the next one goes on", LevelKit, cleanupPartialFailure},
-	{"cleanup/unsupported", "where the backend removes expired sessions itself, a sweep is no error", LevelKit, cleanupUnsupported},
-	{"cleanup/decorated", "a driver around another one, which tells it by Unwrap, hides nothing that the inner one can do", LevelKit, cleanupDecorated},
-	{"cleanup/event", "the Observer is told of a sweep: count, duration, failure", LevelKit, cleanupEvent},
-	{"cleanup/ticks", "StartSweep sweeps every interval, also after a failure", LevelKit, cleanupTicks},
-	{"cleanup/stop", "stop ends a sweep that runs, and may be called again, and at the same time", LevelKit, cleanupStop},
-	{"cleanup/leaks-nothing", "after stop has returned, no goroutine is left and no sweep begins", LevelKit, cleanupLeaksNothing},
+	{"cleanup/only-expired", "a sweep removes expired sessions only, and says how " +
+		"many", LevelKit, cleanupOnlyExpired},
+	{"cleanup/moved", "a sweep goes by the expiry that a session has, not by one that it " +
+		"had", LevelKit, cleanupMoved},
+	{"cleanup/two-at-once", "sweeps that meet do not fail, and count each session " +
+		"once", LevelKit, cleanupTwoAtOnce},
+	{"cleanup/batches", "a sweep goes on until nothing is left, in batches that hold nobody " +
+		"up", LevelKit, cleanupBatches},
+	{"cleanup/slow-batch", "where a batch takes longer than Options.Timeout, a sweep goes on " +
+		"with smaller ones", LevelKit, cleanupSlowBatch},
+	{"cleanup/partial-failure", "a sweep that fails midway says what it has removed, and the " +
+		"next one goes on", LevelKit, cleanupPartialFailure},
+	{"cleanup/unsupported", "where the backend removes expired sessions itself, a sweep is no " +
+		"error", LevelKit, cleanupUnsupported},
+	{"cleanup/decorated", "a driver around another one, which tells it by Unwrap, hides nothing " +
+		"that the inner one can do", LevelKit, cleanupDecorated},
+	{"cleanup/event", "the Observer is told of a sweep: count, duration, " +
+		"failure", LevelKit, cleanupEvent},
+	{"cleanup/ticks", "StartSweep sweeps every interval, also after a " +
+		"failure", LevelKit, cleanupTicks},
+	{"cleanup/stop", "stop ends a sweep that runs, and may be called again, and at the same " +
+		"time", LevelKit, cleanupStop},
+	{"cleanup/leaks-nothing", "after stop has returned, no goroutine is left and no sweep " +
+		"begins", LevelKit, cleanupLeaksNothing},
 }
 
 // expired stores n sessions and returns when they have expired, but are still there.

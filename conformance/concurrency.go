@@ -17,14 +17,23 @@ import (
 // concurrencyChecks hold any store to what scs needs when requests meet, and a
 // *scskit.Store to the promise that a destroyed session stays destroyed.
 var concurrencyChecks = []check{
-	{"concurrency/first-writers", "the first commits of one token meet: all succeed, with no duplicate-key error", LevelStore, concurrencyFirstWriters},
-	{"concurrency/torn-reads", "a reader sees what one writer wrote, whole", LevelStore, concurrencyTornReads},
-	{"concurrency/many-sessions", "stores are used by many requests at a time, each with a session of its own", LevelStore, concurrencyManySessions},
-	{"concurrency/deletes", "requests that delete one session at the same time are all told that it is deleted", LevelStore, concurrencyDeletes},
-	{"concurrency/logout-beats-reader", "no resurrection: a request that only read, under an idle time-out, does not bring a destroyed session back (in stock scs it does)", LevelKit, concurrencyLogoutBeatsReader},
-	{"concurrency/logout-beats-writer", "no resurrection: a request that wrote does not bring a destroyed session back", LevelKit, concurrencyLogoutBeatsWriter},
-	{"concurrency/renew-beats-old", "OWASP: after RenewToken the old token is dead, also for a request that was in flight with it", LevelKit, concurrencyRenewBeatsOld},
-	{"concurrency/storm-ends", "a commit that always loses the race gives up with driver.ErrConflict", LevelKit, concurrencyStormEnds},
+	{"concurrency/first-writers", "the first commits of one token meet: all succeed, with no " +
+		"duplicate-key error", LevelStore, concurrencyFirstWriters},
+	{"concurrency/torn-reads", "a reader sees what one writer wrote, " +
+		"whole", LevelStore, concurrencyTornReads},
+	{"concurrency/many-sessions", "stores are used by many requests at a time, each with a " +
+		"session of its own", LevelStore, concurrencyManySessions},
+	{"concurrency/deletes", "requests that delete one session at the same time are all told " +
+		"that it is deleted", LevelStore, concurrencyDeletes},
+	{"concurrency/logout-beats-reader", "no resurrection: a request that only read, under an " +
+		"idle time-out, does not bring a destroyed session back (in stock scs it " +
+		"does)", LevelKit, concurrencyLogoutBeatsReader},
+	{"concurrency/logout-beats-writer", "no resurrection: a request that wrote does not bring a " +
+		"destroyed session back", LevelKit, concurrencyLogoutBeatsWriter},
+	{"concurrency/renew-beats-old", "OWASP: after RenewToken the old token is dead, also for a " +
+		"request that was in flight with it", LevelKit, concurrencyRenewBeatsOld},
+	{"concurrency/storm-ends", "a commit that always loses the race gives up with " +
+		"driver.ErrConflict", LevelKit, concurrencyStormEnds},
 }
 
 func concurrencyFirstWriters(t *T) {

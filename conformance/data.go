@@ -20,21 +20,34 @@ import (
 
 // dataChecks hold a store to returning what it was given.
 var dataChecks = []check{
-	{"data/every-byte", "session data is bytes, not text: NUL, invalid UTF-8 and all", LevelStore, dataEveryByte},
-	{"data/64k", "columns and messages of 64 KiB must not cut data short (a MySQL BLOB holds one byte less)", LevelStore, data64K},
+	{"data/every-byte", "session data is bytes, not text: NUL, invalid UTF-8 and " +
+		"all", LevelStore, dataEveryByte},
+	{"data/64k", "columns and messages of 64 KiB must not cut data short (a MySQL BLOB holds " +
+		"one byte less)", LevelStore, data64K},
 	{"data/1m", "a session of 1 MiB is stored whole, or refused with an error", LevelStore, data1M},
 	{"data/types", "every type that the codec knows comes back as itself", LevelKit, dataTypes},
-	{"data/changed-in-place", "bytes that a handler changes in place and puts back are a change: what the store remembers is its own", LevelKit, dataChangedInPlace},
-	{"data/registered-struct", "a type that the application registered with gob.Register comes back as itself", LevelKit, dataRegisteredStruct},
-	{"data/unknown-type", "a rolling deploy loses nothing: a value of a type that this process has not registered is kept, whole, for those that have", LevelKit, dataUnknownType},
-	{"data/unknown-type-legacy", "the same goes for a session that scs's GobCodec wrote", LevelKit, dataUnknownTypeLegacy},
-	{"data/newer-format", "a record in a newer format of the codec is an error and not dropped", LevelKit, dataNewerFormat},
-	{"data/decorated-codec", "a codec that embeds scskit.Codec and changes its bytes, to compress them say, is used as it is", LevelKit, dataDecoratedCodec},
-	{"data/legacy-gob", "sessions that scs's GobCodec wrote are read, and rewritten in the new format when they change", LevelKit, dataLegacyGob},
-	{"data/too-large", "data over the limit is refused with a *driver.TooLargeError, and the old data is intact", LevelKit, dataTooLarge},
-	{"data/limit-exact", "limits count bytes, not characters: data of just the limit is stored", LevelKit, dataLimitExact},
-	{"data/too-large-merged", "a merge whose result is over the limit is refused, and the old data is intact", LevelKit, dataTooLargeMerged},
-	{"data/backend-limit", "a limit of the backend applies where it is lower than Options.MaxSize", LevelKit, dataBackendLimit},
+	{"data/changed-in-place", "bytes that a handler changes in place and puts back are a " +
+		"change: what the store remembers is its own", LevelKit, dataChangedInPlace},
+	{"data/registered-struct", "a type that the application registered with gob.Register comes " +
+		"back as itself", LevelKit, dataRegisteredStruct},
+	{"data/unknown-type", "a rolling deploy loses nothing: a value of a type that this process " +
+		"has not registered is kept, whole, for those that have", LevelKit, dataUnknownType},
+	{"data/unknown-type-legacy", "the same goes for a session that scs's GobCodec " +
+		"wrote", LevelKit, dataUnknownTypeLegacy},
+	{"data/newer-format", "a record in a newer format of the codec is an error and not " +
+		"dropped", LevelKit, dataNewerFormat},
+	{"data/decorated-codec", "a codec that embeds scskit.Codec and changes its bytes, to " +
+		"compress them say, is used as it is", LevelKit, dataDecoratedCodec},
+	{"data/legacy-gob", "sessions that scs's GobCodec wrote are read, and rewritten in the new " +
+		"format when they change", LevelKit, dataLegacyGob},
+	{"data/too-large", "data over the limit is refused with a *driver.TooLargeError, and the " +
+		"old data is intact", LevelKit, dataTooLarge},
+	{"data/limit-exact", "limits count bytes, not characters: data of just the limit is " +
+		"stored", LevelKit, dataLimitExact},
+	{"data/too-large-merged", "a merge whose result is over the limit is refused, and the old " +
+		"data is intact", LevelKit, dataTooLargeMerged},
+	{"data/backend-limit", "a limit of the backend applies where it is lower than " +
+		"Options.MaxSize", LevelKit, dataBackendLimit},
 }
 
 func dataEveryByte(t *T) {

@@ -14,38 +14,66 @@ import (
 
 // driverChecks hold a driver to the comments in package driver.
 var driverChecks = []check{
-	{"driver/load-missing", "Driver.Load: without a record the error is ErrNotFound", LevelDriver, driverLoadMissing},
-	{"driver/round-trip", "Driver.Save, Record: every field comes back, times to the millisecond", LevelDriver, driverRoundTrip},
+	{"driver/load-missing", "Driver.Load: without a record the error is " +
+		"ErrNotFound", LevelDriver, driverLoadMissing},
+	{"driver/round-trip", "Driver.Save, Record: every field comes back, times to the " +
+		"millisecond", LevelDriver, driverRoundTrip},
 	{"driver/zones", "package driver: times carry no zone", LevelDriver, driverZones},
-	{"driver/far-future", "package driver: dates beyond the year 2038 are stored like any other", LevelDriver, driverFarFuture},
+	{"driver/far-future", "package driver: dates beyond the year 2038 are stored like any " +
+		"other", LevelDriver, driverFarFuture},
 	{"driver/versions", "Record.Version: all 63 bits are kept", LevelDriver, driverVersions},
-	{"driver/save-always", "Always: stores the record whatever is there", LevelDriver, driverSaveAlways},
-	{"driver/save-if-absent", "IfAbsent: stores the record only if there is no live one, and says ErrConflict otherwise", LevelDriver, driverSaveIfAbsent},
-	{"driver/save-if-version", "IfVersion: stores the record only over the version named, and says ErrConflict otherwise", LevelDriver, driverSaveIfVersion},
-	{"driver/save-if-version-missing", "IfVersion: creates nothing where there is no live record", LevelDriver, driverSaveIfVersionMissing},
-	{"driver/created-kept", "Record.Created: a save over a live record keeps the one that is stored", LevelDriver, driverCreatedKept},
-	{"driver/if-absent-race", "IfAbsent: of many at once, one stores its record and the others are told of the conflict", LevelDriver, driverIfAbsentRace},
-	{"driver/if-version-race", "IfVersion: of many at once, one stores its record and the others are told of the conflict", LevelDriver, driverIfVersionRace},
-	{"driver/touch", "Driver.Touch: moves the expiry, earlier or later, and changes nothing else", LevelDriver, driverTouch},
-	{"driver/touch-version", "Driver.Touch: does nothing if the version is another, and says ErrConflict", LevelDriver, driverTouchVersion},
-	{"driver/touch-missing", "Driver.Touch: never creates a record", LevelDriver, driverTouchMissing},
-	{"driver/delete", "Driver.Delete: removes the record with the id, and no other", LevelDriver, driverDelete},
-	{"driver/delete-missing", "Driver.Delete: without a record the error is ErrNotFound", LevelDriver, driverDeleteMissing},
-	{"driver/expired-load", "package driver: a record whose expiry has passed does not exist to Load", LevelDriver, driverExpiredLoad},
-	{"driver/expired-touch", "package driver: a record whose expiry has passed does not exist to Touch", LevelDriver, driverExpiredTouch},
-	{"driver/expired-if-absent", "Driver.Save: an expired record is absent to IfAbsent, and its Created is no more", LevelDriver, driverExpiredIfAbsent},
-	{"driver/expired-if-version", "Driver.Save: an expired record is gone to IfVersion", LevelDriver, driverExpiredIfVersion},
-	{"driver/expiry-precision", "package driver: times keep at least millisecond precision, also when they pass", LevelDriver, driverExpiryPrecision},
-	{"driver/ids", "package driver: ids hold any byte, up to 512 of them, compared byte for byte", LevelDriver, driverIDs},
-	{"driver/data", "package driver: data may be empty and holds any byte", LevelDriver, driverData},
-	{"driver/data-sizes", "package driver: data is whole or refused, whatever its size", LevelDriver, driverDataSizes},
-	{"driver/aliasing", "package driver: nothing that is passed in is kept, and nothing returned is shared", LevelDriver, driverAliasing},
+	{"driver/save-always", "Always: stores the record whatever is " +
+		"there", LevelDriver, driverSaveAlways},
+	{"driver/save-if-absent", "IfAbsent: stores the record only if there is no live one, and " +
+		"says ErrConflict otherwise", LevelDriver, driverSaveIfAbsent},
+	{"driver/save-if-version", "IfVersion: stores the record only over the version named, and " +
+		"says ErrConflict otherwise", LevelDriver, driverSaveIfVersion},
+	{"driver/save-if-version-missing", "IfVersion: creates nothing where there is no live " +
+		"record", LevelDriver, driverSaveIfVersionMissing},
+	{"driver/created-kept", "Record.Created: a save over a live record keeps the one that is " +
+		"stored", LevelDriver, driverCreatedKept},
+	{"driver/if-absent-race", "IfAbsent: of many at once, one stores its record and the others " +
+		"are told of the conflict", LevelDriver, driverIfAbsentRace},
+	{"driver/if-version-race", "IfVersion: of many at once, one stores its record and the " +
+		"others are told of the conflict", LevelDriver, driverIfVersionRace},
+	{"driver/touch", "Driver.Touch: moves the expiry, earlier or later, and changes nothing " +
+		"else", LevelDriver, driverTouch},
+	{"driver/touch-version", "Driver.Touch: does nothing if the version is another, and says " +
+		"ErrConflict", LevelDriver, driverTouchVersion},
+	{"driver/touch-missing", "Driver.Touch: never creates a " +
+		"record", LevelDriver, driverTouchMissing},
+	{"driver/delete", "Driver.Delete: removes the record with the id, and no " +
+		"other", LevelDriver, driverDelete},
+	{"driver/delete-missing", "Driver.Delete: without a record the error is " +
+		"ErrNotFound", LevelDriver, driverDeleteMissing},
+	{"driver/expired-load", "package driver: a record whose expiry has passed does not exist to " +
+		"Load", LevelDriver, driverExpiredLoad},
+	{"driver/expired-touch", "package driver: a record whose expiry has passed does not exist " +
+		"to Touch", LevelDriver, driverExpiredTouch},
+	{"driver/expired-if-absent", "Driver.Save: an expired record is absent to IfAbsent, and its " +
+		"Created is no more", LevelDriver, driverExpiredIfAbsent},
+	{"driver/expired-if-version", "Driver.Save: an expired record is gone to " +
+		"IfVersion", LevelDriver, driverExpiredIfVersion},
+	{"driver/expiry-precision", "package driver: times keep at least millisecond precision, " +
+		"also when they pass", LevelDriver, driverExpiryPrecision},
+	{"driver/ids", "package driver: ids hold any byte, up to 512 of them, compared byte for " +
+		"byte", LevelDriver, driverIDs},
+	{"driver/data", "package driver: data may be empty and holds any " +
+		"byte", LevelDriver, driverData},
+	{"driver/data-sizes", "package driver: data is whole or refused, whatever its " +
+		"size", LevelDriver, driverDataSizes},
+	{"driver/aliasing", "package driver: nothing that is passed in is kept, and nothing " +
+		"returned is shared", LevelDriver, driverAliasing},
 	{"driver/data-stays", "package driver: nothing that is returned is shared: data stays readable " +
 		"and unchanged, whatever comes after it", LevelDriver, driverDataStays},
-	{"driver/context", "package driver: when the context has ended, so does the method, with its error, and nothing is changed", LevelDriver, driverContext},
-	{"driver/concurrent", "package driver: every method is safe for concurrent use", LevelDriver, driverConcurrent},
-	{"driver/second-instance", "package driver: many processes on one backend see the same records", LevelDriver, driverSecondInstance},
-	{"driver/separate", "Driver.New: two drivers on one backend (prefixes, tables, collections) share nothing", LevelDriver, driverSeparate},
+	{"driver/context", "package driver: when the context has ended, so does the method, with " +
+		"its error, and nothing is changed", LevelDriver, driverContext},
+	{"driver/concurrent", "package driver: every method is safe for concurrent " +
+		"use", LevelDriver, driverConcurrent},
+	{"driver/second-instance", "package driver: many processes on one backend see the same " +
+		"records", LevelDriver, driverSecondInstance},
+	{"driver/separate", "Driver.New: two drivers on one backend (prefixes, tables, collections) " +
+		"share nothing", LevelDriver, driverSeparate},
 }
 
 func (t *T) newDriver() driver.Driver {

@@ -11,23 +11,39 @@ import (
 
 // driverListChecks hold a driver to the interfaces that it may or may not implement.
 var driverListChecks = []check{
-	{"driver/range-live", "Ranger: yields every live record, whole, and no expired or deleted one", LevelDriver, rangeLive},
+	{"driver/range-live", "Ranger: yields every live record, whole, and no expired or deleted " +
+		"one", LevelDriver, rangeLive},
 	{"driver/range-empty", "Ranger: without records yields nothing", LevelDriver, rangeEmpty},
-	{"driver/range-many", "Ranger: goes on beyond one page of the backend's answer", LevelDriver, rangeMany},
-	{"driver/range-break", "Ranger: breaking off releases everything that the sequence held", LevelDriver, rangeBreak},
-	{"driver/range-calls", "Ranger: the body may call the driver's other methods", LevelDriver, rangeCalls},
-	{"driver/range-copies", "package driver: nothing that is returned is shared", LevelDriver, rangeCopies},
-	{"driver/range-context", "Ranger: when the context ends midway the sequence ends, with one error", LevelDriver, rangeContext},
-	{"driver/sweep-expired", "Sweeper: removes expired records, and never one that is live", LevelDriver, sweepExpired},
-	{"driver/sweep-limit", "Sweeper: removes at most limit records, and fewer only if there are no more", LevelDriver, sweepLimit},
-	{"driver/sweep-at-once", "Sweeper: sweeps that meet do not fail, and count each record once", LevelDriver, sweepAtOnce},
-	{"driver/sweep-renewed", "Sweeper: never removes a record that was saved again during the sweep", LevelDriver, sweepRenewed},
-	{"driver/limit", "Limiter: MaxData bytes are stored; one more is a *TooLargeError or stored, and never cut", LevelDriver, limitExact},
-	{"driver/schema-create", "SchemaManager: CreateSchema is nil when there is nothing to do, and keeps the records", LevelDriver, schemaCreate},
-	{"driver/schema-check", "SchemaManager: CheckSchema matches ErrNoSchema when something is missing, and says how to create it", LevelDriver, schemaCheck},
-	{"driver/schema-drop", "SchemaManager: DropSchema removes every session, and is nil when nothing is there", LevelDriver, schemaDrop},
-	{"driver/schema-missing", "a backend without its schema answers with an error that matches ErrNoSchema, not with an empty session", LevelDriver, schemaMissing},
-	{"driver/schema-text", "SchemaManager: Schema tells people what CreateSchema runs", LevelDriver, schemaText},
+	{"driver/range-many", "Ranger: goes on beyond one page of the backend's " +
+		"answer", LevelDriver, rangeMany},
+	{"driver/range-break", "Ranger: breaking off releases everything that the sequence " +
+		"held", LevelDriver, rangeBreak},
+	{"driver/range-calls", "Ranger: the body may call the driver's other " +
+		"methods", LevelDriver, rangeCalls},
+	{"driver/range-copies", "package driver: nothing that is returned is " +
+		"shared", LevelDriver, rangeCopies},
+	{"driver/range-context", "Ranger: when the context ends midway the sequence ends, with one " +
+		"error", LevelDriver, rangeContext},
+	{"driver/sweep-expired", "Sweeper: removes expired records, and never one that is " +
+		"live", LevelDriver, sweepExpired},
+	{"driver/sweep-limit", "Sweeper: removes at most limit records, and fewer only if there are " +
+		"no more", LevelDriver, sweepLimit},
+	{"driver/sweep-at-once", "Sweeper: sweeps that meet do not fail, and count each record " +
+		"once", LevelDriver, sweepAtOnce},
+	{"driver/sweep-renewed", "Sweeper: never removes a record that was saved again during the " +
+		"sweep", LevelDriver, sweepRenewed},
+	{"driver/limit", "Limiter: MaxData bytes are stored; one more is a *TooLargeError or " +
+		"stored, and never cut", LevelDriver, limitExact},
+	{"driver/schema-create", "SchemaManager: CreateSchema is nil when there is nothing to do, " +
+		"and keeps the records", LevelDriver, schemaCreate},
+	{"driver/schema-check", "SchemaManager: CheckSchema matches ErrNoSchema when something is " +
+		"missing, and says how to create it", LevelDriver, schemaCheck},
+	{"driver/schema-drop", "SchemaManager: DropSchema removes every session, and is nil when " +
+		"nothing is there", LevelDriver, schemaDrop},
+	{"driver/schema-missing", "a backend without its schema answers with an error that matches " +
+		"ErrNoSchema, not with an empty session", LevelDriver, schemaMissing},
+	{"driver/schema-text", "SchemaManager: Schema tells people what CreateSchema " +
+		"runs", LevelDriver, schemaText},
 }
 
 func (t *T) ranger() (driver.Driver, driver.Ranger) {

@@ -10,22 +10,37 @@ import (
 // expiryChecks hold a store to the expiry that scs gives it. The backend's own clock
 // decides, so they wait for it.
 var expiryChecks = []check{
-	{"expiry/expired", "scs.Store: an expired session is not found, whether or not anything has cleaned up", LevelStore, expiryExpired},
-	{"expiry/sub-second", "a session ends when it should, not at the full second before or after", LevelStore, expirySubSecond},
-	{"expiry/past", "an expiry in the past stores nothing that is found, and nothing that lives for ever (a Redis SET with a negative TTL does)", LevelStore, expiryPast},
-	{"expiry/past-overwrites", "an expiry in the past ends the session that was there", LevelStore, expiryPastOverwrites},
-	{"expiry/extend", "scs.Store: committing an existing token overwrites its expiry: an idle time-out slides", LevelStore, expiryExtend},
-	{"expiry/shorten", "scs.Store: committing an existing token overwrites its expiry, also with an earlier one", LevelStore, expiryShorten},
+	{"expiry/expired", "scs.Store: an expired session is not found, whether or not anything has " +
+		"cleaned up", LevelStore, expiryExpired},
+	{"expiry/sub-second", "a session ends when it should, not at the full second before or " +
+		"after", LevelStore, expirySubSecond},
+	{"expiry/past", "an expiry in the past stores nothing that is found, and nothing that lives " +
+		"for ever (a Redis SET with a negative TTL does)", LevelStore, expiryPast},
+	{"expiry/past-overwrites", "an expiry in the past ends the session that was " +
+		"there", LevelStore, expiryPastOverwrites},
+	{"expiry/extend", "scs.Store: committing an existing token overwrites its expiry: an idle " +
+		"time-out slides", LevelStore, expiryExtend},
+	{"expiry/shorten", "scs.Store: committing an existing token overwrites its expiry, also " +
+		"with an earlier one", LevelStore, expiryShorten},
 	{"expiry/far-future", "dates beyond 2038 and 2100 are dates", LevelStore, expiryFarFuture},
-	{"expiry/zone-west", "an expiry is a moment, in whatever zone it is written: a session does not end early", LevelStore, expiryZoneWest},
-	{"expiry/zone-east", "an expiry is a moment, in whatever zone it is written: a session does not end late", LevelStore, expiryZoneEast},
-	{"expiry/reuse", "a token whose session has expired can be committed again before anything has cleaned up", LevelStore, expiryReuse},
-	{"expiry/tracked-past", "a tracked commit whose expiry has passed leaves no record, and says so", LevelKit, expiryTrackedPast},
-	{"expiry/absolute", "OWASP: the idle time-out never outlives the session's absolute deadline, slack included", LevelKit, expiryAbsolute},
-	{"expiry/touch-throttled", "a session that is only read is written once per touch interval at most", LevelKit, expiryTouchThrottled},
-	{"expiry/touch-never-early", "throttling ends no session before the idle time-out that scs promised", LevelKit, expiryTouchNeverEarly},
-	{"expiry/merged", "a merge ends no session before the idle time-out that either request was promised", LevelKit, expiryMerged},
-	{"expiry/deadline-moved", "SessionManager.SetDeadline decides when the record ends, earlier as well as later", LevelKit, expiryDeadlineMoved},
+	{"expiry/zone-west", "an expiry is a moment, in whatever zone it is written: a session does " +
+		"not end early", LevelStore, expiryZoneWest},
+	{"expiry/zone-east", "an expiry is a moment, in whatever zone it is written: a session does " +
+		"not end late", LevelStore, expiryZoneEast},
+	{"expiry/reuse", "a token whose session has expired can be committed again before anything " +
+		"has cleaned up", LevelStore, expiryReuse},
+	{"expiry/tracked-past", "a tracked commit whose expiry has passed leaves no record, and " +
+		"says so", LevelKit, expiryTrackedPast},
+	{"expiry/absolute", "OWASP: the idle time-out never outlives the session's absolute " +
+		"deadline, slack included", LevelKit, expiryAbsolute},
+	{"expiry/touch-throttled", "a session that is only read is written once per touch interval " +
+		"at most", LevelKit, expiryTouchThrottled},
+	{"expiry/touch-never-early", "throttling ends no session before the idle time-out that scs " +
+		"promised", LevelKit, expiryTouchNeverEarly},
+	{"expiry/merged", "a merge ends no session before the idle time-out that either request was " +
+		"promised", LevelKit, expiryMerged},
+	{"expiry/deadline-moved", "SessionManager.SetDeadline decides when the record ends, earlier " +
+		"as well as later", LevelKit, expiryDeadlineMoved},
 }
 
 func expiryExpired(t *T) {

@@ -14,18 +14,30 @@ import (
 
 // faultChecks hold a store to failing well, and to telling of it.
 var faultChecks = []check{
-	{"faults/cancelled", "a context that has ended ends the operation, within 100 ms, with its own error", LevelKit, faultsCancelled},
-	{"faults/cancelled-midway", "a context that ends while the backend is silent ends the operation, within 100 ms", LevelKit, faultsCancelledMidway},
-	{"faults/slow", "a backend that does not answer is one that is down, after the time-out", LevelKit, faultsSlow},
-	{"faults/down", "a failure of the backend is an error of load, save and delete: never a session that is not found", LevelKit, faultsDown},
-	{"faults/failed-write", "a write that failed changed nothing, and the session goes on when the backend is back", LevelKit, faultsFailedWrite},
-	{"faults/answer-lost", "a save that was stored, but whose answer was lost, can be tried again", LevelKit, faultsAnswerLost},
-	{"faults/save-repeated", "a client of the backend that lost an answer and repeats a save meets its own record, which is nobody else's", LevelKit, faultsSaveRepeated},
-	{"faults/events", "the Observer is told of everything that the store does, once", LevelKit, faultsEvents},
-	{"faults/event-failure", "the Observer is told of failures, with the error", LevelKit, faultsEventFailure},
-	{"faults/event-secrecy", "OWASP: no event holds a token or session data, also where the backend keeps plain tokens", LevelKit, faultsEventSecrecy},
-	{"faults/error-secrecy", "OWASP: no error holds a token or session data, also where the backend's own error does", LevelKit, faultsErrorSecrecy},
-	{"faults/panicking-observer", "a hook that panics breaks no request", LevelKit, faultsPanickingObserver},
+	{"faults/cancelled", "a context that has ended ends the operation, within 100 ms, with its " +
+		"own error", LevelKit, faultsCancelled},
+	{"faults/cancelled-midway", "a context that ends while the backend is silent ends the " +
+		"operation, within 100 ms", LevelKit, faultsCancelledMidway},
+	{"faults/slow", "a backend that does not answer is one that is down, after the " +
+		"time-out", LevelKit, faultsSlow},
+	{"faults/down", "a failure of the backend is an error of load, save and delete: never a " +
+		"session that is not found", LevelKit, faultsDown},
+	{"faults/failed-write", "a write that failed changed nothing, and the session goes on when " +
+		"the backend is back", LevelKit, faultsFailedWrite},
+	{"faults/answer-lost", "a save that was stored, but whose answer was lost, can be tried " +
+		"again", LevelKit, faultsAnswerLost},
+	{"faults/save-repeated", "a client of the backend that lost an answer and repeats a save " +
+		"meets its own record, which is nobody else's", LevelKit, faultsSaveRepeated},
+	{"faults/events", "the Observer is told of everything that the store does, " +
+		"once", LevelKit, faultsEvents},
+	{"faults/event-failure", "the Observer is told of failures, with the " +
+		"error", LevelKit, faultsEventFailure},
+	{"faults/event-secrecy", "OWASP: no event holds a token or session data, also where the " +
+		"backend keeps plain tokens", LevelKit, faultsEventSecrecy},
+	{"faults/error-secrecy", "OWASP: no error holds a token or session data, also where the " +
+		"backend's own error does", LevelKit, faultsErrorSecrecy},
+	{"faults/panicking-observer", "a hook that panics breaks no " +
+		"request", LevelKit, faultsPanickingObserver},
 }
 
 // operations are the calls of a store that reach the backend.

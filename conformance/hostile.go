@@ -12,16 +12,26 @@ import (
 
 // hostileChecks hold a store to staying itself whatever comes in a cookie, or lies in the backend.
 var hostileChecks = []check{
-	{"hostile/injection", "SQL, NoSQL, Lua, glob and CRLF in a token are data", LevelStore, hostileInjection},
-	{"hostile/malformed-token", "scs.Store: a malformed token is not found, with a nil error", LevelStore, hostileMalformedToken},
-	{"hostile/empty-token", "an empty token is no session; scs deletes it when a fresh session is destroyed", LevelStore, hostileEmptyToken},
-	{"hostile/huge-token", "a token of 1 MB is not found, and no error", LevelStore, hostileHugeToken},
-	{"hostile/no-call", "a token that cannot be one costs no call of the backend", LevelKit, hostileNoCall},
-	{"hostile/stored-id", "OWASP: whoever reads the backend cannot sign in with what they find there", LevelKit, hostileStoredID},
-	{"hostile/forged-key", "the keys of All are worth nothing when changed, or made by another process", LevelKit, hostileForgedKey},
-	{"hostile/corrupt-record", "a record that does not decode is a new session, not an error at every request", LevelKit, hostileCorruptRecord},
-	{"hostile/corrupt-once", "a record that does not decode is reported once, however many requests meet it", LevelKit, hostileCorruptOnce},
-	{"hostile/length-bomb", "a record that claims lengths it does not have costs neither memory nor time, and panics nowhere", LevelKit, hostileLengthBomb},
+	{"hostile/injection", "SQL, NoSQL, Lua, glob and CRLF in a token are " +
+		"data", LevelStore, hostileInjection},
+	{"hostile/malformed-token", "scs.Store: a malformed token is not found, with a nil " +
+		"error", LevelStore, hostileMalformedToken},
+	{"hostile/empty-token", "an empty token is no session; scs deletes it when a fresh session " +
+		"is destroyed", LevelStore, hostileEmptyToken},
+	{"hostile/huge-token", "a token of 1 MB is not found, and no " +
+		"error", LevelStore, hostileHugeToken},
+	{"hostile/no-call", "a token that cannot be one costs no call of the " +
+		"backend", LevelKit, hostileNoCall},
+	{"hostile/stored-id", "OWASP: whoever reads the backend cannot sign in with what they find " +
+		"there", LevelKit, hostileStoredID},
+	{"hostile/forged-key", "the keys of All are worth nothing when changed, or made by another " +
+		"process", LevelKit, hostileForgedKey},
+	{"hostile/corrupt-record", "a record that does not decode is a new session, not an error at " +
+		"every request", LevelKit, hostileCorruptRecord},
+	{"hostile/corrupt-once", "a record that does not decode is reported once, however many " +
+		"requests meet it", LevelKit, hostileCorruptOnce},
+	{"hostile/length-bomb", "a record that claims lengths it does not have costs neither memory " +
+		"nor time, and panics nowhere", LevelKit, hostileLengthBomb},
 }
 
 var injections = []string{

@@ -9,15 +9,24 @@ import (
 
 // mergeChecks hold a *scskit.Store to the promise that no update is lost.
 var mergeChecks = []check{
-	{"concurrency/different-keys", "no lost updates: fifty requests that each put a key of their own keep all fifty (stock scs keeps one)", LevelKit, mergeDifferentKeys},
-	{"concurrency/same-key", "requests that put the same key leave what one of them put, whole", LevelKit, mergeSameKey},
-	{"concurrency/removed-by-us", "a key that this request removed is removed, whatever another changed", LevelKit, mergeRemovedByUs},
-	{"concurrency/removed-by-other", "a key that another request removed, and this one left alone, stays removed", LevelKit, mergeRemovedByOther},
-	{"concurrency/changed-and-removed", "a key that this request changed wins over its removal by another", LevelKit, mergeChangedAndRemoved},
-	{"concurrency/commit-twice", "a request may commit more than once, and each commit merges", LevelKit, mergeCommitTwice},
-	{"concurrency/reader-keeps-writes", "a request that only read, under an idle time-out, undoes no write of another", LevelKit, mergeReaderKeepsWrites},
-	{"concurrency/unchanged-writes-nothing", "a request that changes nothing costs no write", LevelKit, mergeUnchangedWritesNothing},
-	{"concurrency/untracked-overwrites", "without a tracker a commit overwrites, as scs.Store says", LevelKit, mergeUntrackedOverwrites},
+	{"concurrency/different-keys", "no lost updates: fifty requests that each put a key of " +
+		"their own keep all fifty (stock scs keeps one)", LevelKit, mergeDifferentKeys},
+	{"concurrency/same-key", "requests that put the same key leave what one of them put, " +
+		"whole", LevelKit, mergeSameKey},
+	{"concurrency/removed-by-us", "a key that this request removed is removed, whatever another " +
+		"changed", LevelKit, mergeRemovedByUs},
+	{"concurrency/removed-by-other", "a key that another request removed, and this one left " +
+		"alone, stays removed", LevelKit, mergeRemovedByOther},
+	{"concurrency/changed-and-removed", "a key that this request changed wins over its removal " +
+		"by another", LevelKit, mergeChangedAndRemoved},
+	{"concurrency/commit-twice", "a request may commit more than once, and each commit " +
+		"merges", LevelKit, mergeCommitTwice},
+	{"concurrency/reader-keeps-writes", "a request that only read, under an idle time-out, " +
+		"undoes no write of another", LevelKit, mergeReaderKeepsWrites},
+	{"concurrency/unchanged-writes-nothing", "a request that changes nothing costs no " +
+		"write", LevelKit, mergeUnchangedWritesNothing},
+	{"concurrency/untracked-overwrites", "without a tracker a commit overwrites, as scs.Store " +
+		"says", LevelKit, mergeUntrackedOverwrites},
 }
 
 func mergeDifferentKeys(t *T) {

@@ -15,15 +15,24 @@ import (
 
 // neighbourChecks: the session among other middleware, outside of it and inside.
 var neighbourChecks = []check{
-	{"neighbour/compress", "the cookie and the record agree: beside middleware that compresses", LevelAdapter, beside(Compress)},
-	{"neighbour/timeout", "the cookie and the record agree: beside middleware that bounds the time of handlers", LevelAdapter, beside(Timeout)},
-	{"neighbour/dump", "the cookie and the record agree: beside middleware that reads responses", LevelAdapter, beside(Dump)},
-	{"neighbour/log", "the cookie and the record agree: beside middleware that logs requests", LevelAdapter, beside(Log)},
-	{"neighbour/secure", "the cookie and the record agree: beside middleware that sets headers", LevelAdapter, beside(Secure)},
-	{"neighbour/etag", "the cookie and the record agree: beside middleware that makes ETags", LevelAdapter, beside(ETag)},
-	{"neighbour/files", "the cookie and the record agree: beside middleware that serves static files, which stay cacheable", LevelAdapter, beside(Files, (*neighbourhood).static)},
-	{"neighbour/forward", "the cookie and the record agree: a request that goes through the framework once more", LevelAdapter, forwarded},
-	{"neighbour/proxy", "a failed commit sends an error, not the page: httputil.ReverseProxy, which panics if it cannot write", LevelAdapter, proxied},
+	{"neighbour/compress", "the cookie and the record agree: beside middleware that " +
+		"compresses", LevelAdapter, beside(Compress)},
+	{"neighbour/timeout", "the cookie and the record agree: beside middleware that bounds the " +
+		"time of handlers", LevelAdapter, beside(Timeout)},
+	{"neighbour/dump", "the cookie and the record agree: beside middleware that reads " +
+		"responses", LevelAdapter, beside(Dump)},
+	{"neighbour/log", "the cookie and the record agree: beside middleware that logs " +
+		"requests", LevelAdapter, beside(Log)},
+	{"neighbour/secure", "the cookie and the record agree: beside middleware that sets " +
+		"headers", LevelAdapter, beside(Secure)},
+	{"neighbour/etag", "the cookie and the record agree: beside middleware that makes " +
+		"ETags", LevelAdapter, beside(ETag)},
+	{"neighbour/files", "the cookie and the record agree: beside middleware that serves static " +
+		"files, which stay cacheable", LevelAdapter, beside(Files, (*neighbourhood).static)},
+	{"neighbour/forward", "the cookie and the record agree: a request that goes through the " +
+		"framework once more", LevelAdapter, forwarded},
+	{"neighbour/proxy", "a failed commit sends an error, not the page: httputil.ReverseProxy, " +
+		"which panics if it cannot write", LevelAdapter, proxied},
 }
 
 // sorry is the error page; every adapter's way to it is another.

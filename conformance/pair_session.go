@@ -16,25 +16,41 @@ import (
 // sessionChecks follow a session from the first request to the last, through the adapter into the
 // store and back.
 var sessionChecks = []check{
-	{"pair/put-then-read", "scs: what one request puts, the next one gets", LevelPair, pairPutThenRead},
-	{"pair/grow-and-shrink", "one behaviour everywhere: a session of some kilobytes is kept whole, and so is one that was larger before", LevelPair, pairGrowAndShrink},
-	{"pair/handler-commits", "the cookie and the record agree: a handler may call scs.SessionManager.Commit itself, and go on", LevelPair, pairHandlerCommits},
-	{"pair/unchanged", "the cookie and the record agree: a request that changes nothing sets no cookie and stores nothing", LevelPair, pairUnchanged},
-	{"pair/destroy", "OWASP: a sign-out ends the session on the server and clears the cookie", LevelPair, pairDestroy},
-	{"pair/destroy-then-put", "scs.Destroy: what is put after it begins one new session, with nothing of the old", LevelPair, pairDestroyThenPut},
-	{"pair/renew", "OWASP: renewing keeps the data under a new token, and the old one is dead", LevelPair, pairRenew},
-	{"pair/unknown-token", "OWASP session fixation: a token that the client made up is never adopted", LevelPair, pairUnknownToken},
-	{"pair/stale-cookie", "the cookie and the record agree: a cookie without a session is cleared", LevelPair, pairStaleCookie},
+	{"pair/put-then-read", "scs: what one request puts, the next one " +
+		"gets", LevelPair, pairPutThenRead},
+	{"pair/grow-and-shrink", "one behaviour everywhere: a session of some kilobytes is kept " +
+		"whole, and so is one that was larger before", LevelPair, pairGrowAndShrink},
+	{"pair/handler-commits", "the cookie and the record agree: a handler may call " +
+		"scs.SessionManager.Commit itself, and go on", LevelPair, pairHandlerCommits},
+	{"pair/unchanged", "the cookie and the record agree: a request that changes nothing sets no " +
+		"cookie and stores nothing", LevelPair, pairUnchanged},
+	{"pair/destroy", "OWASP: a sign-out ends the session on the server and clears the " +
+		"cookie", LevelPair, pairDestroy},
+	{"pair/destroy-then-put", "scs.Destroy: what is put after it begins one new session, with " +
+		"nothing of the old", LevelPair, pairDestroyThenPut},
+	{"pair/renew", "OWASP: renewing keeps the data under a new token, and the old one is " +
+		"dead", LevelPair, pairRenew},
+	{"pair/unknown-token", "OWASP session fixation: a token that the client made up is never " +
+		"adopted", LevelPair, pairUnknownToken},
+	{"pair/stale-cookie", "the cookie and the record agree: a cookie without a session is " +
+		"cleared", LevelPair, pairStaleCookie},
 	{"pair/duplicate-cookies", "RFC 6265 4.2.2: of several cookies of one name any may be the live one; " +
 		"what another site of the domain has set does no harm", LevelPair, pairDuplicateCookies},
-	{"pair/cookie-expiry", "the cookie and the record agree: they expire together, the cookie never first", LevelPair, pairCookieExpiry},
-	{"pair/idle", "scs.IdleTimeout: reading keeps a session alive, at the price of a write once an interval, and the cookie with it", LevelPair, pairIdle},
-	{"pair/token-secret", "OWASP: the token is nowhere but in the cookie: not in the backend, nor in errors, nor in events", LevelPair, pairTokenSecret},
-	{"pair/corrupt-record", "a record that does not decode is dropped: the client begins anew, and no page fails", LevelPair, pairCorruptRecord},
-	{"pair/commit-failure", "a failed commit sends an error, never the handler's body, and no cookie", LevelPair, pairCommitFailure},
-	{"pair/too-large", "a session that the store cannot hold is refused with an error, and stays as it was", LevelPair, pairTooLarge},
+	{"pair/cookie-expiry", "the cookie and the record agree: they expire together, the cookie " +
+		"never first", LevelPair, pairCookieExpiry},
+	{"pair/idle", "scs.IdleTimeout: reading keeps a session alive, at the price of a write once " +
+		"an interval, and the cookie with it", LevelPair, pairIdle},
+	{"pair/token-secret", "OWASP: the token is nowhere but in the cookie: not in the backend, " +
+		"nor in errors, nor in events", LevelPair, pairTokenSecret},
+	{"pair/corrupt-record", "a record that does not decode is dropped: the client begins anew, " +
+		"and no page fails", LevelPair, pairCorruptRecord},
+	{"pair/commit-failure", "a failed commit sends an error, never the handler's body, and no " +
+		"cookie", LevelPair, pairCommitFailure},
+	{"pair/too-large", "a session that the store cannot hold is refused with an error, and " +
+		"stays as it was", LevelPair, pairTooLarge},
 	{"pair/client-gone", "a client that hangs up loses nothing", LevelPair, pairClientGone},
-	{"pair/shared", "one behaviour everywhere: two frameworks on one store share their sessions", LevelPair, pairShared},
+	{"pair/shared", "one behaviour everywhere: two frameworks on one store share their " +
+		"sessions", LevelPair, pairShared},
 }
 
 func pairPutThenRead(t *T) {

@@ -16,20 +16,31 @@ import (
 
 // listChecks hold a store that can list its sessions to scs.IterableStore.
 var listChecks = []check{
-	{"all/empty", "scs.IterableStore: without sessions, All returns an empty map that is not nil", LevelStore, allEmpty},
-	{"all/own-data", "scs.IterableStore: All returns each session once, with its own data", LevelStore, allOwnData},
-	{"all/live-only", "scs.IterableStore: All leaves out sessions that have expired or were deleted", LevelStore, allLiveOnly},
-	{"all/keys-find", "scs.IterableStore: the keys of All are what Find takes", LevelStore, allKeysFind},
-	{"all/keys-delete", "scs.IterableStore: the keys of All are what Delete takes, which SessionManager.Iterate with Destroy relies on", LevelStore, allKeysDelete},
+	{"all/empty", "scs.IterableStore: without sessions, All returns an empty map that is not " +
+		"nil", LevelStore, allEmpty},
+	{"all/own-data", "scs.IterableStore: All returns each session once, with its own " +
+		"data", LevelStore, allOwnData},
+	{"all/live-only", "scs.IterableStore: All leaves out sessions that have expired or were " +
+		"deleted", LevelStore, allLiveOnly},
+	{"all/keys-find", "scs.IterableStore: the keys of All are what Find " +
+		"takes", LevelStore, allKeysFind},
+	{"all/keys-delete", "scs.IterableStore: the keys of All are what Delete takes, which " +
+		"SessionManager.Iterate with Destroy relies on", LevelStore, allKeysDelete},
 	{"all/copies", "the caller may change what All has returned", LevelStore, allCopies},
-	{"all/many", "All returns more sessions than fit a page of the backend's answer", LevelStore, allMany},
-	{"all/concurrent-deletes", "All survives sessions being deleted meanwhile, and returns those that were not", LevelStore, allConcurrentDeletes},
-	{"all/iterate-destroy", "SessionManager.Iterate with Destroy signs everybody out (in scs with HashTokenInStore it deletes nothing)", LevelKit, allIterateDestroy},
-	{"all/iterate-commit", "SessionManager.Iterate with Put and Commit changes the sessions themselves", LevelKit, allIterateCommit},
+	{"all/many", "All returns more sessions than fit a page of the backend's " +
+		"answer", LevelStore, allMany},
+	{"all/concurrent-deletes", "All survives sessions being deleted meanwhile, and returns " +
+		"those that were not", LevelStore, allConcurrentDeletes},
+	{"all/iterate-destroy", "SessionManager.Iterate with Destroy signs everybody out (in scs " +
+		"with HashTokenInStore it deletes nothing)", LevelKit, allIterateDestroy},
+	{"all/iterate-commit", "SessionManager.Iterate with Put and Commit changes the sessions " +
+		"themselves", LevelKit, allIterateCommit},
 	{"all/iterate-overwrites-nothing", "no lost updates: what others save after a session was listed is merged in a context with a " +
 		"tracker, and otherwise refuses the change", LevelKit, allIterateOverwritesNothing},
-	{"all/damaged", "a record that does not decode is passed over and reported: it ends no iteration", LevelKit, allDamaged},
-	{"all/key-never-creates", "a commit under a key of All, whose session was destroyed meanwhile, brings nothing back", LevelKit, allKeyNeverCreates},
+	{"all/damaged", "a record that does not decode is passed over and reported: it ends no " +
+		"iteration", LevelKit, allDamaged},
+	{"all/key-never-creates", "a commit under a key of All, whose session was destroyed " +
+		"meanwhile, brings nothing back", LevelKit, allKeyNeverCreates},
 }
 
 // fill stores n sessions that live, and returns their tokens by their data.

@@ -29,7 +29,8 @@ var togetherChecks = []check{
 		"session lasts as long as is stored", LevelKit, togetherFailedTouch},
 	{"faults/stock-middleware", "scs's own LoadAndSave overwrites what others save: the Observer is told each " +
 		"time", LevelKit, togetherStockMiddleware},
-	{"faults/client-gone", "a client that hangs up does not take its sign-out back", LevelKit, togetherHangUp},
+	{"faults/client-gone", "a client that hangs up does not take its sign-out " +
+		"back", LevelKit, togetherHangUp},
 	{"user/destroy-renewing", "Store.DestroySessionsOf: nothing of the user survives that was signed " +
 		"in before, though it is being renewed", LevelKit, togetherDestroyRenewing},
 	{"user/destroy-all-but-own", "Store.DestroySessionsOf: a request that has renewed its session keeps " +

@@ -17,12 +17,18 @@ import (
 // userChecks hold a *scskit.Store to what it says about the sessions of one user. An index may lag:
 // what must be found is waited for; what must not be found never is.
 var userChecks = []check{
-	{"user/sessions-of", "Store.SessionsOf: finds the live sessions of the user, each once and whole, and none of anybody else", LevelKit, userSessionsOf},
-	{"user/follows-change", "Store.SessionsOf: sign-in, another user and sign-out move a session, also through a merge", LevelKit, userFollowsChange},
-	{"user/destroy", "Store.DestroySessionsOf: the user's sessions are gone, but for those excepted, and no request in flight brings one back", LevelKit, userDestroy},
-	{"user/integers", "Options.UserKey: an integer is a user like a string of its digits, and any other type fails the commit", LevelKit, userIntegers},
-	{"user/needs-key", "ErrNoUserKey: a store that was not told where the user is refuses to guess", LevelKit, userNeedsKey},
-	{"user/hides-names", "no user's name is in an id, a record's User, an event or an error", LevelKit, userHidesNames},
+	{"user/sessions-of", "Store.SessionsOf: finds the live sessions of the user, each once and " +
+		"whole, and none of anybody else", LevelKit, userSessionsOf},
+	{"user/follows-change", "Store.SessionsOf: sign-in, another user and sign-out move a " +
+		"session, also through a merge", LevelKit, userFollowsChange},
+	{"user/destroy", "Store.DestroySessionsOf: the user's sessions are gone, but for those " +
+		"excepted, and no request in flight brings one back", LevelKit, userDestroy},
+	{"user/integers", "Options.UserKey: an integer is a user like a string of its digits, and " +
+		"any other type fails the commit", LevelKit, userIntegers},
+	{"user/needs-key", "ErrNoUserKey: a store that was not told where the user is refuses to " +
+		"guess", LevelKit, userNeedsKey},
+	{"user/hides-names", "no user's name is in an id, a record's User, an event or an " +
+		"error", LevelKit, userHidesNames},
 }
 
 // newUserKit returns a store that goes by the key "user", over a fresh driver of the subject,
