@@ -17,13 +17,12 @@ import (
 )
 
 // LoadAndSave returns middleware that loads the session of each request, and stores it when the
-// handlers have returned. Handlers reach it through the manager, with their context. Failures
-// abort the request with status 500 and are added to c.Errors, for middleware
-// outside to answer. It panics if the manager's settings are unusable; see adapters.New.
+// handlers have returned. Handlers reach it through the manager, with their context. Failures abort
+// the request with status 500 and are added to c.Errors, for middleware outside to answer. It
+// panics if the manager's settings are unusable; see adapters.New.
 //
 // A handler that hijacks the response's writer, as those under adaptor.HertzHandler do, begins the
-// response before the session is stored. What it changes is lost, and an error is added to
-// c.Errors.
+// response too early: what it changes in the session is lost, and c.Errors says so.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) app.HandlerFunc {
 	l := adapters.New(sm, opts...)
 	return func(ctx context.Context, c *app.RequestContext) {
@@ -41,7 +40,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) app.HandlerFun
 		c.Next(req.Context())
 		if c.Response.GetHijackWriter() != nil {
 			if sm.Status(req.Context()) != scs.Unmodified {
-				_ = c.Error(errBegun)
+				_ = c.Error(errors.New("scshertz: the response had begun: the session is not stored"))
 			}
 			return
 		}
@@ -58,12 +57,9 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) app.HandlerFun
 	}
 }
 
-var errBegun = errors.New("scshertz: the response had begun: the session is not stored")
-
 // abort leaves the response to middleware outside, or else to Hertz, which sends the status.
 func abort(c *app.RequestContext, err error) {
-	known := func(e *herrors.Error) bool { return errors.Is(e.Err, err) }
-	if !slices.ContainsFunc(c.Errors, known) {
+	if !slices.ContainsFunc(c.Errors, func(e *herrors.Error) bool { return errors.Is(e.Err, err) }) {
 		_ = c.Error(err)
 	}
 	c.AbortWithStatus(http.StatusInternalServerError)
