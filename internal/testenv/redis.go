@@ -73,17 +73,30 @@ func redisNode(dir string, args ...string) (*node, error) {
 }
 
 func probeRedis(ctx context.Context, addr string) (string, error) {
-	info, err := redisCall(ctx, addr, "INFO", "server")
-	return redisVersion(info), err
+	conn, err := dial(ctx, addr)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = conn.Close() }()
+	return redisVersion(conn)
 }
 
-func redisVersion(info string) string {
+// redisVersion asks for the version. INFO is answered while the server still loads its data, when
+// it refuses other commands.
+func redisVersion(conn net.Conn) (string, error) {
+	if _, err := redisAsk(conn, "PING"); err != nil {
+		return "", err
+	}
+	info, err := redisAsk(conn, "INFO", "server")
+	if err != nil {
+		return "", err
+	}
 	for line := range strings.Lines(info) {
 		if version, ok := strings.CutPrefix(line, "redis_version:"); ok {
-			return "Redis " + strings.TrimSpace(version)
+			return "Redis " + strings.TrimSpace(version), nil
 		}
 	}
-	return "Redis"
+	return "Redis", nil
 }
 
 // joinRedisCluster shares the slots out to the nodes, unless they have them from before, introduces

@@ -114,8 +114,7 @@ func probeRedisTLS(ctx context.Context, addr string) (string, error) {
 	if _, err := redisAsk(conn, "AUTH", tlsUser, tlsPassword); err != nil {
 		return "", err
 	}
-	info, err := redisAsk(conn, "INFO", "server")
-	return redisVersion(info), err
+	return redisVersion(conn)
 }
 
 // postgresTLSNode makes a server that takes no connection without TLS and a password.
