@@ -132,7 +132,7 @@ type fault uint8
 const (
 	faultOther    fault = iota
 	faultBusy           // nothing was done; the same again may work
-	faultStale          // nothing was done; the same again works on another connection only
+	faultStale          // the same again works, on another connection only
 	faultNoSchema       // the table is missing, or is another one
 	faultTooLarge       // the row is more than the database holds
 	faultExists         // what the DDL was to create is there

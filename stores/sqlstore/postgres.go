@@ -84,6 +84,12 @@ func inspectPostgres(ctx context.Context, conn *sql.Conn, n tableName) (layout, 
 func classifyPostgres(err error) fault {
 	var coded interface{ SQLState() string }
 	if !errors.As(err, &coded) {
+		// pgx may read ahead when a write is slow. If the context then ends just as the operation
+		// succeeds, its deadline is what the next one on the connection reads, whose own context
+		// has not ended. A repeated statement is recognised by its version.
+		if strings.HasPrefix(err.Error(), "timeout: read ") {
+			return faultStale
+		}
 		return faultOther
 	}
 	switch coded.SQLState() {

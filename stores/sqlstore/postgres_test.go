@@ -38,6 +38,8 @@ func TestClassifyPostgres(t *testing.T) {
 		{pg("XX000", "cache lookup failed"), faultOther},
 		{pg("54000", "out of memory"), faultTooLarge},
 		{pg("42501", "permission denied for table sessions"), faultOther},
+		{errors.New("timeout: read tcp 127.0.0.1:49076->127.0.0.1:5432: i/o timeout"), faultStale},
+		{errors.New("failed to connect: timeout: read tcp 127.0.0.1:49076: i/o timeout"), faultOther},
 		{pg("57014", "canceling statement due to statement timeout"), faultOther},
 		{errors.New("ERROR: deadlock detected (SQLSTATE 40P01)"), faultOther}, // the text may quote anything
 	} {
