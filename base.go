@@ -1,48 +1,64 @@
 package scskit
 
-import "slices"
+import "time"
 
-// rebase makes the note's base the record that the data to be committed is based on. Of those that
-// were handed out it is the one that the session in the context has claimed by an earlier commit.
-// Otherwise it is one that none has claimed, of these the one from which the data differs in the
-// fewest keys, and the latest of these; it is claimed then.
+// marked returns the data of a session with a deadline that is later by so much, or, if the codec is
+// not as exact as that, the data itself.
+func (s *Store) marked(data []byte, by time.Duration) []byte {
+	deadline, values, err := s.decode(data)
+	if err != nil {
+		return data
+	}
+	other, err := s.opts.Codec.Encode(deadline.Add(by), values)
+	if err != nil {
+		return data
+	}
+	return other
+}
+
+// rebase makes the note's base the record that the data to be committed is based on: of those that
+// were handed out the one with the same deadline, which each load of a token has of its own. If
+// the deadline was changed, it is the one from which the data differs in the fewest keys, and the
+// latest of these.
 func (c *commit) rebase(n *note) {
-	if n.state != noteLive {
+	if n.state != noteLive || len(n.more) == 0 {
 		return
 	}
-	best := -1
-	if len(n.older) > 0 {
-		rank, distance := c.rank(&n.base)
-		for i := range n.older {
-			r, d := c.rank(&n.older[i])
-			if r < rank || r == rank && d < distance {
-				best, rank, distance = i, r, d
-			}
+	deadline, ok := c.store.deadline(c.data)
+	best, fewest := -1, c.rank(&n.base, deadline, ok)
+	for i := range n.more {
+		if d := c.rank(&n.more[i], deadline, ok); d < fewest || d == fewest && best < 0 {
+			best, fewest = i, d
 		}
 	}
 	if best >= 0 {
-		n.older = slices.Clone(n.older)
-		n.base, n.older[best] = n.older[best], n.base
-	}
-	if n.session == nil && n.manager != nil {
-		others := n.base
-		others.loads--
-		n.session, n.loads = c.ctx.Value(n.manager), 1
-		if others.loads > 0 && n.session != nil {
-			n.keepOlder(others)
-		}
+		n.base = n.more[best]
 	}
 }
 
-// rank orders the bases that a commit may have, the best first.
-func (c *commit) rank(b *base) (rank, distance int) {
-	switch {
-	case b.session == nil:
-		return 1, c.distance(b.data)
-	case b.session == c.ctx.Value(b.manager):
-		return 0, 0
+// rank is the lower the likelier the data to be committed is based on b.
+func (c *commit) rank(b *base, deadline time.Time, known bool) int {
+	if d, ok := c.store.deadline(b.data); ok && known && d.Equal(deadline) {
+		return -2
 	}
-	return 2, c.distance(b.data)
+	return c.distance(b.data)
+}
+
+// unmark takes the mark of the base from what is to be stored.
+func (c *commit) unmark() {
+	c.plain = c.data
+	mark := c.note.mark
+	if mark == 0 {
+		return
+	}
+	deadline, ok := c.store.deadline(c.data)
+	if marked, known := c.store.deadline(c.note.data); !ok || !known || !marked.Equal(deadline) {
+		return
+	}
+	c.plain = c.store.marked(c.data, -mark)
+	if c.expiry.Equal(deadline) {
+		c.expiry = deadline.Add(-mark)
+	}
 }
 
 // distance returns in how many keys, the deadline counted as one, the data differs from a base.
@@ -81,8 +97,12 @@ func (c *commit) distance(base []byte) int {
 // session was before.
 func (c *commit) leaveStrays(base []byte) error {
 	s := c.store
+	hint, hinted := c.ctx.Value(loadedKey{}).(loadedBy)
 	for _, stray := range c.tracker.notes(s, func(n *note) bool { return n.state == noteStray }) {
-		strayDeadline, strayValues, err := s.decode(stray.data)
+		if hinted && hint.manager != stray.merger.manager || !stray.merger.in(c.ctx) {
+			continue // it was merged into another
+		}
+		strayDeadline, strayValues, err := s.decode(stray.taken)
 		if err != nil {
 			return err
 		}

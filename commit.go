@@ -29,7 +29,7 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 		s.refused(ctx, id, err)
 		return err
 	}
-	c := commit{store: s, ctx: ctx, id: id, data: data, expiry: expiry}
+	c := commit{store: s, ctx: ctx, id: id, data: data, plain: data, expiry: expiry}
 	var err error
 	t := trackerFrom(ctx)
 	if t != nil {
@@ -48,7 +48,7 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 		}
 	default:
 		if err = c.tracked(); err == nil {
-			t.put(c.note)
+			t.committed(&c.note)
 		}
 	}
 	if err != nil {
@@ -64,8 +64,10 @@ type commit struct {
 	tracker *tracker // nil without one
 	id      string
 	data    []byte
+	plain   []byte // what is to be stored: data without a mark; see base
 	expiry  time.Time
 	note    note  // of a tracked commit; updated to its outcome
+	old     note  // of the session that it carries on under a new token; its state is 0 if there is none
 	sent    int64 // the version of the last save that was tried
 }
 
@@ -107,43 +109,46 @@ func (c *commit) listed(l listing) error {
 // tracked stores what this request changed and nothing else.
 func (c *commit) tracked() error {
 	s, n := c.store, &c.note
-	c.rebase(n)
-	was, old := n, note{} // what the session was before, and that if it is being renewed
+	base := n
 	if n.state == 0 {
-		old = c.tracker.predecessor(c.ctx, s)
-		c.rebase(&old)
-		was = &old
+		n.manager = c.tracker.committer(c.ctx)
+		if renewed := c.tracker.renewed(c.ctx, s); len(renewed) > 0 {
+			c.old = renewed[len(renewed)-1]
+		}
+		base = &c.old
 	}
-	if err := c.leaveStrays(was.data); err != nil {
+	c.rebase(base)
+	if err := c.leaveStrays(base.data); err != nil {
 		return err
 	}
+	c.unmark()
 	switch {
-	case n.state == noteGone || n.state == noteRenewed || n.state == noteDeleted:
+	case n.state != 0 && n.state != noteLive:
 		return c.gone(n.state)
-	case old.state == noteGone:
-		c.retired(old, noteGone)
+	case c.old.state != 0 && c.old.state != noteLive && c.old.state != noteRenewed:
+		c.retired(c.old.state)
 		return c.gone(noteGone)
 	case c.expired():
 		if err := c.removeExpired(c.id); err != nil {
 			return err
 		}
-		if old.state != 0 {
-			id, _ := s.ids.id(old.token)
+		if c.old.state != 0 {
+			id, _ := s.ids.id(c.old.token)
 			if err := c.removeExpired(id); err != nil {
 				return err
 			}
-			c.retired(old, noteDeleted)
+			c.retired(noteDeleted)
 		}
 		return c.gone(noteGone)
 	}
-	expiry := s.withSlack(c.data, c.expiry)
+	expiry := s.withSlack(c.plain, c.expiry)
 	switch {
-	case old.state == noteLive:
-		return c.renew(old, expiry)
+	case c.old.state == noteLive:
+		return c.renew(expiry)
 	case n.state == 0:
 		err := c.write(KindCreate, driver.IfAbsent(), expiry)
-		if err == nil && old.state == noteRenewed { // another request has retired it
-			c.retired(old, noteDeleted)
+		if err == nil && c.old.state == noteRenewed {
+			c.retired(noteRenewed)
 		}
 		return err
 	case n.version == 0 || !sameSession(s.opts.Codec, n.data, c.data):
@@ -195,7 +200,7 @@ func (c *commit) write(kind Kind, cond driver.Condition, expiry time.Time) error
 	if v, ok := cond.Match(); ok && v == 0 {
 		return c.merge(expiry, false) // this request has merged before: what is stored is not its base
 	}
-	rec := c.record(c.data, expiry)
+	rec := c.record(c.plain, expiry)
 	if !n.created.IsZero() {
 		rec.Created = n.created // what the driver keeps in any case, but some at a cost
 	}
@@ -308,7 +313,7 @@ func (s *Store) refused(ctx context.Context, id string, err error) {
 // is also what is stored, a later commit must merge, which version 0 says.
 func (c *commit) merged(stored []byte, version int64, expiry time.Time, state CommitState) {
 	n := &c.note
-	if !bytes.Equal(stored, c.data) {
+	if !bytes.Equal(stored, c.plain) {
 		version = 0
 	}
 	n.data, n.expiry, n.version, n.state = c.data, expiry, version, noteLive

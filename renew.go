@@ -73,14 +73,15 @@ func (s *Store) retire(ctx context.Context, old *note) error {
 	return err
 }
 
-// renew creates the session that carries on old's under a new token, and retires old's.
-func (c *commit) renew(old note, expiry time.Time) error {
-	if err := c.write(KindCreate, driver.IfAbsent(), expiry); err != nil {
-		return err
+// renew creates the session that carries on the old one under a new token, and retires the old one.
+func (c *commit) renew(expiry time.Time) error {
+	// Nobody else knows the token: what is there is of an earlier try.
+	if err := c.write(KindCreate, driver.Always(), expiry); err != nil {
+		return c.undo(err)
 	}
-	s, n := c.store, &c.note
+	s, n, old := c.store, &c.note, c.old
 	oldID, _ := s.ids.id(old.token)
-	stored := merged{data: c.data} // of the new session
+	stored := merged{data: c.plain} // of the new session
 	version, until := n.version, n.expiry
 	for attempt := range maxAttempts {
 		if err := backOff(c.ctx, attempt); err != nil {
@@ -89,26 +90,30 @@ func (c *commit) renew(old note, expiry time.Time) error {
 		err := s.retire(c.ctx, &old)
 		if err == nil {
 			c.merged(stored.data, version, until, Stored)
-			c.retired(old, noteDeleted)
+			c.retired(noteRenewed)
 			return nil
 		}
-		if !lostRace(err) {
-			return c.undo(err)
+		ctx, cancel := c.ctx, context.CancelFunc(func() {})
+		if !lostRace(err) { // it may have been carried out all the same
+			ctx, cancel = c.afterwards()
 		}
-		current, err := s.load(c.ctx, oldID)
+		current, loadErr := s.load(ctx, oldID)
+		cancel()
 		switch {
-		case errors.Is(err, errRenewed): // by another request, or by this one if the answer was lost
+		case errors.Is(loadErr, errRenewed): // by another request, or by this one if the answer was lost
 			c.merged(stored.data, version, until, Stored)
-			c.retired(old, noteDeleted)
+			c.retired(noteRenewed)
 			return nil
-		case errors.Is(err, driver.ErrNotFound):
+		case !lostRace(err):
+			return c.undo(err)
+		case errors.Is(loadErr, driver.ErrNotFound):
 			if err := c.undo(nil); err != nil {
 				return err
 			}
-			c.retired(old, noteGone)
+			c.retired(noteGone)
 			return c.gone(noteGone)
-		case err != nil:
-			return c.undo(err)
+		case loadErr != nil:
+			return c.undo(loadErr)
 		}
 		s.report(c.ctx, Event{Kind: KindConflict, Outcome: OK, ID: s.ids.public(oldID)})
 		next, err := c.mergeInto(current.Data, old.data, stored.data)
@@ -128,25 +133,29 @@ func (c *commit) renew(old note, expiry time.Time) error {
 	return c.undo(c.gaveUp())
 }
 
-// retired notes what became of the old session, so that no later commit carries it on.
-func (c *commit) retired(old note, state noteState) {
-	old.state, old.renewing = state, 0
-	c.tracker.put(old)
+// retired notes what became of the old session, so that no later commit of this one carries it on.
+func (c *commit) retired(state noteState) {
+	c.tracker.ended(c.store, c.old.token, state, c.old.renewals)
 }
 
 // undo removes the new session, of which nobody has been told, though the time of the commit may be
 // over. It returns err, or if that is nil what the removal fails with.
 func (c *commit) undo(err error) error {
-	ctx := context.WithoutCancel(c.ctx)
-	if c.store.opts.Timeout <= 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, defaultTimeout)
-		defer cancel()
-	}
+	ctx, cancel := c.afterwards()
+	defer cancel()
 	removal := c.store.remove(ctx, c.id)
 	c.note.state = 0
 	if err == nil && !errors.Is(removal, driver.ErrNotFound) {
 		err = removal
 	}
 	return err
+}
+
+// afterwards returns a context for what must be done though the commit's has ended.
+func (c *commit) afterwards() (context.Context, context.CancelFunc) {
+	ctx := context.WithoutCancel(c.ctx)
+	if c.store.opts.Timeout > 0 {
+		return ctx, func() {} // each operation is bounded by that
+	}
+	return context.WithTimeout(ctx, defaultTimeout)
 }

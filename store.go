@@ -120,28 +120,29 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 	if err != nil {
 		return nil, false, s.failure("find", token, err)
 	}
-	if t := trackerFrom(ctx); t != nil {
-		switch err := s.checker(rec.Data); {
-		case errors.Is(err, ErrCorrupt):
-			return nil, false, s.drop(ctx, token, id, err)
-		case err != nil: // another process may be able to read it
-			return nil, false, s.failure("find", token, err)
-		}
-		n := s.noteOf(token, rec)
-		n.merging = t.merges(ctx)
-		t.loaded(n)
+	t := trackerFrom(ctx)
+	if t == nil {
+		return rec.Data, true, nil
 	}
-	return rec.Data, true, nil
+	switch err := s.checker(rec.Data); {
+	case errors.Is(err, ErrCorrupt):
+		return nil, false, s.drop(ctx, token, id, err)
+	case err != nil: // another process may be able to read it
+		return nil, false, s.failure("find", token, err)
+	}
+	b, merger := baseOf(rec), claim{manager: t.lastAsked()}
+	b.manager = merger.manager
+	if merger.manager != nil {
+		merger.session = ctx.Value(merger.manager) // there is one only if MergeSession asks
+	}
+	return t.loaded(s, token, b, merger), true, nil
 }
 
-// noteOf returns the note of a record that is about to be handed out.
-func (s *Store) noteOf(token string, rec driver.Record) note {
-	data := rec.Data[:len(rec.Data):len(rec.Data)] // what is appended to it is not in the note
-	return note{
-		store: s.origin, token: token, state: noteLive, found: true,
-		base: base{
-			data: data, expiry: rec.Expiry, created: rec.Created, version: rec.Version, rewrite: rec.Rewrite,
-		},
+// baseOf returns what is noted of a record that is about to be handed out.
+func baseOf(rec driver.Record) base {
+	return base{
+		data:   rec.Data[:len(rec.Data):len(rec.Data)], // what is appended to it is not in the note
+		expiry: rec.Expiry, created: rec.Created, version: rec.Version, rewrite: rec.Rewrite,
 	}
 }
 
@@ -167,60 +168,6 @@ func (s *Store) Commit(token string, data []byte, expiry time.Time) error {
 // Delete implements scs.Store.
 func (s *Store) Delete(token string) error {
 	return s.DeleteCtx(context.Background(), token)
-}
-
-// DeleteCtx implements scs.CtxStore. Deleting what is not there is no error. In a context with a
-// tracker it is carried out, within Options.Timeout, though ctx has ended; and it tells apart what
-// the manager deletes for: see ErrLate.
-func (s *Store) DeleteCtx(ctx context.Context, token string) error {
-	id, ok := s.ids.id(token)
-	if !ok {
-		return nil
-	}
-	t := trackerFrom(ctx)
-	if t == nil {
-		if err := s.remove(ctx, id); err != nil && !errors.Is(err, driver.ErrNotFound) {
-			return s.failure("delete", token, err)
-		}
-		return nil
-	}
-	if s.opts.Timeout > 0 {
-		ctx = context.WithoutCancel(ctx) // a client that hangs up does not take its sign-out back
-	}
-	reason, n := deletionFor(), t.get(s, token)
-	if reason == byRenewal && n.settled {
-		return ErrLate
-	}
-	if reason == byRenewal && s.carrier == nil {
-		if n.state != 0 {
-			t.renews(ctx, n)
-			return nil
-		}
-		if t.predecessor(ctx, s).state != 0 {
-			return nil // the token of an earlier renewal, which was never stored
-		}
-	}
-	ended := []note{n}
-	if n.state == 0 && reason == byDestroy {
-		// The token was never stored: what it was to carry on is what ends.
-		ended = append(ended, t.notes(s, func(n *note) bool { return n.renewing > 0 })...)
-	}
-	for _, n := range ended {
-		id, _ := s.ids.id(n.token)
-		err := s.remove(ctx, id)
-		if err != nil && !errors.Is(err, driver.ErrNotFound) {
-			return s.failure("delete", n.token, err)
-		}
-		switch {
-		case err != nil && reason == byMerge && n.merging:
-			n.state = noteStray
-		case err == nil || n.state != 0:
-			n.state = noteDeleted
-		}
-		n.renewing = 0
-		t.put(n)
-	}
-	return nil
 }
 
 // All implements scs.IterableStore.
@@ -249,7 +196,7 @@ func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 		}
 		key := s.ids.key(rec)
 		if t != nil {
-			t.loaded(s.noteOf(key, rec))
+			rec.Data = t.loaded(s, key, baseOf(rec), claim{})
 		}
 		all[key] = rec.Data
 	}

@@ -1,8 +1,9 @@
 package scskit
 
 import (
-	"bytes"
+	"cmp"
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,11 +48,11 @@ func (t *Tracker) Context(ctx context.Context) context.Context {
 	return &t.tracker
 }
 
-// Found reports whether the *Store that StoreOf finds in store has found a session for token in a
-// context with this very tracker, and has not deleted it since.
+// Found reports whether store, if it is a *Store itself, has found a session for token in a context
+// with this very tracker, and has not deleted it since.
 func (t *Tracker) Found(store scs.Store, token string) bool {
-	s, ok := StoreOf(store)
-	return ok && t.tracker.get(s, token).state == noteLive
+	s, ok := store.(*Store)
+	return ok && s != nil && t.tracker.get(s, token).state == noteLive
 }
 
 // Commit is what became of a commit to a Store in a context with a tracker.
@@ -102,12 +103,18 @@ func LastCommit(ctx context.Context, token string) (c Commit, ok bool) {
 
 type loadedKey struct{}
 
-// WithLoaded returns a context for a commit that says which token its manager has loaded the
-// session for, "" if there was none. Where several managers share a store and a tracker, the store
-// can then tell which of the sessions that are being renewed a new token carries on. It is for
-// adapters.
-func WithLoaded(ctx context.Context, token string) context.Context {
-	return context.WithValue(ctx, loadedKey{}, token)
+// loadedBy is what WithLoaded says.
+type loadedBy struct {
+	manager any
+	token   string
+}
+
+// WithLoaded returns a context for a commit that says which manager commits, by the key under which
+// it keeps its session in contexts, and which token it has loaded the session for, "" if there was
+// none. Where several managers share a store and a tracker, the store can then tell which of the
+// sessions that are being renewed a new token carries on. It is for adapters.
+func WithLoaded(ctx context.Context, manager any, token string) context.Context {
+	return context.WithValue(ctx, loadedKey{}, loadedBy{manager, token})
 }
 
 // Settle says that the response has begun whose cookie tells of the session with the token: from
@@ -135,8 +142,9 @@ type tracker struct {
 	first note // the only one, as a rule
 	more  map[noteKey]*note
 
-	manager  any // the key of the manager that was last asked to load a session
-	renewals int // how many sessions RenewToken was called for
+	manager  any  // the key of the manager that was last asked to load a session
+	several  bool // there were others
+	renewals int  // how often RenewToken was called
 
 	// The context of the first operation, which for most requests is the only one.
 	op    bound.Context
@@ -157,54 +165,6 @@ func (t *tracker) room() *bound.Context {
 	return &t.op
 }
 
-type noteKey struct {
-	store *Store // its origin
-	token string
-}
-
-// note is what the tracker knows of one token in one store.
-type note struct {
-	store *Store // its origin
-	token string
-	base
-	state  noteState
-	commit Commit
-
-	found   bool   // the record was loaded, and not made in this context
-	settled bool   // the response has begun, so that the token cannot change any more
-	merging bool   // SessionManager.MergeSession loaded it, into another session
-	older   []base // other records that were handed out for the token
-
-	// Not 0: it is to be retired by the commit that creates its successor. The highest is that of
-	// the session that was renewed last, which is renewer.
-	renewing int
-	renewer  any
-}
-
-// base is a record as it was handed out, or as this request has stored it. What scs keeps in a
-// context for a session that it has loaded tells the sessions of several loads apart.
-type base struct {
-	manager any // the key of the manager that loaded it, if that is known
-	session any // what has the record as its base; nil until it commits
-	loads   int // how many such there can be
-
-	data    []byte // as handed to scs: the base of a merge
-	expiry  time.Time
-	created time.Time
-	version int64 // the stored version; 0 if what is stored is not data
-	rewrite bool  // save it again although unchanged
-}
-
-type noteState uint8
-
-const (
-	noteLive    noteState = iota + 1 // it was loaded or stored
-	noteDeleted                      // this request has destroyed or renewed it
-	noteGone                         // another request has destroyed it, or it has expired
-	noteRenewed                      // another request has renewed it
-	noteStray                        // this request has merged it, but another had destroyed it
-)
-
 func trackerFrom(ctx context.Context) *tracker {
 	t, _ := ctx.Value(trackerKey{}).(*tracker)
 	return t
@@ -216,6 +176,7 @@ func (t *tracker) Value(key any) any {
 	}
 	if isManagerKey(key) {
 		t.mu.Lock()
+		t.several = t.several || t.manager != nil && t.manager != key
 		t.manager = key
 		t.mu.Unlock()
 	}
@@ -229,98 +190,142 @@ func (t *tracker) get(s *Store, token string) note {
 	if n := t.find(s, token); n != nil {
 		return *n
 	}
-	return note{store: s.origin, token: token, base: base{manager: t.manager}}
+	return note{store: s.origin, token: token}
 }
 
-// put replaces the note for n's token.
-func (t *tracker) put(n note) {
+// update has change change the note for token, which it makes if there is none. Slices of a note
+// are replaced and not changed, since copies share them. change must not use a context: that may
+// come to the tracker.
+func (t *tracker) update(s *Store, token string, change func(n *note)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if old := t.find(n.store, n.token); old != nil {
-		*old = n
+	if n := t.find(s, token); n != nil {
+		change(n)
 		return
 	}
-	if t.first.store == nil {
-		t.first = n
-		return
+	n := &t.first
+	if n.store != nil {
+		if t.more == nil {
+			t.more = make(map[noteKey]*note)
+		}
+		n = new(note)
+		t.more[noteKey{s.origin, token}] = n
 	}
-	if t.more == nil {
-		t.more = make(map[noteKey]*note)
+	n.store, n.token = s.origin, token
+	change(n)
+}
+
+// maxLoads bounds how many loads of one token are kept.
+const maxLoads = 8
+
+// loaded notes a record that a manager gets, and returns what to hand out: from the second load of
+// a token on with a deadline by which its commit will be known.
+func (t *tracker) loaded(s *Store, token string, b base, merger claim) []byte {
+	first := true
+	t.update(s, token, func(n *note) {
+		if first = n.state != noteLive; first {
+			n.state, n.commit, n.found = noteLive, Commit{}, true
+			n.base, n.more, n.marks = b, nil, 0
+			n.merger, n.taken = merger, b.data
+			return
+		}
+		n.marks++
+		b.mark = time.Duration(n.marks)
+	})
+	if first {
+		return b.data
 	}
-	rare := n // so that n itself need not be on the heap
-	t.more[noteKey{n.store, n.token}] = &rare
+	b.data = s.marked(b.data, b.mark)
+	t.update(s, token, func(n *note) {
+		if merger.session != nil {
+			n.merger, n.taken = merger, b.data
+		}
+		n.more = append([]base{b}, n.more...)
+		n.more = n.more[:min(len(n.more), maxLoads-1)]
+	})
+	return b.data
 }
 
-// maxBases bounds how many records are kept of one token: of a loop, say, that loads it again and
-// again in one context.
-const maxBases = 8
-
-// loaded notes a record that was handed out. See note.rebase.
-func (t *tracker) loaded(n note) {
-	old := t.get(n.store, n.token)
-	t.mu.Lock()
-	n.manager, n.loads = t.manager, 1
-	t.mu.Unlock()
-	switch {
-	case old.state != noteLive:
-	case old.session == nil && old.manager == n.manager && old.version == n.version && bytes.Equal(old.data, n.data):
-		merging := n.merging
-		n = old
-		n.loads++
-		n.merging = n.merging || merging
-	default:
-		n.commit, n.settled, n.older = old.commit, old.settled, old.older
-		n.renewing, n.renewer = old.renewing, old.renewer
-		n.keepOlder(old.base)
-	}
-	t.put(n)
-}
-
-// keepOlder keeps a record beside the note's own.
-func (n *note) keepOlder(b base) {
-	n.older = append([]base{b}, n.older...)
-	n.older = n.older[:min(len(n.older), maxBases-1)]
-}
-
-// merges reports whether the manager that looks for a record has a session in ctx already, into
-// which it is to be merged. A manager that loads one has asked the tracker for it in vain just
-// before.
-func (t *tracker) merges(ctx context.Context) bool {
-	t.mu.Lock()
-	manager := t.manager
-	t.mu.Unlock()
-	return manager != nil && ctx.Value(manager) != nil
-}
-
-// predecessor returns the note of the session that a new token carries on, if it is one of those
-// that are being renewed. The state is 0 if there is none.
-func (t *tracker) predecessor(ctx context.Context, s *Store) note {
-	loaded, hinted := ctx.Value(loadedKey{}).(string)
+// lastAsked returns the key of the manager that was last asked to load a session. A manager that
+// loads one asks the context for it in vain just before.
+func (t *tracker) lastAsked() any {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	var last note
-	for n := range t.all {
-		switch {
-		case n.store != s.origin || n.renewing <= last.renewing:
-		case n.renewer != nil && ctx.Value(n.manager) != n.renewer: // it was another's
-		case hinted && n.found && n.token != loaded:
-		default:
-			last = *n
+	return t.manager
+}
+
+// committer returns the key of the manager that commits, or nil if it cannot be told.
+func (t *tracker) committer(ctx context.Context) any {
+	if hint, ok := ctx.Value(loadedKey{}).(loadedBy); ok {
+		return hint.manager
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.several {
+		return nil
+	}
+	return t.manager
+}
+
+// committed notes what became of a commit, for which c had a copy of the note. What others have
+// noted meanwhile stays.
+func (t *tracker) committed(c *note) {
+	t.update(c.store, c.token, func(n *note) {
+		n.commit = c.commit
+		if n.state == 0 || n.state == noteLive || c.state != noteLive {
+			n.state = c.state
+		}
+		if n.mark == c.mark {
+			n.base = c.base
+		} else if i := slices.IndexFunc(n.more, func(b base) bool { return b.mark == c.mark }); i >= 0 {
+			n.more = slices.Clone(n.more)
+			n.more[i] = c.base
+		}
+	})
+}
+
+// renews notes that the commit that creates a session's successor is to retire it.
+func (t *tracker) renews(ctx context.Context, s *Store, n note) {
+	var r renewal
+	for _, b := range append([]base{n.base}, n.more...) {
+		c := claim{manager: b.manager}
+		if c.manager == nil {
+			continue
+		}
+		c.session = ctx.Value(c.manager)
+		if c.session != nil && !slices.Contains(r.by, c) {
+			r.by = append(r.by, c)
 		}
 	}
+	t.update(s, n.token, func(n *note) {
+		t.renewals++
+		r.number = t.renewals
+		n.renewals = append(slices.Clip(n.renewals), r)
+	})
+}
+
+// renewed returns the notes of the sessions that the session in ctx has renewed and that are to be
+// retired, the last at the end.
+func (t *tracker) renewed(ctx context.Context, s *Store) []note {
+	var last []note
+	for _, n := range t.notes(s, func(n *note) bool { return len(n.renewals) > 0 }) {
+		n.renewals = slices.DeleteFunc(slices.Clone(n.renewals), func(r renewal) bool { return !r.is(ctx, &n) })
+		if len(n.renewals) > 0 {
+			last = append(last, n)
+		}
+	}
+	slices.SortFunc(last, func(a, b note) int { return cmp.Compare(a.number(), b.number()) })
 	return last
 }
 
-// renews notes that the commit that creates the session's successor is to retire it.
-func (t *tracker) renews(ctx context.Context, n note) {
-	if n.manager != nil {
-		n.renewer = ctx.Value(n.manager)
-	}
-	t.mu.Lock()
-	t.renewals++
-	n.renewing = t.renewals
-	t.mu.Unlock()
-	t.put(n)
+// ended notes that a session has come to its end, and forgets the renewals given.
+func (t *tracker) ended(s *Store, token string, state noteState, done []renewal) {
+	t.update(s, token, func(n *note) {
+		n.state = state
+		n.renewals = slices.DeleteFunc(slices.Clone(n.renewals), func(r renewal) bool {
+			return slices.ContainsFunc(done, func(d renewal) bool { return d.number == r.number })
+		})
+	})
 }
 
 // notes returns the notes of the sessions in s that want is true of.

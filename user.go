@@ -106,7 +106,7 @@ func (s *Store) DestroySessionsOf(ctx context.Context, user string, except ...st
 		}
 	}
 	if len(kept) > 0 {
-		for _, n := range trackerFrom(ctx).notes(s, func(n *note) bool { return n.renewing > 0 }) {
+		for _, n := range trackerFrom(ctx).renewed(ctx, s) {
 			id, _ := s.ids.id(n.token) // it ends when the new token's session is stored
 			kept = append(kept, id)
 		}

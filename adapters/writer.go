@@ -206,8 +206,9 @@ func (w *Writer) Err() error { return w.err }
 
 // Leave is for frameworks in which the response may be written only after the middleware has
 // returned, by an error handler. In place of Finish, onError is called if the session cannot be
-// stored then. It must answer by the writer that it gets, which is the one below. What changes
-// after that is reported when the request's context ends.
+// stored then. It must answer by the writer that it gets, which is the one below; nil is for a
+// response that has begun. What changes after that is reported when the request's context ends, and
+// with Strict panics on the spot.
 func (w *Writer) Leave(onError func(below http.ResponseWriter, err error)) {
 	w.failed = onError
 	w.req.endLater()

@@ -75,6 +75,26 @@ func manager(s portable) *scs.SessionManager {
 	return &scs.SessionManager{Lifetime: lifetime, Store: s, Codec: s.Codec()}
 }
 
+// keyOf returns the key under which a manager keeps sessions in contexts: scs does not tell, but
+// asks for it first of all.
+func keyOf(sm *scs.SessionManager) any {
+	probe := &keyProbe{Context: context.Background()}
+	_, _ = sm.Load(probe, "")
+	return probe.key
+}
+
+type keyProbe struct {
+	context.Context
+	key any
+}
+
+func (p *keyProbe) Value(key any) any {
+	if p.key == nil {
+		p.key = key
+	}
+	return nil
+}
+
 // request is one request's use of a session.
 type request struct {
 	t   *T

@@ -92,8 +92,8 @@ func kitMutants() []mutant {
 		}}),
 		kitMutant("save-resurrects", `
 			all/key-never-creates concurrency/logout-beats-writer faults/events
-			renewal/after-logout renewal/fresh-after-logout renewal/two-managers user/destroy
-			user/destroy-renewing`, change{driver: func(p *patch) {
+			renewal/after-logout renewal/fresh-after-logout renewal/merge-destroyed
+			renewal/two-managers user/destroy user/destroy-renewing`, change{driver: func(p *patch) {
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				err := p.Driver.Save(ctx, rec, cond)
 				if _, ok := cond.Match(); ok && lostRace(err) {
@@ -102,16 +102,7 @@ func kitMutants() []mutant {
 				return err
 			}
 		}}),
-		kitMutant("delete-is-always-ok", `renewal/merge-destroyed`, change{driver: func(p *patch) {
-			p.delete = func(ctx context.Context, id string) error {
-				if err := p.Driver.Delete(ctx, id); !errors.Is(err, driver.ErrNotFound) {
-					return err
-				}
-				return nil
-			}
-		}}),
-		kitMutant("logout-is-final", `
-			renewal/fresh-after-logout renewal/merge-destroyed renewal/then-destroyed`, change{driver: func(p *patch) {
+		kitMutant("logout-is-final", `renewal/fresh-after-logout renewal/then-destroyed`, change{driver: func(p *patch) {
 			var lost atomic.Bool
 			p.delete = func(ctx context.Context, id string) error {
 				err := p.Driver.Delete(ctx, id)

@@ -82,7 +82,11 @@ func renewalMutants() []mutant {
 			}
 		}}),
 		kitMutant("one-manager", `
-			renewal/given-up renewal/then-destroyed renewal/two-managers user/destroy-renewing`, change{kit: func(k *kit) {
+			concurrency/renew-beats-old renewal/after-logout renewal/again renewal/failed
+			renewal/fresh-after-logout renewal/given-up renewal/keeps-writes
+			renewal/merge-destroyed renewal/then-destroyed renewal/two-at-once
+			renewal/two-managers renewal/unlisted user/destroy-all-but-own
+			user/destroy-renewing`, change{kit: func(k *kit) {
 			var first atomic.Pointer[string]
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				first.CompareAndSwap(nil, &token)
@@ -90,7 +94,7 @@ func renewalMutants() []mutant {
 			}
 			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 				if loaded := first.Load(); loaded != nil {
-					ctx = scskit.WithLoaded(ctx, *loaded)
+					ctx = scskit.WithLoaded(ctx, "another manager", *loaded)
 				}
 				return k.Store.CommitCtx(ctx, token, data, e)
 			}

@@ -297,7 +297,7 @@ func renewalTwoManagers(t *T) {
 		loaded string
 		want   scskit.CommitState
 	}{{two, "", scskit.Stored}, {one, token, scskit.Gone}} {
-		ctx := scskit.WithLoaded(ctx, m.loaded)
+		ctx := scskit.WithLoaded(ctx, keyOf(m.sm), m.loaded)
 		token, _, err := m.sm.Commit(ctx)
 		if err != nil {
 			t.Fatalf("commit: %v", err)
@@ -327,7 +327,7 @@ func renewalMergeDestroyed(t *T) {
 		}
 		var once atomic.Bool
 		d.on(func(ctx context.Context, op, id string) error {
-			if op == "delete" && id == d.id(other) && once.CompareAndSwap(false, true) {
+			if (op == "delete" || op == "save") && id == d.id(other) && once.CompareAndSwap(false, true) {
 				return d.Driver.Delete(ctx, id) // by another request, just before
 			}
 			return nil

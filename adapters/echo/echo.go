@@ -53,6 +53,9 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 				res.Writer, res.Committed, res.Size, res.Status = below, false, 0, http.StatusOK
 				return failed
 			}
+			if err != nil {
+				w.Leave(nil) // the response has begun, and the error handler is yet to run
+			}
 			return err
 		}
 	}

@@ -147,7 +147,8 @@ func TestErrorOutside(t *testing.T) {
 // with Strict is a panic.
 func TestErrorLate(t *testing.T) {
 	t.Parallel()
-	for _, strict := range []bool{false, true} {
+	for round := range 4 {
+		strict, begun := round%2 == 1, round/2 == 1
 		events, panics := make(chan scskit.Kind, 16), make(chan any, 1)
 		sm := newManager(t, nil)
 		opts := []adapters.Option{
@@ -160,30 +161,35 @@ func TestErrorLate(t *testing.T) {
 		e.Use(middleware.Gzip(), scsecho.LoadAndSave(sm, opts...))
 		e.HTTPErrorHandler = func(err error, c echo.Context) {
 			ctx := c.Request().Context()
-			sm.Put(ctx, "in time", true)
-			_ = c.String(http.StatusTeapot, err.Error())
+			if !begun {
+				sm.Put(ctx, "in time", true)
+				_ = c.String(http.StatusTeapot, err.Error())
+			}
 			_ = sm.GetString(ctx, "k")
 			defer func() { panics <- recover() }()
 			sm.Put(ctx, "late", true)
 		}
 		e.GET("/", func(c echo.Context) error {
 			sm.Put(c.Request().Context(), "k", "v")
+			if begun {
+				_ = c.String(http.StatusTeapot, "begun")
+			}
 			return echo.NewHTTPError(http.StatusTeapot)
 		})
 		resp, _ := visit.Get(t, conformance.Listen(t, e)+"/")
 		if resp.StatusCode != http.StatusTeapot || len(resp.Cookies()) != 1 {
-			t.Errorf("strict %v: status %d, cookies %v", strict, resp.StatusCode, resp.Cookies())
+			t.Errorf("strict %v, begun %v: status %d, cookies %v", strict, begun, resp.StatusCode, resp.Cookies())
 		}
 		if got := <-panics; (got != nil) != strict {
-			t.Errorf("strict %v: panic %v", strict, got)
+			t.Errorf("strict %v, begun %v: panic %v", strict, begun, got)
 		}
 		select {
 		case kind := <-events:
 			if kind != scskit.KindLate {
-				t.Errorf("strict %v: told of %v", strict, kind)
+				t.Errorf("strict %v, begun %v: told of %v", strict, begun, kind)
 			}
 		case <-time.After(time.Minute):
-			t.Errorf("strict %v: nothing was told", strict)
+			t.Errorf("strict %v, begun %v: nothing was told", strict, begun)
 		}
 	}
 }

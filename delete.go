@@ -1,0 +1,99 @@
+package scskit
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// DeleteCtx implements scs.CtxStore. Deleting what is not there is no error. In a context with a
+// tracker it is carried out, within Options.Timeout, though ctx has ended; and it tells apart what
+// the manager deletes for: see ErrLate.
+func (s *Store) DeleteCtx(ctx context.Context, token string) error {
+	id, ok := s.ids.id(token)
+	if !ok {
+		return nil
+	}
+	t := trackerFrom(ctx)
+	if t == nil {
+		if err := s.remove(ctx, id); err != nil && !errors.Is(err, driver.ErrNotFound) {
+			return s.failure("delete", token, err)
+		}
+		return nil
+	}
+	if s.opts.Timeout > 0 {
+		ctx = context.WithoutCancel(ctx) // a client that hangs up does not take its sign-out back
+	}
+	reason, n := deletionFor(), t.get(s, token)
+	if reason == byRenewal && n.settled {
+		return ErrLate
+	}
+	var renewed []note // which the session carries on that is deleted
+	if n.state == 0 && (reason == byRenewal && s.carrier == nil || reason == byDestroy) {
+		renewed = t.renewed(ctx, s)
+	}
+	if reason == byRenewal && s.carrier == nil {
+		if n.state != 0 {
+			t.renews(ctx, s, n)
+			return nil
+		}
+		if len(renewed) > 0 {
+			return nil // the token of an earlier renewal, which was never stored
+		}
+	}
+	if reason == byDestroy && len(renewed) > 0 {
+		// The token was never stored: what it was to carry on is what ends.
+		if err := s.endTracked(ctx, t, reason, renewed[len(renewed)-1]); err != nil {
+			return err
+		}
+	}
+	n.renewals = slices.DeleteFunc(slices.Clone(n.renewals), func(r renewal) bool { return !r.is(ctx, &n) })
+	return s.endTracked(ctx, t, reason, n)
+}
+
+// endTracked deletes a session, and notes that; n has the renewals that are given up with it.
+func (s *Store) endTracked(ctx context.Context, t *tracker, reason deletion, n note) error {
+	id, _ := s.ids.id(n.token)
+	var err error
+	if reason == byMerge && n.state == noteLive && s.carrier == nil {
+		err = s.retireMerged(ctx, n)
+	} else {
+		err = s.remove(ctx, id)
+	}
+	if err != nil && !errors.Is(err, driver.ErrNotFound) {
+		return s.failure("delete", n.token, err)
+	}
+	switch {
+	case err != nil && reason == byMerge && n.merger.session != nil:
+		n.state = noteStray
+	case err == nil || n.state != 0:
+		n.state = noteDeleted
+	default:
+		return nil
+	}
+	t.ended(s, n.token, n.state, n.renewals)
+	return nil
+}
+
+// retireMerged puts a tombstone in the place of a session that lives on in another. The error is
+// driver.ErrNotFound if another request has destroyed or renewed it.
+func (s *Store) retireMerged(ctx context.Context, n note) error {
+	id, _ := s.ids.id(n.token)
+	for attempt := range maxAttempts {
+		if err := backOff(ctx, attempt); err != nil {
+			return err
+		}
+		err := s.retire(ctx, &n)
+		if !lostRace(err) {
+			return err
+		}
+		current, err := s.load(ctx, id)
+		if err != nil {
+			return err
+		}
+		n.data, n.version, n.expiry = current.Data, current.Version, current.Expiry
+	}
+	return driver.ErrConflict
+}

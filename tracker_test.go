@@ -1,0 +1,390 @@
+package scskit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/stores/memstore"
+)
+
+// tapped is a driver that tells of saves and deletes before they are carried out, and after.
+type tapped struct {
+	driver.Driver
+	before, after func(op, id string) error
+}
+
+func (d *tapped) pass(op, id string, f func() error) error {
+	if d.before != nil {
+		if err := d.before(op, id); err != nil {
+			return err
+		}
+	}
+	if err := f(); err != nil || d.after == nil {
+		return err
+	}
+	return d.after(op, id)
+}
+
+func (d *tapped) Save(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+	return d.pass("save", rec.ID, func() error { return d.Driver.Save(ctx, rec, cond) })
+}
+
+func (d *tapped) Delete(ctx context.Context, id string) error {
+	return d.pass("delete", id, func() error { return d.Driver.Delete(ctx, id) })
+}
+
+func (d *tapped) Unwrap() driver.Driver { return d.Driver }
+
+// scene is a store with two managers, and what tests do with them.
+type scene struct {
+	t        *testing.T
+	d        *tapped
+	store    *scskit.Store
+	one, two *scs.SessionManager
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	d, err := memstore.NewDriver(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scene{t: t, d: &tapped{Driver: d}}
+	if s.store, err = scskit.NewStore(s.d, &scskit.Options{UserKey: "user"}); err != nil {
+		t.Fatal(err)
+	}
+	s.one, s.two = scskit.New(s.store), scskit.New(s.store)
+	return s
+}
+
+func (s *scene) check(err error) {
+	s.t.Helper()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *scene) tracked() context.Context { return scskit.WithTracker(s.t.Context()) }
+
+func (s *scene) load(sm *scs.SessionManager, ctx context.Context, token string) context.Context {
+	s.t.Helper()
+	ctx, err := sm.Load(ctx, token)
+	s.check(err)
+	return ctx
+}
+
+// put puts keys and values, and commits.
+func (s *scene) put(sm *scs.SessionManager, ctx context.Context, pairs ...any) string {
+	s.t.Helper()
+	for i := 0; i < len(pairs); i += 2 {
+		sm.Put(ctx, pairs[i].(string), pairs[i+1])
+	}
+	token, _, err := sm.Commit(ctx)
+	s.check(err)
+	return token
+}
+
+// save does so in a request of its own.
+func (s *scene) save(token string, pairs ...any) string {
+	s.t.Helper()
+	return s.put(s.one, s.load(s.one, s.tracked(), token), pairs...)
+}
+
+func (s *scene) destroy(token string) {
+	s.t.Helper()
+	s.check(s.one.Destroy(s.load(s.one, s.tracked(), token)))
+}
+
+// holds checks what a session holds; "" is none.
+func (s *scene) holds(token, want string) {
+	s.t.Helper()
+	data, found, err := s.store.Find(token)
+	s.check(err)
+	got := ""
+	if found {
+		_, values, err := s.store.Codec().Decode(data)
+		s.check(err)
+		got = fmt.Sprint(values)
+	}
+	if got != want {
+		s.t.Errorf("the session holds %q, want %q", got, want)
+	}
+}
+
+func (s *scene) state(ctx context.Context, token string, want scskit.CommitState) {
+	s.t.Helper()
+	if c, _ := scskit.LastCommit(ctx, token); c.State != want {
+		s.t.Errorf("state %d, want %d", c.State, want)
+	}
+}
+
+// TestLoadsAreToldApart: of several loads of one token in a tracker each commit is merged with what
+// its own returned.
+func TestLoadsAreToldApart(t *testing.T) {
+	t.Parallel()
+	for name, second := range map[string]func(s *scene, c, c1 context.Context, token string) (*scs.SessionManager, context.Context){
+		"by one manager": func(s *scene, c, _ context.Context, token string) (*scs.SessionManager, context.Context) {
+			return s.one, s.load(s.one, c, token)
+		},
+		"by two managers": func(s *scene, c, _ context.Context, token string) (*scs.SessionManager, context.Context) {
+			return s.two, s.load(s.two, c, token)
+		},
+		"by two, one in the other's": func(s *scene, _, c1 context.Context, token string) (*scs.SessionManager, context.Context) {
+			return s.two, s.load(s.two, c1, token)
+		},
+	} {
+		for round := range 8 {
+			swapped, others, again := round&1 != 0, round&2 != 0, round&4 != 0
+			s := newScene(t)
+			token := s.save("", "a", 0, "b", 0, "c", 0)
+			c := s.tracked()
+			c1 := s.load(s.one, c, token)
+			if others {
+				s.save(token, "c", 1)
+			}
+			sm, c2 := second(s, c, c1, token)
+			first := func(n int) { s.put(s.one, c1, "a", n) }
+			last := func(n int) { s.put(sm, c2, "b", n) }
+			if swapped {
+				first, last = last, first
+			}
+			want := 1
+			first(1)
+			last(1)
+			if again {
+				s.save(token, "c", 1)
+				first(2)
+				last(2)
+				want = 2
+			}
+			t.Log(name, round)
+			n := 0
+			if others || again {
+				n = 1
+			}
+			s.holds(token, fmt.Sprintf("map[a:%d b:%d c:%d]", want, want, n))
+		}
+	}
+}
+
+// TestReadThenPutBack: a load that only reads is not what a later commit is based on.
+func TestReadThenPutBack(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	token := s.save("", "unread", false)
+	c := s.tracked()
+	s.load(s.one, c, token)
+	s.save(token, "unread", true)
+	s.put(s.one, s.load(s.one, c, token), "unread", false)
+	s.holds(token, "map[unread:false]")
+	for range 2 { // and so for what Iterate loads
+		s.save(token, "unread", true)
+		s.check(s.one.Iterate(c, func(ctx context.Context) error {
+			s.save(token, "n", 1)
+			s.put(s.one, ctx, "unread", false)
+			return nil
+		}))
+		s.holds(token, "map[n:1 unread:false]")
+	}
+}
+
+// TestDeadlineOfLaterLoads: by the deadline loads are told apart; that does not change it.
+func TestDeadlineOfLaterLoads(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	token := s.save("", "n", 0)
+	before, _, err := s.store.Find(token)
+	s.check(err)
+	deadline, _, err := s.store.Codec().Decode(before)
+	s.check(err)
+	c := s.tracked()
+	for i := range 20 {
+		s.put(s.one, s.load(s.one, c, token), "n", i+1)
+	}
+	after, _, err := s.store.Find(token)
+	s.check(err)
+	if got, _, err := s.store.Codec().Decode(after); !got.Equal(deadline) || err != nil {
+		t.Errorf("the deadline is %v later, error %v", got.Sub(deadline), err)
+	}
+	moved := time.Now().Add(time.Hour).Truncate(time.Millisecond)
+	ctx := s.load(s.one, c, token)
+	s.one.SetDeadline(ctx, moved)
+	s.put(s.one, ctx)
+	if rec, err := s.d.Load(t.Context(), scskit.ID(token)); err != nil || !rec.Expiry.Equal(moved) {
+		t.Errorf("the record expires at %v, error %v, want %v", rec.Expiry, err, moved)
+	}
+}
+
+// TestRenewalsAreToldApart: a new token carries on the session of the load that was renewed, and no
+// other.
+func TestRenewalsAreToldApart(t *testing.T) {
+	t.Parallel()
+	t.Run("of another manager", func(t *testing.T) {
+		s := newScene(t)
+		token := s.save("", "a", 1)
+		c := s.tracked()
+		c1 := s.load(s.one, c, token)
+		s.check(s.one.RenewToken(c1))
+		fresh := s.put(s.two, s.load(s.two, c, ""), "b", 1)
+		s.holds(token, "map[a:1]")
+		s.load(s.two, c, token)
+		renewed := s.put(s.one, c1)
+		s.holds(token, "")
+		s.holds(renewed, "map[a:1]")
+		s.holds(fresh, "map[b:1]")
+	})
+	for _, destroyed := range []bool{false, true} {
+		t.Run(fmt.Sprintf("twice, destroyed %v", destroyed), func(t *testing.T) {
+			s := newScene(t)
+			token := s.save("", "a", 1)
+			c := s.tracked()
+			c1, c2 := s.load(s.one, c, token), s.load(s.one, c, token)
+			s.check(errors.Join(s.one.RenewToken(c1), s.one.RenewToken(c2)))
+			if destroyed {
+				s.destroy(token)
+			}
+			for _, ctx := range []context.Context{c1, c2} {
+				renewed := s.put(s.one, ctx)
+				if destroyed {
+					s.state(ctx, renewed, scskit.Gone)
+					s.holds(renewed, "")
+				} else {
+					s.holds(renewed, "map[a:1]")
+				}
+				s.holds(token, "")
+			}
+		})
+	}
+	for _, first := range []bool{false, true} {
+		t.Run(fmt.Sprintf("destroyed by another load, renewed before that %v", first), func(t *testing.T) {
+			s := newScene(t)
+			token := s.save("", "a", 1)
+			c := s.tracked()
+			c1, c2 := s.load(s.one, c, token), s.load(s.one, c, token)
+			if first {
+				s.check(s.one.RenewToken(c1))
+			}
+			s.check(s.one.Destroy(c2))
+			if !first {
+				s.check(s.one.RenewToken(c1))
+			}
+			renewed := s.put(s.one, c1)
+			s.state(c1, renewed, scskit.Gone)
+			s.holds(renewed, "")
+			s.state(c2, s.put(s.one, c2, "new", 1), scskit.Stored)
+		})
+	}
+	t.Run("given up", func(t *testing.T) {
+		s := newScene(t)
+		given, mine := s.save("", "user", "ada"), s.save("", "user", "ada")
+		c := s.tracked()
+		s.check(s.one.RenewToken(s.load(s.one, c, given)))
+		fresh := s.load(s.one, c, "")
+		s.check(errors.Join(s.one.RenewToken(fresh), s.one.Destroy(fresh)))
+		s.holds(given, "map[user:ada]")
+		ctx := s.load(s.one, c, mine)
+		s.check(s.one.RenewToken(ctx))
+		if n, err := s.store.DestroySessionsOf(ctx, "ada", s.one.Token(ctx)); n != 1 || err != nil {
+			t.Errorf("destroyed %d, %v, want the one whose renewal was given up", n, err)
+		}
+		s.holds(given, "")
+		s.holds(s.put(s.one, ctx), "map[user:ada]")
+	})
+	t.Run("during a commit", func(t *testing.T) {
+		s := newScene(t)
+		token := s.save("", "a", 1)
+		c := s.tracked()
+		c1, c2 := s.load(s.one, c, token), s.load(s.one, c, token)
+		s.d.before = func(string, string) error {
+			s.d.before = nil
+			return s.one.RenewToken(c1)
+		}
+		s.put(s.one, c2, "b", 1)
+		renewed := s.put(s.one, c1)
+		s.holds(token, "")
+		s.holds(renewed, "map[a:1 b:1]")
+	})
+}
+
+// TestRenewalAnswersLost: the backend does what it is asked, and the answer is lost; or it does not.
+func TestRenewalAnswersLost(t *testing.T) {
+	t.Parallel()
+	lost := errors.New("the answer is lost")
+	for _, nth := range []int{1, 2} {
+		s := newScene(t)
+		token := s.save("", "a", 1)
+		ctx := s.load(s.one, s.tracked(), token)
+		s.check(s.one.RenewToken(ctx))
+		n := 0
+		s.d.after = func(op, _ string) error {
+			if n++; n == nth {
+				return lost
+			}
+			return nil
+		}
+		renewed, _, err := s.one.Commit(ctx)
+		s.d.after = nil
+		if nth == 1 { // of the new session
+			if !errors.Is(err, lost) {
+				t.Errorf("got error %v", err)
+			}
+			s.holds(renewed, "")
+			s.holds(token, "map[a:1]")
+			continue
+		}
+		s.check(err)
+		s.holds(renewed, "map[a:1]")
+		s.holds(token, "")
+	}
+
+	s := newScene(t)
+	token := s.save("", "a", 1, "k", 1)
+	ctx := s.load(s.one, s.tracked(), token)
+	s.check(s.one.RenewToken(ctx))
+	saves := 0
+	s.d.before = func(op, _ string) error {
+		if op == "save" {
+			saves++
+		}
+		if op == "delete" || saves == 2 {
+			return lost
+		}
+		return nil
+	}
+	if _, _, err := s.one.Commit(ctx); !errors.Is(err, lost) {
+		t.Errorf("got error %v", err)
+	}
+	s.d.before = nil
+	s.one.Remove(ctx, "k")
+	s.save(token, "b", 2)
+	s.holds(s.put(s.one, ctx), "map[a:1 b:2]")
+	s.holds(token, "")
+}
+
+// TestMergedWhileRenewed: a session that is renewed while it is merged goes its own way, and what
+// was destroyed leaves nothing in the one that it was merged into, nor takes anything from others.
+func TestMergedWhileRenewed(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	other, mine := s.save("", "user", "ada"), s.save("", "n", 1)
+	c := s.tracked()
+	ctx := s.load(s.one, c, mine)
+	s.d.before = func(string, string) error {
+		s.d.before = nil
+		renewing := s.load(s.one, s.tracked(), other)
+		s.check(s.one.RenewToken(renewing))
+		s.destroy(s.put(s.one, renewing))
+		return nil
+	}
+	s.check(s.one.MergeSession(ctx, other))
+	s.put(s.one, ctx)
+	s.holds(mine, "map[n:1]")
+	s.holds(s.put(s.one, s.load(s.one, c, ""), "user", "ada"), "map[user:ada]")
+}
