@@ -196,19 +196,25 @@ func (c *commit) touch(expiry time.Time) error {
 }
 
 func (c *commit) write(kind Kind, cond driver.Condition, expiry time.Time) error {
-	n := &c.note
 	if v, ok := cond.Match(); ok && v == 0 {
 		return c.merge(expiry, false) // this request has merged before: what is stored is not its base
 	}
+	err := c.save(kind, cond, expiry)
+	if lostRace(err) {
+		return c.merge(expiry, true)
+	}
+	return err
+}
+
+// save stores the session as it is, and notes that.
+func (c *commit) save(kind Kind, cond driver.Condition, expiry time.Time) error {
+	n := &c.note
 	rec := c.record(c.plain, expiry)
 	if !n.created.IsZero() {
 		rec.Created = n.created // what the driver keeps in any case, but some at a cost
 	}
 	c.sent = rec.Version
 	value, err := c.store.save(c.ctx, kind, rec, cond)
-	if lostRace(err) {
-		return c.merge(expiry, true)
-	}
 	if err != nil {
 		return err
 	}
@@ -359,35 +365,6 @@ func (c *commit) record(data []byte, expiry time.Time) driver.Record {
 	return driver.Record{
 		ID: c.id, Data: data, Expiry: ceilMilli(expiry), Created: now, Updated: now, Version: version(),
 	}
-}
-
-// withSlack returns the expiry to store for a session that scs wants to expire at
-// expiry. If that is an idle time-out, it is later by one touch interval, so that the next
-// requests need not write; but never later than the session's deadline.
-func (s *Store) withSlack(data []byte, expiry time.Time) time.Time {
-	deadline, ok := s.deadline(data)
-	if !ok || !expiry.Before(deadline) {
-		return ceilMilli(expiry)
-	}
-	interval := s.opts.TouchInterval
-	if interval == 0 {
-		interval = min(expiry.Sub(s.opts.Now())/10, time.Minute)
-	}
-	if interval < 0 {
-		interval = 0
-	}
-	if slack := expiry.Add(interval); slack.Before(deadline) {
-		return ceilMilli(slack)
-	}
-	return ceilMilli(deadline)
-}
-
-// ceilMilli rounds up to what every backend can store, so that no session ends early.
-func ceilMilli(t time.Time) time.Time {
-	if r := t.Truncate(time.Millisecond); r.Before(t) {
-		return r.Add(time.Millisecond)
-	}
-	return t
 }
 
 // lostRace reports whether a conditional write failed because another was faster.

@@ -75,8 +75,11 @@ func (s *Store) retire(ctx context.Context, old *note) error {
 
 // renew creates the session that carries on the old one under a new token, and retires the old one.
 func (c *commit) renew(expiry time.Time) error {
-	// Nobody else knows the token: what is there is of an earlier try.
-	if err := c.write(KindCreate, driver.Always(), expiry); err != nil {
+	err := c.save(KindCreate, driver.IfAbsent(), expiry)
+	if lostRace(err) { // nobody else knows the token: what is there is of an earlier try
+		err = c.save(KindCreate, driver.Always(), expiry)
+	}
+	if err != nil {
 		return c.undo(err)
 	}
 	s, n, old := c.store, &c.note, c.old

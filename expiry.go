@@ -1,0 +1,32 @@
+package scskit
+
+import "time"
+
+// withSlack returns the expiry to store for a session that scs wants to expire at
+// expiry. If that is an idle time-out, it is later by one touch interval, so that the next
+// requests need not write; but never later than the session's deadline.
+func (s *Store) withSlack(data []byte, expiry time.Time) time.Time {
+	deadline, ok := s.deadline(data)
+	if !ok || !expiry.Before(deadline) {
+		return ceilMilli(expiry)
+	}
+	interval := s.opts.TouchInterval
+	if interval == 0 {
+		interval = min(expiry.Sub(s.opts.Now())/10, time.Minute)
+	}
+	if interval < 0 {
+		interval = 0
+	}
+	if slack := expiry.Add(interval); slack.Before(deadline) {
+		return ceilMilli(slack)
+	}
+	return ceilMilli(deadline)
+}
+
+// ceilMilli rounds up to what every backend can store, so that no session ends early.
+func ceilMilli(t time.Time) time.Time {
+	if r := t.Truncate(time.Millisecond); r.Before(t) {
+		return r.Add(time.Millisecond)
+	}
+	return t
+}
