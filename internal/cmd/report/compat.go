@@ -99,7 +99,7 @@ func compatibility(ctx context.Context, r conformance.Report, file, when string)
 	}
 
 	var b strings.Builder
-	fmt.Fprintf(&b, "The versions that the test run of %s met, with scs %s, and how many checks there were:\n\n", when, versions[scsModule])
+	fmt.Fprintf(&b, "The versions that the test run of %s met, with scs %s, and how\nmany checks there were:\n\n", when, versions[scsModule])
 	b.WriteString("| backend | server that was run | client library | adapters | passed | exempt | failed |\n| --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, k := range backends {
 		t := byStore[k.store]
