@@ -21,18 +21,19 @@ func (s *Store) marked(data []byte, by time.Duration) []byte {
 // the deadline was changed, it is the one from which the data differs in the fewest keys, and the
 // latest of these.
 func (c *commit) rebase(n *note) {
-	if n.state != noteLive || len(n.more) == 0 {
+	more := n.rarely().more
+	if n.state != noteLive || len(more) == 0 {
 		return
 	}
 	deadline, ok := c.store.deadline(c.data)
 	best, fewest := -1, c.rank(&n.base, deadline, ok)
-	for i := range n.more {
-		if d := c.rank(&n.more[i], deadline, ok); d < fewest || d == fewest && best < 0 {
+	for i := range more {
+		if d := c.rank(&more[i], deadline, ok); d < fewest || d == fewest && best < 0 {
 			best, fewest = i, d
 		}
 	}
 	if best >= 0 {
-		n.base = n.more[best]
+		n.base = more[best]
 	}
 }
 
@@ -97,12 +98,11 @@ func (c *commit) distance(base []byte) int {
 // session was before.
 func (c *commit) leaveStrays(base []byte) error {
 	s := c.store
-	hint, hinted := c.ctx.Value(loadedKey{}).(loadedBy)
 	for _, stray := range c.tracker.notes(s, func(n *note) bool { return n.state == noteStray }) {
-		if hinted && hint.manager != stray.merger.manager || !stray.merger.in(c.ctx) {
+		if by := stray.rare.mergers; len(by) > 0 && !isOneOf(c.ctx, by) {
 			continue // it was merged into another
 		}
-		strayDeadline, strayValues, err := s.decode(stray.taken)
+		strayDeadline, strayValues, err := s.decode(stray.rare.taken)
 		if err != nil {
 			return err
 		}

@@ -66,9 +66,9 @@ type commit struct {
 	data    []byte
 	plain   []byte // what is to be stored: data without a mark; see base
 	expiry  time.Time
-	note    note  // of a tracked commit; updated to its outcome
-	old     note  // of the session that it carries on under a new token; its state is 0 if there is none
-	sent    int64 // the version of the last save that was tried
+	note    note    // of a tracked commit; updated to its outcome
+	old     carried // what it carries on under a new token; its state is 0 if there is none
+	sent    int64   // the version of the last save that was tried
 }
 
 // untracked does what scs asks of any store.
@@ -112,10 +112,10 @@ func (c *commit) tracked() error {
 	base := n
 	if n.state == 0 {
 		n.manager = c.tracker.committer(c.ctx)
-		if renewed := c.tracker.renewed(c.ctx, s); len(renewed) > 0 {
-			c.old = renewed[len(renewed)-1]
+		if last := c.tracker.carriedOn(c.ctx, s); len(last) > 0 {
+			c.old = last[len(last)-1]
 		}
-		base = &c.old
+		base = &c.old.note
 	}
 	c.rebase(base)
 	if err := c.leaveStrays(base.data); err != nil {

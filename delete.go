@@ -3,7 +3,6 @@ package scskit
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"github.com/scskit/scskit/driver"
 )
@@ -30,9 +29,9 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	if reason == byRenewal && n.settled {
 		return ErrLate
 	}
-	var renewed []note // which the session carries on that is deleted
+	var renewed []carried // which the session carries on that is deleted
 	if n.state == 0 && (reason == byRenewal && s.carrier == nil || reason == byDestroy) {
-		renewed = t.renewed(ctx, s)
+		renewed = t.carriedOn(ctx, s)
 	}
 	if reason == byRenewal && s.carrier == nil {
 		if n.state != 0 {
@@ -49,16 +48,15 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 			return err
 		}
 	}
-	n.renewals = slices.DeleteFunc(slices.Clone(n.renewals), func(r renewal) bool { return !r.is(ctx, &n) })
-	return s.endTracked(ctx, t, reason, n)
+	return s.endTracked(ctx, t, reason, carried{n, n.renewed(ctx)})
 }
 
-// endTracked deletes a session, and notes that; n has the renewals that are given up with it.
-func (s *Store) endTracked(ctx context.Context, t *tracker, reason deletion, n note) error {
+// endTracked deletes a session, and notes that; its renewals are given up with it.
+func (s *Store) endTracked(ctx context.Context, t *tracker, reason deletion, n carried) error {
 	id, _ := s.ids.id(n.token)
 	var err error
 	if reason == byMerge && n.state == noteLive && s.carrier == nil {
-		err = s.retireMerged(ctx, n)
+		err = s.retireMerged(ctx, n.note)
 	} else {
 		err = s.remove(ctx, id)
 	}
@@ -66,14 +64,11 @@ func (s *Store) endTracked(ctx context.Context, t *tracker, reason deletion, n n
 		return s.failure("delete", n.token, err)
 	}
 	switch {
-	case err != nil && reason == byMerge && n.merger.session != nil:
-		n.state = noteStray
+	case err != nil && reason == byMerge && n.state != 0:
+		t.strayed(ctx, s, n.note)
 	case err == nil || n.state != 0:
-		n.state = noteDeleted
-	default:
-		return nil
+		t.ended(s, n.token, noteDeleted, n.by)
 	}
-	t.ended(s, n.token, n.state, n.renewals)
 	return nil
 }
 

@@ -20,15 +20,47 @@ type note struct {
 	// What became of the last commit.
 	commit Commit
 
-	found   bool   // the record was loaded, and not made in this context
-	settled bool   // the response has begun, so that the token cannot change any more
-	merger  claim  // whose MergeSession has loaded it
-	taken   []byte // and what it got
-	more    []base // of other loads
-	marks   int    // how many loads there were but the first
+	found   bool // the record was loaded, and not made in this context
+	settled bool // the response has begun, so that the token cannot change any more
+
+	rare *rare // what most notes have not; replaced and not changed, since copies share it
+}
+
+// rare is what a note may have besides.
+type rare struct {
+	more  []base // of other loads, the latest first
+	marks int    // how many loads there were but the first
 
 	// By whom it is to be retired: with the commit that creates its successor.
 	renewals []renewal
+
+	mergers []claim // of a stray: whose it may be that has merged it; empty if nobody can tell
+	taken   []byte  // and what that got
+}
+
+// rarely returns what the note has besides.
+func (n *note) rarely() rare {
+	if n.rare == nil {
+		return rare{}
+	}
+	return *n.rare
+}
+
+// bases returns all the records that were handed out, the latest first.
+func (n *note) bases() []base { return append(slices.Clone(n.rarely().more), n.base) }
+
+// users returns the sessions in ctx of those managers that have loaded the note's.
+func (n *note) users(ctx context.Context) (users []claim) {
+	for _, b := range n.bases() {
+		if b.manager == nil {
+			continue
+		}
+		c := claim{b.manager, ctx.Value(b.manager)}
+		if c.session != nil && !slices.Contains(users, c) {
+			users = append(users, c)
+		}
+	}
+	return users
 }
 
 // base is a record as it was handed out, or as the one who got it has stored it since.
@@ -59,15 +91,24 @@ type renewal struct {
 	by     []claim // whose it may be; empty if nobody can tell
 }
 
-// is reports whether what goes on in ctx is of the session that was renewed.
-func (r renewal) is(ctx context.Context, n *note) bool {
+// isOneOf reports whether what goes on in ctx is of one of the sessions.
+func isOneOf(ctx context.Context, sessions []claim) bool {
 	hint, hinted := ctx.Value(loadedKey{}).(loadedBy)
-	if len(r.by) == 0 {
-		return !hinted || !n.found || n.token == hint.token
-	}
-	return slices.ContainsFunc(r.by, func(c claim) bool {
+	return slices.ContainsFunc(sessions, func(c claim) bool {
 		return (!hinted || c.manager == hint.manager) && c.in(ctx)
 	})
+}
+
+// renewed returns the renewals of the note by the session in ctx.
+func (n *note) renewed(ctx context.Context) (by []renewal) {
+	hint, hinted := ctx.Value(loadedKey{}).(loadedBy)
+	for _, r := range n.rarely().renewals {
+		if len(r.by) > 0 && isOneOf(ctx, r.by) ||
+			len(r.by) == 0 && (!hinted || !n.found || n.token == hint.token) {
+			by = append(by, r)
+		}
+	}
+	return by
 }
 
 type noteState uint8
@@ -79,6 +120,3 @@ const (
 	noteRenewed                      // this request or another has renewed it
 	noteStray                        // this request has merged it, but another had destroyed it
 )
-
-// number returns that of the last renewal.
-func (n *note) number() int { return n.renewals[len(n.renewals)-1].number }

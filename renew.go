@@ -82,7 +82,7 @@ func (c *commit) renew(expiry time.Time) error {
 	if err != nil {
 		return c.undo(err)
 	}
-	s, n, old := c.store, &c.note, c.old
+	s, n, old := c.store, &c.note, c.old.note
 	oldID, _ := s.ids.id(old.token)
 	stored := merged{data: c.plain} // of the new session
 	version, until := n.version, n.expiry
@@ -138,7 +138,7 @@ func (c *commit) renew(expiry time.Time) error {
 
 // retired notes what became of the old session, so that no later commit of this one carries it on.
 func (c *commit) retired(state noteState) {
-	c.tracker.ended(c.store, c.old.token, state, c.old.renewals)
+	c.tracker.ended(c.store, c.old.token, state, c.old.by)
 }
 
 // undo removes the new session, of which nobody has been told, though the time of the commit may be

@@ -130,20 +130,7 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 	case err != nil: // another process may be able to read it
 		return nil, false, s.failure("find", token, err)
 	}
-	b, merger := baseOf(rec), claim{manager: t.lastAsked()}
-	b.manager = merger.manager
-	if merger.manager != nil {
-		merger.session = ctx.Value(merger.manager) // there is one only if MergeSession asks
-	}
-	return t.loaded(s, token, b, merger), true, nil
-}
-
-// baseOf returns what is noted of a record that is about to be handed out.
-func baseOf(rec driver.Record) base {
-	return base{
-		data:   rec.Data[:len(rec.Data):len(rec.Data)], // what is appended to it is not in the note
-		expiry: rec.Expiry, created: rec.Created, version: rec.Version, rewrite: rec.Rewrite,
-	}
+	return t.loaded(s, token, rec, t.lastAsked()), true, nil
 }
 
 // drop deletes a record that does not decode. Of several requests that find it so,
@@ -196,7 +183,7 @@ func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 		}
 		key := s.ids.key(rec)
 		if t != nil {
-			rec.Data = t.loaded(s, key, baseOf(rec), claim{})
+			rec.Data = t.loaded(s, key, rec, nil)
 		}
 		all[key] = rec.Data
 	}

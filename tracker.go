@@ -9,6 +9,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/scskit/scskit/driver"
 	"github.com/scskit/scskit/internal/bound"
 )
 
@@ -220,28 +221,35 @@ const maxLoads = 8
 
 // loaded notes a record that a manager gets, and returns what to hand out: from the second load of
 // a token on with a deadline by which its commit will be known.
-func (t *tracker) loaded(s *Store, token string, b base, merger claim) []byte {
+func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any) []byte {
+	b := base{
+		manager: manager,
+		data:    rec.Data[:len(rec.Data):len(rec.Data)], // what is appended to it is not in the note
+		expiry:  rec.Expiry, created: rec.Created, version: rec.Version, rewrite: rec.Rewrite,
+	}
 	first := true
 	t.update(s, token, func(n *note) {
 		if first = n.state != noteLive; first {
-			n.state, n.commit, n.found = noteLive, Commit{}, true
-			n.base, n.more, n.marks = b, nil, 0
-			n.merger, n.taken = merger, b.data
+			n.state, n.commit, n.found, n.base = noteLive, Commit{}, true, b
+			if n.rare != nil {
+				n.rare = &rare{renewals: n.rare.renewals}
+			}
 			return
 		}
-		n.marks++
-		b.mark = time.Duration(n.marks)
+		r := n.rarely()
+		r.marks++
+		b.mark = time.Duration(r.marks)
+		n.rare = &r
 	})
 	if first {
 		return b.data
 	}
 	b.data = s.marked(b.data, b.mark)
 	t.update(s, token, func(n *note) {
-		if merger.session != nil {
-			n.merger, n.taken = merger, b.data
-		}
-		n.more = append([]base{b}, n.more...)
-		n.more = n.more[:min(len(n.more), maxLoads-1)]
+		r := n.rarely()
+		r.more = append([]base{b}, r.more...)
+		r.more = r.more[:min(len(r.more), maxLoads-1)]
+		n.rare = &r
 	})
 	return b.data
 }
@@ -277,44 +285,45 @@ func (t *tracker) committed(c *note) {
 		}
 		if n.mark == c.mark {
 			n.base = c.base
-		} else if i := slices.IndexFunc(n.more, func(b base) bool { return b.mark == c.mark }); i >= 0 {
-			n.more = slices.Clone(n.more)
-			n.more[i] = c.base
+			return
+		}
+		r := n.rarely()
+		if i := slices.IndexFunc(r.more, func(b base) bool { return b.mark == c.mark }); i >= 0 {
+			r.more = slices.Clone(r.more)
+			r.more[i] = c.base
+			n.rare = &r
 		}
 	})
 }
 
 // renews notes that the commit that creates a session's successor is to retire it.
 func (t *tracker) renews(ctx context.Context, s *Store, n note) {
-	var r renewal
-	for _, b := range append([]base{n.base}, n.more...) {
-		c := claim{manager: b.manager}
-		if c.manager == nil {
-			continue
-		}
-		c.session = ctx.Value(c.manager)
-		if c.session != nil && !slices.Contains(r.by, c) {
-			r.by = append(r.by, c)
-		}
-	}
+	by := n.users(ctx)
 	t.update(s, n.token, func(n *note) {
 		t.renewals++
-		r.number = t.renewals
-		n.renewals = append(slices.Clip(n.renewals), r)
+		r := n.rarely()
+		r.renewals = append(slices.Clip(r.renewals), renewal{t.renewals, by})
+		n.rare = &r
 	})
 }
 
-// renewed returns the notes of the sessions that the session in ctx has renewed and that are to be
-// retired, the last at the end.
-func (t *tracker) renewed(ctx context.Context, s *Store) []note {
-	var last []note
-	for _, n := range t.notes(s, func(n *note) bool { return len(n.renewals) > 0 }) {
-		n.renewals = slices.DeleteFunc(slices.Clone(n.renewals), func(r renewal) bool { return !r.is(ctx, &n) })
-		if len(n.renewals) > 0 {
-			last = append(last, n)
+// carried is a session that is to be retired, and the renewals that want that.
+type carried struct {
+	note
+	by []renewal
+}
+
+// carriedOn returns the sessions that the one in ctx has renewed and that are to be retired, the
+// last at the end.
+func (t *tracker) carriedOn(ctx context.Context, s *Store) (last []carried) {
+	for _, n := range t.notes(s, func(n *note) bool { return len(n.rarely().renewals) > 0 }) {
+		if by := n.renewed(ctx); len(by) > 0 {
+			last = append(last, carried{n, by})
 		}
 	}
-	slices.SortFunc(last, func(a, b note) int { return cmp.Compare(a.number(), b.number()) })
+	slices.SortFunc(last, func(a, b carried) int {
+		return cmp.Compare(a.by[len(a.by)-1].number, b.by[len(b.by)-1].number)
+	})
 	return last
 }
 
@@ -322,9 +331,25 @@ func (t *tracker) renewed(ctx context.Context, s *Store) []note {
 func (t *tracker) ended(s *Store, token string, state noteState, done []renewal) {
 	t.update(s, token, func(n *note) {
 		n.state = state
-		n.renewals = slices.DeleteFunc(slices.Clone(n.renewals), func(r renewal) bool {
+		if n.rare == nil {
+			return
+		}
+		r := n.rarely()
+		r.renewals = slices.DeleteFunc(slices.Clone(r.renewals), func(r renewal) bool {
 			return slices.ContainsFunc(done, func(d renewal) bool { return d.number == r.number })
 		})
+		n.rare = &r
+	})
+}
+
+// strayed notes that a session was merged into that of one of the managers in ctx though another
+// request had destroyed it.
+func (t *tracker) strayed(ctx context.Context, s *Store, n note) {
+	mergers := n.users(ctx)
+	t.update(s, n.token, func(n *note) {
+		r := n.rarely()
+		n.state, r.taken, r.mergers = noteStray, n.bases()[0].data, mergers
+		n.rare = &r
 	})
 }
 
