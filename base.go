@@ -2,18 +2,21 @@ package scskit
 
 import "time"
 
-// marked returns the data of a session with a deadline that is later by so much, or, if the codec is
-// not as exact as that, the data itself.
-func (s *Store) marked(data []byte, by time.Duration) []byte {
+// marked returns the data of a session with a deadline that is later by so much. If the codec is not
+// as exact as that, it returns the data itself, and false.
+func (s *Store) marked(data []byte, by time.Duration) (marked []byte, exact bool) {
 	deadline, values, err := s.decode(data)
 	if err != nil {
-		return data
+		return data, false
 	}
-	other, err := s.opts.Codec.Encode(deadline.Add(by), values)
-	if err != nil {
-		return data
+	want := deadline.Add(by)
+	if marked, err = s.opts.Codec.Encode(want, values); err != nil {
+		return data, false
 	}
-	return other
+	if got, ok := s.deadline(marked); !ok || !got.Equal(want) {
+		return data, false
+	}
+	return marked, true
 }
 
 // rebase makes the note's base the record that the data to be committed is based on: of those that
@@ -21,44 +24,43 @@ func (s *Store) marked(data []byte, by time.Duration) []byte {
 // the deadline was changed, it is the one from which the data differs in the fewest keys, and the
 // latest of these.
 func (c *commit) rebase(n *note) {
-	more := n.rarely().more
-	if n.state != noteLive || len(more) == 0 {
+	if n.state != noteLive || len(n.rarely().more) == 0 {
 		return
 	}
-	deadline, ok := c.store.deadline(c.data)
-	best, fewest := -1, c.rank(&n.base, deadline, ok)
-	for i := range more {
-		if d := c.rank(&more[i], deadline, ok); d < fewest || d == fewest && best < 0 {
-			best, fewest = i, d
+	all := n.bases()
+	if deadline, ok := c.store.deadline(c.data); ok {
+		var same []base
+		for _, b := range all {
+			if d, ok := c.store.deadline(b.data); ok && d.Equal(deadline) {
+				same = append(same, b)
+			}
+		}
+		if len(same) > 0 {
+			all = same
 		}
 	}
-	if best >= 0 {
-		n.base = more[best]
+	n.base = all[0]
+	fewest := c.distance(n.data)
+	for _, b := range all[1:] {
+		if d := c.distance(b.data); d < fewest {
+			n.base, fewest = b, d
+		}
 	}
-}
-
-// rank is the lower the likelier the data to be committed is based on b.
-func (c *commit) rank(b *base, deadline time.Time, known bool) int {
-	if d, ok := c.store.deadline(b.data); ok && known && d.Equal(deadline) {
-		return -2
-	}
-	return c.distance(b.data)
 }
 
 // unmark takes the mark of the base from what is to be stored.
 func (c *commit) unmark() {
 	c.plain = c.data
-	mark := c.note.mark
-	if mark == 0 {
+	if !c.note.exact {
 		return
 	}
 	deadline, ok := c.store.deadline(c.data)
 	if marked, known := c.store.deadline(c.note.data); !ok || !known || !marked.Equal(deadline) {
 		return
 	}
-	c.plain = c.store.marked(c.data, -mark)
+	c.plain, _ = c.store.marked(c.data, -c.note.mark)
 	if c.expiry.Equal(deadline) {
-		c.expiry = deadline.Add(-mark)
+		c.expiry = deadline.Add(-c.note.mark)
 	}
 }
 

@@ -66,6 +66,8 @@ func (s *Store) endTracked(ctx context.Context, t *tracker, reason deletion, n c
 	switch {
 	case err != nil && reason == byMerge && n.state != 0:
 		t.strayed(ctx, s, n.note)
+	case reason == byMerge && n.state == noteLive:
+		t.ended(s, n.token, noteRenewed, n.by) // it goes on, in the other
 	case err == nil || n.state != 0:
 		t.ended(s, n.token, noteDeleted, n.by)
 	}

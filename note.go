@@ -47,7 +47,12 @@ func (n *note) rarely() rare {
 }
 
 // bases returns all the records that were handed out, the latest first.
-func (n *note) bases() []base { return append(slices.Clone(n.rarely().more), n.base) }
+func (n *note) bases() []base {
+	if n.rare == nil {
+		return []base{n.base}
+	}
+	return append(slices.Clone(n.rare.more), n.base)
+}
 
 // users returns the sessions in ctx of those managers that have loaded the note's.
 func (n *note) users(ctx context.Context) (users []claim) {
@@ -68,7 +73,8 @@ type base struct {
 	// mark tells the loads of one token apart, which scs does not. It is how much later the
 	// deadline is that was handed out: 0, and some nanoseconds from the second load on.
 	mark    time.Duration
-	manager any // the key of the manager that loaded it; nil if that is not known
+	exact   bool // the codec keeps a deadline to the nanosecond, so that the mark is in data
+	manager any  // the key of the manager that loaded it; nil if that is not known
 
 	data    []byte // as handed to scs, with the mark: the base of a merge
 	expiry  time.Time
@@ -93,9 +99,9 @@ type renewal struct {
 
 // isOneOf reports whether what goes on in ctx is of one of the sessions.
 func isOneOf(ctx context.Context, sessions []claim) bool {
-	hint, hinted := ctx.Value(loadedKey{}).(loadedBy)
+	asker, known := askerOf(ctx)
 	return slices.ContainsFunc(sessions, func(c claim) bool {
-		return (!hinted || c.manager == hint.manager) && c.in(ctx)
+		return (!known || c.manager == asker) && c.in(ctx)
 	})
 }
 

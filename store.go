@@ -113,6 +113,11 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 	if !ok {
 		return nil, false, nil
 	}
+	t := trackerFrom(ctx)
+	var manager any
+	if t != nil {
+		manager = t.lastAsked() // before others ask, while the backend is busy
+	}
 	rec, err := s.load(ctx, id)
 	if errors.Is(err, driver.ErrNotFound) {
 		return nil, false, nil
@@ -120,7 +125,6 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 	if err != nil {
 		return nil, false, s.failure("find", token, err)
 	}
-	t := trackerFrom(ctx)
 	if t == nil {
 		return rec.Data, true, nil
 	}
@@ -130,7 +134,7 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 	case err != nil: // another process may be able to read it
 		return nil, false, s.failure("find", token, err)
 	}
-	return t.loaded(s, token, rec, t.lastAsked()), true, nil
+	return t.loaded(s, token, rec, manager), true, nil
 }
 
 // drop deletes a record that does not decode. Of several requests that find it so,

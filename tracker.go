@@ -118,6 +118,29 @@ func WithLoaded(ctx context.Context, manager any, token string) context.Context 
 	return context.WithValue(ctx, loadedKey{}, loadedBy{manager, token})
 }
 
+// Asks says that a manager, by the key under which it keeps its session in contexts, asks for that
+// session. Where adapters of several managers are around one request, each asks through its own
+// context, and the store can then tell who asks it. It is for adapters.
+func Asks(ctx context.Context, manager any) {
+	if t := trackerFrom(ctx); t != nil {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.several = t.several || t.manager != nil && t.manager != manager
+		t.manager, t.told = manager, true
+	}
+}
+
+// askerOf returns the key of the manager that asks the store; known is false if nobody has told.
+func askerOf(ctx context.Context) (manager any, known bool) {
+	if hint, ok := ctx.Value(loadedKey{}).(loadedBy); ok {
+		return hint.manager, true
+	}
+	t := trackerFrom(ctx)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.manager, t.told
+}
+
 // Settle says that the response has begun whose cookie tells of the session with the token: from
 // now on SessionManager.RenewToken fails for it, with ErrLate. It is for adapters.
 func Settle(ctx context.Context, token string) {
@@ -145,6 +168,7 @@ type tracker struct {
 
 	manager  any  // the key of the manager that was last asked to load a session
 	several  bool // there were others
+	told     bool // an adapter says which manager asks, each time
 	renewals int  // how often RenewToken was called
 
 	// The context of the first operation, which for most requests is the only one.
@@ -244,7 +268,7 @@ func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any)
 	if first {
 		return b.data
 	}
-	b.data = s.marked(b.data, b.mark)
+	b.data, b.exact = s.marked(b.data, b.mark)
 	t.update(s, token, func(n *note) {
 		r := n.rarely()
 		r.more = append([]base{b}, r.more...)
@@ -264,8 +288,8 @@ func (t *tracker) lastAsked() any {
 
 // committer returns the key of the manager that commits, or nil if it cannot be told.
 func (t *tracker) committer(ctx context.Context) any {
-	if hint, ok := ctx.Value(loadedKey{}).(loadedBy); ok {
-		return hint.manager
+	if manager, known := askerOf(ctx); known {
+		return manager
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -347,6 +371,9 @@ func (t *tracker) ended(s *Store, token string, state noteState, done []renewal)
 func (t *tracker) strayed(ctx context.Context, s *Store, n note) {
 	mergers := n.users(ctx)
 	t.update(s, n.token, func(n *note) {
+		if t.several && !t.told {
+			mergers = nil
+		}
 		r := n.rarely()
 		n.state, r.taken, r.mergers = noteStray, n.bases()[0].data, mergers
 		n.rare = &r

@@ -73,7 +73,7 @@ func (s *scene) check(err error) {
 
 func (s *scene) tracked() context.Context { return scskit.WithTracker(s.t.Context()) }
 
-func (s *scene) load(sm *scs.SessionManager, ctx context.Context, token string) context.Context {
+func (s *scene) load(sm *scs.SessionManager, ctx context.Context, token string) context.Context { //nolint:revive // reads as sm.Load
 	s.t.Helper()
 	ctx, err := sm.Load(ctx, token)
 	s.check(err)
@@ -81,7 +81,7 @@ func (s *scene) load(sm *scs.SessionManager, ctx context.Context, token string) 
 }
 
 // put puts keys and values, and commits.
-func (s *scene) put(sm *scs.SessionManager, ctx context.Context, pairs ...any) string {
+func (s *scene) put(sm *scs.SessionManager, ctx context.Context, pairs ...any) string { //nolint:revive // reads as sm.Put
 	s.t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
 		sm.Put(ctx, pairs[i].(string), pairs[i+1])
@@ -220,6 +220,33 @@ func TestDeadlineOfLaterLoads(t *testing.T) {
 	if rec, err := s.d.Load(t.Context(), scskit.ID(token)); err != nil || !rec.Expiry.Equal(moved) {
 		t.Errorf("the record expires at %v, error %v, want %v", rec.Expiry, err, moved)
 	}
+}
+
+// seconds is a codec that keeps deadlines to the second.
+type seconds struct{ scs.GobCodec }
+
+func (c seconds) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
+	return c.GobCodec.Encode(deadline.Truncate(time.Second), values)
+}
+
+// TestLoadsOfACoarseCodec: where the deadline cannot tell, the data does, and the deadline stays.
+func TestLoadsOfACoarseCodec(t *testing.T) {
+	t.Parallel()
+	d, err := memstore.NewDriver(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scene{t: t, d: &tapped{Driver: d}}
+	s.store, err = scskit.NewStore(s.d, &scskit.Options{Codec: seconds{}})
+	s.check(err)
+	s.one = scskit.New(s.store)
+	token := s.save("", "a", 0, "c", 0)
+	c := s.tracked()
+	c1 := s.load(s.one, c, token)
+	s.save(token, "c", 1)
+	s.load(s.one, c, token)
+	s.put(s.one, c1, "a", 1)
+	s.holds(token, "map[a:1 c:1]")
 }
 
 // TestRenewalsAreToldApart: a new token carries on the session of the load that was renewed, and no

@@ -47,6 +47,8 @@ type Request struct {
 	snapshot *snapshot  // at Finish, if anybody wants to know of later changes
 	told     bool       // that there were some
 
+	nested atomic.Bool // there is a Request of another manager around this one, or inside
+
 	left atomic.Bool // with Strict: the response is another\'s to end
 	late atomic.Bool // it is, and has begun
 
@@ -76,6 +78,9 @@ type requestContext struct {
 func (c *requestContext) Value(key any) any {
 	if key == c.r.l.key {
 		c.r.load.Do(c.r.doLoad)
+		if c.r.nested.Load() {
+			scskit.Asks(c.r.base, key)
+		}
 		if c.r.late.Load() && changes() {
 			c.r.tellLate()
 		}
@@ -111,6 +116,10 @@ func (l *Lifecycle) Begin(ctx context.Context, method, path string, cookies []st
 		return nil, nil
 	}
 	r := &Request{l: l, outer: outer}
+	if outer != nil {
+		r.nested.Store(true)
+		outer.nested.Store(true)
+	}
 	r.base = r.tracker.Context(ctx)
 	r.ctx = requestContext{Context: r.base, r: r}
 	r.ntokens, r.more = candidates(r.tokens[:], cookies, l.sm.Cookie.Name)
