@@ -2,8 +2,8 @@ package scskit
 
 import "time"
 
-// marked returns the data of a session with a deadline that is later by so much. If the codec is not
-// as exact as that, it returns the data itself, and false.
+// marked returns the data of a session with a deadline that is later by so much. If the codec is
+// not as exact as that, it returns the data itself, and false.
 func (s *Store) marked(data []byte, by time.Duration) (marked []byte, exact bool) {
 	deadline, values, err := s.decode(data)
 	if err != nil {

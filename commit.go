@@ -66,9 +66,9 @@ type commit struct {
 	data    []byte
 	plain   []byte // what is to be stored: data without a mark; see base
 	expiry  time.Time
-	note    note    // of a tracked commit; updated to its outcome
-	old     carried // what it carries on under a new token; its state is 0 if there is none
-	sent    int64   // the version of the last save that was tried
+	note    note        // of a tracked commit; updated to its outcome
+	old     predecessor // what it carries on under a new token; its state is 0 if there is none
+	sent    int64       // the version of the last save that was tried
 }
 
 // untracked does what scs asks of any store.
@@ -112,7 +112,7 @@ func (c *commit) tracked() error {
 	base := n
 	if n.state == 0 {
 		n.manager = c.tracker.committer(c.ctx)
-		if last := c.tracker.carriedOn(c.ctx, s); len(last) > 0 {
+		if last := c.tracker.predecessors(c.ctx, s); len(last) > 0 {
 			c.old = last[len(last)-1]
 		}
 		base = &c.old.note

@@ -29,9 +29,9 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	if reason == byRenewal && n.settled {
 		return ErrLate
 	}
-	var renewed []carried // which the session carries on that is deleted
+	var renewed []predecessor // which the session carries on that is deleted
 	if n.state == 0 && (reason == byRenewal && s.carrier == nil || reason == byDestroy) {
-		renewed = t.carriedOn(ctx, s)
+		renewed = t.predecessors(ctx, s)
 	}
 	if reason == byRenewal && s.carrier == nil {
 		if n.state != 0 {
@@ -48,11 +48,11 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 			return err
 		}
 	}
-	return s.endTracked(ctx, t, reason, carried{n, n.renewed(ctx)})
+	return s.endTracked(ctx, t, reason, predecessor{n, n.renewed(ctx)})
 }
 
 // endTracked deletes a session, and notes that; its renewals are given up with it.
-func (s *Store) endTracked(ctx context.Context, t *tracker, reason deletion, n carried) error {
+func (s *Store) endTracked(ctx context.Context, t *tracker, reason deletion, n predecessor) error {
 	id, _ := s.ids.id(n.token)
 	var err error
 	if reason == byMerge && n.state == noteLive && s.carrier == nil {

@@ -96,10 +96,7 @@ func (c *commit) renew(expiry time.Time) error {
 			c.retired(noteRenewed)
 			return nil
 		}
-		ctx, cancel := c.ctx, context.CancelFunc(func() {})
-		if !lostRace(err) { // it may have been carried out all the same
-			ctx, cancel = c.afterwards()
-		}
+		ctx, cancel := c.afterwards() // what failed may have been carried out all the same
 		current, loadErr := s.load(ctx, oldID)
 		cancel()
 		switch {

@@ -47,7 +47,13 @@ type scene struct {
 	t        *testing.T
 	d        *tapped
 	store    *scskit.Store
-	one, two *scs.SessionManager
+	one, two *actor
+}
+
+// actor is a manager, and what tests have it do.
+type actor struct {
+	*scs.SessionManager
+	s *scene
 }
 
 func newScene(t *testing.T) *scene {
@@ -60,7 +66,7 @@ func newScene(t *testing.T) *scene {
 	if s.store, err = scskit.NewStore(s.d, &scskit.Options{UserKey: "user"}); err != nil {
 		t.Fatal(err)
 	}
-	s.one, s.two = scskit.New(s.store), scskit.New(s.store)
+	s.one, s.two = &actor{scskit.New(s.store), s}, &actor{scskit.New(s.store), s}
 	return s
 }
 
@@ -73,33 +79,33 @@ func (s *scene) check(err error) {
 
 func (s *scene) tracked() context.Context { return scskit.WithTracker(s.t.Context()) }
 
-func (s *scene) load(sm *scs.SessionManager, ctx context.Context, token string) context.Context { //nolint:revive // reads as sm.Load
-	s.t.Helper()
-	ctx, err := sm.Load(ctx, token)
-	s.check(err)
+func (a *actor) load(ctx context.Context, token string) context.Context {
+	a.s.t.Helper()
+	ctx, err := a.Load(ctx, token)
+	a.s.check(err)
 	return ctx
 }
 
 // put puts keys and values, and commits.
-func (s *scene) put(sm *scs.SessionManager, ctx context.Context, pairs ...any) string { //nolint:revive // reads as sm.Put
-	s.t.Helper()
+func (a *actor) put(ctx context.Context, pairs ...any) string {
+	a.s.t.Helper()
 	for i := 0; i < len(pairs); i += 2 {
-		sm.Put(ctx, pairs[i].(string), pairs[i+1])
+		a.Put(ctx, pairs[i].(string), pairs[i+1])
 	}
-	token, _, err := sm.Commit(ctx)
-	s.check(err)
+	token, _, err := a.Commit(ctx)
+	a.s.check(err)
 	return token
 }
 
 // save does so in a request of its own.
 func (s *scene) save(token string, pairs ...any) string {
 	s.t.Helper()
-	return s.put(s.one, s.load(s.one, s.tracked(), token), pairs...)
+	return s.one.put(s.one.load(s.tracked(), token), pairs...)
 }
 
 func (s *scene) destroy(token string) {
 	s.t.Helper()
-	s.check(s.one.Destroy(s.load(s.one, s.tracked(), token)))
+	s.check(s.one.Destroy(s.one.load(s.tracked(), token)))
 }
 
 // holds checks what a session holds; "" is none.
@@ -129,15 +135,16 @@ func (s *scene) state(ctx context.Context, token string, want scskit.CommitState
 // its own returned.
 func TestLoadsAreToldApart(t *testing.T) {
 	t.Parallel()
-	for name, second := range map[string]func(s *scene, c, c1 context.Context, token string) (*scs.SessionManager, context.Context){
-		"by one manager": func(s *scene, c, _ context.Context, token string) (*scs.SessionManager, context.Context) {
-			return s.one, s.load(s.one, c, token)
+	type loads func(s *scene, c, c1 context.Context, token string) (*actor, context.Context)
+	for name, second := range map[string]loads{
+		"by one manager": func(s *scene, c, _ context.Context, token string) (*actor, context.Context) {
+			return s.one, s.one.load(c, token)
 		},
-		"by two managers": func(s *scene, c, _ context.Context, token string) (*scs.SessionManager, context.Context) {
-			return s.two, s.load(s.two, c, token)
+		"by two managers": func(s *scene, c, _ context.Context, token string) (*actor, context.Context) {
+			return s.two, s.two.load(c, token)
 		},
-		"by two, one in the other's": func(s *scene, _, c1 context.Context, token string) (*scs.SessionManager, context.Context) {
-			return s.two, s.load(s.two, c1, token)
+		"by two, nested": func(s *scene, _, c1 context.Context, token string) (*actor, context.Context) {
+			return s.two, s.two.load(c1, token)
 		},
 	} {
 		for round := range 8 {
@@ -145,13 +152,13 @@ func TestLoadsAreToldApart(t *testing.T) {
 			s := newScene(t)
 			token := s.save("", "a", 0, "b", 0, "c", 0)
 			c := s.tracked()
-			c1 := s.load(s.one, c, token)
+			c1 := s.one.load(c, token)
 			if others {
 				s.save(token, "c", 1)
 			}
 			sm, c2 := second(s, c, c1, token)
-			first := func(n int) { s.put(s.one, c1, "a", n) }
-			last := func(n int) { s.put(sm, c2, "b", n) }
+			first := func(n int) { s.one.put(c1, "a", n) }
+			last := func(n int) { sm.put(c2, "b", n) }
 			if swapped {
 				first, last = last, first
 			}
@@ -164,12 +171,14 @@ func TestLoadsAreToldApart(t *testing.T) {
 				last(2)
 				want = 2
 			}
-			t.Log(name, round)
 			n := 0
 			if others || again {
 				n = 1
 			}
 			s.holds(token, fmt.Sprintf("map[a:%d b:%d c:%d]", want, want, n))
+			if t.Failed() {
+				t.Fatalf("%s: swapped %v, others %v, again %v", name, swapped, others, again)
+			}
 		}
 	}
 }
@@ -180,15 +189,15 @@ func TestReadThenPutBack(t *testing.T) {
 	s := newScene(t)
 	token := s.save("", "unread", false)
 	c := s.tracked()
-	s.load(s.one, c, token)
+	s.one.load(c, token)
 	s.save(token, "unread", true)
-	s.put(s.one, s.load(s.one, c, token), "unread", false)
+	s.one.put(s.one.load(c, token), "unread", false)
 	s.holds(token, "map[unread:false]")
 	for range 2 { // and so for what Iterate loads
 		s.save(token, "unread", true)
 		s.check(s.one.Iterate(c, func(ctx context.Context) error {
 			s.save(token, "n", 1)
-			s.put(s.one, ctx, "unread", false)
+			s.one.put(ctx, "unread", false)
 			return nil
 		}))
 		s.holds(token, "map[n:1 unread:false]")
@@ -206,7 +215,7 @@ func TestDeadlineOfLaterLoads(t *testing.T) {
 	s.check(err)
 	c := s.tracked()
 	for i := range 20 {
-		s.put(s.one, s.load(s.one, c, token), "n", i+1)
+		s.one.put(s.one.load(c, token), "n", i+1)
 	}
 	after, _, err := s.store.Find(token)
 	s.check(err)
@@ -214,9 +223,9 @@ func TestDeadlineOfLaterLoads(t *testing.T) {
 		t.Errorf("the deadline is %v later, error %v", got.Sub(deadline), err)
 	}
 	moved := time.Now().Add(time.Hour).Truncate(time.Millisecond)
-	ctx := s.load(s.one, c, token)
+	ctx := s.one.load(c, token)
 	s.one.SetDeadline(ctx, moved)
-	s.put(s.one, ctx)
+	s.one.put(ctx)
 	if rec, err := s.d.Load(t.Context(), scskit.ID(token)); err != nil || !rec.Expiry.Equal(moved) {
 		t.Errorf("the record expires at %v, error %v, want %v", rec.Expiry, err, moved)
 	}
@@ -239,13 +248,13 @@ func TestLoadsOfACoarseCodec(t *testing.T) {
 	s := &scene{t: t, d: &tapped{Driver: d}}
 	s.store, err = scskit.NewStore(s.d, &scskit.Options{Codec: seconds{}})
 	s.check(err)
-	s.one = scskit.New(s.store)
+	s.one = &actor{scskit.New(s.store), s}
 	token := s.save("", "a", 0, "c", 0)
 	c := s.tracked()
-	c1 := s.load(s.one, c, token)
+	c1 := s.one.load(c, token)
 	s.save(token, "c", 1)
-	s.load(s.one, c, token)
-	s.put(s.one, c1, "a", 1)
+	s.one.load(c, token)
+	s.one.put(c1, "a", 1)
 	s.holds(token, "map[a:1 c:1]")
 }
 
@@ -257,12 +266,12 @@ func TestRenewalsAreToldApart(t *testing.T) {
 		s := newScene(t)
 		token := s.save("", "a", 1)
 		c := s.tracked()
-		c1 := s.load(s.one, c, token)
+		c1 := s.one.load(c, token)
 		s.check(s.one.RenewToken(c1))
-		fresh := s.put(s.two, s.load(s.two, c, ""), "b", 1)
+		fresh := s.two.put(s.two.load(c, ""), "b", 1)
 		s.holds(token, "map[a:1]")
-		s.load(s.two, c, token)
-		renewed := s.put(s.one, c1)
+		s.two.load(c, token)
+		renewed := s.one.put(c1)
 		s.holds(token, "")
 		s.holds(renewed, "map[a:1]")
 		s.holds(fresh, "map[b:1]")
@@ -272,13 +281,13 @@ func TestRenewalsAreToldApart(t *testing.T) {
 			s := newScene(t)
 			token := s.save("", "a", 1)
 			c := s.tracked()
-			c1, c2 := s.load(s.one, c, token), s.load(s.one, c, token)
+			c1, c2 := s.one.load(c, token), s.one.load(c, token)
 			s.check(errors.Join(s.one.RenewToken(c1), s.one.RenewToken(c2)))
 			if destroyed {
 				s.destroy(token)
 			}
 			for _, ctx := range []context.Context{c1, c2} {
-				renewed := s.put(s.one, ctx)
+				renewed := s.one.put(ctx)
 				if destroyed {
 					s.state(ctx, renewed, scskit.Gone)
 					s.holds(renewed, "")
@@ -290,11 +299,11 @@ func TestRenewalsAreToldApart(t *testing.T) {
 		})
 	}
 	for _, first := range []bool{false, true} {
-		t.Run(fmt.Sprintf("destroyed by another load, renewed before that %v", first), func(t *testing.T) {
+		t.Run(fmt.Sprintf("destroyed by another load, renewed first %v", first), func(t *testing.T) {
 			s := newScene(t)
 			token := s.save("", "a", 1)
 			c := s.tracked()
-			c1, c2 := s.load(s.one, c, token), s.load(s.one, c, token)
+			c1, c2 := s.one.load(c, token), s.one.load(c, token)
 			if first {
 				s.check(s.one.RenewToken(c1))
 			}
@@ -302,52 +311,52 @@ func TestRenewalsAreToldApart(t *testing.T) {
 			if !first {
 				s.check(s.one.RenewToken(c1))
 			}
-			renewed := s.put(s.one, c1)
+			renewed := s.one.put(c1)
 			s.state(c1, renewed, scskit.Gone)
 			s.holds(renewed, "")
-			s.state(c2, s.put(s.one, c2, "new", 1), scskit.Stored)
+			s.state(c2, s.one.put(c2, "new", 1), scskit.Stored)
 		})
 	}
 	t.Run("given up", func(t *testing.T) {
 		s := newScene(t)
 		given, mine := s.save("", "user", "ada"), s.save("", "user", "ada")
 		c := s.tracked()
-		s.check(s.one.RenewToken(s.load(s.one, c, given)))
-		fresh := s.load(s.one, c, "")
+		s.check(s.one.RenewToken(s.one.load(c, given)))
+		fresh := s.one.load(c, "")
 		s.check(errors.Join(s.one.RenewToken(fresh), s.one.Destroy(fresh)))
 		s.holds(given, "map[user:ada]")
-		ctx := s.load(s.one, c, mine)
+		ctx := s.one.load(c, mine)
 		s.check(s.one.RenewToken(ctx))
 		if n, err := s.store.DestroySessionsOf(ctx, "ada", s.one.Token(ctx)); n != 1 || err != nil {
 			t.Errorf("destroyed %d, %v, want the one whose renewal was given up", n, err)
 		}
 		s.holds(given, "")
-		s.holds(s.put(s.one, ctx), "map[user:ada]")
+		s.holds(s.one.put(ctx), "map[user:ada]")
 	})
 	t.Run("during a commit", func(t *testing.T) {
 		s := newScene(t)
 		token := s.save("", "a", 1)
 		c := s.tracked()
-		c1, c2 := s.load(s.one, c, token), s.load(s.one, c, token)
+		c1, c2 := s.one.load(c, token), s.one.load(c, token)
 		s.d.before = func(string, string) error {
 			s.d.before = nil
 			return s.one.RenewToken(c1)
 		}
-		s.put(s.one, c2, "b", 1)
-		renewed := s.put(s.one, c1)
+		s.one.put(c2, "b", 1)
+		renewed := s.one.put(c1)
 		s.holds(token, "")
 		s.holds(renewed, "map[a:1 b:1]")
 	})
 }
 
-// TestRenewalAnswersLost: the backend does what it is asked, and the answer is lost; or it does not.
+// TestRenewalAnswersLost: the backend does what it is asked and the answer is lost, or it does not.
 func TestRenewalAnswersLost(t *testing.T) {
 	t.Parallel()
 	lost := errors.New("the answer is lost")
 	for _, nth := range []int{1, 2} {
 		s := newScene(t)
 		token := s.save("", "a", 1)
-		ctx := s.load(s.one, s.tracked(), token)
+		ctx := s.one.load(s.tracked(), token)
 		s.check(s.one.RenewToken(ctx))
 		n := 0
 		s.d.after = func(op, _ string) error {
@@ -373,7 +382,7 @@ func TestRenewalAnswersLost(t *testing.T) {
 
 	s := newScene(t)
 	token := s.save("", "a", 1, "k", 1)
-	ctx := s.load(s.one, s.tracked(), token)
+	ctx := s.one.load(s.tracked(), token)
 	s.check(s.one.RenewToken(ctx))
 	saves := 0
 	s.d.before = func(op, _ string) error {
@@ -391,7 +400,7 @@ func TestRenewalAnswersLost(t *testing.T) {
 	s.d.before = nil
 	s.one.Remove(ctx, "k")
 	s.save(token, "b", 2)
-	s.holds(s.put(s.one, ctx), "map[a:1 b:2]")
+	s.holds(s.one.put(ctx), "map[a:1 b:2]")
 	s.holds(token, "")
 }
 
@@ -402,16 +411,16 @@ func TestMergedWhileRenewed(t *testing.T) {
 	s := newScene(t)
 	other, mine := s.save("", "user", "ada"), s.save("", "n", 1)
 	c := s.tracked()
-	ctx := s.load(s.one, c, mine)
+	ctx := s.one.load(c, mine)
 	s.d.before = func(string, string) error {
 		s.d.before = nil
-		renewing := s.load(s.one, s.tracked(), other)
+		renewing := s.one.load(s.tracked(), other)
 		s.check(s.one.RenewToken(renewing))
-		s.destroy(s.put(s.one, renewing))
+		s.destroy(s.one.put(renewing))
 		return nil
 	}
 	s.check(s.one.MergeSession(ctx, other))
-	s.put(s.one, ctx)
+	s.one.put(ctx)
 	s.holds(mine, "map[n:1]")
-	s.holds(s.put(s.one, s.load(s.one, c, ""), "user", "ada"), "map[user:ada]")
+	s.holds(s.one.put(s.one.load(c, ""), "user", "ada"), "map[user:ada]")
 }

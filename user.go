@@ -106,7 +106,7 @@ func (s *Store) DestroySessionsOf(ctx context.Context, user string, except ...st
 		}
 	}
 	if len(kept) > 0 {
-		for _, n := range trackerFrom(ctx).carriedOn(ctx, s) {
+		for _, n := range trackerFrom(ctx).predecessors(ctx, s) {
 			id, _ := s.ids.id(n.token) // it ends when the new token's session is stored
 			kept = append(kept, id)
 		}

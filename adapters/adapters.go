@@ -45,6 +45,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/internal/caller"
 )
 
 // Lifecycle is what a middleware makes once, when it is built. It is safe for concurrent use.
@@ -232,26 +233,12 @@ type sessionProbe struct{ context.Context }
 // contextKey returns the key under which the manager keeps sessions in contexts. scs does not
 // tell, but asks the context for it first of all.
 func contextKey(sm *scs.SessionManager) any {
-	probe := &keyProbe{Context: context.Background()}
-	_, _ = sm.Load(probe, "") // without a token there is nothing to load
-	return probe.key
+	return caller.FirstKey(func(ctx context.Context) {
+		_, _ = sm.Load(ctx, "") // without a token there is nothing to load
+	})
 }
 
 // trackerKey returns the key under which scskit keeps a tracker in a context.
 func trackerKey() any {
-	probe := &keyProbe{Context: context.Background()}
-	_ = scskit.WithTracker(probe)
-	return probe.key
-}
-
-type keyProbe struct {
-	context.Context
-	key any
-}
-
-func (p *keyProbe) Value(key any) any {
-	if p.key == nil {
-		p.key = key
-	}
-	return nil
+	return caller.FirstKey(func(ctx context.Context) { _ = scskit.WithTracker(ctx) })
 }

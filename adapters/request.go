@@ -49,7 +49,7 @@ type Request struct {
 
 	nested atomic.Bool // there is a Request of another manager around this one, or inside
 
-	left atomic.Bool // with Strict: the response is another\'s to end
+	left atomic.Bool // with Strict: the response is another's to end
 	late atomic.Bool // it is, and has begun
 
 	// In the same piece of memory, since most requests need them.

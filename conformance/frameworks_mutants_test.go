@@ -161,8 +161,10 @@ func ginPutsBack(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFun
 	})(sm, opts...)
 }
 
-// echoWith makes middleware of what it does with a request that has a session.
-func echoWith(use func(l *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc) error) func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc {
+// echoUse is what a middleware does with a request that has a session.
+type echoUse func(l *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc) error
+
+func echoWith(use echoUse) func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
 		l := adapters.New(sm, opts...)
 		return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -183,7 +185,9 @@ func echoWith(use func(l *adapters.Lifecycle, req *adapters.Request, c echo.Cont
 
 // echoTrusts takes the writer that is in the response after the handler for the one that it put
 // there.
-var echoTrusts = echoWith(func(l *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc) error {
+var echoTrusts = echoWith(func(
+	l *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc,
+) error {
 	res := c.Response()
 	below := res.Writer
 	w := adapters.NewWriter(below, req)
@@ -208,7 +212,9 @@ var echoTrusts = echoWith(func(l *adapters.Lifecycle, req *adapters.Request, c e
 	return err
 })
 
-var echoBefore = echoWith(func(_ *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc) error {
+var echoBefore = echoWith(func(
+	_ *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc,
+) error {
 	c.Response().Before(func() { _ = req.Finish(c.Response().Header()) })
 	err := next(c)
 	req.End()
@@ -217,7 +223,9 @@ var echoBefore = echoWith(func(_ *adapters.Lifecycle, req *adapters.Request, c e
 
 // echoEager is what echo.WrapMiddleware makes of a middleware for net/http: what the handler
 // returns is not known to it.
-var echoEager = echoWith(func(_ *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc) error {
+var echoEager = echoWith(func(
+	_ *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc,
+) error {
 	w := adapters.NewWriter(c.Response().Writer, req)
 	c.Response().Writer = w.Handler()
 	err := next(c)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/caller"
 )
 
 // What checks of LevelKit do: they put a store with options of their own over the
@@ -75,24 +76,9 @@ func manager(s portable) *scs.SessionManager {
 	return &scs.SessionManager{Lifetime: lifetime, Store: s, Codec: s.Codec()}
 }
 
-// keyOf returns the key under which a manager keeps sessions in contexts: scs does not tell, but
-// asks for it first of all.
+// keyOf returns the key under which a manager keeps sessions in contexts.
 func keyOf(sm *scs.SessionManager) any {
-	probe := &keyProbe{Context: context.Background()}
-	_, _ = sm.Load(probe, "")
-	return probe.key
-}
-
-type keyProbe struct {
-	context.Context
-	key any
-}
-
-func (p *keyProbe) Value(key any) any {
-	if p.key == nil {
-		p.key = key
-	}
-	return nil
+	return caller.FirstKey(func(ctx context.Context) { _, _ = sm.Load(ctx, "") })
 }
 
 // request is one request's use of a session.

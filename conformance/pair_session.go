@@ -236,8 +236,11 @@ func pairDuplicateCookies(t *T) {
 	if s.carried() { // what cannot be revoked stays alive: the one that was saved last counts
 		other := s.browser()
 		other.put("k", "another's")
-		time.Sleep(5 * time.Millisecond) // longer than the time of a save is exact to
-		b.put("later", "1")
+		p := s.portableStore()
+		before := p.SavedAt(t.Context(), other.token())
+		for n := 0; !p.SavedAt(t.Context(), b.token()).After(before); n++ {
+			b.put("later", strconv.Itoa(n))
+		}
 		live := "session=" + b.token()
 		tossed := "session=" + other.token()
 		lines = append(lines, tossed+"; "+live, live+"; "+tossed, stale+"; "+tossed+"; "+live)

@@ -1,8 +1,9 @@
-// Package caller tells which methods of a session manager are under way on the stack. scs passes
-// nothing to a store or a context that would tell.
+// Package caller tells what scs does not: which methods of a session manager are under way, and under
+// which key somebody keeps a value in contexts.
 package caller
 
 import (
+	"context"
 	"runtime"
 	"strings"
 )
@@ -20,4 +21,23 @@ func Methods(yield func(method string) bool) {
 			return
 		}
 	}
+}
+
+// FirstKey returns the key that ask first asks its context for.
+func FirstKey(ask func(ctx context.Context)) any {
+	p := &probe{Context: context.Background()}
+	ask(p)
+	return p.key
+}
+
+type probe struct {
+	context.Context
+	key any
+}
+
+func (p *probe) Value(key any) any {
+	if p.key == nil {
+		p.key = key
+	}
+	return nil
 }

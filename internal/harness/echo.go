@@ -33,7 +33,9 @@ var echoNeighbours = map[conformance.Neighbour]echo.MiddlewareFunc{
 	conformance.Dump:     middleware.BodyDump(func(echo.Context, []byte, []byte) {}),
 	conformance.Log:      middleware.LoggerWithConfig(middleware.LoggerConfig{Output: io.Discard}),
 	conformance.Secure:   middleware.Secure(),
-	conformance.Files:    middleware.StaticWithConfig(middleware.StaticConfig{Filesystem: http.FS(conformance.StaticFiles())}),
+	conformance.Files: middleware.StaticWithConfig(middleware.StaticConfig{
+		Filesystem: http.FS(conformance.StaticFiles()),
+	}),
 }
 
 func echoServer(app conformance.App, session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc) *echo.Echo {
