@@ -130,27 +130,26 @@ func TestRangeOfLargeSessions(t *testing.T) {
 	c.AddHook(&pipelined)
 	s := newSessions(t, c, testenv.Name(t)+":")
 	fill(t, s, 60, 600<<10)
-	pipelined.largest = 0
+	pipelined.sizes = nil
 	if seen := ids(t, s); len(seen) != 60 {
 		t.Errorf("%d sessions", len(seen))
 	}
-	if pipelined.largest != 8 {
-		t.Errorf("%d values at a time, want 8 and then 1", pipelined.largest)
-	}
-	if pipelined.n < 53 {
-		t.Errorf("%d pages", pipelined.n)
+	// The first scan finds fewer than eight if there are many other keys.
+	for i, n := range pipelined.sizes {
+		if n > 8 || i > 0 && n > 1 {
+			t.Fatalf("%d values at a time, want 8 at most and then 1", pipelined.sizes)
+		}
 	}
 }
 
 // pipelines notes how large the client's pipelines are.
-type pipelines struct{ n, largest int }
+type pipelines struct{ sizes []int }
 
 func (*pipelines) DialHook(next redis.DialHook) redis.DialHook          { return next }
 func (*pipelines) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
 func (p *pipelines) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []redis.Cmder) error {
-		p.n++
-		p.largest = max(p.largest, len(cmds))
+		p.sizes = append(p.sizes, len(cmds))
 		return next(ctx, cmds)
 	}
 }
