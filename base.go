@@ -1,6 +1,11 @@
 package scskit
 
-import "time"
+import (
+	"fmt"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+)
 
 // marked returns the data of a session with a deadline that is later by so much. If the codec is
 // not as exact as that, it returns the data itself, and false.
@@ -19,33 +24,47 @@ func (s *Store) marked(data []byte, by time.Duration) (marked []byte, exact bool
 	return marked, true
 }
 
+// handedOut returns the deadline of a session, by which its commit will be known.
+func (s *Store) handedOut(data []byte) *time.Time {
+	deadline, _ := s.deadline(data)
+	return &deadline
+}
+
 // rebase makes the note's base the record that the data to be committed is based on: of those that
 // were handed out the one with the same deadline, which each load of a token has of its own. If
-// the deadline was changed, it is the one from which the data differs in the fewest keys, and the
-// latest of these.
-func (c *commit) rebase(n *note) {
+// the deadline was changed, it is the one from which the data differs in the fewest keys; of
+// several, one whose own deadline was not changed, and the latest.
+func (c *commit) rebase(n *note) error {
 	if n.state != noteLive || len(n.rarely().more) == 0 {
-		return
+		return nil
 	}
 	all := n.bases()
 	if deadline, ok := c.store.deadline(c.data); ok {
 		var same []base
 		for _, b := range all {
-			if d, ok := c.store.deadline(b.data); ok && d.Equal(deadline) {
+			if deadline.Equal(*b.handed) {
 				same = append(same, b)
 			}
+		}
+		if late := deadline.Sub(*n.handed); len(same) == 0 && late > 0 && late <= time.Duration(n.rare.marks) {
+			return fmt.Errorf("%w: since this session was loaded, the same tracker has loaded it %d times: "+
+				"give each unit of work a context from scskit.WithTracker of its own", driver.ErrConflict, maxLoads)
 		}
 		if len(same) > 0 {
 			all = same
 		}
 	}
-	n.base = all[0]
-	fewest := c.distance(n.data)
-	for _, b := range all[1:] {
-		if d := c.distance(b.data); d < fewest {
+	fewest := -1
+	for _, b := range all {
+		d := 2 * c.distance(b.data)
+		if was, ok := c.store.deadline(b.data); ok && !was.Equal(*b.handed) {
+			d++
+		}
+		if fewest < 0 || d < fewest {
 			n.base, fewest = b, d
 		}
 	}
+	return nil
 }
 
 // unmark takes the mark of the base from what is to be stored.
@@ -54,20 +73,20 @@ func (c *commit) unmark() {
 	if !c.note.exact {
 		return
 	}
-	deadline, ok := c.store.deadline(c.data)
-	if marked, known := c.store.deadline(c.note.data); !ok || !known || !marked.Equal(deadline) {
+	handed := *c.note.handed
+	if deadline, ok := c.store.deadline(c.data); !ok || !deadline.Equal(handed) {
 		return
 	}
 	c.plain, _ = c.store.marked(c.data, -c.note.mark)
-	if c.expiry.Equal(deadline) {
-		c.expiry = deadline.Add(-c.note.mark)
+	if c.expiry.Equal(handed) {
+		c.expiry = handed.Add(-c.note.mark)
 	}
 }
 
 // distance returns in how many keys, the deadline counted as one, the data differs from a base.
 func (c *commit) distance(base []byte) int {
 	if sameSession(c.store.opts.Codec, base, c.data) {
-		return -1
+		return 0
 	}
 	const far = 1 << 30
 	baseDeadline, baseValues, err := c.store.decode(base)
@@ -78,7 +97,7 @@ func (c *commit) distance(base []byte) int {
 	if err != nil {
 		return far
 	}
-	d := 0
+	d := 1 // the same values are not always the same bytes
 	if !deadline.Equal(baseDeadline) {
 		d++
 	}
@@ -95,27 +114,27 @@ func (c *commit) distance(base []byte) int {
 	return d
 }
 
-// leaveStrays takes out of the session what came from sessions that it was merged with
-// (SessionManager.MergeSession) and that another request had destroyed by then. base is what the
-// session was before.
-func (c *commit) leaveStrays(base []byte) error {
+// leaveStrays returns the data without what came from sessions that this one has absorbed
+// (SessionManager.MergeSession) and that have come to their end otherwise: others have destroyed
+// them, or renewed them. before is what the session was before.
+func (c *commit) leaveStrays(data, before []byte) ([]byte, error) {
 	s := c.store
-	for _, stray := range c.tracker.notes(s, func(n *note) bool { return n.state == noteStray }) {
-		if by := stray.rare.mergers; len(by) > 0 && !isOneOf(c.ctx, by) {
-			continue // it was merged into another
+	for _, stray := range c.tracker.absorbed(c.ctx, s) {
+		if stray.state == noteLive {
+			continue
 		}
-		strayDeadline, strayValues, err := s.decode(stray.rare.taken)
+		strayDeadline, strayValues, err := s.decode(stray.rare.absorbed.data)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		deadline, values, err := s.decode(c.data)
+		deadline, values, err := s.decode(data)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		baseDeadline, baseValues := deadline, map[string]any{}
-		if len(base) > 0 {
-			if baseDeadline, baseValues, err = s.decode(base); err != nil {
-				return err
+		wasDeadline, were := deadline, map[string]any{}
+		if len(before) > 0 {
+			if wasDeadline, were, err = s.decode(before); err != nil {
+				return nil, err
 			}
 		}
 		for key, value := range strayValues {
@@ -123,16 +142,19 @@ func (c *commit) leaveStrays(base []byte) error {
 				continue
 			}
 			delete(values, key)
-			if was, ok := baseValues[key]; ok {
+			if was, ok := were[key]; ok {
 				values[key] = was
 			}
 		}
 		if deadline.Equal(strayDeadline) {
-			deadline = baseDeadline
+			deadline = wasDeadline
 		}
-		if c.data, err = s.opts.Codec.Encode(deadline, values); err != nil {
-			return err
+		if data, err = s.opts.Codec.Encode(deadline, values); err != nil {
+			return nil, err
+		}
+		if c.expiry.After(deadline) {
+			c.expiry = deadline
 		}
 	}
-	return nil
+	return data, nil
 }

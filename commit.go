@@ -117,8 +117,12 @@ func (c *commit) tracked() error {
 		}
 		base = &c.old.note
 	}
-	c.rebase(base)
-	if err := c.leaveStrays(base.data); err != nil {
+	if err := c.rebase(base); err != nil {
+		return err
+	}
+	before, isNew := base.data, n.state == 0
+	var err error
+	if c.data, err = c.leaveStrays(c.data, before); err != nil {
 		return err
 	}
 	c.unmark()
@@ -143,18 +147,26 @@ func (c *commit) tracked() error {
 	}
 	expiry := s.withSlack(c.plain, c.expiry)
 	switch {
-	case c.old.state == noteLive:
-		return c.renew(expiry)
-	case n.state == 0:
-		err := c.write(KindCreate, driver.IfAbsent(), expiry)
-		if err == nil && c.old.state == noteRenewed {
-			c.retired(noteRenewed)
-		}
-		return err
+	case c.old.state != 0:
+		err = c.renew(expiry)
+	case isNew:
+		err = c.write(KindCreate, driver.IfAbsent(), expiry)
 	case n.version == 0 || !sameSession(s.opts.Codec, n.data, c.data):
-		return c.write(KindSave, driver.IfVersion(n.version), expiry)
+		err = c.write(KindSave, driver.IfVersion(n.version), expiry)
+	default:
+		err = c.unchanged(expiry)
 	}
-	return c.unchanged(expiry)
+	if err != nil || n.state != noteLive {
+		return err
+	}
+	err = c.absorb(before)
+	switch {
+	case err != nil && c.old.state != 0:
+		return nil // the old one is retired: what goes on in the new one must not fail any more
+	case err != nil && isNew:
+		return c.undo(err)
+	}
+	return err
 }
 
 // unchanged stores a session that the request has left as it was, if that is needed at all. If it

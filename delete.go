@@ -11,12 +11,12 @@ import (
 // tracker it is carried out, within Options.Timeout, though ctx has ended; and it tells apart what
 // the manager deletes for: see ErrLate.
 func (s *Store) DeleteCtx(ctx context.Context, token string) error {
-	id, ok := s.ids.id(token)
-	if !ok {
-		return nil
-	}
 	t := trackerFrom(ctx)
 	if t == nil {
+		id, ok := s.ids.id(token)
+		if !ok {
+			return nil
+		}
 		if err := s.remove(ctx, id); err != nil && !errors.Is(err, driver.ErrNotFound) {
 			return s.failure("delete", token, err)
 		}
@@ -26,6 +26,20 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 		ctx = context.WithoutCancel(ctx) // a client that hangs up does not take its sign-out back
 	}
 	reason, n := deletionFor(), t.get(s, token)
+	if reason == byDestroy { // and so with it what it has absorbed
+		for _, n := range t.absorbed(ctx, s) {
+			if n.state == noteLive {
+				if err := s.endTracked(ctx, t, reason, predecessor{n, nil}); err != nil {
+					return err
+				}
+				n.state = noteDeleted
+			}
+			t.released(s, n.token, n.state)
+		}
+	}
+	if _, ok := s.ids.id(token); !ok {
+		return nil
+	}
 	if reason == byRenewal && n.settled {
 		return ErrLate
 	}
@@ -51,46 +65,25 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	return s.endTracked(ctx, t, reason, predecessor{n, n.renewed(ctx)})
 }
 
-// endTracked deletes a session, and notes that; its renewals are given up with it.
+// endTracked deletes a session, and notes that; its renewals are given up with it. One that is
+// merged goes on until the session is stored that has absorbed it.
 func (s *Store) endTracked(ctx context.Context, t *tracker, reason deletion, n predecessor) error {
-	id, _ := s.ids.id(n.token)
-	var err error
 	if reason == byMerge && n.state == noteLive && s.carrier == nil {
-		err = s.retireMerged(ctx, n.note)
-	} else {
-		err = s.remove(ctx, id)
+		t.absorbs(ctx, s, n.note, noteLive)
+		return nil
 	}
+	id, _ := s.ids.id(n.token)
+	err := s.remove(ctx, id)
 	if err != nil && !errors.Is(err, driver.ErrNotFound) {
 		return s.failure("delete", n.token, err)
 	}
 	switch {
 	case err != nil && reason == byMerge && n.state != 0:
-		t.strayed(ctx, s, n.note)
+		t.absorbs(ctx, s, n.note, noteGone)
 	case reason == byMerge && n.state == noteLive:
 		t.ended(s, n.token, noteRenewed, n.by) // it goes on, in the other
 	case err == nil || n.state != 0:
 		t.ended(s, n.token, noteDeleted, n.by)
 	}
 	return nil
-}
-
-// retireMerged puts a tombstone in the place of a session that lives on in another. The error is
-// driver.ErrNotFound if another request has destroyed or renewed it.
-func (s *Store) retireMerged(ctx context.Context, n note) error {
-	id, _ := s.ids.id(n.token)
-	for attempt := range maxAttempts {
-		if err := backOff(ctx, attempt); err != nil {
-			return err
-		}
-		err := s.retire(ctx, &n)
-		if !lostRace(err) {
-			return err
-		}
-		current, err := s.load(ctx, id)
-		if err != nil {
-			return err
-		}
-		n.data, n.version, n.expiry = current.Data, current.Version, current.Expiry
-	}
-	return driver.ErrConflict
 }

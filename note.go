@@ -34,8 +34,9 @@ type rare struct {
 	// By whom it is to be retired: with the commit that creates its successor.
 	renewals []renewal
 
-	mergers []claim // of a stray: whose it may be that has merged it; empty if nobody can tell
-	taken   []byte  // and what that got
+	// What MergeSession took of it. While it lives, it is to be retired with the commit of the
+	// session that has it now; of one that came to its end otherwise that must keep nothing.
+	absorbed *absorbed
 }
 
 // rarely returns what the note has besides.
@@ -73,8 +74,9 @@ type base struct {
 	// mark tells the loads of one token apart, which scs does not. It is how much later the
 	// deadline is that was handed out: 0, and some nanoseconds from the second load on.
 	mark    time.Duration
-	exact   bool // the codec keeps a deadline to the nanosecond, so that the mark is in data
-	manager any  // the key of the manager that loaded it; nil if that is not known
+	exact   bool       // the codec keeps a deadline to the nanosecond, so that the mark is in data
+	handed  *time.Time // the deadline that was handed out; nil if there are no other loads
+	manager any        // the key of the manager that loaded it; nil if that is not known
 
 	data    []byte // as handed to scs, with the mark: the base of a merge
 	expiry  time.Time
@@ -89,6 +91,12 @@ type claim struct{ manager, session any }
 // in reports whether the session is the one in ctx.
 func (c claim) in(ctx context.Context) bool {
 	return c.session != nil && ctx.Value(c.manager) == c.session
+}
+
+// absorbed is a session that MergeSession has merged into another.
+type absorbed struct {
+	base         // as it was merged
+	by   []claim // whose the other may be; empty if nobody can tell
 }
 
 // renewal is a call of SessionManager.RenewToken.
@@ -123,6 +131,5 @@ const (
 	noteLive    noteState = iota + 1 // it was loaded or stored
 	noteDeleted                      // this request has destroyed it
 	noteGone                         // another request has destroyed it, or it has expired
-	noteRenewed                      // this request or another has renewed it
-	noteStray                        // this request has merged it, but another had destroyed it
+	noteRenewed                      // it goes on in another, by this request or another
 )

@@ -53,7 +53,8 @@ func buried(data []byte) (user string, ok bool) {
 }
 
 // retire puts a tombstone in the place of a session, if it is still at the version that was noted.
-func (s *Store) retire(ctx context.Context, old *note) error {
+// It returns the tombstone's version.
+func (s *Store) retire(ctx context.Context, old *note) (int64, error) {
 	id, _ := s.ids.id(old.token)
 	user, err := s.userOf(old.data)
 	if err != nil {
@@ -65,15 +66,64 @@ func (s *Store) retire(ctx context.Context, old *note) error {
 		expiry = old.expiry
 	}
 	op := s.begin(ctx)
-	err = s.driver.Save(op.ctx, driver.Record{
+	tombstone := driver.Record{
 		ID: id, Data: []byte(tombstoneMark + user), User: user,
 		Expiry: expiry, Created: old.created, Updated: now, Version: version(),
-	}, driver.IfVersion(old.version))
+	}
+	err = s.driver.Save(op.ctx, tombstone, driver.IfVersion(old.version))
 	op.end(KindDelete, id, err)
-	return err
+	return tombstone.Version, err
+}
+
+// succession is what became of a session that another was to carry on.
+type succession uint8
+
+const (
+	retired   succession = iota + 1
+	renewed              // by another request
+	destroyed            // by another request, or it has expired
+)
+
+// succeed retires a session that c carries on. Whenever others have saved it meanwhile, it calls
+// take with what they stored; old holds what that is based on.
+func (c *commit) succeed(old *note, take func(current driver.Record) error) (succession, error) {
+	s := c.store
+	id, _ := s.ids.id(old.token)
+	for attempt := range maxAttempts {
+		if err := backOff(c.ctx, attempt); err != nil {
+			return 0, err
+		}
+		version, err := s.retire(c.ctx, old)
+		if err == nil {
+			return retired, nil
+		}
+		ctx, cancel := c.afterwards() // what failed may have been carried out all the same
+		current, loadErr := s.load(ctx, id)
+		cancel()
+		switch {
+		case errors.Is(loadErr, errRenewed) && current.Version == version:
+			return retired, nil
+		case errors.Is(loadErr, errRenewed):
+			return renewed, nil
+		case !lostRace(err):
+			return 0, err
+		case errors.Is(loadErr, driver.ErrNotFound):
+			return destroyed, nil
+		case loadErr != nil:
+			return 0, loadErr
+		}
+		s.report(c.ctx, Event{Kind: KindConflict, Outcome: OK, ID: s.ids.public(id)})
+		if err := take(current); err != nil {
+			return 0, err
+		}
+		old.data, old.version, old.expiry = current.Data, current.Version, current.Expiry
+	}
+	return 0, c.gaveUp()
 }
 
 // renew creates the session that carries on the old one under a new token, and retires the old one.
+// Another renewal may have done that already; then it only sees to it that the old one was not
+// destroyed meanwhile, or what it became.
 func (c *commit) renew(expiry time.Time) error {
 	err := c.save(KindCreate, driver.IfAbsent(), expiry)
 	if lostRace(err) { // nobody else knows the token: what is there is of an earlier try
@@ -83,54 +133,34 @@ func (c *commit) renew(expiry time.Time) error {
 		return c.undo(err)
 	}
 	s, n, old := c.store, &c.note, c.old.note
-	oldID, _ := s.ids.id(old.token)
 	stored := merged{data: c.plain} // of the new session
 	version, until := n.version, n.expiry
-	for attempt := range maxAttempts {
-		if err := backOff(c.ctx, attempt); err != nil {
-			return c.undo(err)
-		}
-		err := s.retire(c.ctx, &old)
-		if err == nil {
-			c.merged(stored.data, version, until, Stored)
-			c.retired(noteRenewed)
-			return nil
-		}
-		ctx, cancel := c.afterwards() // what failed may have been carried out all the same
-		current, loadErr := s.load(ctx, oldID)
-		cancel()
-		switch {
-		case errors.Is(loadErr, errRenewed): // by another request, or by this one if the answer was lost
-			c.merged(stored.data, version, until, Stored)
-			c.retired(noteRenewed)
-			return nil
-		case !lostRace(err):
-			return c.undo(err)
-		case errors.Is(loadErr, driver.ErrNotFound):
-			if err := c.undo(nil); err != nil {
-				return err
-			}
-			c.retired(noteGone)
-			return c.gone(noteGone)
-		case loadErr != nil:
-			return c.undo(loadErr)
-		}
-		s.report(c.ctx, Event{Kind: KindConflict, Outcome: OK, ID: s.ids.public(oldID)})
+	outcome, err := c.succeed(&old, func(current driver.Record) error {
 		next, err := c.mergeInto(current.Data, old.data, stored.data)
-		if err != nil {
-			return c.undo(err)
+		if err != nil || bytes.Equal(next.data, stored.data) {
+			return err
 		}
-		if !bytes.Equal(next.data, stored.data) {
-			rec := c.record(next.data, next.expiry(expiry, current.Expiry))
-			rec.Created = n.created
-			if _, err := s.save(c.ctx, KindMerge, rec, driver.IfVersion(version)); err != nil {
-				return c.undo(err)
-			}
-			stored, version, until = next, rec.Version, rec.Expiry
+		rec := c.record(next.data, next.expiry(expiry, current.Expiry))
+		rec.Created = n.created
+		if _, err := s.save(c.ctx, KindMerge, rec, driver.IfVersion(version)); err != nil {
+			return err
 		}
-		old.data, old.version, old.expiry = current.Data, current.Version, current.Expiry
+		stored, version, until = next, rec.Version, rec.Expiry
+		return nil
+	})
+	switch {
+	case err != nil:
+		return c.undo(err)
+	case outcome == destroyed:
+		if err := c.undo(nil); err != nil {
+			return err
+		}
+		c.retired(noteGone)
+		return c.gone(noteGone)
 	}
-	return c.undo(c.gaveUp())
+	c.merged(stored.data, version, until, Stored)
+	c.retired(noteRenewed)
+	return nil
 }
 
 // retired notes what became of the old session, so that no later commit of this one carries it on.

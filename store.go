@@ -134,7 +134,8 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 	case err != nil: // another process may be able to read it
 		return nil, false, s.failure("find", token, err)
 	}
-	return t.loaded(s, token, rec, manager), true, nil
+	data, found := t.loaded(s, token, rec, manager)
+	return data, found, nil
 }
 
 // drop deletes a record that does not decode. Of several requests that find it so,
@@ -185,11 +186,13 @@ func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 			s.report(ctx, Event{Kind: KindCorrupt, Outcome: OK, ID: s.ids.public(rec.ID), Err: err})
 			continue
 		}
-		key := s.ids.key(rec)
+		key, found := s.ids.key(rec), true
 		if t != nil {
-			rec.Data = t.loaded(s, key, rec, nil)
+			rec.Data, found = t.loaded(s, key, rec, nil)
 		}
-		all[key] = rec.Data
+		if found {
+			all[key] = rec.Data
+		}
 	}
 	return all, nil
 }
@@ -218,14 +221,15 @@ func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 // load, save, touch and remove are the only callers of the driver: each bounds the
 // operation in time and reports it.
 
-// load finds no session where there is a tombstone; see errRenewed.
+// load finds no session where there is a tombstone, of which it returns the version; see
+// errRenewed.
 func (s *Store) load(ctx context.Context, id string) (driver.Record, error) {
 	op := s.begin(ctx)
 	rec, err := s.driver.Load(op.ctx, id)
 	if err == nil && !rec.Expiry.After(s.opts.Now()) {
 		rec, err = driver.Record{}, driver.ErrNotFound
 	} else if _, dead := buried(rec.Data); dead && err == nil {
-		rec, err = driver.Record{}, errRenewed
+		rec, err = driver.Record{Version: rec.Version}, errRenewed
 	}
 	op.end(KindLoad, id, err)
 	return rec, err

@@ -146,18 +146,19 @@ func (t *tracker) update(s *Store, token string, change func(n *note)) {
 	change(n)
 }
 
-// maxLoads bounds how many loads of one token are kept.
-const maxLoads = 8
+// maxLoads bounds how many loads of one token are kept. The commit of one that was dropped fails.
+const maxLoads = 32
 
 // loaded notes a record that a manager gets, and returns what to hand out: from the second load of
-// a token on with a deadline by which its commit will be known.
-func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any) []byte {
+// a token on with a deadline by which its commit will be known. A session that another has absorbed
+// is not found any more.
+func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any) (data []byte, found bool) {
 	b := base{
 		manager: manager,
 		data:    rec.Data[:len(rec.Data):len(rec.Data)], // what is appended to it is not in the note
 		expiry:  rec.Expiry, created: rec.Created, version: rec.Version, rewrite: rec.Rewrite,
 	}
-	first := true
+	first, pending := true, false
 	t.update(s, token, func(n *note) {
 		if first = n.state != noteLive; first {
 			n.state, n.commit, n.found, n.base = noteLive, Commit{}, true, b
@@ -167,21 +168,28 @@ func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any)
 			return
 		}
 		r := n.rarely()
+		if pending = r.absorbed != nil; pending {
+			return
+		}
 		r.marks++
 		b.mark = time.Duration(r.marks)
 		n.rare = &r
 	})
-	if first {
-		return b.data
+	if first || pending {
+		return b.data, first
 	}
 	b.data, b.exact = s.marked(b.data, b.mark)
+	b.handed = s.handedOut(b.data)
 	t.update(s, token, func(n *note) {
+		if n.handed == nil {
+			n.handed = s.handedOut(n.data)
+		}
 		r := n.rarely()
 		r.more = append([]base{b}, r.more...)
 		r.more = r.more[:min(len(r.more), maxLoads-1)]
 		n.rare = &r
 	})
-	return b.data
+	return b.data, true
 }
 
 // lastAsked returns the key of the manager that was last asked to load a session. A manager that
@@ -214,7 +222,9 @@ func (t *tracker) committed(c *note) {
 			n.state = c.state
 		}
 		if n.mark == c.mark {
+			handed := n.handed
 			n.base = c.base
+			n.handed = handed // by a load since
 			return
 		}
 		r := n.rarely()
@@ -272,17 +282,40 @@ func (t *tracker) ended(s *Store, token string, state noteState, done []renewal)
 	})
 }
 
-// strayed notes that a session was merged into that of one of the managers in ctx though another
-// request had destroyed it.
-func (t *tracker) strayed(ctx context.Context, s *Store, n note) {
-	mergers := n.users(ctx)
+// absorbs notes that a session was merged into that of the manager in ctx that loaded it last, and
+// what it is from now on.
+func (t *tracker) absorbs(ctx context.Context, s *Store, n note, state noteState) {
+	taken := &absorbed{base: n.bases()[0]}
+	if key := taken.manager; key != nil {
+		if session := ctx.Value(key); session != nil {
+			taken.by = []claim{{key, session}}
+		}
+	}
 	t.update(s, n.token, func(n *note) {
 		if t.several && !t.told {
-			mergers = nil
+			taken.by = nil
 		}
 		r := n.rarely()
-		n.state, r.taken, r.mergers = noteStray, n.bases()[0].data, mergers
+		n.state, r.absorbed = state, taken
 		n.rare = &r
+	})
+}
+
+// released notes what has become of a session that another had absorbed.
+func (t *tracker) released(s *Store, token string, state noteState) {
+	t.update(s, token, func(n *note) {
+		r := n.rarely()
+		n.state, r.absorbed = state, nil
+		n.rare = &r
+	})
+}
+
+// absorbed returns the sessions that the one in ctx may have absorbed.
+func (t *tracker) absorbed(ctx context.Context, s *Store) []note {
+	all := t.notes(s, func(n *note) bool { return n.rare != nil && n.rare.absorbed != nil })
+	return slices.DeleteFunc(all, func(n note) bool {
+		by := n.rare.absorbed.by
+		return len(by) > 0 && !isOneOf(ctx, by)
 	})
 }
 

@@ -424,3 +424,177 @@ func TestMergedWhileRenewed(t *testing.T) {
 	s.holds(mine, "map[n:1]")
 	s.holds(s.one.put(s.one.load(c, ""), "user", "ada"), "map[user:ada]")
 }
+
+// TestLoadsWithOneDeadline: a deadline that both loads set does not tell them apart; what they
+// loaded does.
+func TestLoadsWithOneDeadline(t *testing.T) {
+	t.Parallel()
+	for _, swapped := range []bool{false, true} {
+		s := newScene(t)
+		token := s.save("", "a", 0, "b", 0)
+		c := s.tracked()
+		c1, c2 := s.one.load(c, token), s.one.load(c, token)
+		if swapped {
+			c1, c2 = c2, c1
+		}
+		moved := time.Now().Add(time.Hour).Truncate(time.Hour)
+		for n := range 3 {
+			s.one.SetDeadline(c1, moved)
+			s.one.put(c1, "a", n)
+			s.one.SetDeadline(c2, moved)
+			s.one.put(c2, "b", n)
+			s.holds(token, fmt.Sprintf("map[a:%d b:%d]", n, n))
+		}
+	}
+}
+
+// TestManyLoads: a load that is older than those that are kept overwrites nothing.
+func TestManyLoads(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	token := s.save("", "c", 0)
+	c := s.tracked()
+	first := s.one.load(c, token)
+	s.save(token, "c", 1)
+	var loads []context.Context
+	for range 40 {
+		loads = append(loads, s.one.load(c, token))
+	}
+	for i, ctx := range loads {
+		s.one.Put(ctx, fmt.Sprint("k", i), i)
+		_, _, err := s.one.Commit(ctx)
+		if dropped := errors.Is(err, driver.ErrConflict); dropped != (i < 9) || !dropped && err != nil {
+			t.Fatalf("the commit of load %d: error %v", i, err)
+		}
+	}
+	s.one.put(first, "first", 1)
+	data, _, err := s.store.Find(token)
+	s.check(err)
+	if _, values, err := s.store.Codec().Decode(data); err != nil || len(values) != 33 || values["c"] != 1 {
+		t.Errorf("the session holds %v, error %v", values, err)
+	}
+}
+
+// TestRenewedTwiceAndDestroyed: of two renewals in one tracker the second does not bring back what
+// was destroyed after the first.
+func TestRenewedTwiceAndDestroyed(t *testing.T) {
+	t.Parallel()
+	s := newScene(t)
+	token := s.save("", "user", "ada")
+	c := s.tracked()
+	c1, c2 := s.one.load(c, token), s.one.load(c, token)
+	s.check(errors.Join(s.one.RenewToken(c1), s.one.RenewToken(c2)))
+	first := s.one.put(c1)
+	if n, err := s.store.DestroySessionsOf(s.tracked(), "ada"); n != 1 || err != nil {
+		t.Errorf("destroyed %d, error %v", n, err)
+	}
+	second := s.one.put(c2)
+	s.holds(first, "")
+	s.holds(second, "")
+	s.state(c2, second, scskit.Gone)
+}
+
+// TestAbsorbed: what becomes of a session that MergeSession has merged into another.
+func TestAbsorbed(t *testing.T) {
+	t.Parallel()
+	lost := errors.New("the answer is lost")
+	begin := func(t *testing.T) (s *scene, ctx context.Context, cart, mine string) {
+		t.Helper()
+		s = newScene(t)
+		cart, mine = s.save("", "cart", 7), s.save("", "n", 1)
+		ctx = s.one.load(s.tracked(), mine)
+		s.check(s.one.MergeSession(ctx, cart))
+		return s, ctx, cart, mine
+	}
+	t.Run("not found again", func(t *testing.T) {
+		s, ctx, cart, mine := begin(t)
+		s.one.Put(ctx, "cart", 8)
+		s.check(s.one.MergeSession(ctx, cart))
+		s.one.put(ctx)
+		s.holds(mine, "map[cart:8 n:1]")
+	})
+	t.Run("the tombstone's answer is lost", func(t *testing.T) {
+		s, ctx, cart, mine := begin(t)
+		s.d.after = func(_, id string) error {
+			if id == scskit.ID(cart) {
+				return lost
+			}
+			return nil
+		}
+		s.one.put(ctx)
+		s.holds(mine, "map[cart:7 n:1]")
+		s.holds(cart, "")
+	})
+	for _, renews := range []bool{false, true} {
+		t.Run(fmt.Sprintf("not retired, renewed %v", renews), func(t *testing.T) {
+			s, ctx, cart, mine := begin(t)
+			if renews {
+				s.check(s.one.RenewToken(ctx))
+			}
+			s.d.before = func(_, id string) error {
+				if id == scskit.ID(cart) {
+					return lost
+				}
+				return nil
+			}
+			_, _, err := s.one.Commit(ctx)
+			token := s.one.Token(ctx)
+			if renews { // what is signed in already stays so
+				s.check(err)
+				s.holds(mine, "")
+			} else if !errors.Is(err, lost) {
+				t.Errorf("got error %v", err)
+			}
+			s.holds(token, "map[cart:7 n:1]")
+			s.holds(cart, "map[cart:7]")
+			s.d.before = nil
+			s.one.put(ctx)
+			s.holds(token, "map[cart:7 n:1]")
+			s.holds(cart, "")
+		})
+	}
+	t.Run("by a new session, and not retired", func(t *testing.T) {
+		s := newScene(t)
+		cart := s.save("", "cart", 7)
+		ctx := s.one.load(s.tracked(), "")
+		s.check(s.one.MergeSession(ctx, cart))
+		s.d.before = func(op, id string) error {
+			if op == "save" && id == scskit.ID(cart) {
+				return lost
+			}
+			return nil
+		}
+		token, _, err := s.one.Commit(ctx)
+		if !errors.Is(err, lost) {
+			t.Errorf("got error %v", err)
+		}
+		s.holds(token, "")
+		s.holds(cart, "map[cart:7]")
+	})
+	t.Run("destroyed with a later deadline", func(t *testing.T) {
+		s := newScene(t)
+		cart := s.save("", "cart", 7)
+		s.two.Lifetime = time.Hour
+		mine := s.two.put(s.two.load(s.tracked(), ""), "n", 1)
+		ctx := s.one.load(s.tracked(), mine)
+		s.check(s.one.MergeSession(ctx, cart))
+		s.destroy(cart)
+		s.one.put(ctx, "n", 2)
+		s.holds(mine, "map[n:2]")
+		rec, err := s.d.Load(t.Context(), scskit.ID(mine))
+		s.check(err)
+		c, _ := scskit.LastCommit(ctx, mine)
+		if until := time.Until(rec.Expiry); until > time.Hour+time.Second || !c.Expiry.Equal(rec.Expiry) {
+			t.Errorf("the record expires in %v, the cookie in %v", until, time.Until(c.Expiry))
+		}
+	})
+	t.Run("others go on", func(t *testing.T) {
+		s, ctx, cart, mine := begin(t)
+		late := s.one.load(s.tracked(), cart)
+		s.one.put(late, "cart", 8)
+		s.one.put(ctx)
+		s.holds(mine, "map[cart:8 n:1]")
+		s.one.put(late, "cart", 9)
+		s.state(late, cart, scskit.Gone)
+	})
+}

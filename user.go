@@ -106,8 +106,13 @@ func (s *Store) DestroySessionsOf(ctx context.Context, user string, except ...st
 		}
 	}
 	if len(kept) > 0 {
-		for _, n := range trackerFrom(ctx).predecessors(ctx, s) {
-			id, _ := s.ids.id(n.token) // it ends when the new token's session is stored
+		t := trackerFrom(ctx) // what these are carried on by is stored when they end
+		for _, n := range t.predecessors(ctx, s) {
+			id, _ := s.ids.id(n.token)
+			kept = append(kept, id)
+		}
+		for _, n := range t.absorbed(ctx, s) {
+			id, _ := s.ids.id(n.token)
 			kept = append(kept, id)
 		}
 	}

@@ -53,7 +53,7 @@ func kitFaultMutants() []mutant {
 			concurrency/renew-beats-old faults/event-secrecy faults/events
 			faults/panicking-observer hostile/corrupt-once hostile/corrupt-record
 			hostile/length-bomb renewal/again renewal/given-up renewal/keeps-writes
-			renewal/two-at-once renewal/unlisted user/destroy-all-but-own`, change{kit: func(k *kit) {
+			renewal/merge-failed renewal/two-at-once renewal/unlisted user/destroy-all-but-own`, change{kit: func(k *kit) {
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				_, before := k.peek(idOf(token))
 				data, found, err := k.Store.FindCtx(ctx, token)
@@ -109,7 +109,7 @@ func kitFaultMutants() []mutant {
 		}}),
 		kitMutant("failed-save-is-final", `
 			faults/answer-lost faults/down faults/error-secrecy faults/event-failure
-			faults/failed-write renewal/failed`, change{driver: func(p *patch) {
+			faults/failed-write renewal/failed renewal/merge-failed`, change{driver: func(p *patch) {
 			var failed atomic.Bool
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				if failed.Load() {

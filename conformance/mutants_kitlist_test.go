@@ -93,7 +93,7 @@ func kitMutants() []mutant {
 		kitMutant("save-resurrects", `
 			all/key-never-creates concurrency/logout-beats-writer faults/events
 			renewal/after-logout renewal/fresh-after-logout renewal/merge-destroyed
-			renewal/two-managers user/destroy user/destroy-renewing`, change{driver: func(p *patch) {
+			renewal/two-managers user/destroy user/destroy-merging user/destroy-renewing`, change{driver: func(p *patch) {
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				err := p.Driver.Save(ctx, rec, cond)
 				if _, ok := cond.Match(); ok && lostRace(err) {
@@ -132,8 +132,9 @@ func kitMutants() []mutant {
 		kitMutant("last-writer-wins", `
 			all/iterate-overwrites-nothing concurrency/commit-twice concurrency/different-keys
 			concurrency/loaded-again concurrency/loaded-twice concurrency/removed-by-other
-			concurrency/removed-by-us concurrency/renew-beats-old data/too-large-merged expiry/merged
-			faults/events renewal/keeps-writes user/follows-change`, change{driver: func(p *patch) {
+			concurrency/removed-by-us concurrency/renew-beats-old data/too-large-merged
+			expiry/merged faults/events renewal/keeps-writes renewal/merge-failed
+			user/follows-change`, change{driver: func(p *patch) {
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				if _, ok := cond.Match(); ok {
 					old, err := p.Driver.Load(ctx, rec.ID)

@@ -24,7 +24,8 @@ func renewalMutants() []mutant {
 			all/iterate-destroy faults/client-gone faults/event-failure faults/slow
 			hostile/no-call renewal/after-logout renewal/failed renewal/fresh-after-logout
 			renewal/given-up renewal/keeps-writes renewal/late renewal/merge-destroyed
-			renewal/two-managers user/destroy-renewing`, change{kit: func(k *kit) {
+			renewal/merge-failed renewal/two-managers user/destroy-merging
+			user/destroy-renewing`, change{kit: func(k *kit) {
 			k.delete = func(ctx context.Context, token string) error {
 				err := k.inner.Delete(ctx, idOf(token))
 				if errors.Is(err, driver.ErrNotFound) {
@@ -57,7 +58,9 @@ func renewalMutants() []mutant {
 				return rec, err
 			}
 		}}),
-		kitMutant("renews-once", `renewal/again renewal/given-up ~user/destroy-renewing`, change{driver: func(p *patch) {
+		kitMutant("renews-once", `
+			renewal/again renewal/given-up renewal/merge-destroyed renewal/merge-failed
+			user/destroy-all-but-own ~user/destroy-merging ~user/destroy-renewing`, change{driver: func(p *patch) {
 			var renewed atomic.Bool
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				if isTombstone(rec.Data) && renewed.Load() {
@@ -84,9 +87,9 @@ func renewalMutants() []mutant {
 		kitMutant("one-manager", `
 			concurrency/renew-beats-old renewal/after-logout renewal/again renewal/failed
 			renewal/fresh-after-logout renewal/given-up renewal/keeps-writes
-			renewal/merge-destroyed renewal/then-destroyed renewal/two-at-once
-			renewal/two-managers renewal/unlisted user/destroy-all-but-own
-			user/destroy-renewing`, change{kit: func(k *kit) {
+			renewal/merge-destroyed renewal/merge-failed renewal/then-destroyed
+			renewal/two-at-once renewal/two-managers renewal/unlisted user/destroy-all-but-own
+			user/destroy-merging user/destroy-renewing`, change{kit: func(k *kit) {
 			var first atomic.Pointer[string]
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				first.CompareAndSwap(nil, &token)
@@ -101,7 +104,7 @@ func renewalMutants() []mutant {
 		}}),
 		kitMutant("finds-tombstones", `
 			concurrency/renew-beats-old renewal/again renewal/given-up renewal/keeps-writes
-			renewal/two-at-once renewal/unlisted ~user/destroy-all-but-own
+			renewal/merge-failed renewal/two-at-once renewal/unlisted ~user/destroy-all-but-own
 			~user/destroy-renewing`, change{kit: func(k *kit) {
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				if rec, err := k.peek(idOf(token)); err == nil && isTombstone(rec.Data) {

@@ -39,6 +39,9 @@ var renewalChecks = []check{
 		"no renewal of the other's session", LevelKit, renewalTwoManagers},
 	{"renewal/merge-destroyed", "SessionManager.MergeSession: a session that is destroyed while it " +
 		"is merged lives on in no other", LevelKit, renewalMergeDestroyed},
+	{"renewal/merge-failed", "SessionManager.MergeSession: what a session holds is not lost with a " +
+		"commit that fails or never comes, nor what others save to it meanwhile", LevelKit,
+		renewalMergeFailed},
 	{"renewal/unlisted", "what a renewal leaves behind is no session: it is not found, not listed " +
 		"and not counted", LevelKit, renewalUnlisted},
 }
@@ -56,6 +59,14 @@ func (r *request) destroy() {
 	r.t.Helper()
 	if err := r.sm.Destroy(r.ctx); err != nil {
 		r.t.Fatalf("destroy: %v", err)
+	}
+}
+
+// merge merges the session under a token into that of a request.
+func (r *request) merge(token string) {
+	r.t.Helper()
+	if err := r.sm.MergeSession(r.ctx, token); err != nil {
+		r.t.Fatalf("merge: %v", err)
 	}
 }
 
@@ -332,12 +343,65 @@ func renewalMergeDestroyed(t *T) {
 			}
 			return nil
 		})
-		if err := sm.MergeSession(r.ctx, other); err != nil {
-			t.Fatalf("merge: %v", err)
-		}
+		r.merge(other)
 		stored, _ := r.end()
 		t.wantValues(t.values(s, stored), want)
 	}
+}
+
+func renewalMergeFailed(t *T) {
+	for round := range 3 {
+		signedIn, renews := round > 0, round == 2
+		s, d := t.newKit(nil)
+		sm := manager(s)
+		cart := t.begin(sm, "cart", 1)
+		token := ""
+		if signedIn {
+			token = t.begin(sm, "user", "ada")
+		}
+		abandoned, r := t.request(sm, token), t.request(sm, token)
+		abandoned.merge(cart)
+		r.merge(cart)
+		if _, found := t.find(s, cart); !found {
+			t.Fatal("the session is gone before its values are stored in the other")
+		}
+		if renews {
+			r.renew()
+		}
+		d.refuse(errDown, "save")
+		if _, _, err := sm.Commit(r.ctx); !errors.Is(err, errDown) {
+			t.Errorf("commit: got error %v, want the backend's", err)
+		}
+		d.on(nil)
+		t.wantValues(t.values(s, cart), "map[cart:1]")
+
+		shop := t.request(sm, cart)
+		sm.Put(shop.ctx, "cart", 2)
+		sm.Put(shop.ctx, "coupon", "x")
+		shop.end()
+		sm.Put(r.ctx, "user", "ada")
+		stored, state := r.end()
+		if state != scskit.Stored {
+			t.Errorf("state %d, want Stored", state)
+		}
+		t.wantValues(t.values(s, stored), "map[cart:2 coupon:x user:ada]")
+		t.wantNone(s, cart)
+		// The handler did not see the coupon, so that it has not removed it.
+		sm.Put(r.ctx, "seen", true)
+		r.end()
+		t.wantValues(t.values(s, stored), "map[cart:2 coupon:x seen:true user:ada]")
+	}
+
+	s, _ := t.newKit(nil)
+	sm := manager(s)
+	cart := t.begin(sm, "cart", 1)
+	r := t.request(sm, "")
+	r.merge(cart)
+	r.destroy()
+	t.wantNone(s, cart)
+	sm.Put(r.ctx, "cart", 1)
+	fresh, _ := r.end()
+	t.wantValues(t.values(s, fresh), "map[cart:1]")
 }
 
 func renewalUnlisted(t *T) {

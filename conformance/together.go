@@ -33,8 +33,10 @@ var togetherChecks = []check{
 		"back", LevelKit, togetherHangUp},
 	{"user/destroy-renewing", "Store.DestroySessionsOf: nothing of the user survives that was signed " +
 		"in before, though it is being renewed", LevelKit, togetherDestroyRenewing},
+	{"user/destroy-merging", "Store.DestroySessionsOf: nothing of the user survives in a session " +
+		"that another is being merged into", LevelKit, togetherDestroyMerging},
 	{"user/destroy-all-but-own", "Store.DestroySessionsOf: a request that has renewed its session keeps " +
-		"it", LevelKit, togetherDestroyAllButOwn},
+		"it, and what it has merged into it", LevelKit, togetherDestroyAllButOwn},
 }
 
 func togetherLoadedAgain(t *T) {
@@ -228,14 +230,50 @@ func togetherDestroyRenewing(t *T) {
 	}
 }
 
+func togetherDestroyMerging(t *T) {
+	n := t.crowd(20, 8)
+	s := t.userKit()
+	t.sessionsOf(s, "alice") // if it can
+	sm := manager(s)
+	requests, signedIn := make([]*request, n), make([]string, n)
+	for i := range requests {
+		requests[i], signedIn[i] = t.request(sm, t.begin(sm, "k", 1)), t.begin(sm, "user", "alice")
+	}
+	t.soon("the user has all sessions", func() bool { return len(t.sessionsOf(s, "alice")) == n })
+	for i, r := range requests[:n/2] {
+		r.merge(signedIn[i])
+	}
+	destroyed := t.start(func() {
+		if _, err := s.DestroySessionsOf(t.Context(), "alice"); err != nil {
+			t.Fatalf("destroy sessions of a user: %v", err)
+		}
+	})
+	t.each(n, func(i int) {
+		if i >= n/2 {
+			requests[i].merge(signedIn[i])
+		}
+		requests[i].end()
+	})
+	<-destroyed
+	for i, r := range requests {
+		t.wantNone(s, signedIn[i])
+		token := sm.Token(r.ctx)
+		if _, found := t.find(s, token); found && t.values(s, token)["user"] != nil {
+			t.Fatal("a session that was merged meanwhile lives on in another")
+		}
+	}
+}
+
 func togetherDestroyAllButOwn(t *T) {
 	s := t.userKit()
 	t.sessionsOf(s, "alice") // if it can
 	sm := manager(s)
 	own, other := t.begin(sm, "user", "alice"), t.begin(sm, "user", "alice")
-	t.soon("the user has both sessions", func() bool { return len(t.sessionsOf(s, "alice")) == 2 })
+	merged := t.begin(sm, "user", "alice", "cart", 1)
+	t.soon("the user has all sessions", func() bool { return len(t.sessionsOf(s, "alice")) == 3 })
 	r := t.request(sm, own)
 	r.renew()
+	r.merge(merged)
 	n, err := s.DestroySessionsOf(r.ctx, "alice", sm.Token(r.ctx))
 	if err != nil || n != 1 {
 		t.Errorf("destroyed %d, error %v; want the other session", n, err)
@@ -246,7 +284,8 @@ func togetherDestroyAllButOwn(t *T) {
 	}
 	t.wantNone(s, other)
 	t.wantNone(s, own)
-	t.wantValues(t.values(s, renewed), "map[user:alice]")
+	t.wantNone(s, merged)
+	t.wantValues(t.values(s, renewed), "map[cart:1 user:alice]")
 	t.soon("the user has one session", func() bool {
 		ids := slices.Collect(maps.Keys(t.sessionsOf(s, "alice")))
 		return len(ids) == 1 && ids[0] == scskit.ID(renewed)
