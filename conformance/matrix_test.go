@@ -9,6 +9,7 @@ import (
 
 	scschi "github.com/scskit/scskit/adapters/chi"
 	scsecho "github.com/scskit/scskit/adapters/echo"
+	scsechov5 "github.com/scskit/scskit/adapters/echov5"
 	scsfiber "github.com/scskit/scskit/adapters/fiber"
 	scsgin "github.com/scskit/scskit/adapters/gin"
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
@@ -27,6 +28,7 @@ func TestMatrix(t *testing.T) {
 			harness.Chi(scschi.LoadAndSave),
 			harness.Gin(scsgin.LoadAndSave),
 			harness.Echo(scsecho.LoadAndSave),
+			harness.EchoV5(scsechov5.LoadAndSave),
 			harness.Fiber(scsfiber.LoadAndSave),
 		},
 		backends(t))

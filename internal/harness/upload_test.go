@@ -9,6 +9,7 @@ import (
 	"github.com/scskit/scskit"
 	scschi "github.com/scskit/scskit/adapters/chi"
 	scsecho "github.com/scskit/scskit/adapters/echo"
+	scsechov5 "github.com/scskit/scskit/adapters/echov5"
 	scsgin "github.com/scskit/scskit/adapters/gin"
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
 	"github.com/scskit/scskit/conformance"
@@ -24,6 +25,7 @@ func TestUpload(t *testing.T) {
 	for _, adapter := range []conformance.Adapter{
 		harness.NetHTTP(scshttp.LoadAndSave), harness.Chi(scschi.LoadAndSave),
 		harness.Gin(scsgin.LoadAndSave), harness.Echo(scsecho.LoadAndSave),
+		harness.EchoV5(scsechov5.LoadAndSave),
 	} {
 		t.Run(adapter.Name, func(t *testing.T) {
 			t.Parallel()

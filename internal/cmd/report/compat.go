@@ -67,7 +67,8 @@ var frameworks = []struct{ adapter, title, module string }{
 	{"nethttp", "net/http", ""},
 	{"chi", "Chi", "github.com/go-chi/chi/v5"},
 	{"gin", "Gin", "github.com/gin-gonic/gin"},
-	{"echo", "Echo", "github.com/labstack/echo/v4"},
+	{"echo", "Echo v4", "github.com/labstack/echo/v4"},
+	{"echov5", "Echo v5", "github.com/labstack/echo/v5"},
 	{"fiber", "Fiber", "github.com/gofiber/fiber/v2"},
 }
 

@@ -1,0 +1,56 @@
+package scsecho_test
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/cookiejar"
+	"net/http/httptest"
+
+	"github.com/labstack/echo/v5"
+
+	"github.com/scskit/scskit"
+	scsecho "github.com/scskit/scskit/adapters/echov5"
+	"github.com/scskit/scskit/stores/memstore"
+)
+
+func ExampleLoadAndSave() {
+	store, err := memstore.New(nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	sessions := scskit.New(store)
+
+	e := echo.New()
+	e.Use(scsecho.LoadAndSave(sessions))
+	e.GET("/sign-in", func(c *echo.Context) error {
+		ctx := c.Request().Context()
+		if err := sessions.RenewToken(ctx); err != nil {
+			return err
+		}
+		sessions.Put(ctx, "user", "ada")
+		return c.String(http.StatusOK, "welcome")
+	})
+	e.GET("/", func(c *echo.Context) error {
+		return c.String(http.StatusOK, "hello, "+sessions.GetString(c.Request().Context(), "user"))
+	})
+
+	server := httptest.NewServer(e)
+	defer server.Close()
+	jar, _ := cookiejar.New(nil)
+	browser := &http.Client{Jar: jar}
+	for _, path := range []string{"/sign-in", "/"} {
+		res, err := browser.Get(server.URL + path)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		body, _ := io.ReadAll(res.Body)
+		_ = res.Body.Close()
+		fmt.Println(string(body))
+	}
+	// Output:
+	// welcome
+	// hello, ada
+}

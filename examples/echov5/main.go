@@ -1,0 +1,121 @@
+// Command echov5 is a small shop on Echo v5 that keeps its visitors' carts in sessions.
+package main
+
+import (
+	"cmp"
+	"context"
+	"embed"
+	"errors"
+	"flag"
+	"html/template"
+	"log"
+	"net/http"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/labstack/echo/v5"
+	"github.com/scskit/scskit"
+	scsecho "github.com/scskit/scskit/adapters/echov5"
+	"github.com/scskit/scskit/stores"
+	_ "modernc.org/sqlite" // for sqlite:PATH
+)
+
+//go:embed page.html
+var files embed.FS
+var page = template.Must(template.ParseFS(files, "page.html"))
+
+func main() {
+	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
+	where := flag.String("store", "memory:", "`URL` of the backend:\n"+stores.Usage())
+	flag.Parse()
+	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	store, closeStore, err := stores.Open(ctx, *where, nil)
+	if err == nil {
+		err = store.CreateSchema(ctx) // if it is not there
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	server := &http.Server{Addr: *listen, Handler: newShop(store), ReadHeaderTimeout: 5 * time.Second}
+	go func() {
+		if err := server.ListenAndServe(); !errors.Is(err, http.ErrServerClosed) {
+			log.Fatal(err)
+		}
+	}()
+	log.Printf("http://%s (Ctrl-C stops)", *listen)
+	<-ctx.Done()
+	release() // Shutdown waits for the requests that run; a second Ctrl-C does not
+	if err := errors.Join(server.Shutdown(context.Background()), closeStore()); err != nil {
+		log.Print(err)
+	}
+}
+
+type shop struct{ sessions *scs.SessionManager }
+
+func newShop(store scs.Store) http.Handler {
+	s := shop{scskit.New(store)} // wherever browsers come by HTTPS: s.sessions.Cookie.Secure = true
+	e := echo.New()
+	e.Use(scsecho.LoadAndSave(s.sessions))
+	e.GET("/", s.show)
+	// Against CSRF: changes are POSTs, and SameSite=Lax keeps the cookie from other sites' forms.
+	e.POST("/signin", s.signIn)
+	e.POST("/cart", s.add, s.signedIn)
+	e.POST("/cart/remove", s.remove, s.signedIn)
+	e.POST("/signout", s.signOut, s.signedIn)
+	return http.MaxBytesHandler(e, 64<<10)
+}
+
+func (s shop) signedIn(next echo.HandlerFunc) echo.HandlerFunc {
+	return func(c *echo.Context) error {
+		if !s.sessions.Exists(c.Request().Context(), "user") {
+			return c.Redirect(http.StatusSeeOther, "/")
+		}
+		return next(c)
+	}
+}
+
+func (s shop) show(c *echo.Context) error {
+	ctx := c.Request().Context()
+	cart := map[string]string{}
+	for _, key := range s.sessions.Keys(ctx) {
+		if name, ok := strings.CutPrefix(key, "cart:"); ok {
+			cart[name] = s.sessions.GetString(ctx, key)
+		}
+	}
+	flash, user := s.sessions.PopString(ctx, "flash"), s.sessions.GetString(ctx, "user")
+	return page.Execute(c.Response(), map[string]any{"Flash": flash, "User": user, "Cart": cart})
+}
+
+func (s shop) signIn(c *echo.Context) error {
+	ctx := c.Request().Context()
+	// A real shop checks a password first. The new token makes one that was planted before
+	// worthless.
+	if err := s.sessions.RenewToken(ctx); err != nil {
+		return err
+	}
+	s.sessions.Put(ctx, "user", cmp.Or(c.FormValue("name"), "guest"))
+	s.sessions.Put(ctx, "flash", "Welcome!")
+	return c.Redirect(http.StatusSeeOther, "/")
+}
+
+func (s shop) add(c *echo.Context) error {
+	// One key for each item: two that are added at the same moment are both kept.
+	s.sessions.Put(c.Request().Context(), "cart:"+c.FormValue("item"), c.FormValue("note"))
+	s.sessions.Put(c.Request().Context(), "flash", "Added "+c.FormValue("item")+".")
+	return c.Redirect(http.StatusSeeOther, "/")
+}
+
+func (s shop) remove(c *echo.Context) error {
+	s.sessions.Remove(c.Request().Context(), "cart:"+c.FormValue("item"))
+	return c.Redirect(http.StatusSeeOther, "/")
+}
+
+func (s shop) signOut(c *echo.Context) error {
+	if err := s.sessions.Destroy(c.Request().Context()); err != nil {
+		return err
+	}
+	return c.Redirect(http.StatusSeeOther, "/")
+}
