@@ -42,7 +42,7 @@ func readmeSessions() *scs.SessionManager {
 func readmeFrameworks(r *gin.Engine, e *echo.Echo, app *fiber.App, router chi.Router, mux http.Handler, sessions *scs.SessionManager) http.Handler {
 	r.Use(scsgin.LoadAndSave(sessions))           // Gin
 	e.Use(scsecho.LoadAndSave(sessions))          // Echo, v4 or v5
-	app.Use(scsfiber.LoadAndSave(sessions))       // Fiber
+	app.Use(scsfiber.LoadAndSave(sessions))       // Fiber, v2 or v3
 	router.Use(scschi.LoadAndSave(sessions))      // Chi
 	handler := scshttp.LoadAndSave(sessions)(mux) // net/http
 	return handler

@@ -85,6 +85,18 @@ func (r *Response) Finish() error {
 	return nil
 }
 
+// Missed is called in place of Finish when the response was sent without waiting for the handlers,
+// as at a time-out. Nothing is stored, since no cookie can be sent any more, and what the handlers
+// have changed is reported as late.
+func (r *Response) Missed() {
+	if r.done {
+		return
+	}
+	r.done = true
+	r.req.miss()
+	r.req.End()
+}
+
 // settledNames are the headers that Request.Finish looks at and sets.
 var settledNames = [...]string{"Set-Cookie", "Cache-Control", "Vary"}
 

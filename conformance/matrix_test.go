@@ -11,6 +11,7 @@ import (
 	scsecho "github.com/scskit/scskit/adapters/echo"
 	scsechov5 "github.com/scskit/scskit/adapters/echov5"
 	scsfiber "github.com/scskit/scskit/adapters/fiber"
+	scsfiberv3 "github.com/scskit/scskit/adapters/fiberv3"
 	scsgin "github.com/scskit/scskit/adapters/gin"
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
 	"github.com/scskit/scskit/conformance"
@@ -30,6 +31,7 @@ func TestMatrix(t *testing.T) {
 			harness.Echo(scsecho.LoadAndSave),
 			harness.EchoV5(scsechov5.LoadAndSave),
 			harness.Fiber(scsfiber.LoadAndSave),
+			harness.FiberV3(scsfiberv3.LoadAndSave),
 		},
 		backends(t))
 }

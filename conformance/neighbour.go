@@ -195,9 +195,14 @@ func (n *neighbourhood) healthy() {
 func (n *neighbourhood) panicking() {
 	n.t.Helper()
 	commits := n.w.count("commit")
-	a := n.visit(n.browser(), "/panic")
+	b := n.browser()
+	a := n.visit(b, "/panic")
 	if a.status != http.StatusInternalServerError {
 		n.t.Errorf("/panic: status %d, want 500", a.status)
+	}
+	if n.app.Beside == Inside && slices.Contains(n.t.adapter.Recovers, n.app.Neighbour) {
+		n.kept(b, a, "user", "half done")
+		return
 	}
 	a.withheld(n.t)
 	if got := n.w.count("commit") - commits; got != 0 {

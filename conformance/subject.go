@@ -66,6 +66,10 @@ type Adapter struct {
 	// The checks of others do not apply.
 	Neighbours []Neighbour
 
+	// Recovers are those of the Neighbours that make an error of a panic, as recovery middleware
+	// does. Inside the session what the handler had changed is then stored.
+	Recovers []Neighbour
+
 	// Exempt is as for Store. A pair of an adapter and a store is exempt from what either
 	// of them is exempt from.
 	Exempt map[string]string

@@ -12,6 +12,7 @@ import (
 	scsecho "github.com/scskit/scskit/adapters/echo"
 	scsechov5 "github.com/scskit/scskit/adapters/echov5"
 	scsfiber "github.com/scskit/scskit/adapters/fiber"
+	scsfiberv3 "github.com/scskit/scskit/adapters/fiberv3"
 	scsgin "github.com/scskit/scskit/adapters/gin"
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
 
@@ -25,7 +26,8 @@ import (
 func TestAdapters(t *testing.T) {
 	for _, adapter := range []conformance.Adapter{
 		harness.NetHTTP(scshttp.LoadAndSave), harness.Chi(scschi.LoadAndSave), harness.Gin(scsgin.LoadAndSave),
-		harness.Echo(scsecho.LoadAndSave), harness.EchoV5(scsechov5.LoadAndSave), harness.Fiber(scsfiber.LoadAndSave),
+		harness.Echo(scsecho.LoadAndSave), harness.EchoV5(scsechov5.LoadAndSave),
+		harness.Fiber(scsfiber.LoadAndSave), harness.FiberV3(scsfiberv3.LoadAndSave),
 	} {
 		t.Run(adapter.Name, func(t *testing.T) {
 			store, err := cookiestore.New([][]byte{newKey()}, nil)

@@ -69,7 +69,8 @@ var frameworks = []struct{ adapter, title, module string }{
 	{"gin", "Gin", "github.com/gin-gonic/gin"},
 	{"echo", "Echo v4", "github.com/labstack/echo/v4"},
 	{"echov5", "Echo v5", "github.com/labstack/echo/v5"},
-	{"fiber", "Fiber", "github.com/gofiber/fiber/v2"},
+	{"fiber", "Fiber v2", "github.com/gofiber/fiber/v2"},
+	{"fiberv3", "Fiber v3", "github.com/gofiber/fiber/v3"},
 }
 
 const scsModule = "github.com/alexedwards/scs/v2"

@@ -55,7 +55,7 @@ func TestCompatibility(t *testing.T) {
 		"| PostgreSQL | version unknown | jackc/pgx/v5 " + versions["github.com/jackc/pgx/v5"] + " | not run in pairs | 1 | 0 | 0 |",
 		"| memory | none needed |  | 1 of 1 | 1 | 0 | 0 |",
 		"| Gin | " + versions["github.com/gin-gonic/gin"] + " | 2 of 2 | 3 | 0 | 0 |",
-		"| Fiber | " + versions["github.com/gofiber/fiber/v2"] + " | 0 of 1 | 1 | 0 | 1 |",
+		"| Fiber v2 | " + versions["github.com/gofiber/fiber/v2"] + " | 0 of 1 | 1 | 0 | 1 |",
 	} {
 		if !strings.Contains(got, line) {
 			t.Errorf("missing: %s", line)

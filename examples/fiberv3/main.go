@@ -1,0 +1,121 @@
+// Command fiberv3 is a small shop on Fiber v3 that keeps its visitors' carts in sessions.
+package main
+
+import (
+	"cmp"
+	"context"
+	"embed"
+	"errors"
+	"flag"
+	"html/template"
+	"log"
+	"net/http"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/gofiber/fiber/v3"
+	"github.com/gofiber/fiber/v3/middleware/recover"
+	"github.com/scskit/scskit"
+	scsfiber "github.com/scskit/scskit/adapters/fiberv3"
+	"github.com/scskit/scskit/stores"
+	_ "modernc.org/sqlite" // for sqlite:PATH
+)
+
+//go:embed page.html
+var files embed.FS
+var page = template.Must(template.ParseFS(files, "page.html"))
+
+func main() {
+	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
+	where := flag.String("store", "memory:", "`URL` of the backend:\n"+stores.Usage())
+	flag.Parse()
+	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	store, closeStore, err := stores.Open(ctx, *where, nil)
+	if err == nil {
+		err = store.CreateSchema(ctx) // if it is not there
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	app := newShop(store)
+	go func() {
+		if err := app.Listen(*listen, fiber.ListenConfig{DisableStartupMessage: true}); err != nil { // nil after a shutdown
+			log.Fatal(err)
+		}
+	}()
+	log.Printf("http://%s (Ctrl-C stops)", *listen)
+	<-ctx.Done()
+	release() // Shutdown waits for the requests that run; a second Ctrl-C does not
+	if err := errors.Join(app.ShutdownWithContext(context.Background()), closeStore()); err != nil {
+		log.Print(err)
+	}
+}
+
+type shop struct{ sessions *scs.SessionManager }
+
+func newShop(store scs.Store) *fiber.App {
+	s := shop{scskit.New(store)} // wherever browsers come by HTTPS: s.sessions.Cookie.Secure = true
+	app := fiber.New(fiber.Config{BodyLimit: 64 << 10, ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute})
+	app.Use(recover.New(), scsfiber.LoadAndSave(s.sessions))
+	app.Get("/", s.show)
+	// Against CSRF: changes are POSTs, and SameSite=Lax keeps the cookie from other sites' forms.
+	app.Post("/signin", s.signIn)
+	app.Post("/cart", s.signedIn, s.add)
+	app.Post("/cart/remove", s.signedIn, s.remove)
+	app.Post("/signout", s.signedIn, s.signOut)
+	return app
+}
+
+func (s shop) signedIn(c fiber.Ctx) error {
+	if !s.sessions.Exists(c, "user") {
+		return c.Redirect().Status(http.StatusSeeOther).To("/")
+	}
+	return c.Next()
+}
+
+func (s shop) show(c fiber.Ctx) error {
+	cart := map[string]string{}
+	for _, key := range s.sessions.Keys(c) {
+		if name, ok := strings.CutPrefix(key, "cart:"); ok {
+			cart[name] = s.sessions.GetString(c, key)
+		}
+	}
+	c.Type("html", "utf-8")
+	flash, user := s.sessions.PopString(c, "flash"), s.sessions.GetString(c, "user")
+	return page.Execute(c, fiber.Map{"Flash": flash, "User": user, "Cart": cart})
+}
+
+func (s shop) signIn(c fiber.Ctx) error {
+	// A real shop checks a password first. The new token makes one that was planted before
+	// worthless.
+	if err := s.sessions.RenewToken(c); err != nil {
+		return err
+	}
+	// Fiber's strings are views of a buffer that it uses again. The session copies
+	// them when it is stored, before that.
+	s.sessions.Put(c, "user", cmp.Or(c.FormValue("name"), "guest"))
+	s.sessions.Put(c, "flash", "Welcome!")
+	return c.Redirect().Status(http.StatusSeeOther).To("/")
+}
+
+func (s shop) add(c fiber.Ctx) error {
+	// One key for each item: two that are added at the same moment are both kept.
+	s.sessions.Put(c, "cart:"+c.FormValue("item"), c.FormValue("note"))
+	s.sessions.Put(c, "flash", "Added "+c.FormValue("item")+".")
+	return c.Redirect().Status(http.StatusSeeOther).To("/")
+}
+
+func (s shop) remove(c fiber.Ctx) error {
+	s.sessions.Remove(c, "cart:"+c.FormValue("item"))
+	return c.Redirect().Status(http.StatusSeeOther).To("/")
+}
+
+func (s shop) signOut(c fiber.Ctx) error {
+	if err := s.sessions.Destroy(c); err != nil {
+		return err
+	}
+	return c.Redirect().Status(http.StatusSeeOther).To("/")
+}
