@@ -48,9 +48,9 @@ func failing(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-func newManager(t *testing.T, opts *memstore.Options) *scs.SessionManager {
+func newManager(t *testing.T) *scs.SessionManager {
 	t.Helper()
-	store, err := memstore.New(opts)
+	store, err := memstore.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func newEcho() *echo.Echo {
 // request has by then.
 func TestGzipInside(t *testing.T) {
 	t.Parallel()
-	sm := newManager(t, nil)
+	sm := newManager(t)
 	e := newEcho()
 	e.Use(failing, scsecho.LoadAndSave(sm, adapters.Logger(nil)), middleware.Gzip())
 	e.GET("/", func(c *echo.Context) error {
@@ -107,7 +107,7 @@ func TestErrorOutside(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			sm := newManager(t, nil)
+			sm := newManager(t)
 			e := newEcho()
 			e.Use(failing, outside, scsecho.LoadAndSave(sm, adapters.Logger(nil)))
 			e.GET("/login", func(c *echo.Context) error {
@@ -150,7 +150,7 @@ func TestErrorLate(t *testing.T) {
 	for round := range 4 {
 		strict, begun := round%2 == 1, round/2 == 1
 		events, panics := make(chan scskit.Kind, 16), make(chan any, 1)
-		sm := newManager(t, nil)
+		sm := newManager(t)
 		opts := []adapters.Option{
 			adapters.Observe(func(_ context.Context, e scskit.Event) { events <- e.Kind }),
 		}
@@ -197,7 +197,7 @@ func TestErrorLate(t *testing.T) {
 // TestBefore: what a function of Before changes is stored, and Echo's response is found where it was.
 func TestBefore(t *testing.T) {
 	t.Parallel()
-	sm := newManager(t, nil)
+	sm := newManager(t)
 	e := newEcho()
 	e.Use(scsecho.LoadAndSave(sm), middleware.Secure())
 	e.GET("/", func(c *echo.Context) error {
@@ -221,7 +221,7 @@ func TestBefore(t *testing.T) {
 // TestRedirectHeldBack: a redirect that Gzip holds back is not sent if the session cannot be stored.
 func TestRedirectHeldBack(t *testing.T) {
 	t.Parallel()
-	sm := newManager(t, nil)
+	sm := newManager(t)
 	e := newEcho()
 	e.Use(failing, middleware.Gzip(), scsecho.LoadAndSave(sm, adapters.Logger(nil)))
 	e.GET("/", func(c *echo.Context) error {
