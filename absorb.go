@@ -64,6 +64,7 @@ func (c *commit) rewrite() error {
 		return nil
 	}
 	c.unmark()
+	c.sent = 0 // what was sent before is not what is to be stored now
 	err := c.write(KindSave, driver.IfVersion(c.note.version), c.store.withSlack(c.plain, c.expiry))
 	if err == nil && c.note.state == noteLive && c.note.commit.Merged == nil {
 		c.note.commit.Merged = c.plain

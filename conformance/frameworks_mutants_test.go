@@ -64,8 +64,8 @@ func TestFrameworkMutants(t *testing.T) {
 			pair/commit-failure pair/fail-hook`},
 		"fiber sets cookies its own way": {harness.Fiber(fiberCookie), `
 			adapter/late-change adapter/std-handler cookie/attributes cookie/defaults
-			cookie/max-age cookie/once cookie/remember-me pair/cookie-expiry pair/fail-hook
-			pair/idle`},
+			cookie/deletion cookie/max-age cookie/once cookie/remember-me pair/cookie-expiry
+			pair/fail-hook pair/idle`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
