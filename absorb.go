@@ -2,6 +2,9 @@ package scskit
 
 import (
 	"bytes"
+	"errors"
+	"maps"
+	"slices"
 
 	"github.com/scskit/scskit/driver"
 )
@@ -11,13 +14,48 @@ import (
 // has then lost them. As with renewals the store only notes it, in a context with a tracker, and
 // retires the other session once the one that has absorbed it is stored.
 
+// errTargetGone says that a session which carries another on has come to its end meanwhile.
+var errTargetGone = errors.New("the session is gone")
+
+// absorbing returns the sessions that the one to be committed has absorbed. before is what that was
+// until then, if this is its first commit since. It is no other than itself, under a key from All
+// or under the token that it had before.
+func (c *commit) absorbing(before []byte) []note {
+	s := c.store
+	all := c.tracker.absorbed(c.ctx, s)
+	oldID := ""
+	if c.old.state != 0 {
+		oldID, _ = s.ids.id(c.old.token)
+	}
+	return slices.DeleteFunc(all, func(n note) bool {
+		if id, _ := s.ids.id(n.token); id == c.id || id == oldID {
+			c.tracker.released(s, n.token, n.state)
+			return true
+		}
+		c.tracker.update(s, n.token, func(n *note) {
+			if r := n.rarely(); r.absorbed != nil && r.absorbed.before == nil {
+				a := *r.absorbed
+				a.before = append([]byte{}, before...)
+				r.absorbed = &a
+				n.rare = &r
+			}
+		})
+		return false
+	})
+}
+
 // absorb retires the sessions that the one that was stored has absorbed, and takes up what others
-// have saved to them meanwhile. Of one that has come to its end otherwise nothing stays. before is
-// what the session was before it absorbed any.
-func (c *commit) absorb(before []byte) error {
-	n, ours := &c.note, c.data
-	for _, other := range c.tracker.absorbed(c.ctx, c.store) {
-		if other.state != noteLive || other.token == n.token {
+// have saved to them meanwhile. Of one that has come to its end otherwise nothing stays.
+func (c *commit) absorb() error {
+	n := &c.note
+	ours := n.data
+	defer func() {
+		if n.state == noteLive && !bytes.Equal(ours, n.data) {
+			n.data, n.version = ours, 0 // the handler knows nothing of what others have saved
+		}
+	}()
+	for _, other := range c.others {
+		if other.state != noteLive {
 			continue
 		}
 		other.base = other.rare.absorbed.base
@@ -27,13 +65,17 @@ func (c *commit) absorb(before []byte) error {
 				return err
 			}
 			c.data = next.data
+			if c.expiry.After(next.deadline) {
+				c.expiry = next.deadline
+			}
+			c.tracker.took(c.store, other.token, current.Data)
 			return c.rewrite()
 		})
 		switch {
+		case errors.Is(err, errTargetGone):
+			return nil
 		case err != nil:
 			return err
-		case n.state != noteLive: // by now
-			return nil
 		case outcome == retired:
 			c.tracker.released(c.store, other.token, noteRenewed)
 			continue
@@ -42,18 +84,20 @@ func (c *commit) absorb(before []byte) error {
 		case outcome == destroyed:
 			c.tracker.ended(c.store, other.token, noteGone, nil)
 		}
-		if ours, err = c.leaveStrays(ours, before); err == nil {
-			c.data, err = c.leaveStrays(c.data, before)
+		left, err := c.leaveStrays(ours)
+		if err == nil {
+			c.data, err = c.leaveStrays(c.data)
 		}
 		if err == nil {
 			err = c.rewrite()
 		}
-		if err != nil || n.state != noteLive {
+		switch {
+		case errors.Is(err, errTargetGone):
+			return nil
+		case err != nil:
 			return err
 		}
-	}
-	if !bytes.Equal(ours, c.data) { // the handler knows nothing of what others have saved
-		n.data, n.version = ours, 0
+		ours = left
 	}
 	return nil
 }
@@ -66,8 +110,79 @@ func (c *commit) rewrite() error {
 	c.unmark()
 	c.sent = 0 // what was sent before is not what is to be stored now
 	err := c.write(KindSave, driver.IfVersion(c.note.version), c.store.withSlack(c.plain, c.expiry))
-	if err == nil && c.note.state == noteLive && c.note.commit.Merged == nil {
+	switch {
+	case err != nil:
+		return err
+	case c.note.state != noteLive:
+		return errTargetGone
+	case c.note.commit.Merged == nil:
 		c.note.commit.Merged = c.plain
 	}
-	return err
+	return nil
+}
+
+// leaveStrays returns the data without what came from sessions that this one has absorbed and that
+// have come to their end otherwise: others have destroyed them, or renewed them. It has again what
+// it had before, or has from those that it did absorb.
+func (c *commit) leaveStrays(data []byte) (_ []byte, err error) {
+	strays := slices.DeleteFunc(c.tracker.absorbed(c.ctx, c.store), func(n note) bool {
+		return n.state == noteLive || n.rare.absorbed.before == nil
+	})
+	for _, n := range strays {
+		stray := n.rare.absorbed
+		rightful := [][]byte{stray.before}
+		for _, other := range c.others {
+			if !slices.ContainsFunc(strays, func(n note) bool { return n.token == other.token }) {
+				rightful = append(rightful, other.rare.absorbed.data)
+			}
+		}
+		for _, taken := range append([][]byte{stray.data}, stray.taken...) {
+			if data, err = c.without(data, taken, rightful); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return data, nil
+}
+
+// without returns the data without the values that are those taken, but with those that are
+// rightful, the last first.
+func (c *commit) without(data, taken []byte, rightful [][]byte) ([]byte, error) {
+	s := c.store
+	takenDeadline, takenValues, err := s.decode(taken)
+	if err != nil {
+		return nil, err
+	}
+	deadline, values, err := s.decode(data)
+	if err != nil {
+		return nil, err
+	}
+	wasDeadline, were := deadline, map[string]any{}
+	for _, data := range rightful {
+		if len(data) == 0 {
+			continue
+		}
+		d, v, err := s.decode(data)
+		if err != nil {
+			return nil, err
+		}
+		wasDeadline = d
+		maps.Copy(were, v)
+	}
+	for key, value := range takenValues {
+		if ours, ok := values[key]; !ok || !equalValues(ours, value) {
+			continue
+		}
+		delete(values, key)
+		if was, ok := were[key]; ok {
+			values[key] = was
+		}
+	}
+	if deadline.Equal(takenDeadline) {
+		deadline = wasDeadline
+	}
+	if c.expiry.After(deadline) {
+		c.expiry = deadline
+	}
+	return s.opts.Codec.Encode(deadline, values)
 }

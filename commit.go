@@ -68,6 +68,7 @@ type commit struct {
 	expiry  time.Time
 	note    note        // of a tracked commit; updated to its outcome
 	old     predecessor // what it carries on under a new token; its state is 0 if there is none
+	others  []note      // what it has absorbed
 	sent    int64       // the version of the last save that was tried
 }
 
@@ -121,9 +122,12 @@ func (c *commit) tracked() error {
 		return err
 	}
 	before, isNew := base.data, n.state == 0
+	c.others = c.absorbing(before)
 	var err error
-	if c.data, err = c.leaveStrays(c.data, before); err != nil {
-		return err
+	if len(c.others) > 0 {
+		if c.data, err = c.leaveStrays(c.data); err != nil {
+			return err
+		}
 	}
 	c.unmark()
 	switch {
@@ -151,20 +155,22 @@ func (c *commit) tracked() error {
 		err = c.renew(expiry)
 	case isNew:
 		err = c.write(KindCreate, driver.IfAbsent(), expiry)
-	case n.version == 0 || !sameSession(s.opts.Codec, n.data, c.data):
+	case n.version == 0 || len(c.others) > 0 || !sameSession(s.opts.Codec, n.data, c.data):
 		err = c.write(KindSave, driver.IfVersion(n.version), expiry)
 	default:
 		err = c.unchanged(expiry)
 	}
-	if err != nil || n.state != noteLive {
+	if err != nil || n.state != noteLive || len(c.others) == 0 {
 		return err
 	}
-	err = c.absorb(before)
+	err = c.absorb()
 	switch {
 	case err != nil && c.old.state != 0:
 		return nil // the old one is retired: what goes on in the new one must not fail any more
-	case err != nil && isNew:
+	case err != nil && isNew && !n.created.IsZero():
 		return c.undo(err)
+	case err != nil:
+		c.tracker.committed(n) // it is stored all the same
 	}
 	return err
 }

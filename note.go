@@ -95,8 +95,10 @@ func (c claim) in(ctx context.Context) bool {
 
 // absorbed is a session that MergeSession has merged into another.
 type absorbed struct {
-	base         // as it was merged
-	by   []claim // whose the other may be; empty if nobody can tell
+	base            // as it was merged
+	by     []claim  // whose the other may be; empty if nobody can tell
+	before []byte   // what the other was until then; nil until it is committed
+	taken  [][]byte // what others have saved to it since, as the other has taken it up
 }
 
 // renewal is a call of SessionManager.RenewToken.

@@ -105,10 +105,10 @@ func (c *commit) succeed(old *note, take func(current driver.Record) error) (suc
 			return retired, nil
 		case errors.Is(loadErr, errRenewed):
 			return renewed, nil
-		case !lostRace(err):
-			return 0, err
 		case errors.Is(loadErr, driver.ErrNotFound):
 			return destroyed, nil
+		case !lostRace(err):
+			return 0, err
 		case loadErr != nil:
 			return 0, loadErr
 		}
@@ -142,16 +142,20 @@ func (c *commit) renew(expiry time.Time) error {
 		}
 		rec := c.record(next.data, next.expiry(expiry, current.Expiry))
 		rec.Created = n.created
-		if _, err := s.save(c.ctx, KindMerge, rec, driver.IfVersion(version)); err != nil {
+		_, err = s.save(c.ctx, KindMerge, rec, driver.IfVersion(version))
+		switch {
+		case errors.Is(err, driver.ErrNotFound): // with all of the user's, since nobody else knows it
+			return errTargetGone
+		case err != nil:
 			return err
 		}
 		stored, version, until = next, rec.Version, rec.Expiry
 		return nil
 	})
 	switch {
-	case err != nil:
+	case err != nil && !errors.Is(err, errTargetGone):
 		return c.undo(err)
-	case outcome == destroyed:
+	case err != nil || outcome == destroyed:
 		if err := c.undo(nil); err != nil {
 			return err
 		}

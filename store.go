@@ -134,8 +134,10 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 	case err != nil: // another process may be able to read it
 		return nil, false, s.failure("find", token, err)
 	}
-	data, found := t.loaded(s, token, rec, manager)
-	return data, found, nil
+	if t.hasAbsorbed(ctx, s, token) {
+		return nil, false, nil
+	}
+	return t.loaded(s, token, rec, manager), true, nil
 }
 
 // drop deletes a record that does not decode. Of several requests that find it so,
@@ -186,13 +188,11 @@ func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 			s.report(ctx, Event{Kind: KindCorrupt, Outcome: OK, ID: s.ids.public(rec.ID), Err: err})
 			continue
 		}
-		key, found := s.ids.key(rec), true
+		key := s.ids.key(rec)
 		if t != nil {
-			rec.Data, found = t.loaded(s, key, rec, nil)
+			rec.Data = t.loaded(s, key, rec, nil)
 		}
-		if found {
-			all[key] = rec.Data
-		}
+		all[key] = rec.Data
 	}
 	return all, nil
 }

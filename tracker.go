@@ -150,15 +150,14 @@ func (t *tracker) update(s *Store, token string, change func(n *note)) {
 const maxLoads = 32
 
 // loaded notes a record that a manager gets, and returns what to hand out: from the second load of
-// a token on with a deadline by which its commit will be known. A session that another has absorbed
-// is not found any more.
-func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any) (data []byte, found bool) {
+// a token on with a deadline by which its commit will be known.
+func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any) []byte {
 	b := base{
 		manager: manager,
 		data:    rec.Data[:len(rec.Data):len(rec.Data)], // what is appended to it is not in the note
 		expiry:  rec.Expiry, created: rec.Created, version: rec.Version, rewrite: rec.Rewrite,
 	}
-	first, pending := true, false
+	first := true
 	t.update(s, token, func(n *note) {
 		if first = n.state != noteLive; first {
 			n.state, n.commit, n.found, n.base = noteLive, Commit{}, true, b
@@ -168,15 +167,12 @@ func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any)
 			return
 		}
 		r := n.rarely()
-		if pending = r.absorbed != nil; pending {
-			return
-		}
 		r.marks++
 		b.mark = time.Duration(r.marks)
 		n.rare = &r
 	})
-	if first || pending {
-		return b.data, first
+	if first {
+		return b.data
 	}
 	b.data, b.exact = s.marked(b.data, b.mark)
 	b.handed = s.handedOut(b.data)
@@ -189,7 +185,13 @@ func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any)
 		r.more = r.more[:min(len(r.more), maxLoads-1)]
 		n.rare = &r
 	})
-	return b.data, true
+	return b.data
+}
+
+// hasAbsorbed reports whether the session in ctx has absorbed the one under the token, which it
+// does not find any more.
+func (t *tracker) hasAbsorbed(ctx context.Context, s *Store, token string) bool {
+	return slices.ContainsFunc(t.absorbed(ctx, s), func(n note) bool { return n.token == token && n.state == noteLive })
 }
 
 // lastAsked returns the key of the manager that was last asked to load a session. A manager that
@@ -306,6 +308,20 @@ func (t *tracker) released(s *Store, token string, state noteState) {
 	t.update(s, token, func(n *note) {
 		r := n.rarely()
 		n.state, r.absorbed = state, nil
+		n.rare = &r
+	})
+}
+
+// took notes what a session that has absorbed another takes up of it besides.
+func (t *tracker) took(s *Store, token string, data []byte) {
+	t.update(s, token, func(n *note) {
+		r := n.rarely()
+		if r.absorbed == nil {
+			return
+		}
+		a := *r.absorbed
+		a.taken = append(slices.Clip(a.taken), data)
+		r.absorbed = &a
 		n.rare = &r
 	})
 }

@@ -99,22 +99,9 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 // A request that has renewed its session keeps it under the new token, which is the one to except.
 // ctx must be the request's.
 func (s *Store) DestroySessionsOf(ctx context.Context, user string, except ...string) (destroyed int, err error) {
-	var kept []string
-	for _, token := range except {
-		if id, ok := s.ids.id(token); ok {
-			kept = append(kept, id)
-		}
-	}
-	if len(kept) > 0 {
-		t := trackerFrom(ctx) // what these are carried on by is stored when they end
-		for _, n := range t.predecessors(ctx, s) {
-			id, _ := s.ids.id(n.token)
-			kept = append(kept, id)
-		}
-		for _, n := range t.absorbed(ctx, s) {
-			id, _ := s.ids.id(n.token)
-			kept = append(kept, id)
-		}
+	kept, err := s.keptBy(ctx, except)
+	if err != nil {
+		return 0, fmt.Errorf("scskit: destroy sessions of a user: %w", err)
 	}
 	for range maxDestroyPasses {
 		n, more, err := s.destroySessionsOf(ctx, user, kept)
@@ -127,6 +114,43 @@ func (s *Store) DestroySessionsOf(ctx context.Context, user string, except ...st
 		}
 	}
 	return destroyed, nil
+}
+
+// keptBy returns the ids of the sessions with the given tokens. If the request's own is among them,
+// those that it carries on and that end when it is stored are kept with it.
+func (s *Store) keptBy(ctx context.Context, except []string) (kept []string, err error) {
+	t := trackerFrom(ctx)
+	var carried []string
+	for _, n := range t.predecessors(ctx, s) {
+		id, _ := s.ids.id(n.token)
+		carried = append(carried, id)
+	}
+	for _, n := range t.absorbed(ctx, s) {
+		id, _ := s.ids.id(n.token)
+		carried = append(carried, id)
+	}
+	own := false
+	for _, token := range except {
+		id, ok := s.ids.id(token)
+		if !ok {
+			continue
+		}
+		kept = append(kept, id)
+		if len(carried) == 0 || own {
+			continue
+		}
+		own = t.get(s, token).state != 0
+		if !own { // it is, unless another's is stored under it
+			_, err := s.load(ctx, id)
+			if own = errors.Is(err, driver.ErrNotFound); err != nil && !own {
+				return nil, err
+			}
+		}
+	}
+	if own {
+		kept = append(kept, carried...)
+	}
+	return kept, nil
 }
 
 // maxDestroyPasses bounds how often DestroySessionsOf looks again, if sessions go on being made.
