@@ -75,6 +75,17 @@ func (c *commit) absorb() error {
 		case errors.Is(err, errTargetGone):
 			return nil
 		case err != nil:
+			// The other may be destroyed or not: it keeps what it has, and this one has it not.
+			ctx, cancel := c.afterwards()
+			defer cancel()
+			c.ctx = ctx
+			left, leaveErr := c.leave(ours, &other, nil)
+			if leaveErr == nil {
+				c.data, leaveErr = c.leave(c.data, &other, nil)
+			}
+			if leaveErr == nil && c.rewrite() == nil {
+				ours = left
+			}
 			return err
 		case outcome == retired:
 			c.tracker.released(c.store, other.token, noteRenewed)
@@ -129,17 +140,28 @@ func (c *commit) leaveStrays(data []byte) (_ []byte, err error) {
 		return n.state == noteLive || n.rare.absorbed.before == nil
 	})
 	for _, n := range strays {
-		stray := n.rare.absorbed
-		rightful := [][]byte{stray.before}
+		var rightful [][]byte
 		for _, other := range c.others {
 			if !slices.ContainsFunc(strays, func(n note) bool { return n.token == other.token }) {
 				rightful = append(rightful, other.rare.absorbed.data)
 			}
 		}
-		for _, taken := range append([][]byte{stray.data}, stray.taken...) {
-			if data, err = c.without(data, taken, rightful); err != nil {
-				return nil, err
-			}
+		if data, err = c.leave(data, &n, rightful); err != nil {
+			return nil, err
+		}
+	}
+	return data, nil
+}
+
+// leave returns the data without what came from another session. It has again what it had before,
+// or what is rightful besides.
+func (c *commit) leave(data []byte, other *note, rightful [][]byte) (_ []byte, err error) {
+	now := c.tracker.get(c.store, other.token)
+	absorbed := now.rare.absorbed
+	rightful = append([][]byte{absorbed.before}, rightful...)
+	for _, taken := range append([][]byte{absorbed.data}, absorbed.taken...) {
+		if data, err = c.without(data, taken, rightful); err != nil {
+			return nil, err
 		}
 	}
 	return data, nil

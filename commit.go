@@ -163,11 +163,12 @@ func (c *commit) tracked() error {
 	if err != nil || n.state != noteLive || len(c.others) == 0 {
 		return err
 	}
+	created := isNew && !n.created.IsZero()
 	err = c.absorb()
 	switch {
 	case err != nil && c.old.state != 0:
 		return nil // the old one is retired: what goes on in the new one must not fail any more
-	case err != nil && isNew && !n.created.IsZero():
+	case err != nil && created:
 		return c.undo(err)
 	case err != nil:
 		c.tracker.committed(n) // it is stored all the same

@@ -545,7 +545,7 @@ func TestAbsorbed(t *testing.T) {
 			} else if !errors.Is(err, lost) {
 				t.Errorf("got error %v", err)
 			}
-			s.holds(token, "map[cart:7 n:1]")
+			s.holds(token, "map[n:1]")
 			s.holds(cart, "map[cart:7]")
 			s.d.before = nil
 			s.one.put(ctx)
