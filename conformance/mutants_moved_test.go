@@ -220,8 +220,8 @@ func driverMovedMutants() []mutant {
 			~concurrency/changed-and-removed ~concurrency/different-keys
 			~concurrency/no-stranger-waits ~concurrency/removed-by-other
 			concurrency/removed-by-us ~concurrency/same-key data/stays data/too-large-merged
-			~data/unknown-type ~data/unknown-type-legacy renewal/merge-destroyed
-			user/destroy-merging`, func(b *bent) { b.recycling() }),
+			~data/unknown-type ~data/unknown-type-legacy ~renewal/merge-destroyed
+			~user/destroy-merging`, func(b *bent) { b.recycling() }),
 		driverMutant("recycles-memory", `driver/data-stays`, func(b *bent) { b.recycling() }),
 		driverMutant("range-of-copies", `driver/range-moved`, func(b *bent) { b.listing(b.copies()) }),
 		driverUserMutant("index-of-copies", `driver/user-moved`, func(b *userBent) {
