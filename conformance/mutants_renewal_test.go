@@ -89,7 +89,7 @@ func renewalMutants() []mutant {
 			renewal/fresh-after-logout renewal/given-up renewal/keeps-writes
 			renewal/merge-destroyed renewal/merge-failed renewal/then-destroyed
 			renewal/two-at-once renewal/two-managers renewal/unlisted user/destroy-all-but-own
-			user/destroy-merging user/destroy-renewing`, change{kit: func(k *kit) {
+			~user/destroy-merging user/destroy-renewing`, change{kit: func(k *kit) {
 			var first atomic.Pointer[string]
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				first.CompareAndSwap(nil, &token)

@@ -85,8 +85,8 @@ func savedFor(name, fails string, user func(rec driver.Record, stored string) st
 func userMutants() []mutant {
 	return []mutant{
 		kitMutant("guesses-the-key", `user/needs-key`, change{options: func(o *scskit.Options) { o.UserKey = "user" }}),
-		savedFor("first-user-stays", `user/follows-change`, func(_ driver.Record, stored string) string { return stored }),
-		savedFor("saves-for-nobody", `user/destroy-merging user/follows-change`, func(driver.Record, string) string { return "" }),
+		savedFor("first-user-stays", `user/follows-change ~user/destroy-merging`, func(_ driver.Record, stored string) string { return stored }),
+		savedFor("saves-for-nobody", `~user/destroy-merging user/follows-change`, func(driver.Record, string) string { return "" }),
 		userMutant("ignores-case", `user/sessions-of`, func(k *userKit) {
 			k.list = func(ctx context.Context, user string) iter.Seq2[scskit.UserSession, error] {
 				names := []string{user}
@@ -127,7 +127,7 @@ func userMutants() []mutant {
 			}
 		}),
 		userMutant("destroys-one", `
-			user/destroy ~user/destroy-all-but-own user/destroy-merging user/destroy-renewing`, func(k *userKit) {
+			user/destroy ~user/destroy-all-but-own ~user/destroy-merging user/destroy-renewing`, func(k *userKit) {
 			k.destroy = func(ctx context.Context, user string, except ...string) (int, error) {
 				for s, err := range k.Store.SessionsOf(ctx, user) {
 					if err != nil {

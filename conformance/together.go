@@ -235,6 +235,16 @@ func togetherDestroyMerging(t *T) {
 	s := t.userKit()
 	t.sessionsOf(s, "alice") // if it can
 	sm := manager(s)
+	one := t.begin(sm, "user", "alice")
+	t.soon("the user has a session", func() bool { return len(t.sessionsOf(s, "alice")) == 1 })
+	target := t.request(sm, t.begin(sm, "k", 1))
+	target.merge(one)
+	if _, err := s.DestroySessionsOf(t.Context(), "alice"); err != nil {
+		t.Fatalf("destroy sessions of a user: %v", err)
+	}
+	token, _ := target.end()
+	t.wantValues(t.values(s, token), "map[k:1]")
+
 	requests, signedIn := make([]*request, n), make([]string, n)
 	for i := range requests {
 		requests[i], signedIn[i] = t.request(sm, t.begin(sm, "k", 1)), t.begin(sm, "user", "alice")
