@@ -9,17 +9,17 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// SessionManager.MergeSession takes up the values of another session and deletes that, while its own
-// is stored by the next commit. In between the values are nowhere: a commit that fails, or a panic,
+// SessionManager.MergeSession takes up the values of another session and deletes that, while its
+// own is stored by the next commit. In between the values are nowhere: a commit that fails, or a panic,
 // has then lost them. As with renewals the store only notes it, in a context with a tracker, and
 // retires the other session once the one that has absorbed it is stored.
 
 // errTargetGone says that a session which carries another on has come to its end meanwhile.
 var errTargetGone = errors.New("the session is gone")
 
-// absorbing returns the sessions that the one to be committed has absorbed. before is what that was
-// until then, if this is its first commit since. It is no other than itself, under a key from All
-// or under the token that it had before.
+// absorbing returns the sessions that the one to be committed has absorbed, and notes what that was
+// before. A session that was merged with itself, under a key from All or under the token that it
+// had before a renewal, is not among them.
 func (c *commit) absorbing(before []byte) []note {
 	s := c.store
 	all := c.tracker.absorbed(c.ctx, s)
@@ -75,7 +75,7 @@ func (c *commit) absorb() error {
 		case errors.Is(err, errTargetGone):
 			return nil
 		case err != nil:
-			// The other may be destroyed or not: it keeps what it has, and this one has it not.
+			// Nobody knows whether the other is destroyed: its values must not stay in this one.
 			ctx, cancel := c.afterwards()
 			defer cancel()
 			c.ctx = ctx
@@ -157,7 +157,10 @@ func (c *commit) leaveStrays(data []byte) (_ []byte, err error) {
 // or what is rightful besides.
 func (c *commit) leave(data []byte, other *note, rightful [][]byte) (_ []byte, err error) {
 	now := c.tracker.get(c.store, other.token)
-	absorbed := now.rare.absorbed
+	absorbed := now.rarely().absorbed
+	if absorbed == nil { // released by another commit meanwhile
+		return data, nil
+	}
 	rightful = append([][]byte{absorbed.before}, rightful...)
 	for _, taken := range append([][]byte{absorbed.data}, absorbed.taken...) {
 		if data, err = c.without(data, taken, rightful); err != nil {

@@ -96,9 +96,9 @@ func (c claim) in(ctx context.Context) bool {
 // absorbed is a session that MergeSession has merged into another.
 type absorbed struct {
 	base            // as it was merged
-	by     []claim  // whose the other may be; empty if nobody can tell
-	before []byte   // what the other was until then; nil until it is committed
-	taken  [][]byte // what others have saved to it since, as the other has taken it up
+	by     []claim  // whose the absorbing session may be; empty if nobody can tell
+	before []byte   // what that was before; nil until its first commit since
+	taken  [][]byte // what others have saved to this one since, and that has taken up
 }
 
 // renewal is a call of SessionManager.RenewToken.
