@@ -33,7 +33,7 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 	var err error
 	t := trackerFrom(ctx)
 	if t != nil {
-		c.tracker, c.note = t, t.get(s, token)
+		c.tracker, c.note, c.overwrites = t, t.get(s, token), t.overwritten()
 	}
 	listed, isKey := listing{}, false
 	if c.note.state == 0 { // a key that All returned outside this tracker is nothing new
@@ -70,6 +70,8 @@ type commit struct {
 	old     predecessor // what it carries on under a new token; its state is 0 if there is none
 	others  []note      // what it has absorbed
 	sent    int64       // the version of the last save that was tried
+
+	overwrites []string // see Overwrite
 }
 
 // untracked does what scs asks of any store.
@@ -155,7 +157,7 @@ func (c *commit) tracked() error {
 		err = c.renew(expiry)
 	case isNew:
 		err = c.write(KindCreate, driver.IfAbsent(), expiry)
-	case n.version == 0 || len(c.others) > 0 || !sameSession(s.opts.Codec, n.data, c.data):
+	case n.version == 0 || len(c.others)+len(c.overwrites) > 0 || !sameSession(s.opts.Codec, n.data, c.data):
 		err = c.write(KindSave, driver.IfVersion(n.version), expiry)
 	default:
 		err = c.unchanged(expiry)
@@ -272,7 +274,7 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 		if raced {
 			s.report(c.ctx, Event{Kind: KindConflict, Outcome: OK, ID: s.ids.public(c.id)})
 		}
-		merged, err := c.mergeInto(current.Data, n.data, c.data)
+		merged, err := c.mergeInto(current.Data, n.data, c.data, c.overwrites...)
 		if err != nil {
 			return err
 		}
@@ -310,8 +312,8 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 }
 
 // mergeInto applies what changed from base to ours to what others have stored.
-func (c *commit) mergeInto(theirs, base, ours []byte) (merged, error) {
-	m, err := c.store.merge3(base, ours, theirs)
+func (c *commit) mergeInto(theirs, base, ours []byte, overwrites ...string) (merged, error) {
+	m, err := c.store.merge3(base, ours, theirs, overwrites...)
 	if err == nil && len(m.data) > c.store.maxSize {
 		err = c.store.tooLarge(m.data)
 	}

@@ -3,6 +3,7 @@ package scskit
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -17,8 +18,9 @@ type merged struct {
 
 // merge3 applies what a request changed, from base to ours, to theirs, which others have stored
 // since: key by key, what the request put or removed wins, and every other
-// key is theirs. The same goes for the deadline. An empty base is one without keys.
-func (s *Store) merge3(base, ours, theirs []byte) (merged, error) {
+// key is theirs, unless it is one that the request overwrites in any case. The same goes for the
+// deadline. An empty base is one without keys.
+func (s *Store) merge3(base, ours, theirs []byte, overwrites ...string) (merged, error) {
 	ourDeadline, result, err := s.decode(ours)
 	if err != nil {
 		return merged{}, fmt.Errorf("merge: the data committed is not what Options.Codec decodes: %w", err)
@@ -41,7 +43,7 @@ func (s *Store) merge3(base, ours, theirs []byte) (merged, error) {
 	for key, value := range theirValues {
 		ourValue, have := result[key]
 		baseValue, had := baseValues[key]
-		changed := have != had || have && !equalValues(ourValue, baseValue)
+		changed := have != had || have && !equalValues(ourValue, baseValue) || slices.Contains(overwrites, key)
 		if !changed {
 			result[key] = value
 		}
@@ -50,7 +52,8 @@ func (s *Store) merge3(base, ours, theirs []byte) (merged, error) {
 		if _, ok := theirValues[key]; ok {
 			continue
 		}
-		if ourValue, have := result[key]; have && equalValues(ourValue, baseValue) {
+		ourValue, have := result[key]
+		if have && equalValues(ourValue, baseValue) && !slices.Contains(overwrites, key) {
 			delete(result, key) // they removed it, and we did not care
 		}
 	}

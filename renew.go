@@ -136,7 +136,7 @@ func (c *commit) renew(expiry time.Time) error {
 	stored := merged{data: c.plain} // of the new session
 	version, until := n.version, n.expiry
 	outcome, err := c.succeed(&old, func(current driver.Record) error {
-		next, err := c.mergeInto(current.Data, old.data, stored.data)
+		next, err := c.mergeInto(current.Data, old.data, stored.data, c.overwrites...)
 		if err != nil || bytes.Equal(next.data, stored.data) {
 			return err
 		}

@@ -72,6 +72,8 @@ type tracker struct {
 	told     bool // an adapter says which manager asks, each time
 	renewals int  // how often RenewToken was called
 
+	overwrites []string // the keys of Overwrite; replaced and not changed
+
 	// The context of the first operation, which for most requests is the only one.
 	op    bound.Context
 	begun bool

@@ -19,6 +19,8 @@ var mergeChecks = []check{
 		"alone, stays removed", LevelKit, mergeRemovedByOther},
 	{"concurrency/changed-and-removed", "a key that this request changed wins over its removal " +
 		"by another", LevelKit, mergeChangedAndRemoved},
+	{"concurrency/overwritten", "a key that this request overwrites keeps its value, though that " +
+		"is what it had loaded, whatever another changed", LevelKit, mergeOverwritten},
 	{"concurrency/commit-twice", "a request may commit more than once, and each commit " +
 		"merges", LevelKit, mergeCommitTwice},
 	{"concurrency/reader-keeps-writes", "a request that only read, under an idle time-out, " +
@@ -123,6 +125,37 @@ func mergeChangedAndRemoved(t *T) {
 		func(r *request) { r.sm.Remove(r.ctx, "a") },
 		func(r *request) { r.sm.Put(r.ctx, "a", 10) },
 	), "map[a:10 b:2 c:3]")
+}
+
+func mergeOverwritten(t *T) {
+	t.wantValues(t.meet(
+		func(r *request) {
+			r.sm.Put(r.ctx, "a", 10)
+			r.sm.Remove(r.ctx, "b")
+			r.sm.Put(r.ctx, "c", 30)
+			r.sm.Put(r.ctx, "d", 40)
+		},
+		func(r *request) {
+			r.sm.Put(r.ctx, "a", 1)
+			r.sm.Put(r.ctx, "b", 2)
+			r.sm.Remove(r.ctx, "d")
+			scskit.Overwrite(r.ctx, "a", "b", "d")
+		},
+	), "map[a:1 b:2 c:30]")
+	s, _ := t.newKit(nil)
+	sm := manager(s)
+	token := t.begin(sm, "a", 1)
+	renewing, other := t.request(sm, token), t.request(sm, token)
+	sm.Put(other.ctx, "a", 10)
+	sm.Put(other.ctx, "b", 20)
+	other.end()
+	if err := sm.RenewToken(renewing.ctx); err != nil {
+		t.Fatalf("RenewToken: %v", err)
+	}
+	sm.Put(renewing.ctx, "a", 1)
+	scskit.Overwrite(renewing.ctx, "a")
+	renewed, _ := renewing.end()
+	t.wantValues(t.values(s, renewed), "map[a:1 b:20]")
 }
 
 func mergeCommitTwice(t *T) {

@@ -131,10 +131,10 @@ func kitMutants() []mutant {
 		}}),
 		kitMutant("last-writer-wins", `
 			all/iterate-overwrites-nothing concurrency/commit-twice concurrency/different-keys
-			concurrency/loaded-again concurrency/loaded-twice concurrency/removed-by-other
-			concurrency/removed-by-us concurrency/renew-beats-old data/too-large-merged
-			expiry/merged faults/events renewal/keeps-writes renewal/merge-failed
-			user/follows-change`, change{driver: func(p *patch) {
+			concurrency/loaded-again concurrency/loaded-twice concurrency/overwritten
+			concurrency/removed-by-other concurrency/removed-by-us concurrency/renew-beats-old
+			data/too-large-merged expiry/merged faults/events renewal/keeps-writes
+			renewal/merge-failed user/follows-change`, change{driver: func(p *patch) {
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				if _, ok := cond.Match(); ok {
 					old, err := p.Driver.Load(ctx, rec.ID)
@@ -147,8 +147,8 @@ func kitMutants() []mutant {
 			}
 		}}),
 		kitMutant("keeps-all-keys", `
-			concurrency/commit-twice concurrency/loaded-again concurrency/removed-by-other
-			concurrency/removed-by-us user/follows-change`, change{kit: func(k *kit) {
+			concurrency/commit-twice concurrency/loaded-again concurrency/overwritten
+			concurrency/removed-by-other concurrency/removed-by-us user/follows-change`, change{kit: func(k *kit) {
 			k.commit = merging(k, func(ours, stored map[string]any) { // union
 				for key, v := range stored {
 					if _, ok := ours[key]; !ok {
@@ -157,7 +157,8 @@ func kitMutants() []mutant {
 				}
 			})
 		}}),
-		kitMutant("removal-wins", `concurrency/changed-and-removed concurrency/same-key`, change{kit: func(k *kit) {
+		kitMutant("removal-wins", `
+			concurrency/changed-and-removed concurrency/overwritten concurrency/same-key`, change{kit: func(k *kit) {
 			k.commit = merging(k, func(ours, stored map[string]any) {
 				for key := range ours {
 					if _, ok := stored[key]; !ok && len(key) == 1 { // those that meet begins with

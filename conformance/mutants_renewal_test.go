@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -21,11 +22,11 @@ func renewalMutants() []mutant {
 	return []mutant{
 		// As scs does with any other store.
 		kitMutant("deletes-at-once", `
-			all/iterate-destroy faults/client-gone faults/event-failure faults/slow
-			hostile/no-call renewal/after-logout renewal/failed renewal/fresh-after-logout
-			renewal/given-up renewal/keeps-writes renewal/late renewal/merge-destroyed
-			renewal/merge-failed renewal/two-managers user/destroy-merging
-			user/destroy-renewing`, change{kit: func(k *kit) {
+			all/iterate-destroy concurrency/overwritten faults/client-gone faults/event-failure
+			faults/slow hostile/no-call renewal/after-logout renewal/failed
+			renewal/fresh-after-logout renewal/given-up renewal/keeps-writes renewal/late
+			renewal/merge-destroyed renewal/merge-failed renewal/two-managers
+			user/destroy-merging user/destroy-renewing`, change{kit: func(k *kit) {
 			k.delete = func(ctx context.Context, token string) error {
 				err := k.inner.Delete(ctx, idOf(token))
 				if errors.Is(err, driver.ErrNotFound) {
@@ -43,6 +44,7 @@ func renewalMutants() []mutant {
 				return err
 			}
 		}}),
+		kitMutant("equal-puts-lose", `concurrency/overwritten`, change{kit: takesEqualPutsForNone}),
 		kitMutant("keeps-quiet", `faults/stock-middleware`, observer(func(e *scskit.Event) int {
 			if e.Kind == scskit.KindUntracked {
 				return 0
@@ -85,11 +87,11 @@ func renewalMutants() []mutant {
 			}
 		}}),
 		kitMutant("one-manager", `
-			concurrency/renew-beats-old renewal/after-logout renewal/again renewal/failed
-			renewal/fresh-after-logout renewal/given-up renewal/keeps-writes
-			renewal/merge-destroyed renewal/merge-failed renewal/then-destroyed
-			renewal/two-at-once renewal/two-managers renewal/unlisted user/destroy-all-but-own
-			~user/destroy-merging user/destroy-renewing`, change{kit: func(k *kit) {
+			concurrency/overwritten concurrency/renew-beats-old renewal/after-logout
+			renewal/again renewal/failed renewal/fresh-after-logout renewal/given-up
+			renewal/keeps-writes renewal/merge-destroyed renewal/merge-failed
+			renewal/then-destroyed renewal/two-at-once renewal/two-managers renewal/unlisted
+			user/destroy-all-but-own ~user/destroy-merging user/destroy-renewing`, change{kit: func(k *kit) {
 			var first atomic.Pointer[string]
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				first.CompareAndSwap(nil, &token)
@@ -188,5 +190,42 @@ func renewalMutants() []mutant {
 				return all, err
 			}
 		}}),
+	}
+}
+
+// takesEqualPutsForNone has every commit take what others have stored under a key that is as it was
+// loaded.
+func takesEqualPutsForNone(k *kit) {
+	codec := scskit.Codec{}
+	var loaded sync.Map
+	k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+		data, found, err := k.Store.FindCtx(ctx, token)
+		if found {
+			loaded.Store(token, data)
+		}
+		return data, found, err
+	}
+	k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+		rec, err := k.peek(idOf(token))
+		base, ok := loaded.Load(token)
+		if err != nil || !ok || !tracked(ctx) || isTombstone(rec.Data) {
+			return k.Store.CommitCtx(ctx, token, data, e)
+		}
+		deadline, ours, err := codec.Decode(data)
+		_, theirs, theirErr := codec.Decode(rec.Data)
+		_, was, baseErr := codec.Decode(base.([]byte))
+		if err != nil || theirErr != nil || baseErr != nil {
+			return k.Store.CommitCtx(ctx, token, data, e)
+		}
+		for key := range was {
+			their, have := theirs[key]
+			if reflect.DeepEqual(ours[key], was[key]) && have && !reflect.DeepEqual(their, was[key]) {
+				ours[key] = their
+			}
+		}
+		if data, err = codec.Encode(deadline, ours); err != nil {
+			return err
+		}
+		return k.Store.CommitCtx(ctx, token, data, e)
 	}
 }
