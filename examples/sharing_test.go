@@ -22,7 +22,9 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 // Two programs, on different frameworks, that keep their sessions in one place share them.
 func TestPrograms(t *testing.T) {
 	dir := t.TempDir()
-	out, err := exec.CommandContext(t.Context(), "go", "build", "-o", dir+"/", "./gin", "./echo", "./fiber", "./chi").CombinedOutput()
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir+"/",
+		"./gin", "./echo", "./echov5", "./fiber", "./fiberv3", "./chi")
+	out, err := build.CombinedOutput()
 	if err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
@@ -33,7 +35,7 @@ func TestPrograms(t *testing.T) {
 			return "dynamodb://eu-central-1/" + testenv.Name(t) + "?endpoint=" + testenv.DynamoDB(t)
 		},
 	} {
-		for _, pair := range [][2]string{{"gin", "fiber"}, {"echo", "chi"}} {
+		for _, pair := range [][2]string{{"gin", "fiber"}, {"echo", "chi"}, {"echo", "echov5"}, {"fiber", "fiberv3"}} {
 			t.Run(name+"/"+pair[0]+"-"+pair[1], func(t *testing.T) {
 				store := url(t)
 				one, other := start(t, filepath.Join(dir, pair[0]), store), start(t, filepath.Join(dir, pair[1]), store)

@@ -16,11 +16,11 @@ const (
 	sweepInterval = time.Minute
 )
 
-// framework is one of the five.
+// framework is one of the seven: a version that has an adapter of its own counts for itself.
 type framework struct {
 	Name    string // as its people write it
 	Slug    string // its path below the root, and its color on the page
-	Line    string // the middleware
+	Package string // of the middleware, as it is named in code
 	handler http.Handler
 }
 
@@ -56,17 +56,24 @@ func newDemo(ctx context.Context, spec, addr string) (_ *demo, err error) {
 	d.sessions = scskit.New(d.store) // wherever browsers come by HTTPS: Cookie.Secure = true
 	d.sessions.IdleTimeout = idleTimeout
 	d.gates = new(gates)
-	fiber, stopFiber, err := mountFiber(ctx, &d.app, "Fiber")
+	fiber, stop, err := mountFiber(ctx, &d.app, "Fiber v2")
 	if err != nil {
 		return nil, errors.Join(err, d.close())
 	}
-	d.closers = append(d.closers, stopFiber)
+	d.closers = append(d.closers, stop)
+	fiberV3, stop, err := mountFiberV3(ctx, &d.app, "Fiber v3")
+	if err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	d.closers = append(d.closers, stop)
 	d.frameworks = []framework{
-		{"Gin", "gin", "scsgin.LoadAndSave(sm)", mountGin(&d.app, "Gin")},
-		{"Echo", "echo", "scsecho.LoadAndSave(sm)", mountEcho(&d.app, "Echo")},
-		{"Fiber", "fiber", "scsfiber.LoadAndSave(sm)", fiber},
-		{"Chi", "chi", "scschi.LoadAndSave(sm)", mountChi(&d.app, "Chi")},
-		{"net/http", "nethttp", "scshttp.LoadAndSave(sm)", mountNetHTTP(&d.app, "net/http")},
+		{"Gin", "gin", "scsgin", mountGin(&d.app, "Gin")},
+		{"Echo v4", "echo", "scsecho", mountEcho(&d.app, "Echo v4")},
+		{"Echo v5", "echov5", "scsecho", mountEchoV5(&d.app, "Echo v5")},
+		{"Fiber v2", "fiber", "scsfiber", fiber},
+		{"Fiber v3", "fiberv3", "scsfiber", fiberV3},
+		{"Chi", "chi", "scschi", mountChi(&d.app, "Chi")},
+		{"net/http", "nethttp", "scshttp", mountNetHTTP(&d.app, "net/http")},
 	}
 	d.front = d.routes()
 	return d, nil

@@ -117,7 +117,7 @@ func (v *visit) token() string {
 	return ""
 }
 
-var slugs = []string{"gin", "echo", "fiber", "chi", "nethttp"}
+var slugs = []string{"gin", "echo", "echov5", "fiber", "fiberv3", "chi", "nethttp"}
 
 func TestOneSessionThroughAll(t *testing.T) {
 	v := serveSQLite(t)
@@ -259,7 +259,7 @@ func TestBadInput(t *testing.T) {
 
 func TestHeaders(t *testing.T) {
 	v := serveSQLite(t)
-	for _, path := range []string{"/", "/style.css", "/cards.css", "/app.js", "/icon.svg", "/gin/session", "/fiber/session"} {
+	for _, path := range []string{"/", "/style.css", "/cards.css", "/app.js", "/icon.svg", "/gin/session", "/fiber/session", "/fiberv3/session"} {
 		res, body := v.do(http.MethodGet, path, nil)
 		csp := res.Header.Get("Content-Security-Policy")
 		if res.StatusCode != http.StatusOK || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
@@ -271,7 +271,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestEventStream reads the stream until it tells of a change.
+// TestEventStream reads the stream until it tells of a session begun in each framework, and by name.
 func TestEventStream(t *testing.T) {
 	v := serveSQLite(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -285,18 +285,24 @@ func TestEventStream(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	v.post("/fiber/put", "key", "color", "value", "green")
 	var text strings.Builder
 	buf := make([]byte, 4096)
-	for !strings.Contains(text.String(), `"Kind":"create","Outcome":"ok","Framework":"Fiber"`) {
-		n, err := res.Body.Read(buf)
-		text.Write(buf[:n])
-		if err != nil {
-			t.Fatalf("%v after %s", err, text.String())
+	for i, name := range []string{"Gin", "Echo v4", "Echo v5", "Fiber v2", "Fiber v3", "Chi", "net/http"} {
+		v.post("/"+slugs[i]+"/signin", "value", "green")
+		for !strings.Contains(text.String(), fmt.Sprintf(`"Kind":"create","Outcome":"ok","Framework":%q`, name)) {
+			n, err := res.Body.Read(buf)
+			text.Write(buf[:n])
+			if err != nil {
+				t.Fatalf("%v after %s", err, text.String())
+			}
 		}
+		if strings.Contains(text.String(), v.token()) || strings.Contains(text.String(), "green") {
+			t.Error("the events hold the token or the data")
+		}
+		v.post("/" + slugs[i] + "/signout")
 	}
-	if strings.Contains(text.String(), v.token()) || strings.Contains(text.String(), "green") {
-		t.Error("the events hold the token or the data")
+	if strings.Contains(text.String(), `"Framework":""`) {
+		t.Errorf("an event does not tell its framework: %s", text.String())
 	}
 }
 

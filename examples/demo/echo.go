@@ -8,7 +8,7 @@ import (
 	scsecho "github.com/scskit/scskit/adapters/echo"
 )
 
-// mountEcho serves the routes on Echo.
+// mountEcho serves the routes on Echo v4.
 func mountEcho(a *app, name string) http.Handler {
 	e := echo.New()
 	e.Use(scsecho.LoadAndSave(a.sessions))

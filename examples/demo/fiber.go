@@ -2,11 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
-	"net"
 	"net/http"
-	"net/http/httputil"
-	"net/url"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/gofiber/fiber/v2/middleware/recover"
@@ -14,11 +10,7 @@ import (
 	scsfiber "github.com/scskit/scskit/adapters/fiber"
 )
 
-// mountFiber serves the routes on Fiber, which does not run on net/http but on fasthttp. It has a
-// listener of its own on the loopback interface, behind a reverse proxy. Fiber's adaptor
-// for net/http would need none, but it converts every request and response: what
-// would be shown is the adaptor, and not how Fiber's server reads cookies, uses its buffers
-// again and writes headers.
+// mountFiber serves the routes on Fiber v2, behind a proxy.
 func mountFiber(ctx context.Context, a *app, name string) (_ http.Handler, shutdown func() error, err error) {
 	server := fiber.New(fiber.Config{BodyLimit: maxBody, DisableStartupMessage: true})
 	server.Use(recover.New())
@@ -45,22 +37,5 @@ func mountFiber(ctx context.Context, a *app, name string) (_ http.Handler, shutd
 			return c.Redirect(back(c.Get(requestIDHeader)), http.StatusSeeOther)
 		})
 	}
-
-	var lc net.ListenConfig
-	listener, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return nil, nil, err
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Listener(listener) }()
-	shutdown = func() error {
-		err := server.Shutdown()
-		_ = listener.Close() // if the server has not begun, Shutdown does nothing
-		return errors.Join(err, <-served)
-	}
-	target := &url.URL{Scheme: "http", Host: listener.Addr().String()}
-	return &httputil.ReverseProxy{
-		Rewrite:   func(r *httputil.ProxyRequest) { r.SetURL(target) },
-		Transport: &http.Transport{MaxIdleConnsPerHost: cells},
-	}, shutdown, nil
+	return behindProxy(ctx, server.Listener, server.Shutdown)
 }

@@ -1,5 +1,5 @@
-// Command demo carries one session through Gin, Echo, Fiber, Chi and net/http behind one
-// address, and shows what becomes of it, beside stock scs.
+// Command demo carries one session through Gin, Echo v4 and v5, Fiber v2 and v3, Chi and net/http
+// behind one address, and shows what becomes of it, beside stock scs.
 package main
 
 import (

@@ -106,6 +106,9 @@ func (d *demo) fail(w http.ResponseWriter, err error) {
 
 // slugOf finds the color of a framework's name.
 func slugOf(name string) string {
-	slugs := map[string]string{"Gin": "gin", "Echo": "echo", "Fiber": "fiber", "Chi": "chi", "net/http": "nethttp"}
+	slugs := map[string]string{
+		"Gin": "gin", "Echo v4": "echo", "Echo v5": "echov5", "Fiber v2": "fiber", "Fiber v3": "fiberv3",
+		"Chi": "chi", "net/http": "nethttp",
+	}
 	return slugs[name]
 }

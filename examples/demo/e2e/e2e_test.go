@@ -19,7 +19,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-var frameworks = []string{"gin", "echo", "fiber", "chi", "nethttp"}
+var frameworks = []string{"gin", "echo", "echov5", "fiber", "fiberv3", "chi", "nethttp"}
 
 func TestDemo(t *testing.T) {
 	b := open(t, start(t))
@@ -27,15 +27,15 @@ func TestDemo(t *testing.T) {
 	for _, f := range frameworks {
 		b.see(card(f), "No session")
 	}
-	b.run(chromedp.Click(`[formaction="/echo/signin"]`), chromedp.WaitVisible(`.record[data-live="true"]`))
+	b.run(chromedp.Click(`[formaction="/echov5/signin"]`), chromedp.WaitVisible(`.record[data-live="true"]`))
 	for _, f := range frameworks {
-		b.see(card(f), "user", "Ada", "by Echo")
+		b.see(card(f), "user", "Ada", "by Echo v5")
 	}
-	b.see("#response", "POST /echo/signin", "303 See Other", "Set-Cookie", "HttpOnly", "SameSite=Lax", "more)")
+	b.see("#response", "POST /echov5/signin", "303 See Other", "Set-Cookie", "HttpOnly", "SameSite=Lax", "more)")
 
-	b.run(chromedp.Click(`[formaction="/fiber/put"]`), wait("#session", "Lisbon"))
+	b.run(chromedp.Click(`[formaction="/fiberv3/put"]`), wait("#session", "Lisbon"))
 	for _, f := range frameworks {
-		b.see(card(f), "city", "Lisbon", "by Fiber")
+		b.see(card(f), "city", "Lisbon", "by Fiber v3")
 	}
 	b.run(chromedp.Click(`button[aria-label="Remove city through Chi"]`), chromedp.WaitNotPresent(`button[aria-label="Remove city through Chi"]`))
 	for _, f := range frameworks {
@@ -75,7 +75,7 @@ func TestDemoWithoutJavaScript(t *testing.T) {
 	for _, f := range frameworks {
 		b.see(card(f), "Lisbon", "by Chi")
 	}
-	b.run(chromedp.Click(`button[aria-label="Remove city through Fiber"]`), chromedp.WaitNotPresent(`button[aria-label="Remove city through Fiber"]`))
+	b.run(chromedp.Click(`button[aria-label="Remove city through Fiber v3"]`), chromedp.WaitNotPresent(`button[aria-label="Remove city through Fiber v3"]`))
 	b.doNotSee("#session", "Lisbon")
 	b.fifty()
 	b.race()

@@ -62,7 +62,10 @@ function outcome(action) {
   return { put: "Put", remove: "Removed", signin: "Signed in", signout: "Signed out" }[verb] + ` through ${name}.`;
 }
 
-const slugs = { "Gin": "gin", "Echo": "echo", "Fiber": "fiber", "Chi": "chi", "net/http": "nethttp" };
+const slugs = {
+  "Gin": "gin", "Echo v4": "echo", "Echo v5": "echov5", "Fiber v2": "fiber", "Fiber v3": "fiberv3",
+  "Chi": "chi", "net/http": "nethttp",
+};
 const list = document.getElementById("event-list"), live = document.getElementById("live");
 const keep = 60;
 
