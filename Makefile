@@ -11,9 +11,11 @@ BENCHSTAT     := $(BIN)/benchstat
 FUZZTIME      ?= 30s
 COUNT         ?= 6
 TRIALS        ?= 20
+VERSION       ?= v0.1.0
 
-# Modules of their own, so that what only tests need is not required of users.
-NESTED := examples/demo/e2e examples/hertz internal/bench internal/peers internal/testservers
+# Each adapter and store is a module of its own, and so is what only tests need: nobody inherits what
+# they do not use.
+MODULES := $(shell scripts/modules)
 
 .PHONY: help
 help: ## List the targets
@@ -45,14 +47,13 @@ pictures: compat ## Put the last test run's pictures and versions into the docum
 
 .PHONY: compat
 compat: ## Put the versions that the last test run met into docs/backends.md
-	$(GO) run ./internal/cmd/report -backends $(BUILD)/backends.json -update-docs docs/backends.md $(BUILD)/conformance.json
+	cd internal/tests && $(GO) run ./cmd/report -backends $(BUILD)/backends.json -update-docs $(CURDIR)/docs/backends.md $(BUILD)/conformance.json
 
 .PHONY: check
-check: $(GOLANGCI_LINT) ## What CI checks before the tests: vet, linters, tidy modules, formatting
-	$(GO) vet ./...
-	$(GOLANGCI_LINT) run
-	$(GO) mod tidy -diff
-	for module in $(NESTED); do (cd $$module && $(GO) vet ./... && $(GO) mod tidy -diff); done
+check: $(GOLANGCI_LINT) ## What CI checks before the tests: vet, linters, tidy modules, formatting, a release
+	$(GO) vet work
+	for module in $(MODULES); do (cd $$module && export GOWORK=off && \
+		$(GO) mod tidy -diff && $(GO) vet ./... && $(GOLANGCI_LINT) run) || exit 1; done
 
 .PHONY: bench
 bench: setup $(BENCHSTAT) ## Measure against stock scs in one run, on Redis too, and print the ratios
@@ -65,33 +66,44 @@ bench: setup $(BENCHSTAT) ## Measure against stock scs in one run, on Redis too,
 	@scripts/ratios $(BUILD)/bench.txt
 	@echo
 	cd internal/bench && $(GO) run . | tee $(BUILD)/bench-redis.txt
-	$(GO) run ./internal/cmd/latency -svg $(BUILD)/latency.svg
+	cd internal/tests && $(GO) run ./cmd/latency -svg $(BUILD)/latency.svg
 
 .PHONY: latency
 latency: setup ## Measure how long requests take on every backend, and draw it for the documents
-	$(GO) run ./internal/cmd/latency -svg docs/images/latency.svg
+	cd internal/tests && $(GO) run ./cmd/latency -svg $(CURDIR)/docs/images/latency.svg
 
 .PHONY: trials
 trials: setup ## Repeat the checks of races, on every adapter and backend: TRIALS=20 times
-	$(GO) run ./internal/cmd/backends -- $(GO) test ./conformance -count $(TRIALS) -timeout 60m \
+	$(GO) run ./internal/cmd/backends -- $(GO) test ./internal/tests/matrix -count $(TRIALS) -timeout 60m \
 		-run 'TestMatrix/.*/.*/pair/(parallel-keys|logout-beats-.*|renew-.*|remember-merged|destroy-twice)$$'
 
 .PHONY: sweep
 sweep: setup ## Sweep a million expired sessions beside readers and writers, on each SQL database
 	for db in sqlite postgresql mysql; do \
-		$(GO) test ./stores/sqlstore -run "TestSweepBesideReaders/$$db\$$" -sweeprows 1000000 -count 1 -timeout 30m -v; \
+		$(GO) test ./internal/tests/sqlstore -run "TestSweepBesideReaders/$$db\$$" -sweeprows 1000000 -count 1 -timeout 30m -v; \
 	done
 
 .PHONY: fuzz
 fuzz: ## Fuzz everything that parses bytes from outside; FUZZTIME=10m for each target
 	@scripts/fuzz $(FUZZTIME)
 
+COVERED = $(shell $(GO) list work | grep -vE "scskit/(internal|examples)" | paste -sd,)
+
 .PHONY: cover
 cover: setup ## Measure the coverage of the packages that applications import
 	@mkdir -p $(BUILD)
-	$(GO) run ./internal/cmd/backends -- $(GO) test -coverprofile $(BUILD)/cover.out -coverpkg ./,./driver,./adapters/...,./stores/...,./conformance ./...
+	$(GO) run ./internal/cmd/backends -- $(GO) test -coverprofile $(BUILD)/cover.out -coverpkg $(COVERED) work
 	$(GO) tool cover -html $(BUILD)/cover.out -o $(BUILD)/cover.html
 	@$(GO) tool cover -func $(BUILD)/cover.out | tail -1
+
+.PHONY: footprint
+footprint: ## Build four programs with sessions and without, and print what they inherit
+	cd internal/tests/footprint && GOWORK=off $(GO) test -count 1 -timeout 30m -update -v . && git diff --stat ../../../docs/modules.md
+
+.PHONY: release-check
+release-check: ## Try a release: every module from a proxy, as its users get it, and the API's changes
+	scripts/release $(VERSION)
+	scripts/apidiff
 
 .PHONY: test-latest
 test-latest: setup ## Upgrade every dependency in a scratch copy, and run the tests there

@@ -7,6 +7,7 @@ import (
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/stores"
+	_ "github.com/scskit/scskit/stores/sqlite"
 )
 
 func ExampleOpen() {
@@ -39,6 +40,7 @@ func signIn(ctx context.Context, url string) error {
 }
 
 func ExamplePlace() {
-	fmt.Println(stores.Place("postgres://app:secret@db.internal:5432/app?pool_size=5"))
-	// Output: PostgreSQL, db.internal:5432/app
+	// With _ "github.com/scskit/scskit/stores/postgres", a URL of PostgreSQL gives its host and database.
+	fmt.Println(stores.Place("sqlite:/var/lib/app/sessions.db?pool_size=5"))
+	// Output: SQLite, sessions.db
 }

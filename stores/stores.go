@@ -1,7 +1,18 @@
 // Package stores opens a store by a URL, for programs that pick the backend at run time. A program
 // that knows its backend, or has a client for it already, calls the constructor of that backend's
-// package, and does not link the others. A driver for SQLite is not linked: a program that opens
-// sqlite: imports its own, because two that register one name cannot be in one program.
+// package.
+//
+// Only memory: is opened by this package alone. For each other backend the program imports a package
+// of the same name, redis for redis:// and so on, or all of them at once:
+//
+//	import _ "github.com/scskit/scskit/stores/redis"
+//	import _ "github.com/scskit/scskit/stores/all"
+//
+// So it links, and requires, what it imports and no more. A driver for SQLite is never linked: a
+// program that opens sqlite: imports its own, because two that register one name cannot be in one
+// program.
+//
+// The URLs are:
 //
 //	memory:
 //	sqlite:PATH
@@ -72,23 +83,27 @@ package stores
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/go-sql-driver/mysql"
-
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/storeurl"
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-const (
-	verifyTimeout  = 10 * time.Second
-	connectTimeout = 5 * time.Second
-)
+const verifyTimeout = 10 * time.Second
+
+func init() {
+	storeurl.Register(storeurl.Backend{
+		Schemes: []string{"memory"}, Name: "memory", Syntax: "memory:",
+		Local: true, Params: []string{"max_sessions"}, Open: openMemory,
+	})
+}
 
 // Open opens the store that a URL names, see the package's documentation. opts may be nil.
 //
@@ -106,23 +121,23 @@ const (
 // Sessions in cookies are not opened by URL, because keys do not belong into one: see package
 // cookiestore.
 func Open(ctx context.Context, rawURL string, opts *scskit.Options) (store *scskit.Store, closeStore func() error, err error) {
-	l, err := parse(rawURL)
+	l, err := storeurl.Parse(rawURL)
 	if err != nil {
 		return nil, nil, fmt.Errorf("stores: %w", err)
 	}
-	store, closeStore, err = l.open(ctx, opts)
+	store, closeStore, err = open(ctx, l, opts)
 	if err != nil {
-		return nil, nil, fmt.Errorf("stores: %s: %w", l.scheme, err)
+		return nil, nil, fmt.Errorf("stores: %s: %w", l.Scheme, err)
 	}
 	return store, closeStore, nil
 }
 
-func (l *location) open(ctx context.Context, opts *scskit.Options) (*scskit.Store, func() error, error) {
-	lazy, err := l.params.bool("lazy")
+func open(ctx context.Context, l *storeurl.URL, opts *scskit.Options) (*scskit.Store, func() error, error) {
+	lazy, err := l.Params.Bool("lazy")
 	if err != nil {
 		return nil, nil, err
 	}
-	sweep, err := l.params.duration("sweep")
+	sweep, err := l.Params.Duration("sweep")
 	if err != nil {
 		return nil, nil, err
 	}
@@ -130,13 +145,13 @@ func (l *location) open(ctx context.Context, opts *scskit.Options) (*scskit.Stor
 	if opts != nil {
 		shared = *opts
 	}
-	store, release, err := l.backend.open(ctx, l, shared)
+	store, release, err := l.Backend.Open(ctx, l, shared)
 	if err != nil {
-		return nil, nil, l.scrub(err)
+		return nil, nil, l.Scrub(err)
 	}
 	if !lazy {
-		if err := l.verify(ctx, store); err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("cannot use %s: %w", l.place(), l.refused(err)), l.scrub(release()))
+		if err := verify(ctx, l, store); err != nil {
+			return nil, nil, errors.Join(fmt.Errorf("cannot use %s: %w", l.Place(), refused(l, err)), l.Scrub(release()))
 		}
 	}
 	stopSweep := func() {}
@@ -145,24 +160,20 @@ func (l *location) open(ctx context.Context, opts *scskit.Options) (*scskit.Stor
 	}
 	return store, sync.OnceValue(func() error {
 		stopSweep()
-		return l.scrub(release())
+		return l.Scrub(release())
 	}), nil
 }
 
 // verify does what every request does first, and needs no other permission.
-func (l *location) verify(ctx context.Context, store *scskit.Store) error {
+func verify(ctx context.Context, l *storeurl.URL, store *scskit.Store) error {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
 	_, err := store.Driver().Load(ctx, "scskit: no session has this id")
-	var unknown *mysql.MySQLError
-	switch {
-	case errors.As(err, &unknown) && unknown.Number == 1049: // ER_BAD_DB_ERROR: CreateSchema makes no database
-		err = unknown
-	case errors.Is(err, driver.ErrNotFound), errors.Is(err, driver.ErrNoSchema):
-		err = nil
+	if l.Verified != nil {
+		err = l.Verified(ctx, err)
 	}
-	if l.verified != nil {
-		return l.verified(ctx, err)
+	if errors.Is(err, driver.ErrNotFound) || errors.Is(err, driver.ErrNoSchema) {
+		return nil
 	}
 	return err
 }
@@ -170,82 +181,51 @@ func (l *location) verify(ctx context.Context, store *scskit.Store) error {
 // Place says where the store of a URL is, for people: the backend and its address, without user,
 // password and parameters. It is empty if Open would not take the URL.
 func Place(rawURL string) string {
-	l, err := parse(rawURL)
+	l, err := storeurl.Parse(rawURL)
 	if err != nil {
 		return ""
 	}
-	return l.place()
+	return l.Place()
 }
 
-func (l *location) place() string {
-	switch l.scheme {
-	case "memory":
-		return l.backend.name
-	case "sqlite":
-		return l.backend.name + ", " + baseName(l.path)
-	}
-	where := strings.Join(l.hosts, ",")
-	if where == "" {
-		where = l.params.string("host") + l.params.string("socket") // one of them, of those backends that have it
-	}
-	if l.path != "" {
-		where += "/" + l.path
-	}
-	return l.backend.name + ", " + where
-}
-
-// Usage returns the forms that a URL may have, a line for each, for the help text of a program.
+// Usage returns the forms that a URL may have, a line for each, for the help text of a program: those
+// of the backends that the program has imported.
 func Usage() string {
-	var b strings.Builder
-	for _, k := range backends {
-		fmt.Fprintln(&b, k.syntax)
+	var text strings.Builder
+	for _, b := range storeurl.Registered() {
+		fmt.Fprintln(&text, b.Syntax)
 	}
-	return b.String()
+	return text.String()
 }
 
-// backend is a kind of store, and the schemes that lead to it.
-type backend struct {
-	schemes []string
-	syntax  string
-	name    string
-	// local backends have a path in place of an address.
-	local  bool
-	params []string
-	// fold says that the case of parameters does not count.
-	fold bool
-	// socket is how a URL with a socket in place of a host is written; empty if there is none.
-	socket string
-	// authority is the parameter that names a file of certificates to trust.
-	authority string
-	// advise says what to write instead if the server refuses, if the error tells; it may be nil.
-	advise func(*location, error) string
-	open   func(context.Context, *location, scskit.Options) (store *scskit.Store, release func() error, err error)
-}
-
-var backends = []*backend{
-	{schemes: []string{"memory"}, name: "memory", syntax: "memory:", local: true, params: []string{"max_sessions"}, open: openMemory},
-	{schemes: []string{"sqlite"}, name: "SQLite", syntax: "sqlite:PATH", local: true, params: sqliteParams, open: openSQLite},
-	{schemes: []string{"redis", "rediss"}, name: "Redis", syntax: "redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS", socket: "redis:///DB?socket=PATH", params: slicesOf(redisParams, "socket"), authority: "tls_ca", advise: adviseRedis, open: openRedis},
-	{schemes: []string{"redis+cluster", "rediss+cluster"}, name: "Redis Cluster", syntax: "redis+cluster://[USER:PASSWORD@]HOST[:PORT],…, or rediss+cluster://", params: redisParams, authority: "tls_ca", advise: adviseRedis, open: openRedisCluster},
-	{schemes: []string{"redis+sentinel", "rediss+sentinel"}, name: "Redis Sentinel", syntax: "redis+sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB], or rediss+sentinel://", params: append([]string{"sentinel_username", "sentinel_password"}, redisParams...), authority: "tls_ca", advise: adviseRedis, open: openRedisSentinel},
-	{schemes: []string{"postgres", "postgresql"}, name: "PostgreSQL", syntax: "postgres://[USER[:PASSWORD]@]HOST[:PORT],…/DATABASE", socket: "postgres:///DATABASE?host=DIRECTORY", params: append(slicesOf(sqlParams, "host"), postgresParams...), authority: "sslrootcert", advise: advisePostgres, open: openPostgres},
-	{schemes: []string{"mysql"}, name: "MySQL", syntax: "mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE", socket: "mysql://USER@/DATABASE?socket=PATH", params: append(slicesOf(sqlParams, "socket", "tls_ca"), mysqlParams...), authority: "tls_ca", advise: adviseMySQL, open: openMySQL},
-	{schemes: []string{"mongodb", "mongodb+srv"}, name: "MongoDB", syntax: "mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://", params: append([]string{"collection", "sweep"}, mongoParams...), fold: true, authority: "tlsCAFile", advise: adviseMongo, open: openMongo},
-	{schemes: []string{"dynamodb"}, name: "DynamoDB", syntax: "dynamodb://[REGION]/TABLE[?endpoint=URL]", params: dynamoParams, open: openDynamo},
-}
-
-func slicesOf(names []string, more ...string) []string {
-	return append(append([]string(nil), names...), more...)
-}
-
-func openMemory(_ context.Context, l *location, shared scskit.Options) (*scskit.Store, func() error, error) {
-	if l.path != "" {
+func openMemory(_ context.Context, l *storeurl.URL, shared scskit.Options) (*scskit.Store, func() error, error) {
+	if l.Path != "" {
 		return nil, nil, errors.New("memory has no name: write memory:, or sqlite:PATH to keep sessions in a file")
 	}
-	size, err := l.params.positive("max_sessions")
+	size, err := l.Params.Positive("max_sessions")
 	if err != nil {
 		return nil, nil, err
 	}
 	store, err := memstore.New(&memstore.Options{Options: shared, MaxSessions: size})
 	return store, func() error { return nil }, err
+}
+
+// refused is the error of a server that Open cannot use, without secrets, and with what to write
+// in the URL instead, if the error tells.
+func refused(l *storeurl.URL, err error) error {
+	var unknown x509.UnknownAuthorityError
+	var advice string
+	switch {
+	case l.Backend.Authority != "" && errors.As(err, &unknown):
+		advice = "name the file of the authority's certificate: " + l.Backend.Authority + "=FILE"
+	case l.Backend.Advise != nil:
+		advice = l.Backend.Advise(l, err)
+	}
+	if advice == "" && len(l.Hosts) > 0 && errors.Is(err, context.DeadlineExceeded) {
+		advice = "there was no answer in time: check the host and the port, and whether a " + l.Backend.Name + " is there"
+	}
+	if err = l.Scrub(err); advice == "" {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, advice)
 }

@@ -4,10 +4,10 @@ import (
 	"testing"
 
 	scsecho "github.com/scskit/scskit/adapters/echo"
+	"github.com/scskit/scskit/adapters/echo/harness"
 	"github.com/scskit/scskit/conformance"
-	"github.com/scskit/scskit/internal/harness"
 )
 
 func TestAdapter(t *testing.T) {
-	conformance.TestAdapter(t, harness.Echo(scsecho.LoadAndSave))
+	conformance.TestAdapter(t, harness.New(scsecho.LoadAndSave))
 }

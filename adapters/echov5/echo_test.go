@@ -4,10 +4,10 @@ import (
 	"testing"
 
 	scsecho "github.com/scskit/scskit/adapters/echov5"
+	"github.com/scskit/scskit/adapters/echov5/harness"
 	"github.com/scskit/scskit/conformance"
-	"github.com/scskit/scskit/internal/harness"
 )
 
 func TestAdapter(t *testing.T) {
-	conformance.TestAdapter(t, harness.EchoV5(scsecho.LoadAndSave))
+	conformance.TestAdapter(t, harness.New(scsecho.LoadAndSave))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/stores"
+	_ "github.com/scskit/scskit/stores/all"
 )
 
 // openStore opens the store that a URL names and makes it ready for use. place says where

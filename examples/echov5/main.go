@@ -20,6 +20,7 @@ import (
 	"github.com/scskit/scskit"
 	scsecho "github.com/scskit/scskit/adapters/echov5"
 	"github.com/scskit/scskit/stores"
+	_ "github.com/scskit/scskit/stores/all"
 	_ "modernc.org/sqlite" // for sqlite:PATH
 )
 

@@ -21,6 +21,7 @@ import (
 	"github.com/scskit/scskit"
 	scsfiber "github.com/scskit/scskit/adapters/fiber"
 	"github.com/scskit/scskit/stores"
+	_ "github.com/scskit/scskit/stores/all"
 	_ "modernc.org/sqlite" // for sqlite:PATH
 )
 

@@ -15,8 +15,8 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
+	"github.com/scskit/scskit/adapters/nethttp/harness"
 	"github.com/scskit/scskit/conformance"
-	"github.com/scskit/scskit/internal/harness"
 	"github.com/scskit/scskit/internal/testenv"
 )
 
@@ -43,7 +43,7 @@ func TestPeers(t *testing.T) {
 		}
 		stores = append(stores, p.Store)
 	}
-	report := matrix(t, []conformance.Adapter{harness.NetHTTP(scshttp.LoadAndSave)}, stores)
+	report := matrix(t, []conformance.Adapter{harness.New(scshttp.LoadAndSave)}, stores)
 	if len(stores) == len(peers) && !strings.Contains(flag.Lookup("test.run").Value.String(), "/") {
 		checkDocument(t, report)
 	}

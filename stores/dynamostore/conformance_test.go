@@ -10,7 +10,6 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/scskit/scskit"
@@ -23,6 +22,10 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
 var background = context.Background()
 
+var credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+	return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+})
+
 // connect returns a client with a connection pool of its own.
 func connect(tb testing.TB) *dynamodb.Client {
 	tb.Helper()
@@ -33,7 +36,7 @@ func clientOf(endpoint string, c dynamodb.HTTPClient) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region:       "eu-central-1",
 		BaseEndpoint: &endpoint,
-		Credentials:  aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("local", "local", "")),
+		Credentials:  credentials,
 		HTTPClient:   c,
 	})
 }

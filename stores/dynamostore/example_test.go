@@ -6,8 +6,6 @@ import (
 	"log"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/scskit/scskit"
@@ -17,10 +15,7 @@ import (
 
 func ExampleNew() {
 	ctx := context.Background()
-	cfg, err := config.LoadDefaultConfig(ctx, local()...) // without local: AWS itself
-	if err != nil {
-		log.Fatal(err)
-	}
+	cfg := local() // for AWS itself: config.LoadDefaultConfig(ctx)
 	store, err := dynamostore.New(dynamodb.NewFromConfig(cfg), nil)
 	if err != nil {
 		log.Fatal(err)
@@ -49,14 +44,16 @@ func ExampleNew() {
 }
 
 // local returns what leads to the tests' server.
-func local() []func(*config.LoadOptions) error {
+func local() aws.Config {
 	server, err := testenv.Find(testenv.KindDynamoDB)
 	if err != nil {
 		log.Fatal(err)
 	}
-	return []func(*config.LoadOptions) error{
-		config.WithRegion("eu-central-1"),
-		config.WithCredentialsProvider(aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("local", "local", ""))),
-		config.WithBaseEndpoint(server.URL),
+	keys := func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, nil
+	}
+	return aws.Config{
+		Region: "eu-central-1", BaseEndpoint: &server.URL,
+		Credentials: aws.CredentialsProviderFunc(keys),
 	}
 }

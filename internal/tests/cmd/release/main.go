@@ -1,0 +1,317 @@
+// Release releases every public module of the project at one version, as docs/releasing.md tells:
+//
+//	scripts/release v0.1.0            say what would be done, and try it; change nothing
+//	scripts/release v0.1.0 -tag       commit the requirements, and make the tags
+//
+// What it tries is what users get: it puts the modules, without their replace directives, into a
+// proxy of its own, and builds a program with each of them from there.
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/mod/modfile"
+	"golang.org/x/mod/module"
+	"golang.org/x/mod/semver"
+	"golang.org/x/mod/zip"
+)
+
+const root = "github.com/scskit/scskit"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, os.Args[1:], os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "release:", err)
+		os.Exit(1)
+	}
+}
+
+// release is one run of the command.
+type release struct {
+	ctx     context.Context
+	out     io.Writer
+	dir     string // the checkout
+	version string
+	modules []string // their directories, each after those that it requires
+}
+
+func run(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("release", flag.ContinueOnError)
+	flags.SetOutput(out)
+	dir := flags.String("dir", ".", "the checkout")
+	tag := flags.Bool("tag", false, "commit the requirements and make the tags")
+	flags.Usage = func() {
+		fmt.Fprintln(out, "usage: scripts/release [-tag] vX.Y.Z")
+		flags.PrintDefaults()
+	}
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if flags.NArg() != 1 || !semver.IsValid(flags.Arg(0)) || semver.Canonical(flags.Arg(0)) != flags.Arg(0) {
+		flags.Usage()
+		return errors.New("give a version, such as v0.1.0")
+	}
+	r := &release{ctx: ctx, out: out, dir: *dir, version: flags.Arg(0)}
+	list, err := r.output(r.dir, "scripts/modules", "-public")
+	if err != nil {
+		return err
+	}
+	r.modules = strings.Fields(list)
+	if err := r.check(*tag); err != nil {
+		return err
+	}
+	if err := r.try(); err != nil {
+		return err
+	}
+	return r.tag(*tag)
+}
+
+// check looks at what a release must have. For a dry run it only tells what is missing.
+func (r *release) check(strict bool) error {
+	var missing []error
+	status, err := r.output(r.dir, "git", "status", "--porcelain")
+	if err != nil {
+		return err
+	}
+	if status != "" {
+		missing = append(missing, errors.New("the checkout has changes: commit them"))
+	}
+	last, err := r.lastTag()
+	if err != nil {
+		return err
+	}
+	if last != "" && semver.Compare(r.version, last) <= 0 {
+		return fmt.Errorf("%s is not after the last release, %s", r.version, last)
+	}
+	changes, err := os.ReadFile(filepath.Join(r.dir, "CHANGELOG.md"))
+	if err != nil {
+		return err
+	}
+	if heading := "## " + strings.TrimPrefix(r.version, "v"); !bytes.Contains(changes, []byte("\n"+heading)) {
+		missing = append(missing, fmt.Errorf(`CHANGELOG.md has no section %q: give "## Unreleased" that name and the date`, heading))
+	}
+	if err := errors.Join(missing...); strict || err == nil {
+		return err
+	}
+	fmt.Fprintf(r.out, "Before the tags can be made:\n%v\n\n", errors.Join(missing...))
+	return nil
+}
+
+func (r *release) lastTag() (string, error) {
+	tags, err := r.output(r.dir, "git", "tag", "--list", "v*", "--sort=-version:refname")
+	if err != nil {
+		return "", err
+	}
+	last, _, _ := strings.Cut(tags, "\n")
+	return last, nil
+}
+
+// try builds a program with each module, as a user would get it.
+func (r *release) try() error {
+	tmp, err := os.MkdirTemp("", "scskit-release-")
+	if err != nil {
+		return err
+	}
+	defer func() { // the module cache is read-only
+		_ = exec.Command("chmod", "-R", "u+w", tmp).Run() //nolint:noctx // it is done in any case
+		_ = os.RemoveAll(tmp)
+	}()
+	tree := filepath.Join(tmp, "tree")
+	if _, err := r.output(r.dir, "git", "clone", "-q", ".", tree); err != nil {
+		return err
+	}
+	for _, m := range r.modules {
+		if err := r.publish(filepath.Join(tree, m), modulePath(m), filepath.Join(tmp, "proxy")); err != nil {
+			return fmt.Errorf("%s: %w", modulePath(m), err)
+		}
+	}
+	cache, err := r.output(tree, "go", "env", "GOMODCACHE")
+	if err != nil {
+		return err
+	}
+	proxies, err := r.output(tree, "go", "env", "GOPROXY")
+	if err != nil {
+		return err
+	}
+	env := append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "GONOSUMDB="+root+","+root+"/*",
+		"GOMODCACHE="+filepath.Join(tmp, "cache"),
+		"GOPROXY=file://"+filepath.Join(tmp, "proxy")+",file://"+filepath.Join(cache, "cache", "download")+","+proxies)
+	for _, m := range r.modules {
+		if err := r.consume(filepath.Join(tmp, "consumer", m), filepath.Join(tree, m), modulePath(m), env); err != nil {
+			return fmt.Errorf("a program that requires %s: %w", modulePath(m), err)
+		}
+		fmt.Fprintf(r.out, "ok  %s@%s\n", modulePath(m), r.version)
+	}
+	return nil
+}
+
+func modulePath(dir string) string { return path.Join(root, filepath.ToSlash(dir)) }
+
+// publish puts a module into the proxy: without replacements, and with the others at the version.
+func (r *release) publish(dir, modPath, proxy string) error {
+	file := filepath.Join(dir, "go.mod")
+	mod, err := r.require(file)
+	if err != nil {
+		return err
+	}
+	for _, replaced := range mod.Replace {
+		if err := mod.DropReplace(replaced.Old.Path, replaced.Old.Version); err != nil {
+			return err
+		}
+	}
+	mod.Cleanup()
+	text, err := mod.Format()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		return err
+	}
+	at := filepath.Join(proxy, filepath.FromSlash(modPath), "@v")
+	if err := os.MkdirAll(at, 0o700); err != nil {
+		return err
+	}
+	for name, content := range map[string]string{
+		"list": r.version + "\n", r.version + ".mod": string(text), r.version + ".info": fmt.Sprintf(`{"Version":%q}`, r.version),
+	} {
+		if err := os.WriteFile(filepath.Join(at, name), []byte(content), 0o600); err != nil {
+			return err
+		}
+	}
+	archive, err := os.Create(filepath.Join(at, r.version+".zip"))
+	if err != nil {
+		return err
+	}
+	return errors.Join(
+		zip.CreateFromDir(archive, module.Version{Path: modPath, Version: r.version}, dir),
+		archive.Close())
+}
+
+// require returns a go.mod with the project's modules at the version.
+func (r *release) require(file string) (*modfile.File, error) {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	mod, err := modfile.Parse(file, text, nil)
+	if err != nil {
+		return nil, err
+	}
+	for _, required := range mod.Require {
+		if p := required.Mod.Path; p == root || strings.HasPrefix(p, root+"/") {
+			if err := mod.AddRequire(p, r.version); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return mod, nil
+}
+
+// consume builds a program that imports every package of a module.
+func (r *release) consume(dir, source, modPath string, env []string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	list, err := r.outputWith(append(os.Environ(), "GOWORK=off"), filepath.Join(r.dir, strings.TrimPrefix(modPath, root)), "go", "list", "./...")
+	if err != nil {
+		return err
+	}
+	program := "package main\n\nimport (\n"
+	for p := range strings.FieldsSeq(list) {
+		if !strings.Contains(p, "/internal/") {
+			program += fmt.Sprintf("\t_ %q\n", p)
+		}
+	}
+	program += ")\n\nfunc main() {}\n"
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), []byte(program), 0o600); err != nil {
+		return err
+	}
+	mod, err := os.ReadFile(filepath.Join(source, "go.mod"))
+	if err != nil {
+		return err
+	}
+	goVersion := modfile.ModulePath(mod)
+	if f, err := modfile.ParseLax("go.mod", mod, nil); err == nil && f.Go != nil {
+		goVersion = f.Go.Version
+	}
+	text := fmt.Sprintf("module example.com/consumer\n\ngo %s\n\nrequire %s %s\n", goVersion, modPath, r.version)
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o600); err != nil {
+		return err
+	}
+	for _, command := range [][]string{{"go", "mod", "tidy"}, {"go", "build", "-o", os.DevNull, "."}} {
+		if _, err := r.outputWith(env, dir, command...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tag makes the commit and the tags, or says what they would be.
+func (r *release) tag(really bool) error {
+	var tags []string
+	for _, m := range r.modules {
+		tags = append(tags, strings.TrimPrefix(path.Join(filepath.ToSlash(m), r.version), "./"))
+	}
+	push := "git push --atomic origin HEAD " + strings.Join(tags, " ")
+	if !really {
+		fmt.Fprintf(r.out, "\nWith -tag, one commit requires the modules of each other at %s, and has these tags:\n  %s\nThen: %s\n",
+			r.version, strings.Join(tags, "\n  "), push)
+		return nil
+	}
+	all, err := r.output(r.dir, "scripts/modules")
+	if err != nil {
+		return err
+	}
+	for m := range strings.FieldsSeq(all) {
+		file := filepath.Join(r.dir, m, "go.mod")
+		mod, err := r.require(file)
+		if err != nil {
+			return err
+		}
+		text, err := mod.Format()
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(file, text, 0o600); err != nil { //nolint:gosec // a go.mod is no secret
+			return err
+		}
+	}
+	if _, err := r.output(r.dir, "git", "commit", "-q", "--allow-empty", "-am", "Release "+r.version); err != nil {
+		return err
+	}
+	for _, t := range tags {
+		if _, err := r.output(r.dir, "git", "tag", "-a", "-m", "scskit "+r.version, t); err != nil {
+			return err
+		}
+	}
+	fmt.Fprintf(r.out, "\nThe tags are made. Now: %s\n", push)
+	return nil
+}
+
+func (r *release) output(dir string, command ...string) (string, error) {
+	return r.outputWith(os.Environ(), dir, command...)
+}
+
+func (r *release) outputWith(env []string, dir string, command ...string) (string, error) {
+	cmd := exec.CommandContext(r.ctx, command[0], command[1:]...)
+	cmd.Dir, cmd.Env = dir, env
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, strings.TrimSpace(stderr.String()))
+	}
+	return strings.TrimSpace(string(out)), nil
+}

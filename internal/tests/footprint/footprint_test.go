@@ -1,0 +1,219 @@
+// Package footprint holds what a program inherits by requiring scskit: it builds small programs, with
+// sessions and without, and compares what they require.
+package footprint
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "build the programs too, and write the results into docs/modules.md")
+
+const (
+	root      = "github.com/scskit/scskit"
+	goVersion = "1.25.0" // of the programs
+)
+
+// programs name the modules whose go.mod says which versions of the framework and the client they
+// begin with: the lowest that scskit works with.
+var programs = []struct {
+	name, title string
+	modules     []string
+	clients     []string
+}{
+	{"chi-memory", "Chi and memory", []string{"adapters/chi/harness"}, []string{"github.com/go-chi/chi/v5"}},
+	{"gin-redis", "Gin and Redis", []string{"adapters/gin", "stores/redisstore"},
+		[]string{"github.com/gin-gonic/gin", "github.com/redis/go-redis/v9"}},
+	{"echov5-postgresql", "Echo v5 and PostgreSQL", []string{"adapters/echov5", "stores/postgres"},
+		[]string{"github.com/labstack/echo/v5", "github.com/jackc/pgx/v5"}},
+	{"fiberv3-dynamodb", "Fiber v3 and DynamoDB", []string{"adapters/fiberv3", "stores/dynamostore"},
+		[]string{"github.com/gofiber/fiber/v3", "github.com/aws/aws-sdk-go-v2/service/dynamodb"}},
+}
+
+// brought are the modules that scskit and scs are made of.
+var brought = []string{"github.com/alexedwards/scs/v2", "github.com/tinylib/msgp", "github.com/philhofer/fwd"}
+
+func TestFootprint(t *testing.T) {
+	var table strings.Builder
+	table.WriteString("| a program on | requires besides | lifts | its binary grows by |\n| --- | --- | --- | --- |\n")
+	for _, p := range programs {
+		without := program(t, p.name, "without.go.txt", p.modules, p.clients)
+		with := program(t, p.name, "main.go.txt", p.modules, p.clients)
+		var added, lifted []string
+		for path, version := range with.requires {
+			before, ok := without.requires[path]
+			switch {
+			case path == root || strings.HasPrefix(path, root+"/"):
+			case !ok:
+				added = append(added, path)
+				if !slices.Contains(brought, path) {
+					t.Errorf("%s: %s is required, which neither the framework nor the client brings", p.title, path)
+				}
+			case before != version:
+				lifted = append(lifted, strings.TrimPrefix(path, "golang.org/")+" to "+version)
+				if !strings.HasPrefix(path, "golang.org/x/") {
+					t.Errorf("%s: %s is lifted from %s to %s", p.title, path, before, version)
+				}
+			}
+		}
+		if with.goVersion != goVersion {
+			t.Errorf("%s: the program is lifted to Go %s", p.title, with.goVersion)
+		}
+		slices.Sort(added)
+		slices.Sort(lifted)
+		if len(lifted) == 0 {
+			lifted = []string{"nothing"}
+		}
+		fmt.Fprintf(&table, "| %s | %s | %s | %.1f MB |\n", p.title, strings.Join(short(added), ", "),
+			strings.Join(lifted, ", "), float64(with.size-without.size)/1e6)
+	}
+	t.Log("\n" + table.String())
+	document(t, table.String())
+}
+
+func short(paths []string) []string {
+	for i, p := range paths {
+		paths[i] = strings.TrimPrefix(p, "github.com/")
+	}
+	return paths
+}
+
+type built struct {
+	requires  map[string]string
+	goVersion string
+	size      int64
+}
+
+// program builds one, from a file in testdata, that starts with what the modules require of the
+// clients.
+func program(t *testing.T, name, file string, modules, clients []string) built {
+	t.Helper()
+	dir := t.TempDir()
+	source, err := os.ReadFile(filepath.Join("testdata", name, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "main.go"), source, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	checkout, err := filepath.Abs("../../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod := "module example.com/program\n\ngo " + goVersion + "\n\n"
+	for _, m := range modules {
+		for path, version := range requires(t, filepath.Join(checkout, m)) {
+			if slices.Contains(clients, path) {
+				mod += fmt.Sprintf("require %s %s\n", path, version)
+			}
+		}
+	}
+	if bytes.Contains(source, []byte(root)) {
+		mod += fmt.Sprintf("require %s v0.0.0\nreplace %[1]s => %s\n", root, checkout)
+		for _, m := range modules {
+			if bytes.Contains(source, []byte(root+"/"+m+`"`)) {
+				mod += fmt.Sprintf("require %s/%s v0.0.0\nreplace %[1]s/%[2]s => %s\n", root, m, filepath.Join(checkout, m))
+			}
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	run(t, dir, "go", "mod", "tidy")
+	b := built{requires: requires(t, dir), goVersion: parse(t, dir).Go}
+	if !*update {
+		return b
+	}
+	binary := filepath.Join(dir, "program")
+	run(t, dir, "go", "build", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
+	info, err := os.Stat(binary)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.size = info.Size()
+	return b
+}
+
+// goMod is what "go mod edit -json" prints.
+type goMod struct {
+	Go      string
+	Require []struct{ Path, Version string }
+}
+
+func parse(t *testing.T, dir string) goMod {
+	t.Helper()
+	var m goMod
+	if err := json.Unmarshal(run(t, dir, "go", "mod", "edit", "-json"), &m); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func requires(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	for _, r := range parse(t, dir).Require {
+		all[r.Path] = r.Version
+	}
+	return all
+}
+
+func run(t *testing.T, dir string, command ...string) []byte {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v: %s", strings.Join(command, " "), err, stderr.String())
+	}
+	return out
+}
+
+const (
+	beginMark = "<!-- footprint: written by make footprint -->\n"
+	endMark   = "<!-- footprint: end -->"
+)
+
+// document holds the table in the documents, but for the sizes, which take long to build.
+func document(t *testing.T, table string) {
+	t.Helper()
+	const file = "../../../docs/modules.md"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(text), beginMark)
+	written, after, ok2 := strings.Cut(rest, endMark)
+	if !ok || !ok2 {
+		t.Fatalf("%s has no marks for the table", file)
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(before+beginMark+table+endMark+after), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if withoutSizes(written) != withoutSizes(table) {
+		t.Errorf("%s says\n%s\nwant (make footprint writes it)\n%s", file, written, table)
+	}
+}
+
+func withoutSizes(table string) string {
+	var lines []string
+	for line := range strings.Lines(table) {
+		cells := strings.Split(line, "|")
+		lines = append(lines, strings.Join(cells[:max(0, len(cells)-2)], "|"))
+	}
+	return strings.Join(lines, "\n")
+}

@@ -1,0 +1,317 @@
+//go:build !race
+
+package matrix_test
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/gin-gonic/gin"
+	"github.com/gofiber/fiber/v2"
+	"github.com/labstack/echo/v4"
+
+	"github.com/scskit/scskit/adapters"
+	echoharness "github.com/scskit/scskit/adapters/echo/harness"
+	fiberharness "github.com/scskit/scskit/adapters/fiber/harness"
+	ginharness "github.com/scskit/scskit/adapters/gin/harness"
+	"github.com/scskit/scskit/conformance"
+)
+
+// TestFrameworkMutants has adapters with the mistakes that a framework invites, and the checks that
+// find each of them: these and no others.
+func TestFrameworkMutants(t *testing.T) {
+	for name, tt := range map[string]struct {
+		adapter conformance.Adapter
+		fails   string
+	}{
+		"gin overrides Write alone": {ginharness.New(ginWriteOnly), `
+			adapter/abort adapter/event-stream adapter/late-change adapter/late-renewal
+			adapter/panic-inside adapter/std-handler adapter/upgrade adapter/writer
+			neighbour/compress neighbour/dump neighbour/files neighbour/forward neighbour/log
+			neighbour/proxy pair/fail-hook`},
+		"gin leaves its writer behind": {ginharness.New(ginKeepsWriter), `
+			adapter/panic-outside adapter/upgrade adapter/writer neighbour/compress
+			neighbour/dump neighbour/files neighbour/forward neighbour/log neighbour/proxy
+			pair/fail-hook`},
+		"gin puts its writer back": {ginharness.New(ginPutsBack), `
+			adapter/upgrade adapter/writer neighbour/compress neighbour/dump neighbour/files
+			neighbour/forward neighbour/log neighbour/proxy pair/fail-hook`},
+		"echo trusts the writer there": {echoharness.New(echoTrusts), `
+			neighbour/compress neighbour/proxy neighbour/timeout`},
+		"echo hooks Before alone": {echoharness.New(echoBefore), `
+			adapter/empty adapter/event-stream adapter/failure-typed adapter/lazy-failure
+			adapter/panic-outside adapter/upgrade neighbour/compress neighbour/dump
+			neighbour/files neighbour/forward neighbour/log neighbour/proxy neighbour/secure
+			neighbour/timeout pair/commit-failure pair/fail-hook pair/fail-open-commit
+			pair/fail-open-destroy pair/fail-timeout pair/logout-beats-renewal pair/recovers
+			pair/token-secret pair/too-large`},
+		"echo finishes what failed": {echoharness.New(echoEager), `
+			adapter/error-reset adapter/failure-typed adapter/lazy-failure adapter/not-allowed
+			adapter/not-found adapter/panic-outside neighbour/compress neighbour/dump
+			neighbour/files neighbour/forward neighbour/log neighbour/proxy neighbour/secure
+			neighbour/timeout pair/commit-failure pair/fail-hook pair/fail-open-commit
+			pair/fail-open-destroy pair/fail-timeout pair/logout-beats-renewal pair/recovers
+			pair/token-secret pair/too-large`},
+		"fiber returns the handler's error": {fiberharness.New(fiberReturns), `
+			adapter/error-reset adapter/late-change adapter/not-allowed adapter/not-found
+			adapter/std-handler pair/fail-hook`},
+		"fiber stops at the handler's error": {fiberharness.New(fiberStops), `
+			adapter/commits-once adapter/error-reset adapter/handler-error
+			adapter/handler-error-default adapter/late-change adapter/not-allowed
+			adapter/not-found adapter/panic-inside adapter/std-handler neighbour/compress
+			neighbour/etag neighbour/files neighbour/log neighbour/secure neighbour/timeout
+			pair/commit-failure pair/fail-hook`},
+		"fiber sets cookies its own way": {fiberharness.New(fiberCookie), `
+			adapter/late-change adapter/std-handler cookie/attributes cookie/defaults
+			cookie/deletion cookie/max-age cookie/once cookie/remember-me pair/cookie-expiry
+			pair/fail-hook pair/idle`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var failed []string
+			var reasons strings.Builder
+			for _, r := range conformance.RunAdapter(t.Context(), tt.adapter).Results {
+				if r.Outcome == conformance.Failed {
+					failed = append(failed, r.Check)
+					reasons.WriteString(r.Check + ": " + r.Reason + "\n")
+				}
+			}
+			want := strings.Fields(tt.fails)
+			slices.Sort(failed)
+			slices.Sort(want)
+			if !slices.Equal(failed, want) {
+				t.Errorf("fails %s\nwant  %s\n%s", strings.Join(failed, " "), strings.Join(want, " "), reasons.String())
+			}
+		})
+	}
+}
+
+// begin begins a request on net/http; nil is one without a session of its own.
+func begin(l *adapters.Lifecycle, r *http.Request) (*adapters.Request, error) {
+	return l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])
+}
+
+func ginWith(wrap func(below gin.ResponseWriter, w *adapters.Writer) gin.ResponseWriter, leave func(c *gin.Context, below gin.ResponseWriter, w *adapters.Writer)) func(*scs.SessionManager, ...adapters.Option) gin.HandlerFunc {
+	return func(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
+		l := adapters.New(sm, opts...)
+		return func(c *gin.Context) {
+			req, err := begin(l, c.Request)
+			if err != nil {
+				_ = c.AbortWithError(http.StatusInternalServerError, err)
+				return
+			}
+			if req == nil {
+				c.Next()
+				return
+			}
+			below := c.Writer
+			w := adapters.NewWriter(below, req)
+			c.Writer = wrap(below, w)
+			c.Request = c.Request.WithContext(req.Context())
+			defer leave(c, below, w)
+			c.Next()
+			if err := w.Finish(); err != nil {
+				_ = c.AbortWithError(http.StatusInternalServerError, err)
+			}
+		}
+	}
+}
+
+type ginWriter struct {
+	gin.ResponseWriter
+	w *adapters.Writer
+}
+
+func (g ginWriter) Write(b []byte) (int, error) { return g.w.Write(b) }
+
+func ginWriteOnly(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
+	return ginWith(func(below gin.ResponseWriter, w *adapters.Writer) gin.ResponseWriter {
+		return ginWriter{below, w}
+	}, func(c *gin.Context, below gin.ResponseWriter, w *adapters.Writer) {
+		w.Disarm()
+		c.Writer = below
+	})(sm, opts...)
+}
+
+type ginFullWriter struct{ ginWriter }
+
+func (g ginFullWriter) WriteString(s string) (int, error) { return g.w.WriteString(s) }
+
+func (g ginFullWriter) Flush() { _ = g.w.FlushError() }
+
+func (g ginFullWriter) WriteHeaderNow() {
+	if g.w.Commit() {
+		g.ResponseWriter.WriteHeaderNow()
+	}
+}
+
+func ginKeepsWriter(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
+	return ginWith(func(below gin.ResponseWriter, w *adapters.Writer) gin.ResponseWriter {
+		return ginFullWriter{ginWriter{below, w}}
+	}, func(*gin.Context, gin.ResponseWriter, *adapters.Writer) {})(sm, opts...)
+}
+
+func ginPutsBack(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
+	return ginWith(func(below gin.ResponseWriter, w *adapters.Writer) gin.ResponseWriter {
+		return ginFullWriter{ginWriter{below, w}}
+	}, func(c *gin.Context, below gin.ResponseWriter, w *adapters.Writer) {
+		w.Disarm()
+		c.Writer = below
+	})(sm, opts...)
+}
+
+// echoUse is what a middleware does with a request that has a session.
+type echoUse func(l *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc) error
+
+func echoWith(use echoUse) func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc {
+	return func(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
+		l := adapters.New(sm, opts...)
+		return func(next echo.HandlerFunc) echo.HandlerFunc {
+			return func(c echo.Context) error {
+				req, err := begin(l, c.Request())
+				switch {
+				case err != nil:
+					return err
+				case req == nil:
+					return next(c)
+				}
+				c.SetRequest(c.Request().WithContext(req.Context()))
+				return use(l, req, c, next)
+			}
+		}
+	}
+}
+
+// echoTrusts takes the writer that is in the response after the handler for the one that it put
+// there.
+var echoTrusts = echoWith(func(
+	l *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc,
+) error {
+	res := c.Response()
+	below := res.Writer
+	w := adapters.NewWriter(below, req)
+	res.Writer = w.Handler()
+	returned := false
+	defer func() {
+		if !returned {
+			w.Disarm()
+			res.Writer = below
+		}
+	}()
+	err := next(c)
+	returned = true
+	if err != nil && !w.Settled() {
+		w.Leave(func(below http.ResponseWriter, err error) { l.HandleError(below, c.Request(), err) })
+		return err
+	}
+	if failed := w.Finish(); failed != nil {
+		res.Committed, res.Size, res.Status = false, 0, http.StatusOK
+		return failed
+	}
+	return err
+})
+
+var echoBefore = echoWith(func(
+	_ *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc,
+) error {
+	c.Response().Before(func() { _ = req.Finish(c.Response().Header()) })
+	err := next(c)
+	req.End()
+	return err
+})
+
+// echoEager is what echo.WrapMiddleware makes of a middleware for net/http: what the handler
+// returns is not known to it.
+var echoEager = echoWith(func(
+	_ *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc,
+) error {
+	w := adapters.NewWriter(c.Response().Writer, req)
+	c.Response().Writer = w.Handler()
+	err := next(c)
+	if failed := w.Finish(); failed != nil {
+		return failed
+	}
+	return err
+})
+
+func fiberWith(header func(c *fiber.Ctx) adapters.Header, finish func(c *fiber.Ctx, res *adapters.Response, err error) error) func(*scs.SessionManager, ...adapters.Option) fiber.Handler {
+	return func(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
+		l := adapters.New(sm, opts...)
+		return func(c *fiber.Ctx) error {
+			path := string(c.Context().URI().Path())
+			req, err := l.Begin(c.UserContext(), strings.Clone(c.Method()), path, []string{strings.Clone(c.Get("Cookie"))})
+			if err != nil {
+				return fiber.ErrInternalServerError
+			}
+			if req == nil {
+				return c.Next()
+			}
+			res := adapters.NewResponse(header(c), req)
+			c.SetUserContext(req.Context())
+			return finish(c, res, c.Next())
+		}
+	}
+}
+
+func fiberHeader(c *fiber.Ctx) adapters.Header { return &c.Response().Header }
+
+// send finishes a request as the adapter does, and returns what became of it.
+func send(c *fiber.Ctx, res *adapters.Response) error {
+	if err := res.Finish(); err != nil {
+		c.Response().ResetBody()
+		return fiber.ErrInternalServerError
+	}
+	return nil
+}
+
+func fiberReturns(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
+	return fiberWith(fiberHeader, func(c *fiber.Ctx, res *adapters.Response, err error) error {
+		if failed := send(c, res); failed != nil {
+			return failed
+		}
+		return err
+	})(sm, opts...)
+}
+
+func fiberStops(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
+	return fiberWith(fiberHeader, func(c *fiber.Ctx, res *adapters.Response, err error) error {
+		if err != nil {
+			return err
+		}
+		return send(c, res)
+	})(sm, opts...)
+}
+
+// cookieHeader sets cookies by Fiber's own means.
+type cookieHeader struct {
+	adapters.Header
+	c *fiber.Ctx
+}
+
+func (h cookieHeader) Add(name, value string) {
+	parsed, err := http.ParseSetCookie(value)
+	if name != "Set-Cookie" || err != nil {
+		h.Header.Add(name, value)
+		return
+	}
+	h.c.Cookie(&fiber.Cookie{
+		Name: parsed.Name, Value: parsed.Value, Path: parsed.Path, Domain: parsed.Domain, MaxAge: parsed.MaxAge, Expires: parsed.Expires,
+		Secure: parsed.Secure, HTTPOnly: parsed.HttpOnly, SameSite: map[http.SameSite]string{http.SameSiteLaxMode: "Lax", http.SameSiteNoneMode: "None"}[parsed.SameSite],
+	})
+}
+
+func fiberCookie(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
+	header := func(c *fiber.Ctx) adapters.Header { return cookieHeader{fiberHeader(c), c} }
+	return fiberWith(header, func(c *fiber.Ctx, res *adapters.Response, err error) error {
+		if err != nil {
+			err = c.App().ErrorHandler(c, err)
+		}
+		if failed := send(c, res); failed != nil {
+			return failed
+		}
+		return err
+	})(sm, opts...)
+}

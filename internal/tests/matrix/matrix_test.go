@@ -1,0 +1,82 @@
+package matrix_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+	scsmemstore "github.com/alexedwards/scs/v2/memstore"
+
+	scschi "github.com/scskit/scskit/adapters/chi"
+	chiharness "github.com/scskit/scskit/adapters/chi/harness"
+	scsecho "github.com/scskit/scskit/adapters/echo"
+	echoharness "github.com/scskit/scskit/adapters/echo/harness"
+	scsechov5 "github.com/scskit/scskit/adapters/echov5"
+	echov5harness "github.com/scskit/scskit/adapters/echov5/harness"
+	scsfiber "github.com/scskit/scskit/adapters/fiber"
+	fiberharness "github.com/scskit/scskit/adapters/fiber/harness"
+	scsfiberv3 "github.com/scskit/scskit/adapters/fiberv3"
+	fiberv3harness "github.com/scskit/scskit/adapters/fiberv3/harness"
+	scsgin "github.com/scskit/scskit/adapters/gin"
+	ginharness "github.com/scskit/scskit/adapters/gin/harness"
+	scshttp "github.com/scskit/scskit/adapters/nethttp"
+	nethttpharness "github.com/scskit/scskit/adapters/nethttp/harness"
+	"github.com/scskit/scskit/conformance"
+	"github.com/scskit/scskit/internal/testenv"
+)
+
+func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+
+// TestMatrix runs every check on every pair of this project's adapters and stores.
+func TestMatrix(t *testing.T) {
+	conformance.TestMatrix(t,
+		[]conformance.Adapter{
+			nethttpharness.New(scshttp.LoadAndSave),
+			chiharness.New(scschi.LoadAndSave),
+			ginharness.New(scsgin.LoadAndSave),
+			echoharness.New(scsecho.LoadAndSave),
+			echov5harness.New(scsechov5.LoadAndSave),
+			fiberharness.New(scsfiber.LoadAndSave),
+			fiberv3harness.New(scsfiberv3.LoadAndSave),
+		},
+		backends(t))
+}
+
+// TestPoolerPair runs the checks through a pooler that gives each transaction another connection.
+func TestPoolerPair(t *testing.T) {
+	conformance.TestMatrix(t,
+		[]conformance.Adapter{nethttpharness.New(scshttp.LoadAndSave)},
+		[]conformance.Store{
+			onPostgres(t, "pgbouncer", testenv.KindPgBouncer, "default_query_exec_mode=exec"),
+			onPostgres(t, "pgbouncer-simple", testenv.KindPgBouncer, "default_query_exec_mode=simple_protocol"),
+		})
+}
+
+// TestThirdPartyPair shows what scs's own store keeps of the promises under an adapter, and what it
+// takes a *scskit.Store for.
+func TestThirdPartyPair(t *testing.T) {
+	const (
+		overwrites = "it overwrites: scs stores have no version to compare"
+		opaque     = "its records cannot be looked at"
+	)
+	conformance.TestMatrix(t,
+		[]conformance.Adapter{nethttpharness.New(scshttp.LoadAndSave)},
+		[]conformance.Store{{
+			Name: "scs-memstore",
+			New:  func(testing.TB) scs.Store { return scsmemstore.NewWithCleanupInterval(0) },
+			Exempt: map[string]string{
+				"contract/aliasing-input":   "it keeps the caller's slice: scs itself never writes to it again",
+				"contract/aliasing-output":  "it returns the slice that it keeps: scs itself only decodes it",
+				"all/copies":                "it returns the slices that it keeps: scs itself only decodes them",
+				"pair/parallel-keys":        overwrites,
+				"pair/remember-merged":      overwrites,
+				"pair/logout-beats-reader":  overwrites,
+				"pair/logout-beats-writer":  overwrites,
+				"pair/logout-beats-renewal": overwrites,
+				"pair/renew-beats-old":      overwrites,
+				"pair/corrupt-record":       "it does not know the codec, and the manager takes what it cannot decode for a failure",
+				"pair/idle":                 opaque,
+				"pair/token-secret":         opaque,
+			},
+		}})
+}

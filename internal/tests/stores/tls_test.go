@@ -1,0 +1,182 @@
+package stores_test
+
+import (
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit/conformance"
+	"github.com/scskit/scskit/internal/storeurl"
+	"github.com/scskit/scskit/internal/testenv"
+	"github.com/scskit/scskit/stores"
+)
+
+// secure are the servers that want TLS and a password.
+var secure = []struct {
+	kind testenv.Kind
+	name string // of the store in reports
+	// place is the parameter for what a store has alone.
+	place string
+	// plain changes a URL to one without TLS.
+	plain func(u *url.URL, query url.Values)
+	// wrong password, unknown authority, no TLS: what Open says.
+	wrong, unknown, refused string
+}{
+	{
+		testenv.KindRedisTLS, "redis-tls", "prefix",
+		func(u *url.URL, query url.Values) { u.Scheme = "redis"; query.Del("tls_ca") },
+		"WRONGPASS invalid username-password pair or user is disabled.: " + storeurl.CheckPassword,
+		"certificate signed by unknown authority: name the file of the authority's certificate: tls_ca=FILE",
+		"EOF: does the server want TLS? Then write rediss://; or is it no Redis? Check the port",
+	},
+	{
+		testenv.KindPostgresTLS, "postgresql-tls", "table",
+		func(_ *url.URL, query url.Values) { query.Set("sslmode", "disable"); query.Del("sslrootcert") },
+		`password authentication failed for user "scskit" (SQLSTATE 28P01): ` + storeurl.CheckPassword,
+		"certificate signed by unknown authority: name the file of the authority's certificate: sslrootcert=FILE",
+		"no encryption (SQLSTATE 28000): the server wants TLS: write sslmode=verify-full",
+	},
+	{
+		testenv.KindMySQLTLS, "mariadb-tls", "table",
+		func(_ *url.URL, query url.Values) { query.Del("tls"); query.Del("tls_ca") },
+		"Access denied for user 'scskit'@'127.0.0.1' (using password: YES): " + storeurl.CheckPassword,
+		"certificate signed by unknown authority: name the file of the authority's certificate: tls_ca=FILE",
+		"does the server want TLS? Then write tls=true",
+	},
+}
+
+func TestTLSAndPassword(t *testing.T) {
+	for _, s := range secure {
+		t.Run(s.name, func(t *testing.T) {
+			where := testenv.URL(t, s.kind)
+			shared(t, where+parameter(where, s.place+"="+testenv.Name(t)))
+			const canary = "canary"
+			for _, tc := range []struct {
+				name   string
+				change func(u *url.URL, query url.Values)
+				want   string
+			}{
+				{"wrong password", func(u *url.URL, _ url.Values) { u.User = url.UserPassword(u.User.Username(), canary) }, s.wrong},
+				{"unknown authority", func(_ *url.URL, query url.Values) { query.Del("tls_ca"); query.Del("sslrootcert") }, s.unknown},
+				{"plain text", s.plain, s.refused},
+			} {
+				var password string
+				bad := change(t, where, func(u *url.URL) {
+					query := u.Query()
+					tc.change(u, query)
+					u.RawQuery = query.Encode()
+					password, _ = u.User.Password()
+				})
+				_, closeStore, err := stores.Open(t.Context(), bad, nil)
+				switch {
+				case err == nil:
+					_ = closeStore()
+					t.Errorf("%s: it is opened", tc.name)
+				case !strings.HasSuffix(err.Error(), tc.want):
+					t.Errorf("%s: got error %v", tc.name, err)
+				case strings.Contains(err.Error(), password):
+					t.Errorf("%s: the error shows the password: %v", tc.name, err)
+				}
+			}
+			nothingLeft(t)
+		})
+	}
+}
+
+// TestTLSWhereThereIsNone: the server has no TLS, or no MongoDB is there but something that has.
+func TestTLSWhereThereIsNone(t *testing.T) {
+	t.Parallel()
+	with := func(name, value string) func(u *url.URL) {
+		return func(u *url.URL) {
+			query := u.Query()
+			query.Set(name, value)
+			u.RawQuery = query.Encode()
+		}
+	}
+	for name, tc := range map[string]struct {
+		change func(u *url.URL)
+		want   string
+	}{
+		"redis": {
+			func(u *url.URL) { u.Scheme = "rediss" },
+			"does the server have no TLS? Then write redis://; or is it no Redis? Check the port",
+		},
+		"postgres": {with("sslmode", "require"), "the server has no TLS: write sslmode=disable"},
+		"mysql":    {with("tls", "true"), "the server has no TLS: write tls=false, without tls_ca"},
+		"mongodb": {
+			with("tls", "true"),
+			"does the server have no TLS? Then write tls=false; or is it no MongoDB? Check the port",
+		},
+		"mongodb beside TLS": {func(u *url.URL) {
+			secure, err := url.Parse(testenv.URL(t, testenv.KindRedisTLS))
+			if err != nil {
+				t.Fatal(err)
+			}
+			u.Host = secure.Host
+		}, "does the server want TLS? Then write tls=true; or is it no MongoDB? Check the port"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			kind, _, _ := strings.Cut(name, " ")
+			_, closeStore, err := stores.Open(t.Context(), change(t, urls[kind](t), tc.change), nil)
+			if err == nil {
+				_ = closeStore()
+			}
+			if err == nil || !strings.HasSuffix(err.Error(), ": "+tc.want) {
+				t.Errorf("got error %v", err)
+			}
+		})
+	}
+}
+
+func TestRedisWithoutPassword(t *testing.T) {
+	where := change(t, testenv.URL(t, testenv.KindRedisTLS), func(u *url.URL) { u.User = nil })
+	_, _, err := stores.Open(t.Context(), where, nil)
+	if err == nil || !strings.Contains(err.Error(), ": the server wants a password: write redis://[USER:PASSWORD@]HOST") {
+		t.Errorf("got error %v", err)
+	}
+}
+
+func TestConformanceOverTLS(t *testing.T) {
+	t.Parallel()
+	for _, s := range secure {
+		t.Run(s.name, func(t *testing.T) {
+			t.Parallel()
+			conformance.TestStore(t, atURL(s.name, testenv.URL(t, s.kind), s.place))
+		})
+	}
+}
+
+// atURL is a store that is opened by URL, each time in another place.
+func atURL(name, where, place string) conformance.Store {
+	var places sync.Map
+	openAt := func(tb testing.TB, where string) scs.Store {
+		store, closeStore, err := stores.Open(tb.Context(), where, nil)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		tb.Cleanup(func() {
+			if err := closeStore(); err != nil {
+				tb.Error(err)
+			}
+		})
+		if err := store.CreateSchema(tb.Context()); err != nil {
+			tb.Fatal(err)
+		}
+		places.Store(store, where)
+		return store
+	}
+	return conformance.Store{
+		Name: name,
+		New: func(tb testing.TB) scs.Store {
+			return openAt(tb, where+parameter(where, "pool_size=8&"+place+"="+testenv.Name(tb)))
+		},
+		Reopen: func(tb testing.TB, s scs.Store) scs.Store {
+			where, _ := places.Load(s)
+			return openAt(tb, where.(string))
+		},
+	}
+}

@@ -1,0 +1,72 @@
+package stores_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/scskit/scskit/internal/testenv"
+	"github.com/scskit/scskit/stores"
+)
+
+// TestOtherServer: a URL leads to a server of another kind, or to one without TLS. The error says
+// so.
+func TestOtherServer(t *testing.T) {
+	t.Parallel()
+	web := httptest.NewServer(http.NotFoundHandler())
+	t.Cleanup(web.Close)
+	host := func(where string) string {
+		u, err := url.Parse(where)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return u.Host
+	}
+	const (
+		noRedis = "does not speak Redis's protocol: check the host and the port"
+		silent  = "no answer in time: check the host and the port"
+	)
+	redis, postgres, mysql := startRedis(t), host(testenv.Postgres(t)), host(mysqlURL(t))
+	for where, want := range map[string]string{
+		"redis://" + mysql:               noRedis,
+		"redis://" + host(web.URL):       noRedis,
+		"redis+cluster://" + mysql:       noRedis,
+		"redis://" + postgres:            "or is it no Redis? Check the port",
+		"rediss://" + redis:              "does the server have no TLS? Then write redis://",
+		"rediss+cluster://" + redis:      "does the server have no TLS? Then write redis+cluster://",
+		"postgres://" + redis + "/db":    silent,
+		"mysql://" + redis + "/db":       silent,
+		"mysql://" + postgres + "/db":    silent,
+		"mysql://" + host(web.URL) + "/": "the database is missing",
+	} {
+		t.Run(where, func(t *testing.T) {
+			t.Parallel()
+			_, closeStore, err := stores.Open(t.Context(), where, nil)
+			if err == nil {
+				_ = closeStore()
+				t.Fatal("it is opened")
+			}
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("got error %v, want %s", err, want)
+			}
+		})
+	}
+}
+
+// TestRedisSocket opens a Redis by the path of its socket, with the scheme in capitals.
+func TestRedisSocket(t *testing.T) {
+	socket := filepath.Join(t.TempDir(), "redis.sock")
+	startRedis(t, "--unixsocket", socket, "--requirepass", "right")
+	where := "Redis://:right@/3?socket=" + socket
+	store := open(t, where)
+	if err := store.Commit("token", []byte("data"), time.Now().Add(time.Hour)); err != nil {
+		t.Error(err)
+	}
+	if got, want := stores.Place(where), "Redis, "+socket+"/3"; got != want {
+		t.Errorf("Place: got %s, want %s", got, want)
+	}
+}
