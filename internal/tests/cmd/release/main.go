@@ -1,10 +1,11 @@
 // Release releases every public module of the project at one version, as docs/releasing.md tells:
 //
 //	scripts/release v0.1.0            say what would be done, and try it; change nothing
-//	scripts/release v0.1.0 -tag       commit the requirements, and make the tags
+//	scripts/release -build v0.1.0     compile as well
+//	scripts/release -tag v0.1.0       try it and compile, then commit the requirements, and make the tags
 //
 // What it tries is what users get: it puts the modules, without their replace directives, into a
-// proxy of its own, and builds a program with each of them from there.
+// proxy of its own, and has a program require each of them from there.
 package main
 
 import (
@@ -44,6 +45,7 @@ type release struct {
 	out     io.Writer
 	dir     string // the checkout
 	version string
+	build   bool
 	modules []string // their directories, each after those that it requires
 }
 
@@ -51,9 +53,10 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("release", flag.ContinueOnError)
 	flags.SetOutput(out)
 	dir := flags.String("dir", ".", "the checkout")
-	tag := flags.Bool("tag", false, "commit the requirements and make the tags")
+	tag := flags.Bool("tag", false, "commit the requirements and make the tags; implies -build")
+	build := flags.Bool("build", false, "compile the programs that try the modules, which takes minutes")
 	flags.Usage = func() {
-		fmt.Fprintln(out, "usage: scripts/release [-tag] vX.Y.Z")
+		fmt.Fprintln(out, "usage: scripts/release [-build | -tag] vX.Y.Z")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
@@ -63,7 +66,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 		flags.Usage()
 		return errors.New("give a version, such as v0.1.0")
 	}
-	r := &release{ctx: ctx, out: out, dir: *dir, version: flags.Arg(0)}
+	r := &release{ctx: ctx, out: out, dir: *dir, version: flags.Arg(0), build: *build || *tag}
 	list, err := r.output(r.dir, "scripts/modules", "-public")
 	if err != nil {
 		return err
@@ -219,7 +222,7 @@ func (r *release) require(file string) (*modfile.File, error) {
 	return mod, nil
 }
 
-// consume builds a program that imports every package of a module.
+// consume makes a program that imports every package of a module.
 func (r *release) consume(dir, source, modPath string, env []string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -250,7 +253,11 @@ func (r *release) consume(dir, source, modPath string, env []string) error {
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o600); err != nil {
 		return err
 	}
-	for _, command := range [][]string{{"go", "mod", "tidy"}, {"go", "build", "-o", os.DevNull, "."}} {
+	commands := [][]string{{"go", "mod", "tidy"}, {"go", "list", "-deps", "."}}
+	if r.build {
+		commands = append(commands, []string{"go", "build", "-o", os.DevNull, "."})
+	}
+	for _, command := range commands {
 		if _, err := r.outputWith(env, dir, command...); err != nil {
 			return err
 		}
