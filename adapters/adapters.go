@@ -3,7 +3,7 @@
 // scsfiber) connect it to a framework in a few lines each, and
 // an adapter for another framework can be built on it in the same way.
 //
-// Those who use one of the five need only its LoadAndSave, and from here the Options.
+// Those who use one of them need only its LoadAndSave, and from here the Options.
 //
 // # The life of a session in a request
 //

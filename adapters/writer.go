@@ -15,6 +15,10 @@ import (
 // error, and Finish returns it, after which the Writer passes everything on, so that an error
 // response can be written.
 //
+// If http.TimeoutHandler, outside, has answered meanwhile, no cookie can be sent any more. Then
+// nothing is stored, what the handler has changed is reported as late, and the error is
+// http.ErrHandlerTimeout.
+//
 // Like any ResponseWriter it is for one goroutine at a time.
 type Writer struct {
 	http.ResponseWriter
@@ -166,7 +170,14 @@ func (w *Writer) Serve(next func()) {
 func (w *Writer) Commit() bool {
 	if w.state == pending {
 		w.state = passing
-		if w.err = w.req.Finish(w.Header()); w.err != nil {
+		if abandoned(w.req.base, w.ResponseWriter) {
+			w.req.miss()
+			w.req.End()
+			w.err = http.ErrHandlerTimeout
+		} else {
+			w.err = w.req.Finish(w.Header())
+		}
+		if w.err != nil {
 			w.state = withheld
 			if w.failed != nil {
 				w.restore()

@@ -73,6 +73,7 @@ type Neighbour string
 const (
 	Compress Neighbour = "compress" // sends text as gzip to a client that accepts it
 	Timeout  Neighbour = "timeout"  // answers when a handler takes too long; give it minutes
+	Abandon  Neighbour = "abandon"  // answers while a handler goes on; see Abandonable
 	Dump     Neighbour = "dump"     // reads responses as they pass
 	Log      Neighbour = "log"      // logs requests; to nowhere
 	Secure   Neighbour = "secure"   // sets headers that protect browsers

@@ -218,10 +218,10 @@ func driverMovedMutants() []mutant {
 		}),
 		staleStore("recycles-memory", `
 			~concurrency/changed-and-removed ~concurrency/different-keys
-			~concurrency/no-stranger-waits ~concurrency/removed-by-other
-			concurrency/removed-by-us ~concurrency/same-key data/stays data/too-large-merged
-			~data/unknown-type ~data/unknown-type-legacy ~renewal/merge-destroyed
-			~user/destroy-merging`, func(b *bent) { b.recycling() }),
+			~concurrency/no-stranger-waits ~concurrency/overwritten
+			~concurrency/removed-by-other concurrency/removed-by-us ~concurrency/same-key
+			data/stays data/too-large-merged ~data/unknown-type ~data/unknown-type-legacy
+			~renewal/merge-destroyed ~user/destroy-merging`, func(b *bent) { b.recycling() }),
 		driverMutant("recycles-memory", `driver/data-stays`, func(b *bent) { b.recycling() }),
 		driverMutant("range-of-copies", `driver/range-moved`, func(b *bent) { b.listing(b.copies()) }),
 		driverUserMutant("index-of-copies", `driver/user-moved`, func(b *userBent) {

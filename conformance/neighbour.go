@@ -19,6 +19,9 @@ var neighbourChecks = []check{
 		"compresses", LevelAdapter, beside(Compress)},
 	{"neighbour/timeout", "the cookie and the record agree: beside middleware that bounds the " +
 		"time of handlers", LevelAdapter, beside(Timeout)},
+	{"neighbour/abandon", "the cookie and the record agree: nothing is stored for a request that " +
+		"middleware outside has answered at a time-out, and a sign-in leaves the session as it " +
+		"was", LevelAdapter, abandon},
 	{"neighbour/dump", "the cookie and the record agree: beside middleware that reads " +
 		"responses", LevelAdapter, beside(Dump)},
 	{"neighbour/log", "the cookie and the record agree: beside middleware that logs " +

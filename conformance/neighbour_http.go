@@ -21,6 +21,12 @@ var httpNeighbours = map[Neighbour]func(http.Handler) http.Handler{
 	Timeout: func(next http.Handler) http.Handler {
 		return http.TimeoutHandler(next, 10*time.Minute, "too late")
 	},
+	Abandon: func(next http.Handler) http.Handler {
+		bounded := http.TimeoutHandler(next, 10*time.Minute, "too late")
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			bounded.ServeHTTP(w, r.WithContext(Abandonable(r.Context())))
+		})
+	},
 	Dump: func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			next.ServeHTTP(&tee{w, io.Discard}, r)

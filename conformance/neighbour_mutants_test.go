@@ -29,10 +29,21 @@ func neighbourMutants() []mutant {
 		besideMutant("beside-stock", strings.Join(ids, " "), func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler {
 			return sm.LoadAndSave
 		}, all...),
+		besideMutant("stores-for-nobody", `neighbour/abandon`, hidesWriter, Abandon),
 		besideMutant("keeps-headers", `
 			neighbour/compress neighbour/dump neighbour/etag neighbour/files neighbour/log
 			neighbour/proxy neighbour/secure neighbour/timeout`, keepsHeaders, all...),
 	}
+}
+
+// hidesWriter is an adapter that does not see which writer it is given.
+func hidesWriter(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
+	return life(func(_ *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
+		sw := adapters.NewWriter(struct{ http.ResponseWriter }{w}, req)
+		defer sw.Disarm()
+		next.ServeHTTP(sw.Handler(), r)
+		_ = sw.Finish()
+	})(sm, opts...)
 }
 
 // keepsHeaders is an adapter whose error page has the headers of the page that it replaces.

@@ -101,7 +101,7 @@ func TestErrorOutside(t *testing.T) {
 	t.Parallel()
 	for name, outside := range map[string]echo.MiddlewareFunc{
 		"gzip":      middleware.Gzip(),
-		"timeout":   middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: time.Minute}),
+		"timeout":   middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: time.Minute}), //nolint:staticcheck // deprecated, and in wide use
 		"body dump": middleware.BodyDump(func(echo.Context, []byte, []byte) {}),
 		"none":      func(next echo.HandlerFunc) echo.HandlerFunc { return next },
 	} {

@@ -52,10 +52,10 @@ func (c hertzContext) Upgrade(protocol string, serve func(io.ReadWriter)) error 
 
 // Mount collects the response, as adaptor.HertzHandler does not.
 func (c hertzContext) Mount(h http.Handler) error {
-	r, err := adaptor.GetCompatRequest(&c.c.Request)
+	r, err := adaptor.GetCompatRequest(&c.c.Request) //nolint:staticcheck // HertzHandler does not collect
 	if err != nil {
 		return err
 	}
-	h.ServeHTTP(adaptor.GetCompatResponseWriter(&c.c.Response), r.WithContext(c.ctx))
+	h.ServeHTTP(adaptor.GetCompatResponseWriter(&c.c.Response), r.WithContext(c.ctx)) //nolint:staticcheck // as above
 	return nil
 }

@@ -46,7 +46,7 @@ func TestBegunResponse(t *testing.T) {
 			sm.Put(r.Context(), "k", "v")
 			_, _ = io.WriteString(w, "begun")
 		})))
-		return h.Engine.Run, func() { _ = h.Shutdown(context.Background()) }
+		return h.Run, func() { _ = h.Shutdown(context.Background()) }
 	})
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base, http.NoBody)
 	if err != nil {

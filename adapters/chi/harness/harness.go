@@ -34,7 +34,16 @@ var chiNeighbours = map[conformance.Neighbour]func(http.Handler) http.Handler{
 	conformance.Compress: middleware.Compress(5),
 	conformance.Timeout:  middleware.Timeout(10 * time.Minute),
 	conformance.Files:    chiFiles,
+	conformance.Abandon:  abandon,
 	conformance.Log:      middleware.RequestLogger(&middleware.DefaultLogFormatter{Logger: log.New(io.Discard, "", 0)}),
+}
+
+// abandon answers for handlers that take too long.
+func abandon(next http.Handler) http.Handler {
+	bounded := http.TimeoutHandler(next, 10*time.Minute, "too late")
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		bounded.ServeHTTP(w, r.WithContext(conformance.Abandonable(r.Context())))
+	})
 }
 
 // chiFiles has a router of its own for the files, whose other paths go on.

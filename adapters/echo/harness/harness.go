@@ -35,9 +35,9 @@ func New(session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFu
 
 var echoNeighbours = map[conformance.Neighbour]echo.MiddlewareFunc{
 	conformance.Compress: middleware.Gzip(),
-	conformance.Timeout:  middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: 10 * time.Minute}),
+	conformance.Timeout:  middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: 10 * time.Minute}), //nolint:staticcheck // deprecated, and in wide use
 	conformance.Dump:     middleware.BodyDump(func(echo.Context, []byte, []byte) {}),
-	conformance.Log:      middleware.LoggerWithConfig(middleware.LoggerConfig{Output: io.Discard}),
+	conformance.Log:      middleware.LoggerWithConfig(middleware.LoggerConfig{Output: io.Discard}), //nolint:staticcheck // deprecated, and in wide use
 	conformance.Secure:   middleware.Secure(),
 	conformance.Files: middleware.StaticWithConfig(middleware.StaticConfig{
 		Filesystem: http.FS(conformance.StaticFiles()),

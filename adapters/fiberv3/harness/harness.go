@@ -44,6 +44,12 @@ func New(session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) co
 	}}
 }
 
+// abandon answers for handlers that take too long.
+func abandon(c fiber.Ctx) error {
+	c.SetContext(conformance.Abandonable(c.Context()))
+	return timeout.New(func(c fiber.Ctx) error { return c.Next() }, timeout.Config{Timeout: 10 * time.Minute})(c)
+}
+
 // fiberv3Neighbours has no Proxy: fasthttp uses its context again while an http.Transport still looks
 // at it. It returns middleware that is not shared: Fiber's note the app at their first request.
 func fiberv3Neighbours() map[conformance.Neighbour]fiber.Handler {
@@ -51,6 +57,7 @@ func fiberv3Neighbours() map[conformance.Neighbour]fiber.Handler {
 	return map[conformance.Neighbour]fiber.Handler{
 		conformance.Compress: compress.New(),
 		conformance.Timeout:  timeout.New(next, timeout.Config{Timeout: 10 * time.Minute}),
+		conformance.Abandon:  abandon,
 		conformance.Log:      logger.New(logger.Config{Stream: io.Discard}),
 		conformance.Secure:   helmet.New(),
 		conformance.ETag:     etag.New(),

@@ -11,9 +11,9 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// wait waits until an element holds a text.
-func wait(selector, text string) chromedp.Action {
-	return chromedp.WaitReady(fmt.Sprintf(`//*[@id=%q and contains(., %q)]`, strings.TrimPrefix(selector, "#"), text), chromedp.BySearch)
+// shows waits until the page shows a text in the session.
+func shows(text string) chromedp.Action {
+	return chromedp.WaitReady(fmt.Sprintf(`//*[@id="session" and contains(., %q)]`, text), chromedp.BySearch)
 }
 
 func (b *browser) see(selector string, texts ...string) {
