@@ -12,7 +12,7 @@ import (
 )
 
 // shows waits until the page shows a text in the session.
-func shows(text string) chromedp.Action {
+func shows(text string) chromedp.Action { //nolint:unparam // one city is enough
 	return chromedp.WaitReady(fmt.Sprintf(`//*[@id="session" and contains(., %q)]`, text), chromedp.BySearch)
 }
 
