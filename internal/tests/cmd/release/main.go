@@ -15,11 +15,13 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/mod/modfile"
@@ -86,17 +88,14 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 func (r *release) check(strict bool) error {
 	var missing []error
 	status, err := r.output(r.dir, "git", "status", "--porcelain")
-	if err != nil {
-		return err
-	}
-	if status != "" {
+	switch {
+	case err != nil:
+		missing = append(missing, err)
+	case status != "":
 		missing = append(missing, errors.New("the checkout has changes: commit them"))
 	}
-	last, err := r.lastTag()
-	if err != nil {
-		return err
-	}
-	if last != "" && semver.Compare(r.version, last) <= 0 {
+	tags, err := r.output(r.dir, "git", "tag", "--list", "v*", "--sort=-version:refname")
+	if last, _, _ := strings.Cut(tags, "\n"); err == nil && last != "" && semver.Compare(r.version, last) <= 0 {
 		return fmt.Errorf("%s is not after the last release, %s", r.version, last)
 	}
 	changes, err := os.ReadFile(filepath.Join(r.dir, "CHANGELOG.md"))
@@ -113,15 +112,6 @@ func (r *release) check(strict bool) error {
 	return nil
 }
 
-func (r *release) lastTag() (string, error) {
-	tags, err := r.output(r.dir, "git", "tag", "--list", "v*", "--sort=-version:refname")
-	if err != nil {
-		return "", err
-	}
-	last, _, _ := strings.Cut(tags, "\n")
-	return last, nil
-}
-
 // try builds a program with each module, as a user would get it.
 func (r *release) try() error {
 	tmp, err := os.MkdirTemp("", "scskit-release-")
@@ -133,7 +123,7 @@ func (r *release) try() error {
 		_ = os.RemoveAll(tmp)
 	}()
 	tree := filepath.Join(tmp, "tree")
-	if _, err := r.output(r.dir, "git", "clone", "-q", ".", tree); err != nil {
+	if err := copyTree(r.dir, tree); err != nil {
 		return err
 	}
 	for _, m := range r.modules {
@@ -159,6 +149,34 @@ func (r *release) try() error {
 		fmt.Fprintf(r.out, "ok  %s@%s\n", modulePath(m), r.version)
 	}
 	return nil
+}
+
+// copyTree copies a checkout, without what is built or not released.
+func copyTree(from, to string) error {
+	left := []string{".git", "build", "bin", "internal/tests", "examples"}
+	return filepath.WalkDir(from, func(file string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, file)
+		if err != nil {
+			return err
+		}
+		switch target := filepath.Join(to, name); {
+		case slices.Contains(left, filepath.ToSlash(name)):
+			return filepath.SkipDir
+		case d.IsDir():
+			return os.MkdirAll(target, 0o700)
+		case !d.Type().IsRegular():
+			return nil
+		default:
+			content, err := os.ReadFile(file)
+			if err != nil {
+				return err
+			}
+			return os.WriteFile(target, content, 0o600)
+		}
+	})
 }
 
 func modulePath(dir string) string { return path.Join(root, filepath.ToSlash(dir)) }
