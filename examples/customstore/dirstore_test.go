@@ -5,6 +5,8 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	scsgin "github.com/scskit/scskit/adapters/gin"
+	"github.com/scskit/scskit/adapters/gin/harness"
 	"github.com/scskit/scskit/conformance"
 	"github.com/scskit/scskit/driver"
 )
@@ -19,12 +21,20 @@ func TestDriver(t *testing.T) {
 	}})
 }
 
+func newDirectory(tb testing.TB) scs.Store {
+	s, err := New(tb.TempDir(), nil)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s
+}
+
 func TestStore(t *testing.T) {
-	conformance.TestStore(t, conformance.Store{Name: "directory", New: func(tb testing.TB) scs.Store {
-		s, err := New(tb.TempDir(), nil)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		return s
-	}})
+	conformance.TestStore(t, conformance.Store{Name: "directory", New: newDirectory})
+}
+
+func TestPair(t *testing.T) {
+	conformance.TestMatrix(t,
+		[]conformance.Adapter{harness.New(scsgin.LoadAndSave)},
+		[]conformance.Store{{Name: "directory", New: newDirectory}})
 }
