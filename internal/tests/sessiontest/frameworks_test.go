@@ -1,0 +1,124 @@
+// Package sessiontest_test tests handlers on every framework with package sessiontest.
+package sessiontest_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/gin-gonic/gin"
+	"github.com/go-chi/chi/v5"
+	"github.com/gofiber/fiber/v2"
+	fiberv3 "github.com/gofiber/fiber/v3"
+	"github.com/labstack/echo/v4"
+	echov5 "github.com/labstack/echo/v5"
+
+	"github.com/scskit/scskit"
+	scschi "github.com/scskit/scskit/adapters/chi"
+	scsecho "github.com/scskit/scskit/adapters/echo"
+	scsechov5 "github.com/scskit/scskit/adapters/echov5"
+	scsfiber "github.com/scskit/scskit/adapters/fiber"
+	scsfiberv3 "github.com/scskit/scskit/adapters/fiberv3"
+	scsgin "github.com/scskit/scskit/adapters/gin"
+	scshttp "github.com/scskit/scskit/adapters/nethttp"
+	"github.com/scskit/scskit/sessiontest"
+	"github.com/scskit/scskit/stores/memstore"
+)
+
+// A framework serves one request with a handler that greets the user and counts.
+type framework func(t *testing.T, sm *scs.SessionManager, r *http.Request) *http.Response
+
+func serve(h http.Handler, r *http.Request) *http.Response {
+	recorder := httptest.NewRecorder()
+	h.ServeHTTP(recorder, r)
+	return recorder.Result()
+}
+
+var frameworks = map[string]framework{
+	"net/http": func(_ *testing.T, sm *scs.SessionManager, r *http.Request) *http.Response {
+		return serve(scshttp.LoadAndSave(sm)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			sm.Put(r.Context(), "seen", sm.GetString(r.Context(), "user"))
+		})), r)
+	},
+	"chi": func(_ *testing.T, sm *scs.SessionManager, r *http.Request) *http.Response {
+		router := chi.NewRouter()
+		router.Use(scschi.LoadAndSave(sm))
+		router.Get("/", func(_ http.ResponseWriter, r *http.Request) {
+			sm.Put(r.Context(), "seen", sm.GetString(r.Context(), "user"))
+		})
+		return serve(router, r)
+	},
+	"gin": func(_ *testing.T, sm *scs.SessionManager, r *http.Request) *http.Response {
+		gin.SetMode(gin.ReleaseMode)
+		engine := gin.New()
+		engine.Use(scsgin.LoadAndSave(sm))
+		engine.GET("/", func(c *gin.Context) {
+			sm.Put(c.Request.Context(), "seen", sm.GetString(c.Request.Context(), "user"))
+		})
+		return serve(engine, r)
+	},
+	"echo": func(_ *testing.T, sm *scs.SessionManager, r *http.Request) *http.Response {
+		e := echo.New()
+		e.Use(scsecho.LoadAndSave(sm))
+		e.GET("/", func(c echo.Context) error {
+			sm.Put(c.Request().Context(), "seen", sm.GetString(c.Request().Context(), "user"))
+			return c.NoContent(http.StatusOK)
+		})
+		return serve(e, r)
+	},
+	"echov5": func(_ *testing.T, sm *scs.SessionManager, r *http.Request) *http.Response {
+		e := echov5.New()
+		e.Use(scsechov5.LoadAndSave(sm))
+		e.GET("/", func(c *echov5.Context) error {
+			sm.Put(c.Request().Context(), "seen", sm.GetString(c.Request().Context(), "user"))
+			return c.NoContent(http.StatusOK)
+		})
+		return serve(e, r)
+	},
+	"fiber": func(t *testing.T, sm *scs.SessionManager, r *http.Request) *http.Response {
+		app := fiber.New()
+		app.Use(scsfiber.LoadAndSave(sm))
+		app.Get("/", func(c *fiber.Ctx) error {
+			sm.Put(c.UserContext(), "seen", sm.GetString(c.UserContext(), "user"))
+			return nil
+		})
+		response, err := app.Test(r, -1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response
+	},
+	"fiberv3": func(t *testing.T, sm *scs.SessionManager, r *http.Request) *http.Response {
+		app := fiberv3.New()
+		app.Use(scsfiberv3.LoadAndSave(sm))
+		app.Get("/", func(c fiberv3.Ctx) error {
+			sm.Put(c, "seen", sm.GetString(c, "user"))
+			return nil
+		})
+		response, err := app.Test(r, fiberv3.TestConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return response
+	},
+}
+
+func TestFrameworks(t *testing.T) {
+	for name, serve := range frameworks {
+		t.Run(name, func(t *testing.T) {
+			store, err := memstore.New(nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			sm := scskit.New(store)
+			session := sessiontest.New(t, sm, map[string]any{"user": "ada"})
+			response := serve(t, sm, session.Request(http.MethodGet, "/", nil))
+			defer response.Body.Close()
+			session.Receive(response)
+			if response.StatusCode != http.StatusOK || session.Get("seen") != "ada" {
+				t.Errorf("status %d, the session holds %v", response.StatusCode, session.Values())
+			}
+		})
+	}
+}
