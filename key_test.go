@@ -1,0 +1,109 @@
+package scskit_test
+
+import (
+	"context"
+	"encoding/gob"
+	"errors"
+	"reflect"
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/stores/memstore"
+)
+
+type keyedCart struct{ Items map[string]int }
+
+type keyedRole string
+
+type keyedUser struct{ Name string }
+
+type named struct{ N int }
+
+func init() { gob.RegisterName("a name of its own", named{}) }
+
+var (
+	cartKey    = scskit.NewKey[keyedCart]("cart")
+	pointerKey = scskit.NewKey[*keyedUser]("pointer")
+	roleKey    = scskit.NewKey[keyedRole]("role")
+	namedKey   = scskit.Key[named]("named")
+	countKey   = scskit.NewKey[int]("count")
+	anyKey     = scskit.NewKey[any]("any")
+)
+
+// again saves the session and loads it as the next request does.
+func again(t *testing.T, ctx context.Context, sm *scs.SessionManager) context.Context { //nolint:revive // t is first
+	t.Helper()
+	token, _, err := sm.Commit(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := sm.Load(t.Context(), token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return next
+}
+
+func TestKey(t *testing.T) {
+	t.Parallel()
+	store, err := memstore.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sm := scskit.New(store)
+	ctx, err := sm.Load(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := cartKey.Get(ctx, sm); ok {
+		t.Error("an empty session has a cart")
+	}
+	if _, err := cartKey.Lookup(ctx, sm); !errors.Is(err, scskit.ErrNoValue) {
+		t.Errorf("Lookup of nothing: %v", err)
+	}
+	cart := keyedCart{map[string]int{"tea": 2}}
+	cartKey.Put(ctx, sm, cart)
+	roleKey.Put(ctx, sm, "admin")
+	namedKey.Put(ctx, sm, named{7})
+	countKey.Put(ctx, sm, 3)
+	anyKey.Put(ctx, sm, "whatever")
+	ctx = again(t, ctx, sm)
+	if got, ok := cartKey.Get(ctx, sm); !ok || !reflect.DeepEqual(got, cart) {
+		t.Errorf("the cart: %v, %v", got, ok)
+	}
+	if got, err := roleKey.Lookup(ctx, sm); got != "admin" || err != nil {
+		t.Errorf("the role: %v, %v", got, err)
+	}
+	if got, ok := namedKey.Get(ctx, sm); got.N != 7 || !ok {
+		t.Errorf("a type with a name of its own: %v, %v", got, ok)
+	}
+	if got, ok := anyKey.Get(ctx, sm); got != "whatever" || !ok {
+		t.Errorf("an interface: %v, %v", got, ok)
+	}
+	wrong := scskit.Key[string](countKey)
+	if _, ok := wrong.Get(ctx, sm); ok {
+		t.Error("an int is taken for a string")
+	}
+	want := `scskit: session key "count" holds a int, not a string`
+	if _, err := wrong.Lookup(ctx, sm); err == nil || err.Error() != want || errors.Is(err, scskit.ErrNoValue) {
+		t.Errorf("got error %v, want %s", err, want)
+	}
+	if _, ok := wrong.Pop(ctx, sm); ok || !sm.Exists(ctx, "count") {
+		t.Error("Pop takes what is of another type")
+	}
+	if got, ok := countKey.Pop(ctx, sm); got != 3 || !ok || sm.Exists(ctx, "count") {
+		t.Errorf("Pop gives %v, %v", got, ok)
+	}
+	roleKey.Remove(ctx, sm)
+	ctx = again(t, ctx, sm)
+	if sm.Exists(ctx, "role") || sm.Exists(ctx, "count") {
+		t.Error("a value that was removed is there")
+	}
+	pointerKey.Put(ctx, sm, &keyedUser{"ada"})
+	ctx = again(t, ctx, sm)
+	if got, ok := pointerKey.Get(ctx, sm); !ok || got.Name != "ada" {
+		t.Errorf("a pointer: %v, %v", got, ok)
+	}
+}
