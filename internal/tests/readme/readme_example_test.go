@@ -26,7 +26,8 @@ import (
 	"github.com/scskit/scskit/stores/sqlstore"
 )
 
-// What follows is in README.md, and is here so that it compiles.
+// What follows is in README.md, and is here so that it compiles; the lines of
+// readmeFrameworks are in a table.
 
 func readmeSessions() *scs.SessionManager {
 	store, err := memstore.New(nil)
