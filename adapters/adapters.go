@@ -40,6 +40,7 @@ import (
 	"net/http"
 	"reflect"
 	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -233,9 +234,35 @@ type sessionProbe struct{ context.Context }
 // contextKey returns the key under which the manager keeps sessions in contexts. scs does not
 // tell, but asks the context for it first of all.
 func contextKey(sm *scs.SessionManager) any {
-	return caller.FirstKey(func(ctx context.Context) {
-		_, _ = sm.Load(ctx, "") // without a token there is nothing to load
-	})
+	load := func(ctx context.Context) context.Context {
+		loaded, err := sm.Load(ctx, "") // without a token there is nothing to load
+		if err != nil {
+			return ctx
+		}
+		return loaded
+	}
+	key := caller.FirstKey(func(ctx context.Context) { load(ctx) })
+	if err := verifyKey(load(context.Background()), key); err != nil {
+		panic(err.Error())
+	}
+	return key
+}
+
+// verifyKey looks for a session under the key, should a version of scs ask for another one first.
+func verifyKey(loaded context.Context, key any) error {
+	if key != nil && loaded.Value(key) != nil {
+		return nil
+	}
+	version := "of an unknown version"
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if m.Path == "github.com/alexedwards/scs/v2" {
+				version = m.Version
+			}
+		}
+	}
+	return fmt.Errorf("adapters: scskit does not find the session in the contexts of scs %s: "+
+		"require a version that scskit was tested with, or a later scskit", version)
 }
 
 // trackerKey returns the key under which scskit keeps a tracker in a context.
