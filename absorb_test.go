@@ -20,7 +20,7 @@ type merging struct {
 func (m *merging) fail(token string, nth int) {
 	n := 0
 	m.d.before = func(_, id string) error {
-		if id == scskit.ID(token) {
+		if id == scskit.HashToken(token) {
 			if n++; n == nth {
 				return errLost
 			}
@@ -33,7 +33,7 @@ func (m *merging) fail(token string, nth int) {
 func (m *merging) then(token string, nth int, f func()) {
 	n := 0
 	m.d.before = func(_, id string) error {
-		if id == scskit.ID(token) {
+		if id == scskit.HashToken(token) {
 			if n++; n == nth {
 				m.d.before = nil
 				f()
@@ -88,14 +88,14 @@ func TestMergeMeets(t *testing.T) {
 			m.save(m.other, "coupon", 1)
 			m.then(m.mine, 2, func() { m.destroy(m.mine) })
 			m.one.put(m.ctx)
-			m.state(m.ctx, m.mine, scskit.Gone)
+			m.state(m.ctx, m.mine, scskit.CommitGone)
 			m.holds(m.other, "map[coupon:1 user:ada]")
 		},
 		"nothing changes, and the target is destroyed": func(m *merging) {
 			m.one.Remove(m.ctx, "user")
 			m.destroy(m.mine)
 			m.one.put(m.ctx)
-			m.state(m.ctx, m.mine, scskit.Gone)
+			m.state(m.ctx, m.mine, scskit.CommitGone)
 			m.holds(m.other, "map[user:ada]")
 		},
 		"the first commit fails, and the handler takes it back": func(m *merging) {
@@ -121,7 +121,7 @@ func TestMergeMeets(t *testing.T) {
 			m.one.SetDeadline(late, time.Now().Add(2*time.Minute))
 			m.one.put(late)
 			m.one.put(m.ctx)
-			rec, err := m.d.Load(m.t.Context(), scskit.ID(m.mine))
+			rec, err := m.d.Load(m.t.Context(), scskit.HashToken(m.mine))
 			m.check(err)
 			if c, _ := scskit.LastCommit(m.ctx, m.mine); time.Until(rec.Expiry) > 3*time.Minute || !c.Expiry.Equal(rec.Expiry) {
 				m.t.Errorf("the record expires in %v, the cookie in %v", time.Until(rec.Expiry), time.Until(c.Expiry))
@@ -237,7 +237,7 @@ func TestRenewedAndDestroyedBetween(t *testing.T) {
 	if got := s.one.put(m.ctx); got != renewed {
 		t.Error("the token has changed")
 	}
-	s.state(m.ctx, renewed, scskit.Gone)
+	s.state(m.ctx, renewed, scskit.CommitGone)
 	s.holds(renewed, "")
 	s.holds(mine, "")
 }

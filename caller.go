@@ -48,7 +48,7 @@ func byStockMiddleware() bool {
 // so that the session overwrote what others had saved. The Observer hears of it each time, the log
 // once.
 func (s *Store) tellUntracked(ctx context.Context, id string) {
-	s.report(ctx, Event{Kind: KindUntracked, Outcome: OK, ID: s.ids.public(id)})
+	s.report(ctx, Event{Kind: KindUntracked, Outcome: OutcomeOK, ID: s.ids.public(id)})
 	s.warned.Do(func() {
 		slog.WarnContext(WithoutSession(ctx), "scskit: sessions are saved by scs's own LoadAndSave, which "+
 			"loses concurrent changes and brings destroyed sessions back; use an adapter's in its place, "+

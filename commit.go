@@ -212,7 +212,7 @@ func (c *commit) touch(expiry time.Time) error {
 		return err
 	}
 	n.expiry = expiry
-	n.commit = Commit{State: Stored, Expiry: expiry}
+	n.commit = CommitResult{State: CommitStored, Expiry: expiry}
 	return nil
 }
 
@@ -240,7 +240,7 @@ func (c *commit) save(kind Kind, cond driver.Condition, expiry time.Time) error 
 		return err
 	}
 	n.data, n.expiry, n.created, n.version, n.rewrite, n.state = c.data, expiry, rec.Created, rec.Version, false, noteLive
-	n.commit = Commit{State: Stored, Expiry: expiry, Value: value}
+	n.commit = CommitResult{State: CommitStored, Expiry: expiry, Value: value}
 	return nil
 }
 
@@ -268,11 +268,11 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 		if current.Version == c.sent {
 			// Nobody else was faster: the backend's client lost the reply, tried again, and met its
 			// own save.
-			c.merged(current.Data, current.Version, current.Expiry, Stored)
+			c.merged(current.Data, current.Version, current.Expiry, CommitStored)
 			return nil
 		}
 		if raced {
-			s.report(c.ctx, Event{Kind: KindConflict, Outcome: OK, ID: s.ids.public(c.id)})
+			s.report(c.ctx, Event{Kind: KindConflict, Outcome: OutcomeOK, ID: s.ids.public(c.id)})
 		}
 		merged, err := c.mergeInto(current.Data, n.data, c.data, c.overwrites...)
 		if err != nil {
@@ -281,16 +281,16 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 		until := merged.expiry(expiry, current.Expiry)
 		if sameSession(s.opts.Codec, merged.data, current.Data) {
 			if !current.Expiry.Before(until) {
-				state := Kept
+				state := CommitKept
 				if n.state == 0 {
-					state = Stored // an earlier try to create it failed only for us: the cookie is yet to be sent
+					state = CommitStored // an earlier try to create it failed only for us: the cookie is yet to be sent
 				}
 				c.merged(merged.data, current.Version, current.Expiry, state)
 				return nil
 			}
 			err = s.touch(c.ctx, c.id, current.Version, until)
 			if err == nil {
-				c.merged(merged.data, current.Version, until, Stored)
+				c.merged(merged.data, current.Version, until, CommitStored)
 				return nil
 			}
 		} else {
@@ -299,7 +299,7 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 			c.sent = rec.Version
 			_, err = s.save(c.ctx, KindMerge, rec, driver.IfVersion(current.Version))
 			if err == nil {
-				c.merged(merged.data, rec.Version, until, Stored)
+				c.merged(merged.data, rec.Version, until, CommitStored)
 				return nil
 			}
 		}
@@ -332,7 +332,7 @@ func (c *commit) gaveUp() error {
 
 // refused reports a save that failed before it came to the backend.
 func (s *Store) refused(ctx context.Context, id string, err error) {
-	s.report(ctx, Event{Kind: KindSave, Outcome: Failed, ID: s.ids.public(id), Err: err})
+	s.report(ctx, Event{Kind: KindSave, Outcome: OutcomeFailed, ID: s.ids.public(id), Err: err})
 }
 
 // merged notes the outcome of a merge. The request goes on with its own values, so
@@ -344,11 +344,11 @@ func (c *commit) merged(stored []byte, version int64, expiry time.Time, state Co
 		version = 0
 	}
 	n.data, n.expiry, n.version, n.state = c.data, expiry, version, noteLive
-	if state == Kept {
+	if state == CommitKept {
 		n.keep(expiry)
 		return
 	}
-	n.commit = Commit{State: state, Expiry: expiry}
+	n.commit = CommitResult{State: state, Expiry: expiry}
 	if version == 0 {
 		n.commit.Merged = stored
 	}
@@ -357,8 +357,8 @@ func (c *commit) merged(stored []byte, version int64, expiry time.Time, state Co
 // keep notes that nothing had to be written. What an earlier commit of the same request has
 // written, the cookie does not say yet.
 func (n *note) keep(expiry time.Time) {
-	if n.commit.State != Stored {
-		n.commit.State = Kept
+	if n.commit.State != CommitStored {
+		n.commit.State = CommitKept
 	}
 	n.commit.Expiry = expiry
 }
@@ -366,8 +366,8 @@ func (n *note) keep(expiry time.Time) {
 // gone notes that there is no session to commit to, and what became of it.
 func (c *commit) gone(state noteState) error {
 	c.note.state = state
-	c.note.commit = Commit{State: Gone}
-	c.store.report(c.ctx, Event{Kind: KindGone, Outcome: OK, ID: c.store.ids.public(c.id)})
+	c.note.commit = CommitResult{State: CommitGone}
+	c.store.report(c.ctx, Event{Kind: KindGone, Outcome: OutcomeOK, ID: c.store.ids.public(c.id)})
 	return nil
 }
 

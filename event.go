@@ -45,15 +45,15 @@ func (k Kind) String() string {
 // Outcome says how the operation of an Event ended.
 type Outcome uint8
 
-// The outcomes of an operation. A finding has outcome OK.
+// The outcomes of an operation. A finding has outcome OutcomeOK.
 const (
-	OK       Outcome = iota + 1
-	Missing          // there was no such record
-	Rejected         // the record had changed meanwhile
-	Failed           // Event.Err says why
+	OutcomeOK       Outcome = iota + 1
+	OutcomeMissing          // there was no such record
+	OutcomeRejected         // the record had changed meanwhile
+	OutcomeFailed           // Event.Err says why
 )
 
-var outcomeNames = [...]string{OK: "ok", Missing: "missing", Rejected: "rejected", Failed: "error"}
+var outcomeNames = [...]string{OutcomeOK: "ok", OutcomeMissing: "missing", OutcomeRejected: "rejected", OutcomeFailed: "error"}
 
 func (o Outcome) String() string {
 	if int(o) < len(outcomeNames) && outcomeNames[o] != "" {

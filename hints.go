@@ -7,11 +7,11 @@ import (
 
 // What a store and the adapters tell each other through the tracker.
 
-// Commit is what became of a commit to a Store in a context with a tracker.
-type Commit struct {
+// CommitResult is what became of a commit to a Store in a context with a tracker.
+type CommitResult struct {
 	// State says what was stored.
 	State CommitState
-	// Expiry is when the stored record expires; zero if it is Gone. The cookie
+	// Expiry is when the stored record expires; zero if it is CommitGone. The cookie
 	// should expire at the same time.
 	Expiry time.Time
 	// Value is what the cookie must hold in place of the token, if the store keeps sessions
@@ -25,23 +25,23 @@ type Commit struct {
 type CommitState uint8
 
 const (
-	// Kept says that nothing was written, since the stored record says the same and
+	// CommitKept says that nothing was written, since the stored record says the same and
 	// lasts long enough.
-	Kept CommitState = iota + 1
-	// Stored says that the session, or its new expiry, was written.
-	Stored
-	// Gone says that the session was destroyed or renewed by another request, or has
+	CommitKept CommitState = iota + 1
+	// CommitStored says that the session, or its new expiry, was written.
+	CommitStored
+	// CommitGone says that the session was destroyed or renewed by another request, or has
 	// expired. Nothing was stored, and the token is worth nothing.
-	Gone
+	CommitGone
 )
 
-// LastCommit returns what became of the last commit for token in a context with a tracker. It is
-// Stored also if an earlier commit stored something and the last had nothing to add. ok is false if
-// there was none, or the manager's store is not a *Store.
-func LastCommit(ctx context.Context, token string) (c Commit, ok bool) {
+// LastCommit returns what became of the last commit for token in a context with a tracker. Its State
+// is CommitStored also if an earlier commit stored something and the last had nothing to add. ok is
+// false if there was none, or the manager's store is not a *Store.
+func LastCommit(ctx context.Context, token string) (c CommitResult, ok bool) {
 	t := trackerFrom(ctx)
 	if t == nil {
-		return Commit{}, false
+		return CommitResult{}, false
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -50,7 +50,7 @@ func LastCommit(ctx context.Context, token string) (c Commit, ok bool) {
 			return n.commit, true
 		}
 	}
-	return Commit{}, false
+	return CommitResult{}, false
 }
 
 type loadedKey struct{}

@@ -51,7 +51,9 @@ func (k Key[T]) Lookup(ctx context.Context, sm *scs.SessionManager) (T, error) {
 }
 
 // Put stores a value.
-func (k Key[T]) Put(ctx context.Context, sm *scs.SessionManager, value T) { sm.Put(ctx, string(k), value) }
+func (k Key[T]) Put(ctx context.Context, sm *scs.SessionManager, value T) {
+	sm.Put(ctx, string(k), value)
+}
 
 // Pop removes the value and returns it, and whether there was one of type T. What is of another type
 // stays.

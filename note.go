@@ -18,7 +18,7 @@ type note struct {
 	base  // of the first load, or of the commit that has a copy of the note
 	state noteState
 	// What became of the last commit.
-	commit Commit
+	commit CommitResult
 
 	found   bool // the record was loaded, and not made in this context
 	settled bool // the response has begun, so that the token cannot change any more

@@ -112,7 +112,7 @@ func (c *commit) succeed(old *note, take func(current driver.Record) error) (suc
 		case loadErr != nil:
 			return 0, loadErr
 		}
-		s.report(c.ctx, Event{Kind: KindConflict, Outcome: OK, ID: s.ids.public(id)})
+		s.report(c.ctx, Event{Kind: KindConflict, Outcome: OutcomeOK, ID: s.ids.public(id)})
 		if err := take(current); err != nil {
 			return 0, err
 		}
@@ -162,7 +162,7 @@ func (c *commit) renew(expiry time.Time) error {
 		c.retired(noteGone)
 		return c.gone(noteGone)
 	}
-	c.merged(stored.data, version, until, Stored)
+	c.merged(stored.data, version, until, CommitStored)
 	c.retired(noteRenewed)
 	return nil
 }

@@ -96,7 +96,7 @@ func TestRollingDeploy(t *testing.T) {
 			sm := scskit.New(store)
 			token, now := "token", time.Now()
 			err = store.Driver().Save(t.Context(), driver.Record{
-				ID: scskit.ID(token), Data: record, Expiry: now.Add(time.Hour), Created: now, Updated: now, Version: 1,
+				ID: scskit.HashToken(token), Data: record, Expiry: now.Add(time.Hour), Created: now, Updated: now, Version: 1,
 			}, driver.Always())
 			if err != nil {
 				t.Fatal(err)

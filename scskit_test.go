@@ -134,7 +134,7 @@ func ExampleWithTracker() {
 		panic(err)
 	}
 	commit, _ := scskit.LastCommit(ctx, token)
-	fmt.Println("gone:", commit.State == scskit.Gone)
+	fmt.Println("gone:", commit.State == scskit.CommitGone)
 	// Output: gone: true
 }
 

@@ -59,7 +59,7 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 	if s.ids, err = newIdentifier(o.PlainIDs || s.carrier != nil, maxToken); err != nil {
 		return nil, err
 	}
-	if l, ok := driver.As[driver.Limiter](d); ok && l.MaxData() < s.maxSize {
+	if l, ok := driver.As[driver.SizeLimiter](d); ok && l.MaxData() < s.maxSize {
 		s.maxSize = l.MaxData()
 	}
 	return s, nil
@@ -150,7 +150,7 @@ func (s *Store) drop(ctx context.Context, token, id string, cause error) error {
 	case err != nil:
 		return s.failure("find", token, err)
 	}
-	s.report(ctx, Event{Kind: KindCorrupt, Outcome: OK, ID: s.ids.public(id), Err: cause})
+	s.report(ctx, Event{Kind: KindCorrupt, Outcome: OutcomeOK, ID: s.ids.public(id), Err: cause})
 	return nil
 }
 
@@ -185,7 +185,7 @@ func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 			return nil, err
 		}
 		if err := s.checker(rec.Data); err != nil {
-			s.report(ctx, Event{Kind: KindCorrupt, Outcome: OK, ID: s.ids.public(rec.ID), Err: err})
+			s.report(ctx, Event{Kind: KindCorrupt, Outcome: OutcomeOK, ID: s.ids.public(rec.ID), Err: err})
 			continue
 		}
 		key := s.ids.key(rec)
@@ -294,14 +294,14 @@ func (op *operation) end(kind Kind, id string, err error) {
 	if s.opts.Observer == nil {
 		return
 	}
-	e := Event{Kind: kind, Outcome: OK, ID: s.ids.public(id), Duration: time.Since(op.start)}
+	e := Event{Kind: kind, Outcome: OutcomeOK, ID: s.ids.public(id), Duration: time.Since(op.start)}
 	switch {
 	case errors.Is(err, driver.ErrNotFound):
-		e.Outcome = Missing
+		e.Outcome = OutcomeMissing
 	case errors.Is(err, driver.ErrConflict):
-		e.Outcome = Rejected
+		e.Outcome = OutcomeRejected
 	case err != nil:
-		e.Outcome, e.Err = Failed, redact(err, id)
+		e.Outcome, e.Err = OutcomeFailed, redact(err, id)
 	}
 	s.report(op.parent, e)
 }

@@ -45,10 +45,10 @@ func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 			break
 		}
 	}
-	e := Event{Kind: KindSweep, Outcome: OK, Duration: time.Since(start), Count: removed}
+	e := Event{Kind: KindSweep, Outcome: OutcomeOK, Duration: time.Since(start), Count: removed}
 	if err != nil {
 		err = fmt.Errorf("scskit: sweep: %w", err)
-		e.Outcome, e.Err = Failed, err
+		e.Outcome, e.Err = OutcomeFailed, err
 	}
 	s.report(ctx, e)
 	return removed, err

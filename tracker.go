@@ -162,7 +162,7 @@ func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any)
 	first := true
 	t.update(s, token, func(n *note) {
 		if first = n.state != noteLive; first {
-			n.state, n.commit, n.found, n.base = noteLive, Commit{}, true, b
+			n.state, n.commit, n.found, n.base = noteLive, CommitResult{}, true, b
 			if n.rare != nil {
 				n.rare = &rare{renewals: n.rare.renewals}
 			}

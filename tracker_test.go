@@ -226,7 +226,7 @@ func TestDeadlineOfLaterLoads(t *testing.T) {
 	ctx := s.one.load(c, token)
 	s.one.SetDeadline(ctx, moved)
 	s.one.put(ctx)
-	if rec, err := s.d.Load(t.Context(), scskit.ID(token)); err != nil || !rec.Expiry.Equal(moved) {
+	if rec, err := s.d.Load(t.Context(), scskit.HashToken(token)); err != nil || !rec.Expiry.Equal(moved) {
 		t.Errorf("the record expires at %v, error %v, want %v", rec.Expiry, err, moved)
 	}
 }
@@ -289,7 +289,7 @@ func TestRenewalsAreToldApart(t *testing.T) {
 			for _, ctx := range []context.Context{c1, c2} {
 				renewed := s.one.put(ctx)
 				if destroyed {
-					s.state(ctx, renewed, scskit.Gone)
+					s.state(ctx, renewed, scskit.CommitGone)
 					s.holds(renewed, "")
 				} else {
 					s.holds(renewed, "map[a:1]")
@@ -312,9 +312,9 @@ func TestRenewalsAreToldApart(t *testing.T) {
 				s.check(s.one.RenewToken(c1))
 			}
 			renewed := s.one.put(c1)
-			s.state(c1, renewed, scskit.Gone)
+			s.state(c1, renewed, scskit.CommitGone)
 			s.holds(renewed, "")
-			s.state(c2, s.one.put(c2, "new", 1), scskit.Stored)
+			s.state(c2, s.one.put(c2, "new", 1), scskit.CommitStored)
 		})
 	}
 	t.Run("given up", func(t *testing.T) {
@@ -491,7 +491,7 @@ func TestRenewedTwiceAndDestroyed(t *testing.T) {
 	second := s.one.put(c2)
 	s.holds(first, "")
 	s.holds(second, "")
-	s.state(c2, second, scskit.Gone)
+	s.state(c2, second, scskit.CommitGone)
 }
 
 // TestAbsorbed: what becomes of a session that MergeSession has merged into another.
@@ -516,7 +516,7 @@ func TestAbsorbed(t *testing.T) {
 	t.Run("the tombstone's answer is lost", func(t *testing.T) {
 		s, ctx, cart, mine := begin(t)
 		s.d.after = func(_, id string) error {
-			if id == scskit.ID(cart) {
+			if id == scskit.HashToken(cart) {
 				return lost
 			}
 			return nil
@@ -532,7 +532,7 @@ func TestAbsorbed(t *testing.T) {
 				s.check(s.one.RenewToken(ctx))
 			}
 			s.d.before = func(_, id string) error {
-				if id == scskit.ID(cart) {
+				if id == scskit.HashToken(cart) {
 					return lost
 				}
 				return nil
@@ -559,7 +559,7 @@ func TestAbsorbed(t *testing.T) {
 		ctx := s.one.load(s.tracked(), "")
 		s.check(s.one.MergeSession(ctx, cart))
 		s.d.before = func(op, id string) error {
-			if op == "save" && id == scskit.ID(cart) {
+			if op == "save" && id == scskit.HashToken(cart) {
 				return lost
 			}
 			return nil
@@ -581,7 +581,7 @@ func TestAbsorbed(t *testing.T) {
 		s.destroy(cart)
 		s.one.put(ctx, "n", 2)
 		s.holds(mine, "map[n:2]")
-		rec, err := s.d.Load(t.Context(), scskit.ID(mine))
+		rec, err := s.d.Load(t.Context(), scskit.HashToken(mine))
 		s.check(err)
 		c, _ := scskit.LastCommit(ctx, mine)
 		if until := time.Until(rec.Expiry); until > time.Hour+time.Second || !c.Expiry.Equal(rec.Expiry) {
@@ -595,6 +595,6 @@ func TestAbsorbed(t *testing.T) {
 		s.one.put(ctx)
 		s.holds(mine, "map[cart:8 n:1]")
 		s.one.put(late, "cart", 9)
-		s.state(late, cart, scskit.Gone)
+		s.state(late, cart, scskit.CommitGone)
 	})
 }

@@ -39,7 +39,7 @@ func ExampleStore_SessionsOf() {
 			log.Fatal(err)
 		}
 		which := "another"
-		if session.ID == scskit.ID(sm.Token(ctx)) {
+		if session.ID == scskit.HashToken(sm.Token(ctx)) {
 			which = "this one"
 		}
 		devices[session.Values["device"].(string)] = which

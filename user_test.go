@@ -69,7 +69,7 @@ func TestUserValues(t *testing.T) {
 			if err := commitSession(t, s, token, map[string]any{"a": 1, "list": []string{"b"}, "user": tc.value, "z": "last", "user2": "x"}); err != nil {
 				t.Errorf("%T: %v", tc.value, err)
 			}
-			if ids := idsOf(t, s, tc.user); !slices.Equal(ids, []string{scskit.ID(token)}) {
+			if ids := idsOf(t, s, tc.user); !slices.Equal(ids, []string{scskit.HashToken(token)}) {
 				t.Errorf("%T with a %T: the sessions of the user are %q", codec, tc.value, ids)
 			}
 			if err := s.Delete(token); err != nil {
@@ -118,7 +118,7 @@ func TestUserOfOtherData(t *testing.T) {
 	if err := s.Commit("legacy", legacy, time.Now().Add(time.Hour)); err != nil {
 		t.Error(err)
 	}
-	if ids := idsOf(t, s, "alice"); !slices.Equal(ids, []string{scskit.ID("legacy")}) {
+	if ids := idsOf(t, s, "alice"); !slices.Equal(ids, []string{scskit.HashToken("legacy")}) {
 		t.Errorf("got %q", ids)
 	}
 }
@@ -198,7 +198,7 @@ func TestSessionsOfUntrustedIndex(t *testing.T) {
 			t.Errorf("%s came twice", token)
 		}
 		got[token] = session
-		if session.ID != scskit.ID(token) || session.Values["user"] != "alice" || session.Created.IsZero() || session.Updated.IsZero() ||
+		if session.ID != scskit.HashToken(token) || session.Values["user"] != "alice" || session.Created.IsZero() || session.Updated.IsZero() ||
 			session.Expiry.Sub(session.Deadline).Abs() > time.Second || time.Until(session.Expiry) < 50*time.Minute {
 			t.Errorf("got %+v", session)
 		}
@@ -254,7 +254,7 @@ func (m *moving) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 }
 
 func TestDestroySessionsOfLooksAgain(t *testing.T) {
-	m := &moving{Driver: userStore(t, scskit.Options{}).Driver(), from: scskit.ID("two"), to: scskit.ID("renewed")}
+	m := &moving{Driver: userStore(t, scskit.Options{}).Driver(), from: scskit.HashToken("two"), to: scskit.HashToken("renewed")}
 	s, err := scskit.NewStore(m, &scskit.Options{UserKey: "user"})
 	if err != nil {
 		t.Fatal(err)

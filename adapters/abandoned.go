@@ -4,22 +4,23 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"sync"
 	"time"
 )
 
-// abandoned reports whether http.TimeoutHandler, around the middleware, has answered the request or
-// is about to, so that nothing that is written to w reaches the client. Its writer does not tell
-// before it is written to; but while a handler runs whose time is over, there is no other outcome.
+// abandoned reports whether http.TimeoutHandler, around the middleware, has answered the request, or
+// is about to: then nothing that is written to w reaches the client, and no cookie either. Its writer
+// does not tell before it is written to, but holds the request with its context.
 func abandoned(ctx context.Context, w http.ResponseWriter) bool {
-	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) { // nor is any context around it over
 		return false
 	}
 	for w != nil {
-		if reflect.TypeOf(w) == timeoutWriter() {
-			return true
+		if t := timeoutWriter(); t.writer != nil && reflect.TypeOf(w) == t.writer {
+			// Another middleware between may have set an earlier deadline, so that ctx does not tell.
+			request := (*http.Request)(reflect.ValueOf(w).Elem().FieldByIndex(t.request).UnsafePointer())
+			return request != nil && errors.Is(request.Context().Err(), context.DeadlineExceeded)
 		}
 		below, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
@@ -30,10 +31,31 @@ func abandoned(ctx context.Context, w http.ResponseWriter) bool {
 	return false
 }
 
-// timeoutWriter returns the type of what http.TimeoutHandler gives to its handler.
-var timeoutWriter = sync.OnceValue(func() reflect.Type {
-	var t reflect.Type
-	look := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { t = reflect.TypeOf(w) })
-	http.TimeoutHandler(look, time.Hour, "").ServeHTTP(httptest.NewRecorder(), new(http.Request))
+type timeoutWriterType struct {
+	writer  reflect.Type
+	request []int // the index of the field that holds the request
+}
+
+// timeoutWriter looks at what http.TimeoutHandler gives to its handler. In a version of Go in which
+// that has no request the result is zero.
+var timeoutWriter = sync.OnceValue(func() (t timeoutWriterType) {
+	look := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		writer := reflect.TypeOf(w)
+		if writer.Kind() != reflect.Pointer || writer.Elem().Kind() != reflect.Struct {
+			return
+		}
+		field, ok := writer.Elem().FieldByName("req")
+		if ok && field.Type == reflect.TypeFor[*http.Request]() {
+			t = timeoutWriterType{writer, field.Index}
+		}
+	})
+	http.TimeoutHandler(look, time.Hour, "").ServeHTTP(nowhere{}, new(http.Request))
 	return t
 })
+
+// nowhere is a response that nobody reads.
+type nowhere struct{}
+
+func (nowhere) Header() http.Header         { return http.Header{} }
+func (nowhere) Write(b []byte) (int, error) { return len(b), nil }
+func (nowhere) WriteHeader(int)             {}

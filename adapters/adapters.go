@@ -112,11 +112,11 @@ func CommitTimeout(d time.Duration) Option {
 	return func(o *options) { o.commitTimeout = d }
 }
 
-// New returns the lifecycle for a manager, with the settings that it has at that time: set them all
+// NewLifecycle returns the lifecycle for a manager, with the settings that it has at that time: set them all
 // before. It panics, as a router does for a bad pattern, if the manager or an option is unusable: a
 // nil store, a cookie that browsers would refuse, a codec that is not the store's, settings that
 // contradict each other.
-func New(sm *scs.SessionManager, opts ...Option) *Lifecycle {
+func NewLifecycle(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 	l := &Lifecycle{manager: sm, opts: options{commitTimeout: 10 * time.Second}}
 	if sm != nil {
 		seen := *sm

@@ -285,7 +285,7 @@ func TestFailOpenCannotMend(t *testing.T) {
 			"FailOpen": adapters.FailOpen(),
 			"OnError":  adapters.OnError(func(context.Context, error) error { return adapters.ErrFailOpen }),
 		} {
-			r, err := adapters.New(sm, opt, adapters.Logger(nil)).Begin(t.Context(), http.MethodGet, "/", nil)
+			r, err := adapters.NewLifecycle(sm, opt, adapters.Logger(nil)).Begin(t.Context(), http.MethodGet, "/", nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -35,9 +35,9 @@ func (r *Request) End() {
 // tellLate tells of a change since Finish. With Strict it panics.
 func (r *Request) tellLate() {
 	if r.l.report != nil {
-		e := scskit.Event{Kind: scskit.KindLate, Outcome: scskit.OK}
+		e := scskit.Event{Kind: scskit.KindLate, Outcome: scskit.OutcomeOK}
 		if token := r.l.sm.Token(&r.ctx); token != "" {
-			e.ID = scskit.ID(token)
+			e.ID = scskit.HashToken(token)
 		}
 		r.l.report(r.base, e)
 	}

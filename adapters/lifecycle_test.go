@@ -88,13 +88,13 @@ func TestNewPanics(t *testing.T) {
 			t.Parallel()
 			sm := scskit.New(newStore(t, nil))
 			tt.change(sm)
-			wantPanic(t, tt.want, func() { New(sm, tt.opts...) })
+			wantPanic(t, tt.want, func() { NewLifecycle(sm, tt.opts...) })
 		})
 	}
-	wantPanic(t, "adapters: session manager is nil; make one with scskit.New(store)", func() { New(nil) })
+	wantPanic(t, "adapters: session manager is nil; make one with scskit.New(store)", func() { NewLifecycle(nil) })
 	wantPanic(t, "adapters: the session manager was not made by scskit.New or scs.New: such managers share one context key", func() {
 		sm := scskit.New(newStore(t, nil))
-		New(&scs.SessionManager{Store: sm.Store, Codec: sm.Codec, Cookie: sm.Cookie, Lifetime: time.Hour})
+		NewLifecycle(&scs.SessionManager{Store: sm.Store, Codec: sm.Codec, Cookie: sm.Cookie, Lifetime: time.Hour})
 	})
 }
 
@@ -147,7 +147,7 @@ func TestNewAccepts(t *testing.T) {
 			t.Parallel()
 			sm := scskit.New(newStore(t, nil))
 			change(sm)
-			New(sm)
+			NewLifecycle(sm)
 		})
 	}
 }
@@ -183,11 +183,11 @@ func TestHasSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	eager, err := New(sm).Begin(t.Context(), http.MethodGet, "/", nil)
+	eager, err := NewLifecycle(sm).Begin(t.Context(), http.MethodGet, "/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	lazy, err := New(sm, Lazy()).Begin(t.Context(), http.MethodGet, "/", []string{"session=token"})
+	lazy, err := NewLifecycle(sm, Lazy()).Begin(t.Context(), http.MethodGet, "/", []string{"session=token"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +216,7 @@ func TestHasSession(t *testing.T) {
 func TestStrict(t *testing.T) {
 	t.Parallel()
 	sm := scskit.New(newStore(t, nil))
-	l := New(sm, Strict())
+	l := NewLifecycle(sm, Strict())
 	for name, tt := range map[string]struct {
 		late func(ctx context.Context)
 		want bool
@@ -265,7 +265,7 @@ func TestObserver(t *testing.T) {
 		}
 	}}})
 	sm := scskit.New(store)
-	r, err := New(sm).Begin(t.Context(), http.MethodGet, "/", nil)
+	r, err := NewLifecycle(sm).Begin(t.Context(), http.MethodGet, "/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -293,7 +293,7 @@ func TestCommitTimeout(t *testing.T) {
 	sm := scskit.New(stuck{newStore(t, nil)})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel() // the client has gone; only the time-out ends the commit
-	r, err := New(sm, CommitTimeout(time.Millisecond)).Begin(ctx, http.MethodGet, "/", nil)
+	r, err := NewLifecycle(sm, CommitTimeout(time.Millisecond)).Begin(ctx, http.MethodGet, "/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -323,7 +323,7 @@ func TestOnErrorMaps(t *testing.T) {
 		"mapped": {func(context.Context, error) error { return mapped }, mapped},
 		"kept":   {func(context.Context, error) error { return nil }, context.DeadlineExceeded},
 	} {
-		r, err := New(sm, CommitTimeout(time.Millisecond), OnError(tt.onError)).Begin(t.Context(), http.MethodGet, "/", nil)
+		r, err := NewLifecycle(sm, CommitTimeout(time.Millisecond), OnError(tt.onError)).Begin(t.Context(), http.MethodGet, "/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -261,22 +261,22 @@ func (r *Request) commit(h http.Header) error {
 		r.committed = token
 		commit, ok := scskit.LastCommit(ctx, token)
 		if !ok {
-			commit = scskit.Commit{State: scskit.Stored, Expiry: expiry}
+			commit = scskit.CommitResult{State: scskit.CommitStored, Expiry: expiry}
 		}
 		switch commit.State {
-		case scskit.Gone:
+		case scskit.CommitGone:
 			// No cookie: it would make a browser forget what another response has given it. The
 			// next request that comes with a dead token is told. But no page may tell of a sign-in
 			// that has not happened.
 			if token != r.token && expiry.After(time.Now()) {
 				return scskit.ErrGone
 			}
-		case scskit.Stored:
+		case scskit.CommitStored:
 			if commit.Value != "" {
 				token = commit.Value
 			}
 			r.setCookie(h, sessionCookie(sm, token, commit.Expiry, r.persistent(ctx, commit)))
-		case scskit.Kept: // and so is the cookie
+		case scskit.CommitKept: // and so is the cookie
 		}
 	}
 	return nil
@@ -284,7 +284,7 @@ func (r *Request) commit(h http.Header) error {
 
 // persistent reports whether the cookie outlives the browser. If others' changes are stored with
 // those of this request, theirs count as well.
-func (r *Request) persistent(ctx context.Context, c scskit.Commit) bool {
+func (r *Request) persistent(ctx context.Context, c scskit.CommitResult) bool {
 	sm := r.l.sm
 	if sm.Cookie.Persist {
 		return true

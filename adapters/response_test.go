@@ -71,7 +71,7 @@ func TestResponse(t *testing.T) {
 			if tt.down {
 				sm.Store = downStore{sm.Store}
 			}
-			req, err := adapters.New(sm, tt.opts...).Begin(t.Context(), http.MethodGet, "/", nil)
+			req, err := adapters.NewLifecycle(sm, tt.opts...).Begin(t.Context(), http.MethodGet, "/", nil)
 			if err != nil {
 				t.Fatal(err)
 			}

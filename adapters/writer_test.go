@@ -112,7 +112,7 @@ func TestWriterWithholds(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			m := &memory{header: http.Header{"X-Before": {"kept"}, "Vary": {"Origin"}}}
-			l := New(sm)
+			l := NewLifecycle(sm)
 			r, err := l.Begin(t.Context(), http.MethodGet, "/", nil)
 			if err != nil {
 				t.Fatal(err)

@@ -62,7 +62,7 @@ func abandon(t *T) {
 		return c.Send(http.StatusOK, "")
 	})
 	answered := make(chan struct{})
-	s.route("/slow", func(c Context) error {
+	signIn := func(c Context, hurried bool) error {
 		ctx := c.Context()
 		a, ok := ctx.Value(abandonKey{}).(*abandonable)
 		if !ok {
@@ -73,27 +73,43 @@ func abandon(t *T) {
 		}
 		s.sm.Put(ctx, "k", "late")
 		a.end()
+		if hurried { // as handlers should be
+			<-ctx.Done()
+			return nil
+		}
 		select {
 		case <-answered:
 		case <-time.After(t.reach()):
 		}
 		return c.Send(http.StatusOK, "late")
-	})
+	}
+	s.route("/slow", func(c Context) error { return signIn(c, false) })
+	s.route("/hurried", func(c Context) error { return signIn(c, true) })
 	w := s.watch()
 	s.open()
 	b := s.browser()
 	s.kept(b, b.get("/begin"), "k", "v")
 	commits := w.count("commit")
-	a := b.get("/slow")
-	close(answered)
-	if a.status < http.StatusBadRequest {
-		t.Errorf("status %d: the middleware has not answered", a.status)
+	visit := func(path string) {
+		a := b.get(path)
+		if a.status < http.StatusBadRequest {
+			t.Errorf("%s: status %d: the middleware has not answered", path, a.status)
+		}
+		a.withheld(t)
 	}
-	a.withheld(t)
-	select {
-	case <-late:
-	case <-time.After(t.reach()):
-		t.Error("no event of scskit.KindLate")
+	told := func() {
+		select {
+		case <-late:
+		case <-time.After(t.reach()):
+			t.Error("no event of scskit.KindLate")
+		}
+	}
+	visit("/slow")
+	close(answered)
+	told()
+	for range 10 {
+		visit("/hurried")
+		told()
 	}
 	if n := w.count("commit") - commits; n != 0 {
 		t.Errorf("the store was asked to commit %d times", n)

@@ -131,7 +131,7 @@ func featureLateChange(t *T) {
 	b.get("/late?v=late").wants(t, http.StatusOK, begun)
 	select {
 	case e := <-late:
-		if e.ID != scskit.ID(b.token()) {
+		if e.ID != scskit.HashToken(b.token()) {
 			t.Errorf("the event has the id %q, want that of the session", e.ID)
 		}
 	case <-time.After(t.reach()):

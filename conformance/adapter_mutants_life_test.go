@@ -32,7 +32,7 @@ func requests(change func(sm *scs.SessionManager, r *http.Request)) Middleware {
 // life is an adapter that does with a session whatever serve does.
 func life(serve func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler)) Middleware {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
-		l := adapters.New(sm, opts...)
+		l := adapters.NewLifecycle(sm, opts...)
 		return func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				req, err := l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])

@@ -11,8 +11,8 @@ type Level string
 const (
 	// LevelStore checks hold for any scs.Store.
 	LevelStore Level = "store"
-	// LevelKit checks hold for a *scskit.Store, and do not apply to others.
-	LevelKit Level = "scskit"
+	// LevelPortable checks hold for a *scskit.Store, and do not apply to others.
+	LevelPortable Level = "scskit"
 	// LevelDriver checks hold for a driver.Driver.
 	LevelDriver Level = "driver"
 	// LevelAdapter checks hold for an adapter, over the reference store.

@@ -18,29 +18,29 @@ import (
 // cleanupChecks hold a store to removing what has expired, and nothing else.
 var cleanupChecks = []check{
 	{"cleanup/only-expired", "a sweep removes expired sessions only, and says how " +
-		"many", LevelKit, cleanupOnlyExpired},
+		"many", LevelPortable, cleanupOnlyExpired},
 	{"cleanup/moved", "a sweep goes by the expiry that a session has, not by one that it " +
-		"had", LevelKit, cleanupMoved},
+		"had", LevelPortable, cleanupMoved},
 	{"cleanup/two-at-once", "sweeps that meet do not fail, and count each session " +
-		"once", LevelKit, cleanupTwoAtOnce},
+		"once", LevelPortable, cleanupTwoAtOnce},
 	{"cleanup/batches", "a sweep goes on until nothing is left, in batches that hold nobody " +
-		"up", LevelKit, cleanupBatches},
+		"up", LevelPortable, cleanupBatches},
 	{"cleanup/slow-batch", "where a batch takes longer than Options.Timeout, a sweep goes on " +
-		"with smaller ones", LevelKit, cleanupSlowBatch},
+		"with smaller ones", LevelPortable, cleanupSlowBatch},
 	{"cleanup/partial-failure", "a sweep that fails midway says what it has removed, and the " +
-		"next one goes on", LevelKit, cleanupPartialFailure},
+		"next one goes on", LevelPortable, cleanupPartialFailure},
 	{"cleanup/unsupported", "where the backend removes expired sessions itself, a sweep is no " +
-		"error", LevelKit, cleanupUnsupported},
+		"error", LevelPortable, cleanupUnsupported},
 	{"cleanup/decorated", "a driver around another one, which tells it by Unwrap, hides nothing " +
-		"that the inner one can do", LevelKit, cleanupDecorated},
+		"that the inner one can do", LevelPortable, cleanupDecorated},
 	{"cleanup/event", "the Observer is told of a sweep: count, duration, " +
-		"failure", LevelKit, cleanupEvent},
+		"failure", LevelPortable, cleanupEvent},
 	{"cleanup/ticks", "StartSweep sweeps every interval, also after a " +
-		"failure", LevelKit, cleanupTicks},
+		"failure", LevelPortable, cleanupTicks},
 	{"cleanup/stop", "stop ends a sweep that runs, and may be called again, and at the same " +
-		"time", LevelKit, cleanupStop},
+		"time", LevelPortable, cleanupStop},
 	{"cleanup/leaks-nothing", "after stop has returned, no goroutine is left and no sweep " +
-		"begins", LevelKit, cleanupLeaksNothing},
+		"begins", LevelPortable, cleanupLeaksNothing},
 }
 
 // expired stores n sessions and returns when they have expired, but are still there.
@@ -243,10 +243,10 @@ func cleanupEvent(t *T) {
 	if len(events) != 2 {
 		t.Fatalf("%d events for two sweeps", len(events))
 	}
-	if e := events[0]; e.Outcome != scskit.OK || e.Count != 4 || e.Duration <= 0 || e.ID != "" {
+	if e := events[0]; e.Outcome != scskit.OutcomeOK || e.Count != 4 || e.Duration <= 0 || e.ID != "" {
 		t.Errorf("a sweep of 4: outcome %v, count %d, duration %v, id %q", e.Outcome, e.Count, e.Duration, e.ID)
 	}
-	if e := events[1]; e.Outcome != scskit.Failed || e.Count != 5 || !errors.Is(e.Err, errDown) {
+	if e := events[1]; e.Outcome != scskit.OutcomeFailed || e.Count != 5 || !errors.Is(e.Err, errDown) {
 		t.Errorf("a sweep that failed after 5: outcome %v, count %d, error %v", e.Outcome, e.Count, e.Err)
 	}
 }

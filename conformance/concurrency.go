@@ -27,13 +27,13 @@ var concurrencyChecks = []check{
 		"that it is deleted", LevelStore, concurrencyDeletes},
 	{"concurrency/logout-beats-reader", "no resurrection: a request that only read, under an " +
 		"idle time-out, does not bring a destroyed session back (in stock scs it " +
-		"does)", LevelKit, concurrencyLogoutBeatsReader},
+		"does)", LevelPortable, concurrencyLogoutBeatsReader},
 	{"concurrency/logout-beats-writer", "no resurrection: a request that wrote does not bring a " +
-		"destroyed session back", LevelKit, concurrencyLogoutBeatsWriter},
+		"destroyed session back", LevelPortable, concurrencyLogoutBeatsWriter},
 	{"concurrency/renew-beats-old", "OWASP: after RenewToken the old token is dead, also for a " +
-		"request that was in flight with it", LevelKit, concurrencyRenewBeatsOld},
+		"request that was in flight with it", LevelPortable, concurrencyRenewBeatsOld},
 	{"concurrency/storm-ends", "a commit that always loses the race gives up with " +
-		"driver.ErrConflict", LevelKit, concurrencyStormEnds},
+		"driver.ErrConflict", LevelPortable, concurrencyStormEnds},
 }
 
 func concurrencyFirstWriters(t *T) {
@@ -130,7 +130,7 @@ func (t *T) signOut(sm *scs.SessionManager, token string) {
 // wantGone ends a request and fails the check unless its session turned out to be gone.
 func (t *T) wantGone(s portable, r *request, token string) {
 	t.Helper()
-	if _, state := r.end(); state != scskit.Gone {
+	if _, state := r.end(); state != scskit.CommitGone {
 		t.Errorf("the commit to a session that is gone: state %d, want Gone", state)
 	}
 	t.wantNone(s, token)

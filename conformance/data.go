@@ -25,29 +25,29 @@ var dataChecks = []check{
 	{"data/64k", "columns and messages of 64 KiB must not cut data short (a MySQL BLOB holds " +
 		"one byte less)", LevelStore, data64K},
 	{"data/1m", "a session of 1 MiB is stored whole, or refused with an error", LevelStore, data1M},
-	{"data/types", "every type that the codec knows comes back as itself", LevelKit, dataTypes},
+	{"data/types", "every type that the codec knows comes back as itself", LevelPortable, dataTypes},
 	{"data/changed-in-place", "bytes that a handler changes in place and puts back are a " +
-		"change: what the store remembers is its own", LevelKit, dataChangedInPlace},
+		"change: what the store remembers is its own", LevelPortable, dataChangedInPlace},
 	{"data/registered-struct", "a type that the application registered with gob.Register comes " +
-		"back as itself", LevelKit, dataRegisteredStruct},
+		"back as itself", LevelPortable, dataRegisteredStruct},
 	{"data/unknown-type", "a rolling deploy loses nothing: a value of a type that this process " +
-		"has not registered is kept, whole, for those that have", LevelKit, dataUnknownType},
+		"has not registered is kept, whole, for those that have", LevelPortable, dataUnknownType},
 	{"data/unknown-type-legacy", "the same goes for a session that scs's GobCodec " +
-		"wrote", LevelKit, dataUnknownTypeLegacy},
+		"wrote", LevelPortable, dataUnknownTypeLegacy},
 	{"data/newer-format", "a record in a newer format of the codec is an error and not " +
-		"dropped", LevelKit, dataNewerFormat},
+		"dropped", LevelPortable, dataNewerFormat},
 	{"data/decorated-codec", "a codec that embeds scskit.Codec and changes its bytes, to " +
-		"compress them say, is used as it is", LevelKit, dataDecoratedCodec},
+		"compress them say, is used as it is", LevelPortable, dataDecoratedCodec},
 	{"data/legacy-gob", "sessions that scs's GobCodec wrote are read, and rewritten in the new " +
-		"format when they change", LevelKit, dataLegacyGob},
+		"format when they change", LevelPortable, dataLegacyGob},
 	{"data/too-large", "data over the limit is refused with a *driver.TooLargeError, and the " +
-		"old data is intact", LevelKit, dataTooLarge},
+		"old data is intact", LevelPortable, dataTooLarge},
 	{"data/limit-exact", "limits count bytes, not characters: data of just the limit is " +
-		"stored", LevelKit, dataLimitExact},
+		"stored", LevelPortable, dataLimitExact},
 	{"data/too-large-merged", "a merge whose result is over the limit is refused, and the old " +
-		"data is intact", LevelKit, dataTooLargeMerged},
+		"data is intact", LevelPortable, dataTooLargeMerged},
 	{"data/backend-limit", "a limit of the backend applies where it is lower than " +
-		"Options.MaxSize", LevelKit, dataBackendLimit},
+		"Options.MaxSize", LevelPortable, dataBackendLimit},
 }
 
 func dataEveryByte(t *T) {
@@ -143,7 +143,7 @@ func dataChangedInPlace(t *T) {
 	b, _ := sm.Get(r.ctx, "bytes").([]byte)
 	copy(b, "behind")
 	sm.Put(r.ctx, "bytes", b)
-	if _, state := r.end(); state != scskit.Stored {
+	if _, state := r.end(); state != scskit.CommitStored {
 		t.Errorf("commit: state %d, want Stored", state)
 	}
 	if v := t.values(s, token); fmt.Sprintf("%s", v["bytes"]) != "behind" {
@@ -178,7 +178,7 @@ func dataLegacyGob(t *T) {
 		t.Fatalf("a session in scs's format: keys %v", sm.Keys(r.ctx))
 	}
 	sm.Put(r.ctx, "new", true)
-	if _, state := r.end(); state != scskit.Stored {
+	if _, state := r.end(); state != scskit.CommitStored {
 		t.Errorf("commit: state %d, want Stored", state)
 	}
 	if v := t.values(s, token); len(v) != 3 || v["user"] != "ada" || v["n"] != 7 || v["new"] != true {
@@ -251,7 +251,7 @@ func dataBackendLimit(t *T) {
 	s, d := t.newKit(&scskit.Options{MaxSize: most})
 	limit := d.MaxData()
 	if limit >= most {
-		t.notApplicable("the driver is no driver.Limiter, or its limit is more than 32 MiB")
+		t.notApplicable("the driver is no driver.SizeLimiter, or its limit is more than 32 MiB")
 	}
 	token := newToken()
 	t.commit(s, token, []byte("small"), in(lifetime))

@@ -8,7 +8,7 @@
 //
 // Checks lists the checks. Each has an id that stays the same, a reason, and a level that says what
 // it can be run against. A store is put to those of LevelStore and, if it is a
-// *scskit.Store, of LevelKit; a driver to LevelDriver; an adapter to LevelAdapter and
+// *scskit.Store, of LevelPortable; a driver to LevelDriver; an adapter to LevelAdapter and
 // LevelPair, over a reference store in memory. TestMatrix puts every adapter
 // together with every store.
 //

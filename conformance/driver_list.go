@@ -32,7 +32,7 @@ var driverListChecks = []check{
 		"once", LevelDriver, sweepAtOnce},
 	{"driver/sweep-renewed", "Sweeper: never removes a record that was saved again during the " +
 		"sweep", LevelDriver, sweepRenewed},
-	{"driver/limit", "Limiter: MaxData bytes are stored; one more is a *TooLargeError or " +
+	{"driver/limit", "SizeLimiter: MaxData bytes are stored; one more is a *TooLargeError or " +
 		"stored, and never cut", LevelDriver, limitExact},
 	{"driver/schema-create", "SchemaManager: CreateSchema is nil when there is nothing to do, " +
 		"and keeps the records", LevelDriver, schemaCreate},

@@ -118,7 +118,7 @@ func driverDataSizes(t *T) {
 	for _, size := range []int{1<<16 - 1, 1 << 16, 1<<16 + 1, 400 << 10, 1 << 20} {
 		rec := record(newID(), string(noise(size)))
 		err := d.Save(t.Context(), rec, driver.Always())
-		if limit, ok := driver.As[driver.Limiter](d); ok && size > limit.MaxData() && errors.Is(err, driver.ErrTooLarge) {
+		if limit, ok := driver.As[driver.SizeLimiter](d); ok && size > limit.MaxData() && errors.Is(err, driver.ErrTooLarge) {
 			t.wantNoRecord(d, rec.ID)
 			continue
 		}

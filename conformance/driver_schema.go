@@ -21,9 +21,9 @@ func (t *T) schemaManager() (driver.Driver, driver.SchemaManager) {
 func limitExact(t *T) {
 	const most = 32 << 20
 	d := t.newDriver()
-	l, ok := driver.As[driver.Limiter](d)
+	l, ok := driver.As[driver.SizeLimiter](d)
 	if !ok {
-		t.notApplicable("the driver is no driver.Limiter")
+		t.notApplicable("the driver is no driver.SizeLimiter")
 	}
 	limit := l.MaxData()
 	if limit <= 0 {

@@ -30,17 +30,17 @@ var expiryChecks = []check{
 	{"expiry/reuse", "a token whose session has expired can be committed again before anything " +
 		"has cleaned up", LevelStore, expiryReuse},
 	{"expiry/tracked-past", "a tracked commit whose expiry has passed leaves no record, and " +
-		"says so", LevelKit, expiryTrackedPast},
+		"says so", LevelPortable, expiryTrackedPast},
 	{"expiry/absolute", "OWASP: the idle time-out never outlives the session's absolute " +
-		"deadline, slack included", LevelKit, expiryAbsolute},
+		"deadline, slack included", LevelPortable, expiryAbsolute},
 	{"expiry/touch-throttled", "a session that is only read is written once per touch interval " +
-		"at most", LevelKit, expiryTouchThrottled},
+		"at most", LevelPortable, expiryTouchThrottled},
 	{"expiry/touch-never-early", "throttling ends no session before the idle time-out that scs " +
-		"promised", LevelKit, expiryTouchNeverEarly},
+		"promised", LevelPortable, expiryTouchNeverEarly},
 	{"expiry/merged", "a merge ends no session before the idle time-out that either request was " +
-		"promised", LevelKit, expiryMerged},
+		"promised", LevelPortable, expiryMerged},
 	{"expiry/deadline-moved", "SessionManager.SetDeadline decides when the record ends, earlier " +
-		"as well as later", LevelKit, expiryDeadlineMoved},
+		"as well as later", LevelPortable, expiryDeadlineMoved},
 }
 
 func expiryExpired(t *T) {
@@ -152,7 +152,7 @@ func expiryTrackedPast(t *T) {
 		if err := s.CommitCtx(ctx, token, data, in(-time.Second)); err != nil {
 			t.Fatalf("commit: %v", err)
 		}
-		if c, _ := scskit.LastCommit(ctx, token); c.State != scskit.Gone {
+		if c, _ := scskit.LastCommit(ctx, token); c.State != scskit.CommitGone {
 			t.Errorf("a commit that has expired: state %d, want Gone", c.State)
 		}
 		t.wantNone(s, token)

@@ -16,7 +16,7 @@ import (
 // memoryChecks hold the driver under a store to what dataStays says.
 var memoryChecks = []check{
 	{"data/stays", "package driver: nothing that is returned is shared: data stays readable and " +
-		"unchanged, whatever comes after it", LevelKit, memoryStays},
+		"unchanged, whatever comes after it", LevelPortable, memoryStays},
 }
 
 // survive makes faults panic in the goroutine that calls it, so that recovered can report them.
@@ -36,7 +36,7 @@ func fault(p any) (text string, ok bool) {
 func (t *T) dataStays(d driver.Driver) {
 	t.Helper()
 	size := 8 << 10
-	if l, ok := driver.As[driver.Limiter](d); ok {
+	if l, ok := driver.As[driver.SizeLimiter](d); ok {
 		size = min(size, l.MaxData())
 	}
 	want := record(newID(), strings.Repeat("d", size))

@@ -15,29 +15,29 @@ import (
 // faultChecks hold a store to failing well, and to telling of it.
 var faultChecks = []check{
 	{"faults/cancelled", "a context that has ended ends the operation, within 100 ms, with its " +
-		"own error", LevelKit, faultsCancelled},
+		"own error", LevelPortable, faultsCancelled},
 	{"faults/cancelled-midway", "a context that ends while the backend is silent ends the " +
-		"operation, within 100 ms", LevelKit, faultsCancelledMidway},
+		"operation, within 100 ms", LevelPortable, faultsCancelledMidway},
 	{"faults/slow", "a backend that does not answer is one that is down, after the " +
-		"time-out", LevelKit, faultsSlow},
+		"time-out", LevelPortable, faultsSlow},
 	{"faults/down", "a failure of the backend is an error of load, save and delete: never a " +
-		"session that is not found", LevelKit, faultsDown},
+		"session that is not found", LevelPortable, faultsDown},
 	{"faults/failed-write", "a write that failed changed nothing, and the session goes on when " +
-		"the backend is back", LevelKit, faultsFailedWrite},
+		"the backend is back", LevelPortable, faultsFailedWrite},
 	{"faults/answer-lost", "a save that was stored, but whose answer was lost, can be tried " +
-		"again", LevelKit, faultsAnswerLost},
+		"again", LevelPortable, faultsAnswerLost},
 	{"faults/save-repeated", "a client of the backend that lost an answer and repeats a save " +
-		"meets its own record, which is nobody else's", LevelKit, faultsSaveRepeated},
+		"meets its own record, which is nobody else's", LevelPortable, faultsSaveRepeated},
 	{"faults/events", "the Observer is told of everything that the store does, " +
-		"once", LevelKit, faultsEvents},
+		"once", LevelPortable, faultsEvents},
 	{"faults/event-failure", "the Observer is told of failures, with the " +
-		"error", LevelKit, faultsEventFailure},
+		"error", LevelPortable, faultsEventFailure},
 	{"faults/event-secrecy", "OWASP: no event holds a token or session data, also where the " +
-		"backend keeps plain tokens", LevelKit, faultsEventSecrecy},
+		"backend keeps plain tokens", LevelPortable, faultsEventSecrecy},
 	{"faults/error-secrecy", "OWASP: no error holds a token or session data, also where the " +
-		"backend's own error does", LevelKit, faultsErrorSecrecy},
+		"backend's own error does", LevelPortable, faultsErrorSecrecy},
 	{"faults/panicking-observer", "a hook that panics breaks no " +
-		"request", LevelKit, faultsPanickingObserver},
+		"request", LevelPortable, faultsPanickingObserver},
 }
 
 // operations are the calls of a store that reach the backend.
@@ -179,7 +179,7 @@ func faultsFailedWrite(t *T) {
 	}
 	d.on(nil)
 	t.wantValues(t.values(s, token), "map[k:1]")
-	if _, state := r.end(); state != scskit.Stored {
+	if _, state := r.end(); state != scskit.CommitStored {
 		t.Errorf("the commit, tried again: state %d, want Stored", state)
 	}
 	t.wantValues(t.values(s, token), "map[k:2]")
@@ -204,7 +204,7 @@ func faultsAnswerLost(t *T) {
 		t.Fatalf("commit: got error %v, want the backend's", err)
 	}
 	lose(false)
-	if _, state := r.end(); state != scskit.Stored && state != scskit.Kept {
+	if _, state := r.end(); state != scskit.CommitStored && state != scskit.CommitKept {
 		t.Errorf("the commit, tried again: state %d, want Stored or Kept", state)
 	}
 	t.wantValues(t.values(s, token), "map[k:2]")
@@ -227,7 +227,7 @@ func faultsSaveRepeated(t *T) {
 	token := t.begin(sm, "k", 1) // Stored, or no cookie would be sent
 	r := t.request(sm, token)
 	sm.Put(r.ctx, "k", 2)
-	if _, state := r.end(); state != scskit.Stored {
+	if _, state := r.end(); state != scskit.CommitStored {
 		t.Errorf("a commit whose save was repeated: state %d, want Stored", state)
 	}
 	t.wantValues(t.values(s, token), "map[k:2]")
@@ -277,7 +277,7 @@ func faultsEvents(t *T) {
 		events := log.of(kind)
 		ok := 0
 		for _, e := range events {
-			if e.Outcome == scskit.OK {
+			if e.Outcome == scskit.OutcomeOK {
 				ok++
 			}
 			if e.Duration < 0 || e.Count != 0 {
@@ -307,7 +307,7 @@ func faultsEventFailure(t *T) {
 		before := len(log.of())
 		_ = op.do(t.Context(), s, newToken(), t.encode(nil))
 		events := log.of()[before:]
-		if len(events) != 1 || events[0].Outcome != scskit.Failed || !errors.Is(events[0].Err, errDown) {
+		if len(events) != 1 || events[0].Outcome != scskit.OutcomeFailed || !errors.Is(events[0].Err, errDown) {
 			t.Errorf("%s: events %v, want one with outcome error and the backend's error", op.name, events)
 		}
 	}

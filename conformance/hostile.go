@@ -21,17 +21,17 @@ var hostileChecks = []check{
 	{"hostile/huge-token", "a token of 1 MB is not found, and no " +
 		"error", LevelStore, hostileHugeToken},
 	{"hostile/no-call", "a token that cannot be one costs no call of the " +
-		"backend", LevelKit, hostileNoCall},
+		"backend", LevelPortable, hostileNoCall},
 	{"hostile/stored-id", "OWASP: whoever reads the backend cannot sign in with what they find " +
-		"there", LevelKit, hostileStoredID},
+		"there", LevelPortable, hostileStoredID},
 	{"hostile/forged-key", "the keys of All are worth nothing when changed, or made by another " +
-		"process", LevelKit, hostileForgedKey},
+		"process", LevelPortable, hostileForgedKey},
 	{"hostile/corrupt-record", "a record that does not decode is a new session, not an error at " +
-		"every request", LevelKit, hostileCorruptRecord},
+		"every request", LevelPortable, hostileCorruptRecord},
 	{"hostile/corrupt-once", "a record that does not decode is reported once, however many " +
-		"requests meet it", LevelKit, hostileCorruptOnce},
+		"requests meet it", LevelPortable, hostileCorruptOnce},
 	{"hostile/length-bomb", "a record that claims lengths it does not have costs neither memory " +
-		"nor time, and panics nowhere", LevelKit, hostileLengthBomb},
+		"nor time, and panics nowhere", LevelPortable, hostileLengthBomb},
 }
 
 var injections = []string{
@@ -163,7 +163,7 @@ func hostileCorruptRecord(t *T) {
 			t.Errorf("%s: the session has keys %v", brief(data), sm.Keys(r.ctx))
 		}
 		sm.Put(r.ctx, "k", 1)
-		if fresh, state := r.end(); state != scskit.Stored || fresh == token {
+		if fresh, state := r.end(); state != scskit.CommitStored || fresh == token {
 			t.Errorf("%s: the request's own session: state %d, want Stored under a new token", brief(data), state)
 		}
 		if _, err := d.Driver.Load(t.Context(), idOf(token)); err == nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/scskit/scskit/internal/caller"
 )
 
-// What checks of LevelKit do: they put a store with options of their own over the
+// What checks of LevelPortable do: they put a store with options of their own over the
 // driver of the subject, and a tap in between.
 
 // portable is what they use of a *scskit.Store; the mutants are others.
@@ -129,7 +129,7 @@ func (t *T) begin(sm *scs.SessionManager, pairs ...any) string {
 		sm.Put(r.ctx, p[0].(string), p[1])
 	}
 	token, state := r.end()
-	if state != scskit.Stored {
+	if state != scskit.CommitStored {
 		t.Fatalf("the first commit of a session: state %d, want Stored", state)
 	}
 	return token
@@ -304,9 +304,9 @@ func (d *tap) Sweep(ctx context.Context, limit int) (n int, err error) {
 	return n, err
 }
 
-// MaxData implements driver.Limiter.
+// MaxData implements driver.SizeLimiter.
 func (d *tap) MaxData() int {
-	if l, ok := driver.As[driver.Limiter](d.Driver); ok {
+	if l, ok := driver.As[driver.SizeLimiter](d.Driver); ok {
 		return l.MaxData()
 	}
 	return 1<<31 - 1

@@ -33,7 +33,7 @@ func TestChecksAreWellFormed(t *testing.T) {
 		if len(c.Why) < 20 {
 			t.Errorf("%s: why is %q", c.ID, c.Why)
 		}
-		if !slices.Contains([]Level{LevelStore, LevelKit, LevelDriver, LevelAdapter, LevelPair}, c.Level) {
+		if !slices.Contains([]Level{LevelStore, LevelPortable, LevelDriver, LevelAdapter, LevelPair}, c.Level) {
 			t.Errorf("%s: level %q", c.ID, c.Level)
 		}
 	}
@@ -288,7 +288,7 @@ func TestSweepMayOpenConnections(t *testing.T) {
 func TestRunWithoutGoTest(t *testing.T) {
 	t.Parallel()
 	r := RunMatrix(t.Context(), nil, []Store{reference()})
-	if r.Count(Failed) != 0 || r.Count(Passed) != len(checksOf(LevelStore, LevelKit)) {
+	if r.Count(Failed) != 0 || r.Count(Passed) != len(checksOf(LevelStore, LevelPortable)) {
 		t.Errorf("%s", r.Summary())
 	}
 	for _, res := range r.Results {

@@ -10,25 +10,25 @@ import (
 // mergeChecks hold a *scskit.Store to the promise that no update is lost.
 var mergeChecks = []check{
 	{"concurrency/different-keys", "no lost updates: fifty requests that each put a key of " +
-		"their own keep all fifty (stock scs keeps one)", LevelKit, mergeDifferentKeys},
+		"their own keep all fifty (stock scs keeps one)", LevelPortable, mergeDifferentKeys},
 	{"concurrency/same-key", "requests that put the same key leave what one of them put, " +
-		"whole", LevelKit, mergeSameKey},
+		"whole", LevelPortable, mergeSameKey},
 	{"concurrency/removed-by-us", "a key that this request removed is removed, whatever another " +
-		"changed", LevelKit, mergeRemovedByUs},
+		"changed", LevelPortable, mergeRemovedByUs},
 	{"concurrency/removed-by-other", "a key that another request removed, and this one left " +
-		"alone, stays removed", LevelKit, mergeRemovedByOther},
+		"alone, stays removed", LevelPortable, mergeRemovedByOther},
 	{"concurrency/changed-and-removed", "a key that this request changed wins over its removal " +
-		"by another", LevelKit, mergeChangedAndRemoved},
+		"by another", LevelPortable, mergeChangedAndRemoved},
 	{"concurrency/overwritten", "a key that this request overwrites keeps its value, though that " +
-		"is what it had loaded, whatever another changed", LevelKit, mergeOverwritten},
+		"is what it had loaded, whatever another changed", LevelPortable, mergeOverwritten},
 	{"concurrency/commit-twice", "a request may commit more than once, and each commit " +
-		"merges", LevelKit, mergeCommitTwice},
+		"merges", LevelPortable, mergeCommitTwice},
 	{"concurrency/reader-keeps-writes", "a request that only read, under an idle time-out, " +
-		"undoes no write of another", LevelKit, mergeReaderKeepsWrites},
+		"undoes no write of another", LevelPortable, mergeReaderKeepsWrites},
 	{"concurrency/unchanged-writes-nothing", "a request that changes nothing costs no " +
-		"write", LevelKit, mergeUnchangedWritesNothing},
+		"write", LevelPortable, mergeUnchangedWritesNothing},
 	{"concurrency/untracked-overwrites", "without a tracker a commit overwrites, as scs.Store " +
-		"says", LevelKit, mergeUntrackedOverwrites},
+		"says", LevelPortable, mergeUntrackedOverwrites},
 }
 
 func mergeDifferentKeys(t *T) {
@@ -42,7 +42,7 @@ func mergeDifferentKeys(t *T) {
 		sm.Put(requests[i].ctx, fmt.Sprintf("key %d", i), i)
 	}
 	t.each(crowd, func(i int) {
-		if _, state := requests[i].end(); state != scskit.Stored {
+		if _, state := requests[i].end(); state != scskit.CommitStored {
 			t.Errorf("commit: state %d, want Stored", state)
 		}
 	})
@@ -194,7 +194,7 @@ func mergeUnchangedWritesNothing(t *T) {
 	for range 10 {
 		r := t.request(sm, token)
 		sm.Put(r.ctx, "k", sm.GetInt(r.ctx, "k")) // marks the session as modified
-		if _, state := r.end(); state != scskit.Kept {
+		if _, state := r.end(); state != scskit.CommitKept {
 			t.Errorf("commit of what is stored already: state %d, want Kept", state)
 		}
 	}

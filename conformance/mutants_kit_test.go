@@ -93,7 +93,7 @@ func kitMutant(name, fails string, c change) mutant {
 		}
 		return k, nil
 	}
-	return mutant{name: "kit/" + name, levels: []Level{LevelKit}, fails: strings.Fields(fails), store: &s}
+	return mutant{name: "kit/" + name, levels: []Level{LevelPortable}, fails: strings.Fields(fails), store: &s}
 }
 
 // patch is a driver of which a mutant replaces functions.
@@ -110,7 +110,7 @@ type patch struct {
 func newPatch(d driver.Driver) *patch {
 	p := &patch{Driver: d, load: d.Load, save: d.Save, touch: d.Touch, delete: d.Delete, limit: 1 << 30}
 	p.sweep = p.swept
-	if l, ok := driver.As[driver.Limiter](d); ok {
+	if l, ok := driver.As[driver.SizeLimiter](d); ok {
 		p.limit = l.MaxData()
 	}
 	return p

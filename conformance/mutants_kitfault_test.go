@@ -136,7 +136,7 @@ func kitFaultMutants() []mutant {
 			return 1
 		})),
 		kitMutant("tells-of-no-failure", `faults/event-failure faults/failed-touch`, observer(func(e *scskit.Event) int {
-			if e.Outcome == scskit.Failed && e.Kind != scskit.KindSweep {
+			if e.Outcome == scskit.OutcomeFailed && e.Kind != scskit.KindSweep {
 				return 0
 			}
 			return 1
@@ -166,7 +166,7 @@ func kitFaultMutants() []mutant {
 			k.delete = func(ctx context.Context, token string) error {
 				err := k.Store.DeleteCtx(ctx, token)
 				if k.opts.Observer != nil && err == nil {
-					k.opts.Observer(ctx, scskit.Event{Kind: scskit.KindDelete, Outcome: scskit.Missing})
+					k.opts.Observer(ctx, scskit.Event{Kind: scskit.KindDelete, Outcome: scskit.OutcomeMissing})
 				}
 				return err
 			}

@@ -104,7 +104,7 @@ func mappedMutants() []mutant {
 		return referenceStore(tb, made(tb, new(backend)))
 	}}
 	return []mutant{d, {
-		name: "store/maps-memory", levels: []Level{LevelStore, LevelKit}, store: &s, fails: mappedFails,
+		name: "store/maps-memory", levels: []Level{LevelStore, LevelPortable}, store: &s, fails: mappedFails,
 	}}
 }
 
@@ -112,7 +112,7 @@ func mappedMutants() []mutant {
 // first is about that; what any other meets depends on when the store reads what it has loaded.
 var mappedFails = func() []string {
 	fails := []string{"data/stays"}
-	for _, c := range checksOf(LevelStore, LevelKit) {
+	for _, c := range checksOf(LevelStore, LevelPortable) {
 		if c.id != fails[0] {
 			fails = append(fails, "~"+c.id)
 		}

@@ -141,7 +141,7 @@ func staleStore(name, fails string, change func(*bent)) mutant {
 		return referenceStore(tb, newBent(newReferenceDriver(new(backend)), change))
 	}}
 	return mutant{
-		name: "stale/" + name, levels: []Level{LevelKit}, fails: strings.Fields(fails), store: &s,
+		name: "stale/" + name, levels: []Level{LevelPortable}, fails: strings.Fields(fails), store: &s,
 	}
 }
 

@@ -138,7 +138,7 @@ func renewalMutants() []mutant {
 				options: func(o *scskit.Options) {
 					tell := o.Observer
 					o.Observer = func(ctx context.Context, e scskit.Event) {
-						if e.Kind == scskit.KindTouch && e.Outcome == scskit.Failed {
+						if e.Kind == scskit.KindTouch && e.Outcome == scskit.OutcomeFailed {
 							failed.Store(e.ID, e.Err)
 						}
 						if tell != nil {

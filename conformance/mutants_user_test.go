@@ -45,7 +45,7 @@ func userMutant(name, fails string, alter func(k *userKit)) mutant {
 		alter(k)
 		return k, nil
 	}
-	return mutant{name: "user/" + name, levels: []Level{LevelKit}, fails: strings.Fields(fails), store: &s}
+	return mutant{name: "user/" + name, levels: []Level{LevelPortable}, fails: strings.Fields(fails), store: &s}
 }
 
 // listing makes a store change the sessions of a user that it yields; false leaves one out.
@@ -79,7 +79,7 @@ func savedFor(name, fails string, user func(rec driver.Record, stored string) st
 		}
 		return scskit.NewStore(indexed{p}, opts)
 	}
-	return mutant{name: "user/" + name, levels: []Level{LevelKit}, fails: strings.Fields(fails), store: &s}
+	return mutant{name: "user/" + name, levels: []Level{LevelPortable}, fails: strings.Fields(fails), store: &s}
 }
 
 func userMutants() []mutant {

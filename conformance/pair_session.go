@@ -341,7 +341,7 @@ func pairIdle(t *T) {
 
 // plain is an adapter for net/http as small as can be.
 func plain(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
-	l := adapters.New(sm, opts...)
+	l := adapters.NewLifecycle(sm, opts...)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			req, err := l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])

@@ -56,7 +56,7 @@ var (
 	_ driver.UserIndex     = (*referenceDriver)(nil)
 	_ driver.Sweeper       = (*referenceDriver)(nil)
 	_ driver.SchemaManager = (*referenceDriver)(nil)
-	_ driver.Limiter       = (*referenceDriver)(nil)
+	_ driver.SizeLimiter   = (*referenceDriver)(nil)
 )
 
 func newReferenceDriver(b *backend) *referenceDriver {

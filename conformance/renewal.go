@@ -18,32 +18,32 @@ import (
 // merged into another while other requests use it.
 var renewalChecks = []check{
 	{"renewal/two-at-once", "two requests that renew one session have both authenticated: each has " +
-		"a session of its own, and the old one is dead", LevelKit, renewalTwoAtOnce},
+		"a session of its own, and the old one is dead", LevelPortable, renewalTwoAtOnce},
 	{"renewal/after-logout", "no resurrection: a session that another request destroys while it " +
-		"is renewed stays destroyed", LevelKit, renewalAfterLogout},
+		"is renewed stays destroyed", LevelPortable, renewalAfterLogout},
 	{"renewal/keeps-writes", "no lost updates: what others save while a session is renewed is in " +
-		"the new one", LevelKit, renewalKeepsWrites},
+		"the new one", LevelPortable, renewalKeepsWrites},
 	{"renewal/failed", "a renewal that cannot be stored, or not in time, leaves the session as it " +
-		"was, and no other", LevelKit, renewalFailed},
+		"was, and no other", LevelPortable, renewalFailed},
 	{"renewal/given-up", "a renewal that is never committed, as after a panic, leaves the session " +
-		"as it was, and is not what a later one carries on", LevelKit, renewalGivenUp},
-	{"renewal/again", "a request may renew more than once, before its commit and after", LevelKit,
+		"as it was, and is not what a later one carries on", LevelPortable, renewalGivenUp},
+	{"renewal/again", "a request may renew more than once, before its commit and after", LevelPortable,
 		renewalAgain},
 	{"renewal/then-destroyed", "OWASP: a sign-out ends the session also if the request has renewed " +
-		"it before; so does its deadline", LevelKit, renewalThenDestroyed},
+		"it before; so does its deadline", LevelPortable, renewalThenDestroyed},
 	{"renewal/late", "once the response has begun no cookie can tell of a new token: RenewToken " +
-		"fails, and the session goes on", LevelKit, renewalLate},
+		"fails, and the session goes on", LevelPortable, renewalLate},
 	{"renewal/fresh-after-logout", "a request whose Destroy came second can begin a new session, " +
-		"and renew it", LevelKit, renewalFreshAfterLogout},
+		"and renew it", LevelPortable, renewalFreshAfterLogout},
 	{"renewal/two-managers", "of two managers that share a store and a request, a sign-in of one is " +
-		"no renewal of the other's session", LevelKit, renewalTwoManagers},
+		"no renewal of the other's session", LevelPortable, renewalTwoManagers},
 	{"renewal/merge-destroyed", "SessionManager.MergeSession: a session that is destroyed while it " +
-		"is merged lives on in no other", LevelKit, renewalMergeDestroyed},
+		"is merged lives on in no other", LevelPortable, renewalMergeDestroyed},
 	{"renewal/merge-failed", "SessionManager.MergeSession: what a session holds is not lost with a " +
-		"commit that fails or never comes, nor what others save to it meanwhile", LevelKit,
+		"commit that fails or never comes, nor what others save to it meanwhile", LevelPortable,
 		renewalMergeFailed},
 	{"renewal/unlisted", "what a renewal leaves behind is no session: it is not found, not listed " +
-		"and not counted", LevelKit, renewalUnlisted},
+		"and not counted", LevelPortable, renewalUnlisted},
 }
 
 // renew renews the session of a request.
@@ -84,7 +84,7 @@ func renewalTwoAtOnce(t *T) {
 			two.renew()
 		}
 		second, state := two.end()
-		if state != scskit.Stored || first == second {
+		if state != scskit.CommitStored || first == second {
 			t.Fatalf("the second renewal (interleaved: %v): state %d", interleaved, state)
 		}
 		for _, token := range []string{first, second} {
@@ -109,7 +109,7 @@ func renewalAfterLogout(t *T) {
 		}
 		sm.Put(r.ctx, "user", "bob")
 		renewed, state := r.end()
-		if state != scskit.Gone {
+		if state != scskit.CommitGone {
 			t.Errorf("the commit of a renewal after a sign-out: state %d, want Gone", state)
 		}
 		t.wantNone(s, token)
@@ -200,7 +200,7 @@ func renewalAgain(t *T) {
 		r.renew()
 		r.renew()
 		token, state := r.end()
-		if state != scskit.Stored {
+		if state != scskit.CommitStored {
 			t.Fatalf("the commit of a renewal: state %d, want Stored", state)
 		}
 		for _, old := range tokens {
@@ -227,7 +227,7 @@ func renewalThenDestroyed(t *T) {
 	r = t.request(sm, token)
 	r.renew()
 	sm.SetDeadline(r.ctx, time.Now().Add(-time.Second))
-	if ended, state := r.end(); state != scskit.Gone {
+	if ended, state := r.end(); state != scskit.CommitGone {
 		t.Errorf("the commit of a renewed session whose deadline has passed: state %d, want Gone", state)
 	} else {
 		t.wantNone(s, ended)
@@ -261,13 +261,13 @@ func renewalFreshAfterLogout(t *T) {
 		}
 		if strings.HasSuffix(how, "before") {
 			sm.Put(slow.ctx, "n", 1)
-			if _, state := slow.end(); state != scskit.Gone {
+			if _, state := slow.end(); state != scskit.CommitGone {
 				t.Errorf("%s: a commit after a sign-out: state %d, want Gone", how, state)
 			}
 		}
 		if how == "commits and renews before" {
 			slow.renew()
-			if _, state := slow.end(); state != scskit.Gone {
+			if _, state := slow.end(); state != scskit.CommitGone {
 				t.Errorf("%s: the commit of a renewal after a sign-out: state %d, want Gone", how, state)
 			}
 		}
@@ -277,7 +277,7 @@ func renewalFreshAfterLogout(t *T) {
 		}
 		sm.Put(slow.ctx, "user", "ada") // who signs in again
 		fresh, state := slow.end()
-		if state != scskit.Stored || fresh == token {
+		if state != scskit.CommitStored || fresh == token {
 			t.Fatalf("%s: a new session after a lost Destroy: state %d, want Stored under a new token", how, state)
 		}
 		t.wantValues(t.values(s, fresh), "map[user:ada]")
@@ -307,7 +307,7 @@ func renewalTwoManagers(t *T) {
 		sm     *scs.SessionManager
 		loaded string
 		want   scskit.CommitState
-	}{{two, "", scskit.Stored}, {one, token, scskit.Gone}} {
+	}{{two, "", scskit.CommitStored}, {one, token, scskit.CommitGone}} {
 		ctx := scskit.WithLoaded(ctx, keyOf(m.sm), m.loaded)
 		token, _, err := m.sm.Commit(ctx)
 		if err != nil {
@@ -381,7 +381,7 @@ func renewalMergeFailed(t *T) {
 		shop.end()
 		sm.Put(r.ctx, "user", "ada")
 		stored, state := r.end()
-		if state != scskit.Stored {
+		if state != scskit.CommitStored {
 			t.Errorf("state %d, want Stored", state)
 		}
 		t.wantValues(t.values(s, stored), "map[cart:2 coupon:x user:ada]")

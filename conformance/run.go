@@ -15,7 +15,7 @@ import (
 // storeAdapter is the adapter name under which TestMatrix runs the checks of a store.
 const storeAdapter = "store"
 
-// TestStore runs the checks of LevelStore and, for a *scskit.Store, LevelKit against a
+// TestStore runs the checks of LevelStore and, for a *scskit.Store, LevelPortable against a
 // store, each as a parallel subtest name/check.
 func TestStore(t *testing.T, s Store) {
 	t.Helper()
@@ -146,10 +146,10 @@ func matrixPlan(adapters []Adapter, stores []Store) plan {
 
 func (p *plan) addStore(s *Store, sub *subject, adapter, group string) {
 	r := Result{Adapter: adapter, Store: s.Name}
-	if !p.vet(r, s.Name, s.New != nil, s.Exempt, LevelStore, LevelKit, LevelPair) {
+	if !p.vet(r, s.Name, s.New != nil, s.Exempt, LevelStore, LevelPortable, LevelPair) {
 		return
 	}
-	for _, c := range checksOf(LevelStore, LevelKit) {
+	for _, c := range checksOf(LevelStore, LevelPortable) {
 		p.add(job{check: c, store: s, subject: sub, group: group, result: r})
 	}
 }

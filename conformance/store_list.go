@@ -32,15 +32,15 @@ var listChecks = []check{
 	{"all/concurrent-deletes", "All survives sessions being deleted meanwhile, and returns " +
 		"those that were not", LevelStore, allConcurrentDeletes},
 	{"all/iterate-destroy", "SessionManager.Iterate with Destroy signs everybody out (in scs " +
-		"with HashTokenInStore it deletes nothing)", LevelKit, allIterateDestroy},
+		"with HashTokenInStore it deletes nothing)", LevelPortable, allIterateDestroy},
 	{"all/iterate-commit", "SessionManager.Iterate with Put and Commit changes the sessions " +
-		"themselves", LevelKit, allIterateCommit},
+		"themselves", LevelPortable, allIterateCommit},
 	{"all/iterate-overwrites-nothing", "no lost updates: what others save after a session was listed is merged in a context with a " +
-		"tracker, and otherwise refuses the change", LevelKit, allIterateOverwritesNothing},
+		"tracker, and otherwise refuses the change", LevelPortable, allIterateOverwritesNothing},
 	{"all/damaged", "a record that does not decode is passed over and reported: it ends no " +
-		"iteration", LevelKit, allDamaged},
+		"iteration", LevelPortable, allDamaged},
 	{"all/key-never-creates", "a commit under a key of All, whose session was destroyed " +
-		"meanwhile, brings nothing back", LevelKit, allKeyNeverCreates},
+		"meanwhile, brings nothing back", LevelPortable, allKeyNeverCreates},
 }
 
 // fill stores n sessions that live, and returns their tokens by their data.

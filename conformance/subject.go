@@ -10,7 +10,7 @@ import (
 )
 
 // Store is a store to be checked: any scs.Store. If what New returns is a *scskit.Store,
-// the checks of LevelKit apply to it as well.
+// the checks of LevelPortable apply to it as well.
 type Store struct {
 	// Name tells the store from others, in the names of subtests and in reports. It has no slash.
 	Name string
@@ -35,7 +35,7 @@ type Store struct {
 	// most four times.
 	RemovesExpired bool
 
-	// build makes the stores of LevelKit checks. It is for the kit's own mutants;
+	// build makes the stores of LevelPortable checks. It is for the kit's own mutants;
 	// nil means scskit.NewStore.
 	build func(driver.Driver, *scskit.Options) (portable, error)
 }

@@ -18,25 +18,25 @@ import (
 // session.
 var togetherChecks = []check{
 	{"concurrency/loaded-again", "no lost updates: a loop that loads a session again and again in one " +
-		"tracked context merges with what its last load returned", LevelKit, togetherLoadedAgain},
+		"tracked context merges with what its last load returned", LevelPortable, togetherLoadedAgain},
 	{"concurrency/loaded-twice", "no lost updates: of two loads in one tracked context each commit " +
-		"merges with what its own returned", LevelKit, togetherLoadedTwice},
-	{"concurrency/no-stranger-waits", "writers who meet in one session hold up nobody else's", LevelKit,
+		"merges with what its own returned", LevelPortable, togetherLoadedTwice},
+	{"concurrency/no-stranger-waits", "writers who meet in one session hold up nobody else's", LevelPortable,
 		togetherNoStrangerWaits},
 	{"expiry/idle-shortened", "a shorter idle time-out reaches sessions that are only read, at their " +
-		"next request", LevelKit, togetherIdleShortened},
+		"next request", LevelPortable, togetherIdleShortened},
 	{"faults/failed-touch", "a backend that takes no writes fails no request that only reads: the " +
-		"session lasts as long as is stored", LevelKit, togetherFailedTouch},
+		"session lasts as long as is stored", LevelPortable, togetherFailedTouch},
 	{"faults/stock-middleware", "scs's own LoadAndSave overwrites what others save: the Observer is told each " +
-		"time", LevelKit, togetherStockMiddleware},
+		"time", LevelPortable, togetherStockMiddleware},
 	{"faults/client-gone", "a client that hangs up does not take its sign-out " +
-		"back", LevelKit, togetherHangUp},
+		"back", LevelPortable, togetherHangUp},
 	{"user/destroy-renewing", "Store.DestroySessionsOf: nothing of the user survives that was signed " +
-		"in before, though it is being renewed", LevelKit, togetherDestroyRenewing},
+		"in before, though it is being renewed", LevelPortable, togetherDestroyRenewing},
 	{"user/destroy-merging", "Store.DestroySessionsOf: nothing of the user survives in a session " +
-		"that another is being merged into", LevelKit, togetherDestroyMerging},
+		"that another is being merged into", LevelPortable, togetherDestroyMerging},
 	{"user/destroy-all-but-own", "Store.DestroySessionsOf: a request that has renewed its session keeps " +
-		"it, and what it has merged into it", LevelKit, togetherDestroyAllButOwn},
+		"it, and what it has merged into it", LevelPortable, togetherDestroyAllButOwn},
 }
 
 func togetherLoadedAgain(t *T) {
@@ -180,7 +180,7 @@ func togetherFailedTouch(t *T) {
 	errFull := errors.New("no memory left")
 	d.refuse(errFull, "touch", "save")
 	r := t.request(&slid, token)
-	if _, state := r.end(); state != scskit.Kept {
+	if _, state := r.end(); state != scskit.CommitKept {
 		t.Errorf("the commit of a session that was only read: state %d, want Kept", state)
 	}
 	if events := log.of(scskit.KindTouch); len(events) != 1 || !errors.Is(events[0].Err, errFull) {
@@ -289,7 +289,7 @@ func togetherDestroyAllButOwn(t *T) {
 		t.Errorf("destroyed %d, error %v; want the other session", n, err)
 	}
 	renewed, state := r.end()
-	if state != scskit.Stored {
+	if state != scskit.CommitStored {
 		t.Errorf("the request's own renewal: state %d, want Stored", state)
 	}
 	t.wantNone(s, other)
@@ -298,7 +298,7 @@ func togetherDestroyAllButOwn(t *T) {
 	t.wantValues(t.values(s, renewed), "map[cart:1 user:alice]")
 	t.soon("the user has one session", func() bool {
 		ids := slices.Collect(maps.Keys(t.sessionsOf(s, "alice")))
-		return len(ids) == 1 && ids[0] == scskit.ID(renewed)
+		return len(ids) == 1 && ids[0] == scskit.HashToken(renewed)
 	})
 }
 

@@ -18,17 +18,17 @@ import (
 // what must be found is waited for; what must not be found never is.
 var userChecks = []check{
 	{"user/sessions-of", "Store.SessionsOf: finds the live sessions of the user, each once and " +
-		"whole, and none of anybody else", LevelKit, userSessionsOf},
+		"whole, and none of anybody else", LevelPortable, userSessionsOf},
 	{"user/follows-change", "Store.SessionsOf: sign-in, another user and sign-out move a " +
-		"session, also through a merge", LevelKit, userFollowsChange},
+		"session, also through a merge", LevelPortable, userFollowsChange},
 	{"user/destroy", "Store.DestroySessionsOf: the user's sessions are gone, but for those " +
-		"excepted, and no request in flight brings one back", LevelKit, userDestroy},
+		"excepted, and no request in flight brings one back", LevelPortable, userDestroy},
 	{"user/integers", "Options.UserKey: an integer is a user like a string of its digits, and " +
-		"any other type fails the commit", LevelKit, userIntegers},
+		"any other type fails the commit", LevelPortable, userIntegers},
 	{"user/needs-key", "ErrNoUserKey: a store that was not told where the user is refuses to " +
-		"guess", LevelKit, userNeedsKey},
+		"guess", LevelPortable, userNeedsKey},
 	{"user/hides-names", "no user's name is in an id, a record's User, an event or an " +
-		"error", LevelKit, userHidesNames},
+		"error", LevelPortable, userHidesNames},
 }
 
 // newUserKit returns a store that goes by the key "user", over a fresh driver of the subject,
@@ -154,7 +154,7 @@ func userFollowsChange(t *T) {
 			other(o)
 			o.end()
 		}
-		if _, state := r.end(); state != scskit.Stored {
+		if _, state := r.end(); state != scskit.CommitStored {
 			t.Fatalf("commit: state %d, want Stored", state)
 		}
 	}
@@ -195,7 +195,7 @@ func userDestroy(t *T) {
 	if err != nil || n != 3 {
 		t.Fatalf("destroy: %d, %v, want 3", n, err)
 	}
-	if _, state := flight.end(); state != scskit.Gone {
+	if _, state := flight.end(); state != scskit.CommitGone {
 		t.Errorf("a commit after that: state %d, want Gone", state)
 	}
 	for _, token := range alices[:3] {

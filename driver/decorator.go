@@ -6,7 +6,7 @@ package driver
 //
 // Embedding a Driver is not enough: it hides Sweep, Range and the rest, so that nothing expired
 // is ever removed. A decorator that changes records must implement for itself whatever else returns
-// them, that is Ranger and UserIndex, and Limiter if it makes Data longer.
+// them, that is Ranger and UserIndex, and SizeLimiter if it makes Data longer.
 type Decorator interface {
 	Driver
 

@@ -174,8 +174,8 @@ type SchemaManager interface {
 	Schema() string
 }
 
-// Limiter is implemented by a driver whose backend bounds the size of a record.
-type Limiter interface {
+// SizeLimiter is implemented by a driver whose backend bounds the size of a record.
+type SizeLimiter interface {
 	// MaxData returns the most bytes of Data that the backend is sure to hold.
 	MaxData() int
 }

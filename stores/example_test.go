@@ -39,8 +39,8 @@ func signIn(ctx context.Context, url string) error {
 	return err
 }
 
-func ExamplePlace() {
+func ExampleDescribe() {
 	// With _ "github.com/scskit/scskit/stores/postgres", a URL of PostgreSQL gives its host and database.
-	fmt.Println(stores.Place("sqlite:/var/lib/app/sessions.db?pool_size=5"))
+	fmt.Println(stores.Describe("sqlite:/var/lib/app/sessions.db?pool_size=5"))
 	// Output: SQLite, sessions.db
 }

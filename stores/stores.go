@@ -78,7 +78,7 @@
 //
 // # Secrets
 //
-// No error here, and nothing that Place returns, contains a password of the URL.
+// No error here, and nothing that Describe returns, contains a password of the URL.
 package stores
 
 import (
@@ -178,9 +178,9 @@ func verify(ctx context.Context, l *storeurl.URL, store *scskit.Store) error {
 	return err
 }
 
-// Place says where the store of a URL is, for people: the backend and its address, without user,
+// Describe says where the store of a URL is, for people: the backend and its address, without user,
 // password and parameters. It is empty if Open would not take the URL.
-func Place(rawURL string) string {
+func Describe(rawURL string) string {
 	l, err := storeurl.Parse(rawURL)
 	if err != nil {
 		return ""

@@ -19,7 +19,7 @@ func TestNotLinked(t *testing.T) {
 		if err == nil || err.Error() != want || closeStore != nil {
 			t.Errorf("%s: got error %v", url, err)
 		}
-		if place := stores.Place(url); place != "" {
+		if place := stores.Describe(url); place != "" {
 			t.Errorf("%s: Place gives %q", url, place)
 		}
 	}

@@ -13,12 +13,12 @@ import (
 // LoadAndSave returns middleware that loads the session of each request, and stores it before the
 // response begins. Handlers reach it through the manager, with c.Request().Context(). Failures are
 // returned, for Echo's HTTPErrorHandler. It panics if the manager's settings are unusable; see
-// adapters.New.
+// adapters.NewLifecycle.
 //
 // After a handler has returned an error the session is stored when the error handler
 // writes its response.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
-	l := adapters.New(sm, opts...)
+	l := adapters.NewLifecycle(sm, opts...)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c echo.Context) error {
 			r, res := c.Request(), c.Response()

@@ -17,7 +17,7 @@ import (
 // handlers have returned. Handlers reach it through the manager, with c.UserContext(), and unless
 // the session is Lazy with c.Context(), or a context made from either. Failures are returned, for
 // the app's ErrorHandler; its default sends no more than the status text. It panics if the
-// manager's settings are unusable; see adapters.New.
+// manager's settings are unusable; see adapters.NewLifecycle.
 //
 // An error of a handler is given to the app's ErrorHandler here, as Fiber's own logger does, and
 // not returned: a handler that resets the response would drop the cookie of a session that was
@@ -26,7 +26,7 @@ import (
 // What a body stream writer or a hijack handler changes in the session comes too late: Fiber runs
 // them beside or after its handlers.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
-	l := adapters.New(sm, opts...)
+	l := adapters.NewLifecycle(sm, opts...)
 	return func(c *fiber.Ctx) error {
 		if l.Resume(c.Context()) != nil { // and no UserContext of a middleware between hides it
 			return c.Next()

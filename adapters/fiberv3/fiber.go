@@ -2,10 +2,13 @@
 package scsfiber
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/gofiber/fiber/v3"
@@ -17,7 +20,7 @@ import (
 // handlers have returned. Handlers reach it through the manager, with c.Context(), and unless the
 // session is Lazy with c itself or c.RequestCtx(), or a context made from one of them. Failures are
 // returned, for the app's ErrorHandler; its default sends no more than the status text. It panics
-// if the manager's settings are unusable; see adapters.New.
+// if the manager's settings are unusable; see adapters.NewLifecycle.
 //
 // An error of a handler is given to the app's ErrorHandler here, as Fiber's own logger does, and
 // not returned: a handler that resets the response would drop the cookie of a session that was
@@ -29,7 +32,7 @@ import (
 // What a body stream writer or a hijack handler changes in the session comes too late: Fiber runs
 // them beside or after its handlers.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
-	l := adapters.New(sm, opts...)
+	l := adapters.NewLifecycle(sm, opts...)
 	return func(c fiber.Ctx) error {
 		if l.Resume(c.RequestCtx()) != nil { // and no SetContext of a middleware between hides it
 			return c.Next()
@@ -46,7 +49,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 		c.SetContext(req.Context())
 		req.Share(c.RequestCtx().SetUserValue)
 		err = c.Next()
-		if c.IsAbandoned() { // the timeout middleware has answered
+		if abandoned(c, outside) {
 			res.Missed()
 			return err
 		}
@@ -67,6 +70,21 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 		}
 		return nil
 	}
+}
+
+// abandoned reports whether the timeout middleware has answered. Outside of the session it says so a
+// little after it has ended the context, which may be what the handlers have waited for.
+func abandoned(c fiber.Ctx, outside context.Context) bool {
+	if !errors.Is(outside.Err(), context.DeadlineExceeded) {
+		return c.IsAbandoned()
+	}
+	for range 1000 { // or the context has a deadline from elsewhere, and nobody answers
+		if c.IsAbandoned() {
+			return true
+		}
+		time.Sleep(time.Millisecond)
+	}
+	return false
 }
 
 // cookieLines returns a copy of the Cookie header: Fiber's bytes are views of

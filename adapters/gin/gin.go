@@ -19,9 +19,9 @@ import (
 // response begins. Handlers reach it through the manager, with c.Request.Context() (or with c
 // itself where the engine has ContextWithFallback). Failures abort the request with status 500 and
 // are added to c.Errors, for middleware outside to answer. It panics if the manager's settings are
-// unusable; see adapters.New.
+// unusable; see adapters.NewLifecycle.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
-	l := adapters.New(sm, opts...)
+	l := adapters.NewLifecycle(sm, opts...)
 	mark := fmt.Sprintf("scskit/session/%p", sm)
 	return func(c *gin.Context) {
 		req, err := l.Begin(c.Request.Context(), c.Request.Method, c.Request.URL.Path, c.Request.Header["Cookie"])

@@ -11,9 +11,9 @@ import (
 
 // LoadAndSave returns middleware that loads the session of each request, and stores it before the
 // response begins. Handlers reach it through the manager, with the request's context. Failures go
-// to the manager's ErrorFunc. It panics if the manager's settings are unusable; see adapters.New.
+// to the manager's ErrorFunc. It panics if the manager's settings are unusable; see adapters.NewLifecycle.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
-	l := adapters.New(sm, opts...)
+	l := adapters.NewLifecycle(sm, opts...)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			req, err := l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])

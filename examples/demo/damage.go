@@ -42,7 +42,7 @@ func (d *demo) serveDamage(w http.ResponseWriter, r *http.Request) {
 		found.Answers = append(found.Answers, answer{d.frameworks[i].Name, seen.Status, seen.Live})
 	}
 	for range len(heard) {
-		if e := <-heard; e.Kind == scskit.KindCorrupt.String() && e.ID == shortID(scskit.ID(token)) {
+		if e := <-heard; e.Kind == scskit.KindCorrupt.String() && e.ID == shortID(scskit.HashToken(token)) {
 			found.Events++
 		}
 	}
@@ -55,7 +55,7 @@ func (d *demo) damage(ctx context.Context, token string) error {
 	if token == "" {
 		return driver.ErrNotFound
 	}
-	rec, err := d.store.Driver().Load(ctx, scskit.ID(token))
+	rec, err := d.store.Driver().Load(ctx, scskit.HashToken(token))
 	if err != nil {
 		return err
 	}

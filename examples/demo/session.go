@@ -59,7 +59,7 @@ func (a *app) view(ctx context.Context) view {
 	if token == "" {
 		return v
 	}
-	v.Live, v.ID, v.Deadline = true, scskit.ID(token), a.sessions.Deadline(ctx)
+	v.Live, v.ID, v.Deadline = true, scskit.HashToken(token), a.sessions.Deadline(ctx)
 	for _, key := range a.sessions.Keys(ctx) {
 		stored, _ := a.sessions.Get(ctx, key).(map[string]string)
 		v.Entries = append(v.Entries, entry{key, stored["value"], stored["by"]})

@@ -20,5 +20,5 @@ func openStore(ctx context.Context, url string, opts scskit.Options) (store *scs
 	if err := store.CreateSchema(ctx); err != nil {
 		return nil, "", nil, errors.Join(fmt.Errorf("-store: make the table: %w", err), closeStore())
 	}
-	return store, stores.Place(url), closeStore, nil
+	return store, stores.Describe(url), closeStore, nil
 }

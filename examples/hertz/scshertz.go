@@ -19,12 +19,12 @@ import (
 // LoadAndSave returns middleware that loads the session of each request, and stores it when the
 // handlers have returned. Handlers reach it through the manager, with their context. Failures abort
 // the request with status 500 and are added to c.Errors, for middleware outside to answer. It
-// panics if the manager's settings are unusable; see adapters.New.
+// panics if the manager's settings are unusable; see adapters.NewLifecycle.
 //
 // A handler that hijacks the response's writer, as those under adaptor.HertzHandler do, begins the
 // response too early: what it changes in the session is lost, and c.Errors says so.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) app.HandlerFunc {
-	l := adapters.New(sm, opts...)
+	l := adapters.NewLifecycle(sm, opts...)
 	return func(ctx context.Context, c *app.RequestContext) {
 		cookies := c.Request.Header.GetAll("Cookie") // and not PeekAll: Begin keeps them
 		req, err := l.Begin(ctx, string(c.Method()), string(c.Path()), cookies)

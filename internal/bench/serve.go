@@ -150,7 +150,7 @@ func serve(in io.Reader, out io.Writer) error {
 			site.Cookies[v.name] = append(site.Cookies[v.name], sm.Cookie.Name+"="+token)
 			key := "stock:" + token
 			if v.name == "scskit" {
-				key = "scs:session:" + scskit.ID(token)
+				key = "scs:session:" + scskit.HashToken(token)
 				site.Keys = append(site.Keys, key)
 			}
 			if site.Size[v.name], err = client.StrLen(context.Background(), key).Result(); err != nil {

@@ -34,7 +34,7 @@ var (
 	_ driver.Ranger        = (*table)(nil)
 	_ driver.Sweeper       = (*table)(nil)
 	_ driver.SchemaManager = (*table)(nil)
-	_ driver.Limiter       = (*table)(nil)
+	_ driver.SizeLimiter   = (*table)(nil)
 )
 
 // Conditions and updates. DynamoDB reserves more than 500 words, so that every name goes by a
@@ -263,7 +263,7 @@ func (t *table) scan(filter string, from item) *dynamodb.ScanInput {
 	}
 }
 
-// MaxData implements driver.Limiter.
+// MaxData implements driver.SizeLimiter.
 func (t *table) MaxData() int { return maxData }
 
 // millis is the time by the store's clock. It and every time in the table but expire_at are rounded

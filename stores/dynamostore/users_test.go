@@ -434,7 +434,7 @@ func TestIndexLater(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if session.ID != scskit.ID(token) {
+			if session.ID != scskit.HashToken(token) {
 				t.Errorf("got %+v", session)
 			}
 			keys = append(keys, session.Key)

@@ -30,7 +30,7 @@ var (
 	_ driver.Ranger        = (*collection)(nil)
 	_ driver.Sweeper       = (*collection)(nil)
 	_ driver.SchemaManager = (*collection)(nil)
-	_ driver.Limiter       = (*collection)(nil)
+	_ driver.SizeLimiter   = (*collection)(nil)
 )
 
 // Load asks for the id alone, for which the server has a short cut, and looks at the expiry here.
@@ -281,7 +281,7 @@ func (c *collection) remove(ctx context.Context, now bson.DateTime, ids bson.A) 
 	return int(result.DeletedCount), nil
 }
 
-// MaxData implements driver.Limiter.
+// MaxData implements driver.SizeLimiter.
 func (c *collection) MaxData() int { return maxData }
 
 // clock is the time by the store's clock. It and every time in the collection are rounded down to

@@ -321,7 +321,7 @@ func TestForeignValueIsANewSession(t *testing.T) {
 		}
 		sm := scskit.New(store)
 		token := testenv.Name(t)
-		if err := s.client.HSet(background, s.prefix+scskit.ID(token), "field", "value").Err(); err != nil {
+		if err := s.client.HSet(background, s.prefix+scskit.HashToken(token), "field", "value").Err(); err != nil {
 			t.Fatal(err)
 		}
 		ctx, err := sm.Load(scskit.WithTracker(background), token)

@@ -27,7 +27,7 @@ func TestFullServer(t *testing.T) {
 	store, err := New(client, &Options{Options: scskit.Options{
 		TouchInterval: -1,
 		Observer: func(_ context.Context, e scskit.Event) {
-			if e.Kind == scskit.KindTouch && e.Outcome == scskit.Failed {
+			if e.Kind == scskit.KindTouch && e.Outcome == scskit.OutcomeFailed {
 				refused.Add(1)
 			}
 		},

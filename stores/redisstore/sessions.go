@@ -24,9 +24,9 @@ type sessions struct {
 }
 
 var (
-	_ driver.Driver  = (*sessions)(nil)
-	_ driver.Ranger  = (*sessions)(nil)
-	_ driver.Limiter = (*sessions)(nil)
+	_ driver.Driver      = (*sessions)(nil)
+	_ driver.Ranger      = (*sessions)(nil)
+	_ driver.SizeLimiter = (*sessions)(nil)
 )
 
 func (s *sessions) Load(ctx context.Context, id string) (driver.Record, error) {
@@ -117,6 +117,6 @@ func (s *sessions) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// MaxData implements driver.Limiter. A server whose proto-max-bulk-len is lower answers what is
+// MaxData implements driver.SizeLimiter. A server whose proto-max-bulk-len is lower answers what is
 // longer with an error.
 func (s *sessions) MaxData() int { return maxData }

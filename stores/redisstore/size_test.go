@@ -30,7 +30,7 @@ func TestSizeOfASession(t *testing.T) {
 		if token, _, err = sm.Commit(ctx); err != nil {
 			t.Fatal(err)
 		}
-		n, err := client.StrLen(background, prefix+scskit.ID(token)).Result()
+		n, err := client.StrLen(background, prefix+scskit.HashToken(token)).Result()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -11,7 +11,7 @@ import (
 
 // table is the driver.
 //
-// It is no driver.Limiter: the most that a row may hold depends on how the database was
+// It is no driver.SizeLimiter: the most that a row may hold depends on how the database was
 // compiled and configured, which it does not tell. Too large is what it refuses.
 type table struct {
 	db      *sql.DB

@@ -96,7 +96,7 @@ func begin(l *adapters.Lifecycle, r *http.Request) (*adapters.Request, error) {
 
 func ginWith(wrap func(below gin.ResponseWriter, w *adapters.Writer) gin.ResponseWriter, leave func(c *gin.Context, below gin.ResponseWriter, w *adapters.Writer)) func(*scs.SessionManager, ...adapters.Option) gin.HandlerFunc {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
-		l := adapters.New(sm, opts...)
+		l := adapters.NewLifecycle(sm, opts...)
 		return func(c *gin.Context) {
 			req, err := begin(l, c.Request)
 			if err != nil {
@@ -168,7 +168,7 @@ type echoUse func(l *adapters.Lifecycle, req *adapters.Request, c echo.Context, 
 
 func echoWith(use echoUse) func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
-		l := adapters.New(sm, opts...)
+		l := adapters.NewLifecycle(sm, opts...)
 		return func(next echo.HandlerFunc) echo.HandlerFunc {
 			return func(c echo.Context) error {
 				req, err := begin(l, c.Request())
@@ -239,7 +239,7 @@ var echoEager = echoWith(func(
 
 func fiberWith(header func(c *fiber.Ctx) adapters.Header, finish func(c *fiber.Ctx, res *adapters.Response, err error) error) func(*scs.SessionManager, ...adapters.Option) fiber.Handler {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
-		l := adapters.New(sm, opts...)
+		l := adapters.NewLifecycle(sm, opts...)
 		return func(c *fiber.Ctx) error {
 			path := string(c.Context().URI().Path())
 			req, err := l.Begin(c.UserContext(), strings.Clone(c.Method()), path, []string{strings.Clone(c.Get("Cookie"))})

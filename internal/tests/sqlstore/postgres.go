@@ -1,1 +1,132 @@
-../../../stores/sqlstore/postgres.go
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strconv"
+	"strings"
+)
+
+// PostgreSQL returns the dialect of PostgreSQL. The package's documentation has the
+// versions, settings and rights that it needs.
+func PostgreSQL() Dialect {
+	statements := onConflict
+	// Rows that another sweep or a renewal has locked are left to it: nobody waits for anybody.
+	// The subselect comes as an array, so that the plan is always to go to those rows.
+	statements.sweep = `DELETE FROM {table} WHERE expiry <= {both} AND ctid = ANY (ARRAY
+		(SELECT ctid FROM {table} WHERE expiry <= {both} ORDER BY expiry LIMIT {limit} FOR UPDATE SKIP LOCKED))`
+	return Dialect{
+		name:          "postgresql",
+		title:         "PostgreSQL",
+		drivers:       []string{"github.com/jackc/pgx/", "github.com/lib/pq"},
+		placeholder:   func(n int) string { return "$" + strconv.Itoa(n) },
+		quote:         doubleQuote,
+		statements:    statements,
+		clock:         `(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000)::bigint`,
+		createTable:   postgresTable,
+		createIndexes: postgresIndexes,
+		dropTable:     func(n tableName) string { return `DROP TABLE IF EXISTS ` + postgresName(n) },
+		inspect:       inspectPostgres,
+		classify:      classifyPostgres,
+		maxData:       1<<30 - 1024, // MaxAllocSize, less the other columns
+	}
+}
+
+// poolerFix is what an error advises if prepared statements get lost.
+const poolerFix = "behind a pooler in transaction mode, such as PgBouncer, set pgx's " +
+	"parameter default_query_exec_mode=exec"
+
+// postgresTable: BYTEA knows no collation and no encoding.
+func postgresTable(n tableName) string {
+	return `CREATE TABLE IF NOT EXISTS ` + postgresName(n) + ` (
+	id      BYTEA  NOT NULL PRIMARY KEY,
+	version BIGINT NOT NULL,
+	expiry  BIGINT NOT NULL, -- times are microseconds since 1970-01-01 00:00 UTC
+	created BIGINT NOT NULL,
+	updated BIGINT NOT NULL,
+	data    BYTEA  NOT NULL
+)`
+}
+
+// postgresIndexes: an index is in the schema of its table, whose name it must not have.
+func postgresIndexes(n tableName) []string {
+	return []string{`CREATE INDEX IF NOT EXISTS ` + doubleQuote(n.table+"_expiry") + ` ON ` + postgresName(n) + ` (expiry)`}
+}
+
+func postgresName(n tableName) string {
+	if n.schema == "" {
+		return doubleQuote(n.table)
+	}
+	return doubleQuote(n.schema) + "." + doubleQuote(n.table)
+}
+
+// inspectPostgres asks for everything at once. The name is looked up as that of a
+// statement is, along the search path. Expressions are no columns; partial, deferrable and
+// unfinished indexes do not count.
+func inspectPostgres(ctx context.Context, conn *sql.Conn, n tableName) (layout, error) {
+	rows, err := conn.QueryContext(ctx, `SELECT false, a.attname::text, false
+		FROM pg_catalog.pg_attribute a
+		WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
+		UNION ALL
+		SELECT true, a.attname::text, i.indisunique AND i.indimmediate AND i.indnkeyatts = 1
+		FROM pg_catalog.pg_index i
+		JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+		WHERE i.indrelid = to_regclass($1) AND i.indisvalid AND i.indpred IS NULL`, postgresName(n))
+	if err != nil {
+		return layout{}, err
+	}
+	return readLayout(rows)
+}
+
+// classifyPostgres goes by the SQLSTATE, which the errors of pgx and lib/pq both tell, see
+// https://www.postgresql.org/docs/current/errcodes-appendix.html.
+func classifyPostgres(err error) fault {
+	var coded interface{ SQLState() string }
+	if !errors.As(err, &coded) {
+		// pgx may read ahead when a write is slow. If the context then ends just as the operation
+		// succeeds, its deadline is what the next one on the connection reads, whose own context
+		// has not ended. A repeated statement is recognised by its version.
+		if strings.HasPrefix(err.Error(), "timeout: read ") {
+			return faultStale
+		}
+		return faultOther
+	}
+	switch coded.SQLState() {
+	case "40001", // serialization_failure
+		"40P01", // deadlock_detected
+		"55P03": // lock_not_available
+		return faultBusy
+	case "57P01", // admin_shutdown
+		"57P02", // crash_shutdown
+		"57P05": // idle_session_timeout
+		// An answer in place of the statement's: the server has closed a connection that was
+		// idle, or has broken the statement off before its commit.
+		return faultStale
+	case "42P01", // undefined_table
+		"42703", // undefined_column
+		"42P10", // invalid_column_reference: no unique constraint for ON CONFLICT
+		"3F000": // invalid_schema_name
+		return faultNoSchema
+	case "54000": // program_limit_exceeded
+		return faultTooLarge
+	case "26000", // invalid_sql_statement_name
+		"42P05": // duplicate_prepared_statement
+		return faultPooler
+	case "42P07", // duplicate_table
+		"42710": // duplicate_object, the type of the table's rows
+		return faultExists
+	case "23505": // unique_violation, of the catalogue: IF NOT EXISTS looks before it leaps
+		if strings.Contains(err.Error(), "pg_type_typname_nsp_index") || strings.Contains(err.Error(), "pg_class_relname_nsp_index") {
+			return faultExists
+		}
+	case "XX000": // internal_error
+		switch text := err.Error(); {
+		case strings.Contains(text, "invalid memory alloc request size"):
+			return faultTooLarge
+		case strings.Contains(text, "tuple concurrently"): // updated or deleted, by other DDL
+			return faultBusy
+		}
+	}
+	return faultOther
+}

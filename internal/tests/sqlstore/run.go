@@ -1,1 +1,224 @@
-../../../stores/sqlstore/run.go
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	sqldriver "database/sql/driver"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/bound"
+)
+
+// statement is one of the store's statements. If the dialect prepares, it is prepared when it
+// is first used.
+type statement struct {
+	text   string
+	params []param
+	stmt   atomic.Pointer[sql.Stmt]
+}
+
+// prepared returns the prepared statement. A failure is not remembered: the table may
+// be created later. Of two that prepare it at once one wins; nobody waits for another,
+// whose context may be longer.
+func (s *statement) prepared(ctx context.Context, db *sql.DB) (*sql.Stmt, error) {
+	if p := s.stmt.Load(); p != nil {
+		return p, nil
+	}
+	p, err := db.PrepareContext(ctx, s.text)
+	if err != nil {
+		return nil, err
+	}
+	if !s.stmt.CompareAndSwap(nil, p) {
+		_ = p.Close()
+		return s.stmt.Load(), nil
+	}
+	return p, nil
+}
+
+func (s *statement) args(v *values) []any {
+	args := make([]any, len(s.params))
+	for i, p := range s.params {
+		args[i] = v.get(p)
+	}
+	return args
+}
+
+// exec runs a statement that writes and returns how many rows it affected.
+func (t *table) exec(ctx context.Context, s *statement, v *values) (n int64, err error) {
+	args := s.args(v)
+	err = t.write(ctx, func() error {
+		return t.run(ctx, s, func(ctx context.Context, r runner) error {
+			result, err := r.exec(ctx, args)
+			if err != nil {
+				return err
+			}
+			if t.dialect.affected != nil {
+				n, err = t.dialect.affected(result)
+			} else {
+				n, err = result.RowsAffected()
+			}
+			return err
+		})
+	})
+	return n, err
+}
+
+// query runs a statement that reads and has read take what it wants from the
+// rows, from the start if the database was busy.
+func (t *table) query(ctx context.Context, s *statement, v *values, read func(*sql.Rows) error) error {
+	args := s.args(v)
+	return t.retry(ctx, func() error {
+		return t.run(ctx, s, func(ctx context.Context, r runner) error {
+			rows, err := r.query(ctx, args)
+			if err != nil {
+				return err
+			}
+			defer rows.Close()
+			if err := read(rows); err != nil {
+				return err
+			}
+			return rows.Err()
+		})
+	})
+}
+
+// runner is a statement and what it runs on.
+type runner struct {
+	stmt *sql.Stmt // if nil, the text runs on db
+	text string
+	db   interface { // a pool or a connection
+		ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error)
+		QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
+	}
+}
+
+func (r runner) exec(ctx context.Context, args []any) (sql.Result, error) {
+	if r.stmt != nil {
+		return r.stmt.ExecContext(ctx, args...)
+	}
+	return r.db.ExecContext(ctx, r.text, args...)
+}
+
+func (r runner) query(ctx context.Context, args []any) (*sql.Rows, error) {
+	if r.stmt != nil {
+		return r.stmt.QueryContext(ctx, args...)
+	}
+	return r.db.QueryContext(ctx, r.text, args...)
+}
+
+// run calls f with what the statement runs on, and the context for it.
+func (t *table) run(ctx context.Context, s *statement, f func(context.Context, runner) error) error {
+	if t.dialect.uninterrupted {
+		return t.onConn(ctx, func(ctx context.Context, conn *sql.Conn) error {
+			return f(ctx, runner{text: s.text, db: conn})
+		})
+	}
+	if !t.dialect.prepares {
+		return f(ctx, runner{text: s.text, db: t.db})
+	}
+	p, err := s.prepared(ctx, t.db)
+	if err != nil {
+		return err
+	}
+	return f(ctx, runner{stmt: p})
+}
+
+// onConn calls f with a connection, and with a context that does not end if
+// the dialect is uninterrupted. The wait for the connection ends with ctx.
+func (t *table) onConn(ctx context.Context, f func(context.Context, *sql.Conn) error) error {
+	conn, err := t.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if t.dialect.uninterrupted {
+		ctx = context.WithoutCancel(ctx)
+	}
+	err = f(ctx, conn)
+	if err != nil && t.dialect.classify(err) == faultStale {
+		_ = conn.Raw(func(any) error { return sqldriver.ErrBadConn }) // closes it for good
+	}
+	return err
+}
+
+// write calls f, which must be undone by the database if it fails, as the one writer if the
+// dialect has but one, and again while the database is busy.
+func (t *table) write(ctx context.Context, f func() error) error {
+	if t.writer != nil {
+		select {
+		case t.writer <- struct{}{}:
+			defer func() { <-t.writer }()
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return t.retry(ctx, f)
+}
+
+// retry calls f until the database is not busy, or the context ends.
+func (t *table) retry(ctx context.Context, f func() error) error {
+	for attempt := 0; ; attempt++ {
+		err := f()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		if f := t.dialect.classify(err); f != faultBusy && f != faultStale {
+			return err
+		}
+		timer := time.NewTimer(pause(attempt))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+	}
+}
+
+// pause is how long to wait before the next attempt: from about 1 ms, twice as
+// long each time, to about 16, and half as much less or more, so that those who
+// met once do not meet again.
+func pause(attempt int) time.Duration {
+	base := time.Millisecond << min(attempt, 4)
+	return base/2 + rand.N(base)
+}
+
+// failure is the error of an operation of the driver. Where the context has ended it
+// says so, whatever the database made of that; also if that was for want of a connection.
+func (t *table) failure(ctx context.Context, op string, err error) error {
+	if ended := bound.Ended(ctx, err); ended != nil {
+		if !errors.Is(err, ended) {
+			err = fmt.Errorf("%w: %w", ended, err)
+		}
+		if fix := t.poolFix(ended); fix != "" {
+			err = fmt.Errorf("%w: %s", err, fix)
+		}
+		return fmt.Errorf("sqlstore: %s: %w", op, err)
+	}
+	switch t.dialect.classify(err) {
+	case faultNoSchema:
+		return fmt.Errorf("sqlstore: %s: %w: table %s: %s: %w", op, driver.ErrNoSchema, t.name, schemaFix, err)
+	case faultPooler:
+		return fmt.Errorf("sqlstore: %s: %w: %s", op, err, poolerFix)
+	}
+	return fmt.Errorf("sqlstore: %s: %w", op, err)
+}
+
+// poolFix is what an error advises if every connection of the pool is in use at the deadline.
+func (t *table) poolFix(ended error) string {
+	s := t.db.Stats()
+	if !errors.Is(ended, context.DeadlineExceeded) || s.MaxOpenConnections == 0 || s.InUse < s.MaxOpenConnections {
+		return ""
+	}
+	plural := "s"
+	if s.MaxOpenConnections == 1 {
+		plural = ""
+	}
+	return fmt.Sprintf("the pool has %d connection%s, in use elsewhere: raise SetMaxOpenConns "+
+		"(pool_size in a URL), or hold none while a session is used", s.MaxOpenConnections, plural)
+}

@@ -1,1 +1,234 @@
-../../../stores/sqlstore/table.go
+package sqlstore
+
+import (
+	"context"
+	"database/sql"
+	"iter"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// table is the driver.
+//
+// It is no driver.SizeLimiter: the most that a row may hold depends on how the database was
+// compiled and configured, which it does not tell. Too large is what it refuses.
+type table struct {
+	db      *sql.DB
+	dialect Dialect
+	name    tableName
+	now     func() time.Time
+
+	// writer has room for one token, which whoever writes holds; nil if any number may.
+	writer chan struct{}
+
+	load, overwrite, create, replace, move, remove, page, sweep *statement
+}
+
+var (
+	_ driver.Driver        = (*table)(nil)
+	_ driver.Ranger        = (*table)(nil)
+	_ driver.Sweeper       = (*table)(nil)
+	_ driver.SchemaManager = (*table)(nil)
+)
+
+func newTable(db *sql.DB, d Dialect, n tableName, now func() time.Time) *table {
+	t := &table{db: db, dialect: d, name: n, now: now}
+	if d.oneWriter {
+		t.writer = make(chan struct{}, 1)
+	}
+	t.load = d.compile(d.statements.load, n)
+	t.overwrite = d.compile(d.statements.overwrite, n)
+	t.create = d.compile(d.statements.create, n)
+	t.replace = d.compile(d.statements.replace, n)
+	t.move = d.compile(d.statements.touch, n)
+	t.remove = d.compile(d.statements.remove, n)
+	t.page = d.compile(d.statements.page, n)
+	t.sweep = d.compile(d.statements.sweep, n)
+	return t
+}
+
+func (t *table) Load(ctx context.Context, id string) (driver.Record, error) {
+	rec, found := driver.Record{ID: id}, false
+	err := t.query(ctx, t.load, &values{id: []byte(id), now: t.micros()}, func(rows *sql.Rows) error {
+		if found = rows.Next(); !found {
+			return nil
+		}
+		return scan(rows, &rec)
+	})
+	switch {
+	case err != nil:
+		return driver.Record{}, t.failure(ctx, "load", err)
+	case !found:
+		return driver.Record{}, driver.ErrNotFound
+	}
+	return rec, nil
+}
+
+func (t *table) Save(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+	v := values{
+		id: []byte(rec.ID), data: rec.Data, version: rec.Version, now: t.micros(),
+		expiry: rec.Expiry.UnixMicro(), created: rec.Created.UnixMicro(), updated: rec.Updated.UnixMicro(),
+	}
+	if v.data == nil {
+		v.data = []byte{} // nil is NULL
+	}
+	s := t.overwrite
+	if held, ok := cond.Match(); ok {
+		s, v.held = t.replace, held
+	} else if cond.Absent() {
+		s = t.create
+	}
+	n, err := t.exec(ctx, s, &v)
+	switch {
+	case err != nil && t.tooLarge(ctx, err, len(rec.Data)):
+		// Whoever set the limit lower than it usually is did not tell how low.
+		return &driver.TooLargeError{Size: len(rec.Data), Limit: min(t.dialect.maxData, len(rec.Data)-1)}
+	case err != nil:
+		return t.failure(ctx, "save", err)
+	case n == 0 && s != t.overwrite: // which affects no row of MySQL's if it changes nothing
+		return driver.ErrConflict
+	}
+	return nil
+}
+
+// tooLarge reports whether a save failed because of the size of its data.
+func (t *table) tooLarge(ctx context.Context, err error, size int) bool {
+	f := t.dialect.classify(err)
+	if f != faultOther || t.dialect.askMaxData == nil || size < 64<<10 {
+		return f == faultTooLarge
+	}
+	var most int
+	err = t.onConn(ctx, func(ctx context.Context, conn *sql.Conn) (err error) {
+		most, err = t.dialect.askMaxData(ctx, conn)
+		return err
+	})
+	return err == nil && size > most
+}
+
+func (t *table) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
+	v := values{id: []byte(id), held: version, expiry: expiry.UnixMicro(), now: t.micros()}
+	n, err := t.exec(ctx, t.move, &v)
+	if err != nil {
+		return t.failure(ctx, "touch", err)
+	}
+	if n == 0 {
+		return driver.ErrConflict
+	}
+	return nil
+}
+
+func (t *table) Delete(ctx context.Context, id string) error {
+	n, err := t.exec(ctx, t.remove, &values{id: []byte(id)})
+	if err != nil {
+		return t.failure(ctx, "delete", err)
+	}
+	if n == 0 {
+		return driver.ErrNotFound
+	}
+	return nil
+}
+
+// A page of a Range ends with whichever comes first.
+const (
+	pageRecords = 100
+	pageBytes   = 1 << 20
+)
+
+// Range reads one page of records at a time, and holds neither a connection nor a
+// transaction while the body runs: not even a pool of one connection is blocked, and
+// a slow body does not keep SQLite from recycling its log.
+func (t *table) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
+	return func(yield func(driver.Record, error) bool) {
+		var from []byte
+		for more := true; more; {
+			var page []driver.Record
+			var err error
+			page, more, err = t.readPage(ctx, from)
+			for _, rec := range page {
+				if err = ctx.Err(); err != nil {
+					break
+				}
+				if !yield(rec, nil) {
+					return
+				}
+			}
+			if err != nil {
+				yield(driver.Record{}, t.failure(ctx, "range", err))
+				return
+			}
+			if more {
+				// The id that comes right after the last one.
+				from = append([]byte(page[len(page)-1].ID), 0)
+			}
+		}
+	}
+}
+
+// readPage returns live records in the order of their ids, from an id on, and whether
+// there may be more.
+func (t *table) readPage(ctx context.Context, from []byte) (page []driver.Record, more bool, err error) {
+	if from == nil {
+		from = []byte{}
+	}
+	v := values{id: from, now: t.micros(), limit: pageRecords}
+	err = t.query(ctx, t.page, &v, func(rows *sql.Rows) error {
+		page, more = nil, false
+		for size := 0; rows.Next(); {
+			var id []byte
+			var rec driver.Record
+			if err := scan(rows, &rec, &id); err != nil {
+				return err
+			}
+			rec.ID = string(id)
+			page = append(page, rec)
+			size += len(rec.Data)
+			if size >= pageBytes || len(page) == pageRecords {
+				more = true
+				return nil
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	return page, more, nil
+}
+
+// Sweep removes the records by statements of a size that the dialect chooses; others may write in
+// between.
+func (t *table) Sweep(ctx context.Context, limit int) (removed int, err error) {
+	for removed < limit {
+		part := limit - removed
+		if t.dialect.sweepRows > 0 {
+			part = min(part, t.dialect.sweepRows)
+		}
+		n, err := t.exec(ctx, t.sweep, &values{now: t.micros(), limit: part})
+		removed += int(n)
+		if err != nil {
+			return removed, t.failure(ctx, "sweep", err)
+		}
+		if int(n) < part {
+			break
+		}
+	}
+	return removed, nil
+}
+
+// micros is the time by the store's clock. It and every time in the table are rounded
+// down, so that no record outlives its expiry.
+func (t *table) micros() int64 { return t.now().UnixMicro() }
+
+// scan reads the columns of a record, after those in front.
+func scan(rows *sql.Rows, rec *driver.Record, front ...any) error {
+	var expiry, created, updated int64
+	err := rows.Scan(append(front, &rec.Data, &expiry, &created, &updated, &rec.Version)...)
+	if err != nil {
+		return err
+	}
+	rec.Expiry = time.UnixMicro(expiry).UTC()
+	rec.Created = time.UnixMicro(created).UTC()
+	rec.Updated = time.UnixMicro(updated).UTC()
+	return nil
+}

@@ -90,8 +90,8 @@ func TestErrors(t *testing.T) {
 		if err == nil || err.Error() != want || closeStore != nil {
 			t.Errorf("%q: got error\n\t%v, want\n\t%s", url, err, want)
 		}
-		if stores.Place(url) != "" && strings.Contains(want, "is not known") {
-			t.Errorf("stores.Place(%q) is %q", url, stores.Place(url))
+		if stores.Describe(url) != "" && strings.Contains(want, "is not known") {
+			t.Errorf("stores.Describe(%q) is %q", url, stores.Describe(url))
 		}
 	}
 	nothingLeft(t)
@@ -171,8 +171,8 @@ func TestNoPasswordInErrors(t *testing.T) {
 					if err != nil && strings.Contains(err.Error(), "cannot use") {
 						asked.Add(1)
 					}
-					if strings.Contains(stores.Place(url), canary) && form != "%s://canary" {
-						t.Errorf("%q: Place shows the password: %s", url, stores.Place(url))
+					if strings.Contains(stores.Describe(url), canary) && form != "%s://canary" {
+						t.Errorf("%q: Place shows the password: %s", url, stores.Describe(url))
 					}
 				}
 			})

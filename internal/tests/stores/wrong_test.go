@@ -66,7 +66,7 @@ func TestRedisSocket(t *testing.T) {
 	if err := store.Commit("token", []byte("data"), time.Now().Add(time.Hour)); err != nil {
 		t.Error(err)
 	}
-	if got, want := stores.Place(where), "Redis, "+socket+"/3"; got != want {
+	if got, want := stores.Describe(where), "Redis, "+socket+"/3"; got != want {
 		t.Errorf("Place: got %s, want %s", got, want)
 	}
 }

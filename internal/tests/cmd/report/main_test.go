@@ -38,8 +38,8 @@ func full(adapters, stores int) conformance.Report {
 	}
 	for s := range stores {
 		store := fmt.Sprint("store", s)
-		add("", store, conformance.LevelStore, conformance.LevelKit, conformance.LevelDriver)
-		add("store", store, conformance.LevelStore, conformance.LevelKit) // once more, in the matrix
+		add("", store, conformance.LevelStore, conformance.LevelPortable, conformance.LevelDriver)
+		add("store", store, conformance.LevelStore, conformance.LevelPortable) // once more, in the matrix
 		for a := range adapters {
 			add(fmt.Sprint("adapter", a), store, conformance.LevelPair)
 		}
