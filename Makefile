@@ -11,7 +11,6 @@ BENCHSTAT     := $(BIN)/benchstat
 FUZZTIME      ?= 30s
 COUNT         ?= 6
 TRIALS        ?= 20
-VERSION       ?= v0.1.0
 
 # Each adapter and store is a module of its own, and so is what only tests need: nobody inherits what
 # they do not use.
@@ -53,7 +52,7 @@ compat: ## Put the versions that the last test run met into docs/backends.md
 check: $(GOLANGCI_LINT) ## What CI checks before the tests: vet, linters, tidy modules, formatting, a release
 	for module in $(MODULES); do (cd $$module && export GOWORK=off && $(GO) mod tidy -diff && $(GO) vet ./...) || exit 1; done
 	$(GOLANGCI_LINT) run $(addsuffix /...,$(filter-out %testservers,$(MODULES)))
-	scripts/release $(VERSION)
+	scripts/release
 	scripts/apidiff
 
 .PHONY: bench

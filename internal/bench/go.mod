@@ -8,7 +8,7 @@ replace (
 )
 
 require (
-	github.com/alexedwards/scs/goredisstore v0.0.0-20251002162104-209de6e426de
+	github.com/alexedwards/scs/goredisstore v0.0.0-20250212122300-421ef1d8611c
 	github.com/alexedwards/scs/v2 v2.9.0
 	github.com/redis/go-redis/v9 v9.17.3
 	github.com/scskit/scskit v0.0.0

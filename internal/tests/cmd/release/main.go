@@ -1,7 +1,7 @@
 // Release releases every public module of the project at one version, as docs/releasing.md tells:
 //
-//	scripts/release v0.1.0            say what would be done, and try it; change nothing
-//	scripts/release -build v0.1.0     compile as well
+//	scripts/release                   try the next version, and say what would be done; change nothing
+//	scripts/release -build v0.1.0     the same for this version, and compile as well
 //	scripts/release -tag v0.1.0       try it and compile, then commit the requirements, and make the tags
 //
 // What it tries is what users get: it puts the modules, without their replace directives, into a
@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"golang.org/x/mod/modfile"
 	"golang.org/x/mod/module"
@@ -33,7 +34,7 @@ import (
 const root = "github.com/scskit/scskit"
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, os.Args[1:], os.Stdout)
 	stop()
 	if err != nil {
@@ -59,17 +60,20 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	tag := flags.Bool("tag", false, "commit the requirements and make the tags; implies -build")
 	build := flags.Bool("build", false, "compile the programs that try the modules, which takes minutes")
 	flags.Usage = func() {
-		fmt.Fprintln(out, "usage: scripts/release [-build | -tag] vX.Y.Z")
+		fmt.Fprintln(out, "usage: scripts/release [-build | -tag] [vX.Y.Z]")
 		flags.PrintDefaults()
 	}
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if flags.NArg() != 1 || !semver.IsValid(flags.Arg(0)) || semver.Canonical(flags.Arg(0)) != flags.Arg(0) {
+	r := &release{ctx: ctx, out: out, dir: *dir, version: flags.Arg(0), build: *build || *tag}
+	if flags.NArg() == 0 && !*tag {
+		r.version = next(r.lastTag())
+	}
+	if flags.NArg() > 1 || !semver.IsValid(r.version) || semver.Canonical(r.version) != r.version {
 		flags.Usage()
 		return errors.New("give a version, such as v0.1.0")
 	}
-	r := &release{ctx: ctx, out: out, dir: *dir, version: flags.Arg(0), build: *build || *tag}
 	list, err := r.output(r.dir, "scripts/modules", "-public")
 	if err != nil {
 		return err
@@ -94,15 +98,22 @@ func (r *release) check(strict bool) error {
 	case status != "":
 		missing = append(missing, errors.New("the checkout has changes: commit them"))
 	}
-	tags, err := r.output(r.dir, "git", "tag", "--list", "v*", "--sort=-version:refname")
-	if last, _, _ := strings.Cut(tags, "\n"); err == nil && last != "" && semver.Compare(r.version, last) <= 0 {
+	if last := r.lastTag(); last != "" && semver.Compare(r.version, last) <= 0 {
 		return fmt.Errorf("%s is not after the last release, %s", r.version, last)
+	}
+	for _, t := range r.tags() {
+		if _, err := r.output(r.dir, "git", "rev-parse", "-q", "--verify", "refs/tags/"+t); err == nil {
+			return fmt.Errorf("the tag %s is there already", t)
+		}
 	}
 	changes, err := os.ReadFile(filepath.Join(r.dir, "CHANGELOG.md"))
 	if err != nil {
 		return err
 	}
-	if heading := "## " + strings.TrimPrefix(r.version, "v"); !bytes.Contains(changes, []byte("\n"+heading)) {
+	heading := "## " + strings.TrimPrefix(r.version, "v")
+	if !slices.ContainsFunc(strings.Split(string(changes), "\n"), func(line string) bool {
+		return line == heading || strings.HasPrefix(line, heading+" ")
+	}) {
 		missing = append(missing, fmt.Errorf(`CHANGELOG.md has no section %q: give "## Unreleased" that name and the date`, heading))
 	}
 	if err := errors.Join(missing...); strict || err == nil {
@@ -110,6 +121,37 @@ func (r *release) check(strict bool) error {
 	}
 	fmt.Fprintf(r.out, "Before the tags can be made:\n%v\n\n", errors.Join(missing...))
 	return nil
+}
+
+// lastTag returns the version of the last release, or "" if there is none.
+func (r *release) lastTag() (last string) {
+	tags, err := r.output(r.dir, "git", "tag", "--list", "v*")
+	if err != nil {
+		return ""
+	}
+	for t := range strings.FieldsSeq(tags) {
+		if semver.IsValid(t) && (last == "" || semver.Compare(t, last) > 0) {
+			last = t
+		}
+	}
+	return last
+}
+
+// next returns the version of the patch after another.
+func next(last string) string {
+	var major, minor, patch int
+	if _, err := fmt.Sscanf(last, "v%d.%d.%d", &major, &minor, &patch); err != nil {
+		return "v0.1.0"
+	}
+	return fmt.Sprintf("v%d.%d.%d", major, minor, patch+1)
+}
+
+// tags returns the tags of the release, in the order of the modules.
+func (r *release) tags() (tags []string) {
+	for _, m := range r.modules {
+		tags = append(tags, strings.TrimPrefix(path.Join(filepath.ToSlash(m), r.version), "./"))
+	}
+	return tags
 }
 
 // try builds a program with each module, as a user would get it.
@@ -284,18 +326,33 @@ func (r *release) consume(dir, source, modPath string, env []string) error {
 	return nil
 }
 
-// tag makes the commit and the tags, or says what they would be.
-func (r *release) tag(really bool) error {
-	var tags []string
-	for _, m := range r.modules {
-		tags = append(tags, strings.TrimPrefix(path.Join(filepath.ToSlash(m), r.version), "./"))
-	}
+// tag makes the commit and the tags, or says what they would be. If it fails, the checkout is again
+// as it was.
+func (r *release) tag(really bool) (err error) {
+	tags := r.tags()
 	push := "git push --atomic origin HEAD " + strings.Join(tags, " ")
 	if !really {
 		fmt.Fprintf(r.out, "\nWith -tag, one commit requires the modules of each other at %s, and has these tags:\n  %s\nThen: %s\n",
 			r.version, strings.Join(tags, "\n  "), push)
 		return nil
 	}
+	before, err := r.output(r.dir, "git", "rev-parse", "HEAD")
+	if err != nil {
+		return err
+	}
+	var made []string
+	defer func() {
+		if err == nil {
+			return
+		}
+		undo := &release{ctx: context.WithoutCancel(r.ctx)}
+		for _, t := range made {
+			_, failed := undo.output(r.dir, "git", "tag", "-d", t)
+			err = errors.Join(err, failed)
+		}
+		_, failed := undo.output(r.dir, "git", "reset", "-q", "--hard", before)
+		err = errors.Join(err, failed)
+	}()
 	all, err := r.output(r.dir, "scripts/modules")
 	if err != nil {
 		return err
@@ -321,6 +378,7 @@ func (r *release) tag(really bool) error {
 		if _, err := r.output(r.dir, "git", "tag", "-a", "-m", "scskit "+r.version, t); err != nil {
 			return err
 		}
+		made = append(made, t)
 	}
 	fmt.Fprintf(r.out, "\nThe tags are made. Now: %s\n", push)
 	return nil
