@@ -69,7 +69,7 @@ func New(tb testing.TB, sessions *scs.SessionManager, values map[string]any) *Se
 
 // Request returns a request of the session's browser. The target is a path, or a whole URL.
 func (s *Session) Request(method, target string, body io.Reader) *http.Request {
-	r := httptest.NewRequest(method, target, body)
+	r := httptest.NewRequestWithContext(s.tb.Context(), method, target, body)
 	s.Send(r)
 	return r
 }

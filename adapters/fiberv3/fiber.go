@@ -49,7 +49,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 		c.SetContext(req.Context())
 		req.Share(c.RequestCtx().SetUserValue)
 		err = c.Next()
-		if abandoned(c, outside) {
+		if abandoned(outside, c) {
 			res.Missed()
 			return err
 		}
@@ -74,7 +74,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 
 // abandoned reports whether the timeout middleware has answered. Outside of the session it says so a
 // little after it has ended the context, which may be what the handlers have waited for.
-func abandoned(c fiber.Ctx, outside context.Context) bool {
+func abandoned(outside context.Context, c fiber.Ctx) bool {
 	if !errors.Is(outside.Err(), context.DeadlineExceeded) {
 		return c.IsAbandoned()
 	}
