@@ -18,45 +18,41 @@ const (
 // Options are the settings that every backend shares. Each backend's own Options
 // embeds them. The zero value, and a nil *Options, is the safe default.
 type Options struct {
-	// PlainIDs stores sessions under the token itself. By default the backend sees
-	// only the token's SHA-256, in unpadded URL base64 (as scs does with
-	// HashTokenInStore), so that whoever can read the backend cannot sign
-	// in with what they find there (OWASP Session Management Cheat Sheet).
+	// PlainIDs stores sessions under the token itself. By default the backend sees only the token's
+	// SHA-256, in unpadded URL base64, as with scs's HashTokenInStore. Somebody who can read the
+	// backend then cannot sign in with what they find there (OWASP Session Management Cheat Sheet).
 	PlainIDs bool
 
-	// Codec decodes sessions when concurrent writes are merged. It must be the
-	// manager's codec. Where it gives other bytes for the same values, they are compared, which
-	// costs time. It may embed Codec, to compress or to encrypt what that writes. A
-	// record that its Decode says is damaged, with an error that matches ErrCorrupt, is
-	// dropped; with any other error the request fails, and the record stays. Nil means Codec{},
-	// which is also what New gives the manager.
+	// Codec decodes sessions when concurrent writes are merged. It must be the manager's codec. Nil
+	// means Codec{}, which New also gives to the manager. A codec may embed Codec, to compress or
+	// encrypt what that writes. If its Decode returns an error that matches ErrCorrupt, the record is
+	// dropped. With any other error the request fails, and the record stays. If it does not always
+	// encode the same values to the same bytes, the store compares the values, which takes longer.
 	Codec scs.Codec
 
-	// MaxSize is the most bytes of encoded session that are accepted; more is a
-	// *driver.TooLargeError. Zero means 4 MiB. A lower limit of the
-	// backend always applies.
+	// MaxSize is the largest encoded session that is accepted, in bytes. A larger one fails with a
+	// *driver.TooLargeError. Zero means 4 MiB. A lower limit of the backend applies as well.
 	MaxSize int
 
 	// Timeout bounds each operation on the backend. Zero means 5 seconds,
 	// a negative value no bound but the request's own.
 	Timeout time.Duration
 
-	// TouchInterval is how often, at most, a session that is only read writes its
-	// new idle expiry. Zero means a tenth of the idle timeout, but no more than a
-	// minute; a negative value writes at every request. The
-	// stored expiry is later by one interval, never beyond the session's absolute
-	// deadline, so that throttling ends no session early.
+	// TouchInterval is the shortest time between two writes of a session that is only read, to move
+	// its idle expiry. Zero means a tenth of the idle timeout, but no more than a minute. A negative
+	// value writes at every request. The stored expiry is later by one interval, but not after the
+	// session's deadline, so that no session ends early.
 	TouchInterval time.Duration
 
-	// UserKey is the key under which sessions keep whose they are, such as "user": a string, or an
-	// integer. It is what SessionsOf and DestroySessionsOf go by. A value of any other type fails
-	// the commit; a session without one, or with an empty string, belongs to nobody. A backend that
-	// indexes users is given the SHA-256 of the value, which hides names from whoever cannot guess
-	// them. Every process that saves sessions must have the same UserKey. Empty means that nobody
-	// asks, and costs nothing.
+	// UserKey is the session key that holds the user's id, such as "user". SessionsOf and
+	// DestroySessionsOf find a user's sessions by it. The value must be a string or an integer; a
+	// commit with any other type fails. A session without a value, or with an empty string, belongs
+	// to no user. A backend that indexes users gets the SHA-256 of the value. Every process that
+	// saves sessions must have the same UserKey. If it is empty, the two methods fail with
+	// ErrNoUserKey, and sessions cost nothing extra.
 	UserKey string
 
-	// Observer is told of everything that the store does. See Observer.
+	// Observer is called for every operation of the store. See Observer.
 	Observer Observer
 
 	// Now is the clock, for tests. Nil means time.Now.

@@ -1,33 +1,32 @@
 // Package scskit adds server-side sessions to Gin, Echo, Fiber, Chi and net/http, over
 // github.com/alexedwards/scs/v2.
 //
-// The API that handlers use is scs's own SessionManager. scskit supplies
-// what surrounds it: stores for the backends (packages under stores), middleware for the frameworks
-// (packages under adapters), and a suite with which anyone can prove that a pair of
-// the two behaves (package conformance).
+// Handlers use scs's own SessionManager. scskit adds stores for many backends (packages under
+// stores), middleware for the frameworks (packages under adapters), and a test suite that shows
+// whether a store and a framework work together as they should (package conformance).
 //
 //	store, err := memstore.New(nil)
 //	sessions := scskit.New(store)
 //	router.Use(scschi.LoadAndSave(sessions))
 //
-// Four promises hold on every framework, and on every backend that keeps the
-// session on the server: no update is lost when requests write one session at the same time;
-// a destroyed session never comes back; the cookie and the stored record always agree; and
-// the behaviour is the same everywhere.
+// Four promises hold on every framework, and on every backend that keeps sessions on the server:
+//
+//   - No update is lost when requests change one session at the same time.
+//   - A destroyed session never comes back.
+//   - The cookie and the stored record always agree.
+//   - The behaviour is the same everywhere.
 package scskit
 
 import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// New returns a session manager over store, with what scs.New gives it but for the codec: that of
-// the *Store that StoreOf finds, or else Codec. Session cookies are HttpOnly, SameSite=Lax, with
-// Path=/; set Cookie.Secure to true wherever the application is reached by HTTPS. New panics if
-// store is nil.
+// New returns scs.New() with Store set to store, and Codec set to the store's codec if StoreOf finds a
+// *Store, or else to Codec. Session cookies are HttpOnly and SameSite=Lax, with Path=/. Set
+// Cookie.Secure to true if browsers reach your application by HTTPS. New panics if store is nil.
 //
-// scs.New starts one goroutine for each manager, for the in-memory store that New replaces; it
-// wakes once a minute to do nothing and cannot be stopped without a data race. New itself starts
-// none. Make one manager for an application, not one for each request.
+// Make one manager for an application, not one for each request: scs.New starts a goroutine for the
+// in-memory store that New replaces. It wakes once a minute, does nothing, and cannot be stopped.
 func New(store scs.Store) *scs.SessionManager {
 	if isNil(store) {
 		panic("scskit: New: store is nil; make one with a store package, such as memstore.New(nil), and check its error")

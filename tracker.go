@@ -34,9 +34,8 @@ func WithTracker(ctx context.Context) context.Context {
 	return &tracker{Context: ctx}
 }
 
-// Tracker is what WithTracker adds to a context, for adapters, that can have it in one piece of
-// memory with what else a request needs. The zero value is ready for use, by one request; it must
-// not be copied.
+// Tracker is what WithTracker adds to a context. Adapters embed it in their struct for a request, to
+// save an allocation. The zero value is ready to use, for one request. It must not be copied.
 type Tracker struct{ tracker tracker }
 
 // Context returns ctx with the tracker, or if ctx has one already, ctx as it is. It must be called

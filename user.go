@@ -16,7 +16,7 @@ import (
 
 // ErrNoUserKey is returned by SessionsOf and DestroySessionsOf of a store that has not been told
 // where sessions keep their user.
-var ErrNoUserKey = errors.New("scskit: whose a session is cannot be told: set Options.UserKey to the key under which sessions keep their user")
+var ErrNoUserKey = errors.New("scskit: Options.UserKey is not set: set it to the session key that holds the user's id")
 
 // UserSession is a session as SessionsOf finds it.
 type UserSession struct {
@@ -24,8 +24,8 @@ type UserSession struct {
 	// AllCtx. It is as good as a token within this process: do not send it to a browser.
 	Key string
 
-	// ID is what the function ID returns for the token. It opens nothing, so that a page can name
-	// sessions by it, and it is that of the request's own session if it equals ID(sm.Token(ctx)).
+	// ID is HashToken of the token. It opens nothing, so that a page can name
+	// sessions by it, and it is that of the request's own session if it equals HashToken(sm.Token(ctx)).
 	ID string
 
 	// Values are what the session holds, decoded for the caller alone.

@@ -135,7 +135,7 @@ func TestSessionsOfRefuses(t *testing.T) {
 		is    error
 		text  string
 	}{
-		"no UserKey":     {userStore(t, scskit.Options{}), "alice", scskit.ErrNoUserKey, "set Options.UserKey"},
+		"no UserKey":     {userStore(t, scskit.Options{}), "alice", scskit.ErrNoUserKey, "Options.UserKey is not set"},
 		"a cookie store": {cookies, "alice", errors.ErrUnsupported, "keep them in a store that can"},
 		"nobody":         {with, "", nil, "the user is empty"},
 	} {

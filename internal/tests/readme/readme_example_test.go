@@ -77,7 +77,7 @@ func readmeSQLite(ctx context.Context) *scskit.Store {
 
 func readmeOnError(r *gin.Engine, sessions *scs.SessionManager) {
 	r.Use(scsgin.LoadAndSave(sessions, adapters.OnError(func(ctx context.Context, err error) error {
-		log.Print(err) // without which a request that passes tells nobody
+		log.Print(err) // nothing else will
 		if errors.Is(err, context.DeadlineExceeded) {
 			return adapters.ErrFailOpen
 		}
