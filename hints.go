@@ -35,9 +35,9 @@ const (
 	CommitGone
 )
 
-// LastCommit returns what became of the last commit for token in a context with a tracker. Its State
-// is CommitStored also if an earlier commit stored something and the last had nothing to add. ok is
-// false if there was none, or the manager's store is not a *Store.
+// LastCommit returns what became of the last commit for token in a context with a tracker. Its
+// State is CommitStored also if an earlier commit stored something and the last had nothing to add.
+// ok is false if there was none, or the manager's store is not a *Store.
 func LastCommit(ctx context.Context, token string) (c CommitResult, ok bool) {
 	t := trackerFrom(ctx)
 	if t == nil {

@@ -20,13 +20,14 @@ var ErrNoValue = errors.New("the session has no such value")
 //	cart.Put(ctx, sessions, c)
 //	c, ok := cart.Get(ctx, sessions)
 //
-// It reads and writes what sessions.Get and sessions.Put do under that name, with the same contexts.
+// It reads and writes what sessions.Get and sessions.Put do under that name, with the same
+// contexts.
 type Key[T any] string
 
-// NewKey returns Key[T](name), and registers T with encoding/gob, which the codecs need for a type of
-// your own. Call it when the program starts, best for a variable of a package, in every program
+// NewKey returns Key[T](name), and registers T with encoding/gob, which the codecs need for a type
+// of your own. Call it when the program starts, best for a variable of a package, in every program
 // that shares the sessions. For a type that the program registers by gob.RegisterName, write
-// Key[T](name) instead. As gob does, NewKey panics for both a type and a pointer to it.
+// Key[T](name) instead. Like gob, NewKey panics if it is called for a type and for a pointer to it.
 func NewKey[T any](name string) Key[T] {
 	if t := reflect.TypeFor[T](); t.Kind() != reflect.Interface {
 		gob.Register(reflect.Zero(t).Interface())
@@ -47,7 +48,12 @@ func (k Key[T]) Lookup(ctx context.Context, sm *scs.SessionManager) (T, error) {
 		var zero T
 		return zero, fmt.Errorf("scskit: session key %q: %w", k, ErrNoValue)
 	}
-	return k.convert(sm.Get(ctx, string(k)))
+	held := sm.Get(ctx, string(k))
+	value, ok := held.(T)
+	if !ok {
+		return value, fmt.Errorf("scskit: session key %q holds a %T, not a %s", k, held, reflect.TypeFor[T]())
+	}
+	return value, nil
 }
 
 // Put stores a value.
@@ -55,7 +61,7 @@ func (k Key[T]) Put(ctx context.Context, sm *scs.SessionManager, value T) {
 	sm.Put(ctx, string(k), value)
 }
 
-// Pop removes the value and returns it, and whether there was one of type T. What is of another type
+// Pop removes the value and returns it, and whether there was one of type T. A value of another type
 // stays.
 func (k Key[T]) Pop(ctx context.Context, sm *scs.SessionManager) (value T, ok bool) {
 	if value, ok = k.Get(ctx, sm); ok {
@@ -66,11 +72,3 @@ func (k Key[T]) Pop(ctx context.Context, sm *scs.SessionManager) (value T, ok bo
 
 // Remove removes the value, whatever its type.
 func (k Key[T]) Remove(ctx context.Context, sm *scs.SessionManager) { sm.Remove(ctx, string(k)) }
-
-func (k Key[T]) convert(held any) (T, error) {
-	value, ok := held.(T)
-	if !ok {
-		return value, fmt.Errorf("scskit: session key %q holds a %T, not a %s", k, held, reflect.TypeFor[T]())
-	}
-	return value, nil
-}

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// abandoned reports whether http.TimeoutHandler, around the middleware, has answered the request, or
-// is about to: then nothing that is written to w reaches the client, and no cookie either. Its writer
-// does not tell before it is written to, but holds the request with its context.
+// abandoned reports whether http.TimeoutHandler, around the middleware, has answered the request or
+// is about to. Nothing that is written to w then reaches the client, and no cookie does. Its writer
+// does not say so before it is written to, but it holds the request, whose context does.
 func abandoned(ctx context.Context, w http.ResponseWriter) bool {
 	if !errors.Is(ctx.Err(), context.DeadlineExceeded) { // nor is any context around it over
 		return false

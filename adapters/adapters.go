@@ -112,10 +112,10 @@ func CommitTimeout(d time.Duration) Option {
 	return func(o *options) { o.commitTimeout = d }
 }
 
-// NewLifecycle returns the lifecycle for a manager, with the settings that it has at that time: set them all
-// before. It panics, as a router does for a bad pattern, if the manager or an option is unusable: a
-// nil store, a cookie that browsers would refuse, a codec that is not the store's, settings that
-// contradict each other.
+// NewLifecycle returns the lifecycle for a manager, with the settings that it has at that time: set
+// them all before. It panics, as a router does for a bad pattern, if the manager or an option is
+// unusable: a nil store, a cookie that browsers would refuse, a codec that is not the store's, or
+// settings that contradict each other.
 func NewLifecycle(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 	l := &Lifecycle{manager: sm, opts: options{commitTimeout: 10 * time.Second}}
 	if sm != nil {

@@ -2,8 +2,8 @@
 // that knows its backend, or has a client for it already, calls the constructor of that backend's
 // package.
 //
-// Only memory: is opened by this package alone. For each other backend the program imports a package
-// of the same name, redis for redis:// and so on, or all of them at once:
+// Only memory: is opened by this package alone. For each other backend the program imports a
+// package of the same name, redis for redis:// and so on, or all of them at once:
 //
 //	import _ "github.com/scskit/scskit/stores/redis"
 //	import _ "github.com/scskit/scskit/stores/all"
@@ -188,8 +188,8 @@ func Describe(rawURL string) string {
 	return l.Place()
 }
 
-// Usage returns the forms that a URL may have, a line for each, for the help text of a program: those
-// of the backends that the program has imported.
+// Usage returns the forms that a URL may have, a line for each, for the help text of a program. They
+// are those of the backends that the program has imported.
 func Usage() string {
 	var text strings.Builder
 	for _, b := range storeurl.Registered() {

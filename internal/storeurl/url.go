@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// URL is the URL of a store, taken apart. net/url is not asked: it refuses lists of hosts with ports, and
-// its errors show the URL.
+// URL is the URL of a store, taken apart. net/url is not asked: it refuses lists of hosts with
+// ports, and its errors show the URL.
 type URL struct {
 	Backend  *Backend
 	Scheme   string

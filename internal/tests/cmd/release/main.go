@@ -306,11 +306,11 @@ func (r *release) consume(dir, source, modPath string, env []string) error {
 	if err != nil {
 		return err
 	}
-	goVersion := modfile.ModulePath(mod)
-	if f, err := modfile.ParseLax("go.mod", mod, nil); err == nil && f.Go != nil {
-		goVersion = f.Go.Version
+	f, err := modfile.ParseLax("go.mod", mod, nil)
+	if err != nil {
+		return err
 	}
-	text := fmt.Sprintf("module example.com/consumer\n\ngo %s\n\nrequire %s %s\n", goVersion, modPath, r.version)
+	text := fmt.Sprintf("module example.com/consumer\n\ngo %s\n\nrequire %s %s\n", f.Go.Version, modPath, r.version)
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o600); err != nil {
 		return err
 	}
