@@ -15,7 +15,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -191,34 +190,6 @@ func (r *release) try() error {
 		fmt.Fprintf(r.out, "ok  %s@%s\n", modulePath(m), r.version)
 	}
 	return nil
-}
-
-// copyTree copies a checkout, without what is built or not released.
-func copyTree(from, to string) error {
-	left := []string{".git", "build", "bin", "internal/tests", "examples"}
-	return filepath.WalkDir(from, func(file string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		name, err := filepath.Rel(from, file)
-		if err != nil {
-			return err
-		}
-		switch target := filepath.Join(to, name); {
-		case slices.Contains(left, filepath.ToSlash(name)):
-			return filepath.SkipDir
-		case d.IsDir():
-			return os.MkdirAll(target, 0o700)
-		case !d.Type().IsRegular():
-			return nil
-		default:
-			content, err := os.ReadFile(file)
-			if err != nil {
-				return err
-			}
-			return os.WriteFile(target, content, 0o600)
-		}
-	})
 }
 
 func modulePath(dir string) string { return path.Join(root, filepath.ToSlash(dir)) }
