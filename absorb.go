@@ -10,9 +10,9 @@ import (
 )
 
 // SessionManager.MergeSession takes up the values of another session and deletes that, while its
-// own is stored by the next commit. In between the values are nowhere: a commit that fails, or a panic,
-// has then lost them. As with renewals the store only notes it, in a context with a tracker, and
-// retires the other session once the one that has absorbed it is stored.
+// own is stored by the next commit. In between the values are nowhere: a commit that fails, or a
+// panic, has then lost them. As with renewals the store only notes it, in a context with a tracker,
+// and retires the other session once the one that has absorbed it is stored.
 
 // errTargetGone says that a session which carries another on has come to its end meanwhile.
 var errTargetGone = errors.New("the session is gone")

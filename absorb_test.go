@@ -123,8 +123,10 @@ func TestMergeMeets(t *testing.T) {
 			m.one.put(m.ctx)
 			rec, err := m.d.Load(m.t.Context(), scskit.HashToken(m.mine))
 			m.check(err)
-			if c, _ := scskit.LastCommit(m.ctx, m.mine); time.Until(rec.Expiry) > 3*time.Minute || !c.Expiry.Equal(rec.Expiry) {
-				m.t.Errorf("the record expires in %v, the cookie in %v", time.Until(rec.Expiry), time.Until(c.Expiry))
+			if c, _ := scskit.LastCommit(m.ctx, m.mine); time.Until(rec.Expiry) > 3*time.Minute ||
+				!c.Expiry.Equal(rec.Expiry) {
+				m.t.Errorf("the record expires in %v, the cookie in %v", time.Until(rec.Expiry),
+					time.Until(c.Expiry))
 			}
 		},
 		"others are signed out, but for a third": func(m *merging) {

@@ -46,9 +46,11 @@ func (c *commit) rebase(n *note) error {
 				same = append(same, b)
 			}
 		}
-		if late := deadline.Sub(*n.handed); len(same) == 0 && late > 0 && late <= time.Duration(n.rare.marks) {
+		if late := deadline.Sub(*n.handed); len(same) == 0 && late > 0 &&
+			late <= time.Duration(n.rare.marks) {
 			return fmt.Errorf("%w: since this session was loaded, the same tracker has loaded it %d times: "+
-				"give each unit of work a context from scskit.WithTracker of its own", driver.ErrConflict, maxLoads)
+				"give each unit of work a context from scskit.WithTracker of its own", driver.ErrConflict,
+				maxLoads)
 		}
 		if len(same) > 0 {
 			all = same

@@ -50,8 +50,9 @@ func byStockMiddleware() bool {
 func (s *Store) tellUntracked(ctx context.Context, id string) {
 	s.report(ctx, Event{Kind: KindUntracked, Outcome: OutcomeOK, ID: s.ids.public(id)})
 	s.warned.Do(func() {
-		slog.WarnContext(WithoutSession(ctx), "scskit: sessions are saved by scs's own LoadAndSave, which "+
-			"loses concurrent changes and brings destroyed sessions back; use an adapter's in its place, "+
-			"such as scshttp.LoadAndSave(sessions)(mux) of github.com/scskit/scskit/adapters/nethttp")
+		slog.WarnContext(WithoutSession(ctx),
+			"scskit: sessions are saved by scs's own LoadAndSave, which "+
+				"loses concurrent changes and brings destroyed sessions back; use an adapter's in its place, "+
+				"such as scshttp.LoadAndSave(sessions)(mux) of github.com/scskit/scskit/adapters/nethttp")
 	})
 }

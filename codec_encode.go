@@ -127,7 +127,8 @@ func appendValue(b []byte, v any, depth int) ([]byte, error) {
 // isNative reports whether appendValue encodes v without gob.
 func isNative(v any) bool {
 	switch v.(type) {
-	case nil, string, bool, int, float64, float32, []byte, time.Time, []any, map[string]any, []string, map[string]string,
+	case nil, string, bool, int, float64, float32, []byte, time.Time, []any, map[string]any, []string,
+		map[string]string,
 		int64, time.Duration, int8, int16, int32, uint, uint8, uint16, uint32, uint64:
 		return true
 	}

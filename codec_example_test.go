@@ -14,7 +14,8 @@ func ExampleCodec() {
 	sm.Codec = scskit.Codec{}
 
 	deadline := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
-	values := map[string]any{"user": "ada", "logins": 3, "seen": deadline.Add(-time.Hour), "roles": []string{"admin"}}
+	values := map[string]any{"user": "ada", "logins": 3, "seen": deadline.Add(-time.Hour),
+		"roles": []string{"admin"}}
 	old, err := scs.GobCodec{}.Encode(deadline, map[string]any{"user": "ada"})
 	if err != nil {
 		fmt.Println(err)

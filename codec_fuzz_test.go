@@ -17,7 +17,8 @@ import (
 	"time"
 )
 
-var updateCodecCorpus = flag.Bool("update-codec-corpus", false, "write the seeds of the codec's fuzz targets to testdata/fuzz")
+var updateCodecCorpus = flag.Bool("update-codec-corpus", false,
+	"write the seeds of the codec's fuzz targets to testdata/fuzz")
 
 // codecSeeds are records of every kind, good and bad. The corpus in testdata/fuzz is
 // made of them.
@@ -35,7 +36,8 @@ func codecSeeds(t testing.TB) map[string][]byte {
 		seeds[fmt.Sprintf("gob-%d", i)] = codecEncode(t, v)
 		seeds[fmt.Sprintf("legacy-gob-%d", i)] = codecLegacy(t, v)
 		seeds[fmt.Sprintf("unknown-%d", i)] = codecForeign(codecEncode(t, v))
-		seeds[fmt.Sprintf("legacy-unknown-%d", i)] = codecForeign(codecLegacy(t, map[string]any{"known": codecRole("r"), "v": v}))
+		seeds[fmt.Sprintf("legacy-unknown-%d", i)] = codecForeign(codecLegacy(t,
+			map[string]any{"known": codecRole("r"), "v": v}))
 	}
 	for name, b := range codecLater() {
 		seeds["later-"+name] = b
@@ -70,7 +72,8 @@ func codecMakerSeeds() map[string][]byte {
 		}
 		seeds[fmt.Sprintf("kinds-%02x", filling)] = b
 	}
-	seeds["nested"] = append(make([]byte, 16), append([]byte("\x01k"), bytes.Repeat([]byte("\x17\x01\x00\x16\x01"), 20)...)...)
+	seeds["nested"] = append(make([]byte, 16),
+		append([]byte("\x01k"), bytes.Repeat([]byte("\x17\x01\x00\x16\x01"), 20)...)...)
 	return seeds
 }
 
@@ -128,7 +131,8 @@ func FuzzCodecDecode(f *testing.F) {
 			t.Errorf("Decode gave %v, check %v", err, checkErr)
 		}
 		if err != nil {
-			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNewer) && !errors.Is(err, errLegacyTypes) || values != nil {
+			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNewer) && !errors.Is(err, errLegacyTypes) ||
+				values != nil {
 				t.Errorf("Decode gave %v and %v values", err, len(values))
 			}
 			return
@@ -340,9 +344,11 @@ func (m *codecMaker) value(depth int) any {
 	case 25:
 		return &codecPoint{int(m.uint64()), int(m.byte())}
 	case 26:
-		return codecCart{Items: []string{m.text()}, Count: map[string]int{m.text(): 1}, Extra: codecRole(m.text())}
+		return codecCart{Items: []string{m.text()}, Count: map[string]int{m.text(): 1},
+			Extra: codecRole(m.text())}
 	case 27:
-		return []any{[]byte(nil), []string(nil), []any(nil), map[string]any(nil), map[string]string(nil)}[m.byte()%5]
+		return []any{[]byte(nil), []string(nil), []any(nil), map[string]any(nil),
+			map[string]string(nil)}[m.byte()%5]
 	default:
 		return nil
 	}

@@ -32,13 +32,17 @@ func (e *gobError) Error() string {
 	case !ok:
 		return fmt.Sprintf("a value of type %s goes through gob: %s", e.typ, reason)
 	case isLive(e.typ):
-		return fmt.Sprintf("a value of type %s cannot be kept: a session holds data, not functions or channels", e.typ)
+		return fmt.Sprintf("a value of type %s cannot be kept: a session holds data, not functions or "+
+			"channels", e.typ)
 	case name != e.typ.String() && isLiveName(name):
-		return fmt.Sprintf("a value of type %s holds a %s: a session holds data, not functions or channels", e.typ, name)
+		return fmt.Sprintf("a value of type %s holds a %s: a session holds data, not functions or "+
+			"channels", e.typ, name)
 	case !hasData(e.typ):
-		return fmt.Sprintf("a value of type %s cannot be kept: the type exports no field and does not encode itself", e.typ)
+		return fmt.Sprintf("a value of type %s cannot be kept: the type exports no field and does not "+
+			"encode itself", e.typ)
 	}
-	return fmt.Sprintf("a value of type %s goes through gob: %s; pass a value of that type to gob.Register when the program starts",
+	return fmt.Sprintf("a value of type %s goes through gob: %s; pass a value of that type to "+
+		"gob.Register when the program starts",
 		e.typ, reason)
 }
 
@@ -58,7 +62,8 @@ func isLive(t reflect.Type) bool {
 // isLiveName is isLive for a type of which only the name is known.
 func isLiveName(name string) bool {
 	name = strings.TrimLeft(name, "*[]")
-	return strings.HasPrefix(name, "func(") || strings.HasPrefix(name, "chan ") || strings.HasPrefix(name, "<-chan ")
+	return strings.HasPrefix(name, "func(") || strings.HasPrefix(name, "chan ") ||
+		strings.HasPrefix(name, "<-chan ")
 }
 
 // hasData reports whether there is anything in a value of the type that gob would send.
@@ -67,7 +72,8 @@ func hasData(t reflect.Type) bool {
 		t = t.Elem()
 	}
 	p := reflect.PointerTo(t)
-	if t.Kind() != reflect.Struct || p.Implements(gobEncoderType) || p.Implements(binaryMarshalerType) {
+	if t.Kind() != reflect.Struct || p.Implements(gobEncoderType) ||
+		p.Implements(binaryMarshalerType) {
 		return true
 	}
 	for i := range t.NumField() {

@@ -19,9 +19,12 @@ func codecGobs() []any {
 	return []any{
 		codecRole("admin"),
 		codecCart{},
-		codecCart{Items: []string{"a", "b"}, Count: map[string]int{"a": 1, "b": -2}, Saved: codecDeadline},
-		codecCart{Extra: codecRole("x"), Next: &codecCart{Extra: codecCart{Extra: &codecPoint{1, 2}, Items: []string{"after"}}}},
-		codecCart{Extra: []any{codecRole("y"), map[string]any{"a": codecGrid{}, "b": 1, "c": codecCart{}}, 7, nil}},
+		codecCart{Items: []string{"a", "b"}, Count: map[string]int{"a": 1, "b": -2},
+			Saved: codecDeadline},
+		codecCart{Extra: codecRole("x"),
+			Next: &codecCart{Extra: codecCart{Extra: &codecPoint{1, 2}, Items: []string{"after"}}}},
+		codecCart{Extra: []any{codecRole("y"), map[string]any{"a": codecGrid{}, "b": 1, "c": codecCart{}},
+			7, nil}},
 		&codecPoint{3, 4},
 		codecGrid{{1, 2}, {3, 4}},
 		[]int{1, 2, 3}, []float64{0}, []bool{true}, complex(1, -2), []complex128{1i},
@@ -100,11 +103,13 @@ func TestNormalizedGobIsEquivalent(t *testing.T) {
 		t.Fatal("a stream that gob wrote was refused")
 	}
 	var out wide
-	if err := gob.NewDecoder(bytes.NewReader(stream)).Decode(&out); err != nil || !reflect.DeepEqual(out, in) {
+	if err := gob.NewDecoder(bytes.NewReader(stream)).Decode(&out); err != nil ||
+		!reflect.DeepEqual(out, in) {
 		t.Errorf("decoded to %+v, %v; want %+v", out, err, in)
 	}
 	var some narrow
-	if err := gob.NewDecoder(bytes.NewReader(stream)).Decode(&some); err != nil || some != (narrow{-1, "end"}) {
+	if err := gob.NewDecoder(bytes.NewReader(stream)).Decode(&some); err != nil ||
+		some != (narrow{-1, "end"}) {
 		t.Errorf("decoded in part to %+v, %v", some, err)
 	}
 	if _, ok := normalizeGob(buf.Bytes(), names[1:]...); ok {
@@ -133,17 +138,26 @@ func TestCodecGobErrors(t *testing.T) {
 		put  any
 		want string
 	}{
-		{"unregistered", codecUnknown{"hunter2"}, `scskit: encode: key "k": a value of type scskit.codecUnknown goes through gob: type not registered for interface: scskit.codecUnknown; pass a value of that type to gob.Register when the program starts`},
-		{"unregistered, nested", []any{map[string]any{"hunter2": &codecUnknown{"hunter2"}}}, `scskit: encode: key "k": a value of type *scskit.codecUnknown goes through gob: type not registered for interface: scskit.codecUnknown; pass a value of that type to gob.Register when the program starts`},
-		{"unregistered, in a registered one", codecCart{Extra: codecUnknown{"hunter2"}}, `scskit: encode: key "k": a value of type scskit.codecCart goes through gob: type not registered for interface: scskit.codecUnknown; pass a value of that type to gob.Register when the program starts`},
-		{"nil pointer", (*codecPoint)(nil), `scskit: encode: key "k": a value of type *scskit.codecPoint goes through gob: gob: cannot encode nil pointer of type *scskit.codecPoint inside interface`},
+		{"unregistered", codecUnknown{"hunter2"},
+			`scskit: encode: key "k": a value of type scskit.codecUnknown goes through gob: type not registered for interface: scskit.codecUnknown; pass a value of that type to gob.Register when the program starts`},
+		{"unregistered, nested", []any{map[string]any{"hunter2": &codecUnknown{"hunter2"}}},
+			`scskit: encode: key "k": a value of type *scskit.codecUnknown goes through gob: type not registered for interface: scskit.codecUnknown; pass a value of that type to gob.Register when the program starts`},
+		{"unregistered, in a registered one", codecCart{Extra: codecUnknown{"hunter2"}},
+			`scskit: encode: key "k": a value of type scskit.codecCart goes through gob: type not registered for interface: scskit.codecUnknown; pass a value of that type to gob.Register when the program starts`},
+		{"nil pointer", (*codecPoint)(nil),
+			`scskit: encode: key "k": a value of type *scskit.codecPoint goes through gob: gob: cannot encode nil pointer of type *scskit.codecPoint inside interface`},
 		{"function", func() {}, `scskit: encode: key "k": a value of type func() cannot be kept: a session holds data, not functions or channels`},
-		{"channels", []any{map[string]chan<- int{}}, `scskit: encode: key "k": a value of type map[string]chan<- int cannot be kept: a session holds data, not functions or channels`},
-		{"pointer to a function", new(func()), `scskit: encode: key "k": a value of type *func() cannot be kept: a session holds data, not functions or channels`},
-		{"function in a registered type", codecCart{Extra: func() {}}, `scskit: encode: key "k": a value of type scskit.codecCart holds a func(): a session holds data, not functions or channels`},
+		{"channels", []any{map[string]chan<- int{}},
+			`scskit: encode: key "k": a value of type map[string]chan<- int cannot be kept: a session holds data, not functions or channels`},
+		{"pointer to a function", new(func()),
+			`scskit: encode: key "k": a value of type *func() cannot be kept: a session holds data, not functions or channels`},
+		{"function in a registered type", codecCart{Extra: func() {}},
+			`scskit: encode: key "k": a value of type scskit.codecCart holds a func(): a session holds data, not functions or channels`},
 		{"mutex", &sync.Mutex{}, `scskit: encode: key "k": a value of type *sync.Mutex cannot be kept: the type exports no field and does not encode itself`},
-		{"made-up Unknown", Unknown{}, `scskit: encode: key "k": a scskit.Unknown that no Decode has returned`},
-		{"failing GobEncode", codecShy{"hunter2"}, `scskit: encode: key "k": a value of type scskit.codecShy could not encode itself`},
+		{"made-up Unknown", Unknown{},
+			`scskit: encode: key "k": a scskit.Unknown that no Decode has returned`},
+		{"failing GobEncode", codecShy{"hunter2"},
+			`scskit: encode: key "k": a value of type scskit.codecShy could not encode itself`},
 		{"too deep", *list, `scskit: encode: key "k": a value of type scskit.codecCart is nested too deep for gob`},
 	} {
 		_, err := Codec{}.Encode(codecDeadline, codecValues(c.put))
@@ -160,7 +174,8 @@ func TestCodecContainsGobPanics(t *testing.T) {
 	t.Parallel()
 	registerCodecTypes()
 	for _, b := range [][]byte{codecEncode(t, codecPanic{}), codecLegacy(t, codecPanic{})} {
-		if v, ok := codecDecode(t, b).(Unknown); !ok || v.Type() != "github.com/scskit/scskit.codecPanic" {
+		if v, ok := codecDecode(t, b).(Unknown); !ok ||
+			v.Type() != "github.com/scskit/scskit.codecPanic" {
 			t.Errorf("a panic in GobDecode gave %v, want an Unknown", v)
 		}
 	}
@@ -169,7 +184,8 @@ func TestCodecContainsGobPanics(t *testing.T) {
 func TestCodecRefusesInvalidTimes(t *testing.T) {
 	t.Parallel()
 	var bad time.Time
-	if err := bad.UnmarshalBinary([]byte{1, 0, 0, 0, 1, 0, 0, 0, 0, 0x3f, 0xff, 0xff, 0xff, 0xff, 0xff}); err != nil {
+	if err := bad.UnmarshalBinary([]byte{1, 0, 0, 0, 1, 0, 0, 0, 0, 0x3f, 0xff, 0xff, 0xff, 0xff,
+		0xff}); err != nil {
 		return // this Go refuses such a time itself
 	}
 	if _, err := (Codec{}).Encode(codecDeadline, codecValues(bad)); err == nil {

@@ -93,7 +93,8 @@ func codecGobBombs(t testing.TB) [][]byte {
 		t.Fatal("a legacy record does not look as expected")
 	}
 	var bombs [][]byte
-	for _, count := range []string{"\x02", "\xfd\xff\xff\xff", "\xfc\x40\x00\x00\x00", "\xf8\x7f\xff\xff\xff\xff\xff\xff\xff"} {
+	for _, count := range []string{"\x02", "\xfd\xff\xff\xff", "\xfc\x40\x00\x00\x00",
+		"\xf8\x7f\xff\xff\xff\xff\xff\xff\xff"} {
 		bombs = append(bombs, codecGobReplace(t, b, at, count))
 	}
 	return bombs
@@ -142,7 +143,8 @@ func codecMustFail(t *testing.T, name string, b []byte) {
 // Not parallel, like the next ones: they measure what is allocated.
 func TestCodecHostileRecords(t *testing.T) {
 	registerCodecTypes()
-	for _, control := range []string{"80", "81 a16b 01", "82 a16b c702 1c 91 a0 a16c a0", "81 a16b c703 1d 81 a0 a0"} {
+	for _, control := range []string{"80", "81 a16b 01", "82 a16b c702 1c 91 a0 a16c a0",
+		"81 a16b c703 1d 81 a0 a0"} {
 		if _, _, err := (Codec{}).Decode(codecBomb(control)); err != nil {
 			t.Fatalf("what the bombs are made from does not decode: %v", err)
 		}
@@ -191,8 +193,11 @@ func TestCodecErrorsHoldNoData(t *testing.T) {
 func TestCodecAmplification(t *testing.T) {
 	const n = 65535
 	for name, element := range map[string]string{
-		"nils": "c0", "empty arrays": "90", "arrays of one": "91c0", "empty maps": "80", "maps of one": "81a0c0", "ints": "cd0400",
-		"strings": "a161", "times": "d6ff00000000", "nested": "9180", "zoned": "d81a" + strings.Repeat("00", 16), "strings of none": "c7011c90", "string maps": "c7031d81a0a0",
+		"nils": "c0", "empty arrays": "90", "arrays of one": "91c0", "empty maps": "80",
+		"maps of one": "81a0c0", "ints": "cd0400",
+		"strings": "a161", "times": "d6ff00000000", "nested": "9180",
+		"zoned": "d81a" + strings.Repeat("00", 16), "strings of none": "c7011c90",
+		"string maps": "c7031d81a0a0",
 	} {
 		b := codecBomb("81 a16b dd 0000ffff" + strings.Repeat(element, n))
 		var before, after runtime.MemStats

@@ -77,7 +77,8 @@ func decodeLegacyParts(stream []byte, size int) (legacySession, error) {
 }
 
 // errLegacyTypes is not ErrCorrupt: another process may well be able to read the record.
-var errLegacyTypes = errors.New("scskit: decode: too much of the session is of types that this process has not registered with gob.Register")
+var errLegacyTypes = errors.New("scskit: decode: too much of the session is of types that this " +
+	"process has not registered with gob.Register")
 
 // gobValues is where in a record of scs.GobCodec each value of the session is.
 type gobValues struct {
@@ -98,7 +99,8 @@ type gobEntry struct {
 func (v *gobValues) walk(f gobField) bool {
 	w := v.w
 	t := w.types[f.id]
-	if f.name != "Values" || t.kind != gobMap || t.key != gobString || t.elem != gobInterface || v.end != 0 {
+	if f.name != "Values" || t.kind != gobMap || t.key != gobString || t.elem != gobInterface ||
+		v.end != 0 {
 		return false
 	}
 	w.flush()

@@ -34,7 +34,9 @@ type (
 	codecPanic struct{ N int }
 )
 
-func (c codecShy) GobEncode() ([]byte, error) { return nil, errors.New("cannot encode " + c.secret) }
+func (c codecShy) GobEncode() ([]byte, error) {
+	return nil, errors.New("cannot encode " + c.secret)
+}
 func (c *codecShy) GobDecode(b []byte) error  { return nil }
 func (codecPanic) GobEncode() ([]byte, error) { return []byte{1}, nil }
 func (*codecPanic) GobDecode(b []byte) error  { panic("in GobDecode") }
@@ -43,9 +45,12 @@ func codecNestMaps(depth int, leaf any) any   { return codecNestIn(depth, leaf, 
 func codecValues(v any) map[string]any        { return map[string]any{"k": v} }
 func codecEncode(t testing.TB, v any) []byte  { return codecRecord(t, Codec{}, codecValues(v)) }
 func codecDecode(t testing.TB, b []byte) any  { return codecSession(t, b)["k"] }
-func codecLegacy(t testing.TB, v any) []byte  { return codecRecord(t, scs.GobCodec{}, codecValues(v)) }
+func codecLegacy(t testing.TB, v any) []byte {
+	return codecRecord(t, scs.GobCodec{}, codecValues(v))
+}
 func codecThree() map[string]any {
-	return map[string]any{"user_id": "3f2b8c9e-6f1d-4d3a-9a55-0c1e8f7a2b6d", "logins": 1042, "admin": true}
+	return map[string]any{"user_id": "3f2b8c9e-6f1d-4d3a-9a55-0c1e8f7a2b6d", "logins": 1042,
+		"admin": true}
 }
 
 func registerCodecTypes() {
@@ -100,11 +105,13 @@ func codecSession(t testing.TB, b []byte) map[string]any {
 
 // codecNatives are values of every type that needs no registration.
 var codecNatives = []any{
-	nil, "", "x", "déjà\x00\xff", strings.Repeat("s", 31), strings.Repeat("s", 32), strings.Repeat("s", 255),
+	nil, "", "x", "déjà\x00\xff", strings.Repeat("s", 31), strings.Repeat("s", 32),
+	strings.Repeat("s", 255),
 	strings.Repeat("s", 256), strings.Repeat("s", 65535), strings.Repeat("s", 65536),
 	[]byte(nil), []byte{}, []byte{0}, make([]byte, 255), make([]byte, 256), make([]byte, 65536),
 	false, true,
-	0, 1, -1, 127, 128, -32, -33, 255, 256, 65535, 65536, math.MaxInt32, math.MinInt32, math.MaxInt, math.MinInt,
+	0, 1, -1, 127, 128, -32, -33, 255, 256, 65535, 65536, math.MaxInt32, math.MinInt32, math.MaxInt,
+	math.MinInt,
 	int8(0), int8(math.MinInt8), int8(math.MaxInt8),
 	int16(0), int16(math.MinInt16), int16(math.MaxInt16),
 	int32(0), 'x', int32(math.MinInt32), int32(math.MaxInt32),
@@ -113,8 +120,10 @@ var codecNatives = []any{
 	uint32(0), uint32(math.MaxUint32), uint64(0), uint64(256), uint64(math.MaxUint64),
 	float32(0), float32(1.5), float32(math.MaxFloat32), float32(math.Inf(-1)),
 	0.0, math.Copysign(0, -1), 1.5, math.MaxFloat64, math.SmallestNonzeroFloat64, math.Inf(1),
-	time.Duration(0), time.Nanosecond, -time.Hour, time.Duration(math.MaxInt64), time.Duration(math.MinInt64),
-	time.Time{}, time.Unix(0, 0).UTC(), time.Unix(1, 0).UTC(), time.Unix(-1, 999999999).UTC(), codecDeadline,
+	time.Duration(0), time.Nanosecond, -time.Hour, time.Duration(math.MaxInt64),
+	time.Duration(math.MinInt64),
+	time.Time{}, time.Unix(0, 0).UTC(), time.Unix(1, 0).UTC(), time.Unix(-1, 999999999).UTC(),
+	codecDeadline,
 	time.Unix(1<<34-1, 1).UTC(), time.Unix(1<<34, 0).UTC(), time.Unix(math.MaxUint32+1, 0).UTC(),
 	time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC), time.Unix(math.MinInt64>>3, 1).UTC(),
 	time.Unix(math.MaxInt64>>3, 1).UTC(),
@@ -123,7 +132,8 @@ var codecNatives = []any{
 	[]any(nil), []any{}, []any{nil, 1, "a", int8(3)}, make([]any, 16), make([]any, 65536),
 	map[string]any(nil), map[string]any{}, map[string]any{"": nil, "b": 1, "a": []any{uint8(1)}},
 	map[string]string(nil), map[string]string{}, map[string]string{"": "", "b": "x", "a": "y"},
-	map[string]any{"list": []any{map[string]any{"when": codecDeadline, "tags": []string{"a"}, "for": time.Second}}},
+	map[string]any{"list": []any{map[string]any{"when": codecDeadline, "tags": []string{"a"},
+		"for": time.Second}}},
 }
 
 func TestCodecNativeTypes(t *testing.T) {
@@ -161,7 +171,8 @@ func TestCodecTimeZones(t *testing.T) {
 	now := time.Now()
 	got := codecDecode(t, codecEncode(t, now)).(time.Time)
 	if got != now.Round(0) {
-		t.Errorf("a local time came back as %#v, want it without its monotonic reading: %#v", got, now.Round(0))
+		t.Errorf("a local time came back as %#v, want it without its monotonic reading: %#v", got,
+			now.Round(0))
 	}
 }
 
@@ -169,7 +180,8 @@ func TestCodecDeadline(t *testing.T) {
 	t.Parallel()
 	for _, deadline := range []time.Time{
 		{}, time.Unix(0, 0), time.Now(), codecDeadline, time.Date(2500, 1, 1, 0, 0, 0, 0, time.UTC),
-		time.Date(2024, 1, 1, 0, 0, 0, 1, time.FixedZone("x", 7200)), time.Unix(math.MaxInt64>>1, 999999999), time.Unix(math.MinInt64>>1, 1),
+		time.Date(2024, 1, 1, 0, 0, 0, 1, time.FixedZone("x", 7200)),
+		time.Unix(math.MaxInt64>>1, 999999999), time.Unix(math.MinInt64>>1, 1),
 	} {
 		b, err := Codec{}.Encode(deadline, nil)
 		if err != nil {
@@ -189,7 +201,8 @@ func TestCodecDeterminism(t *testing.T) {
 	t.Parallel()
 	values := map[string]any{}
 	for i := range 20 {
-		values[fmt.Sprint("key", i)] = map[string]any{"b": map[string]string{"y": "1", "x": "2"}, "a": i, "c": []string{"z"}}
+		values[fmt.Sprint("key", i)] = map[string]any{"b": map[string]string{"y": "1", "x": "2"}, "a": i,
+			"c": []string{"z"}}
 	}
 	want := codecRecord(t, Codec{}, values)
 	for range 100 {
@@ -208,9 +221,11 @@ func TestCodecDeterminism(t *testing.T) {
 
 func TestCodecSize(t *testing.T) {
 	t.Parallel()
-	got, legacy := len(codecRecord(t, Codec{}, codecThree())), len(codecRecord(t, scs.GobCodec{}, codecThree()))
+	got, legacy := len(codecRecord(t, Codec{}, codecThree())),
+		len(codecRecord(t, scs.GobCodec{}, codecThree()))
 	if got > 100 || got*2 > legacy {
-		t.Errorf("a session of three keys takes %d bytes, gob's %d; want at most 100 and half", got, legacy)
+		t.Errorf("a session of three keys takes %d bytes, gob's %d; want at most 100 and half", got,
+			legacy)
 	}
 }
 
@@ -223,7 +238,8 @@ func TestCodecDepth(t *testing.T) {
 			t.Error("the deepest value differs from what was put")
 		}
 		_, err := Codec{}.Encode(codecDeadline, codecValues(nest(maxDepth, "leaf")))
-		if err == nil || !strings.Contains(err.Error(), `key "k"`) || !strings.Contains(err.Error(), "64 levels") {
+		if err == nil || !strings.Contains(err.Error(), `key "k"`) ||
+			!strings.Contains(err.Error(), "64 levels") {
 			t.Errorf("a value that nests too deep: %v", err)
 		}
 	}
@@ -241,7 +257,8 @@ func TestCodecDepth(t *testing.T) {
 
 func TestCodecDoesNotAlias(t *testing.T) {
 	t.Parallel()
-	want := map[string]any{"bytes": []byte("abc"), "string": "def", "list": []string{"ghi"}, "map": map[string]string{"jkl": "mno"}}
+	want := map[string]any{"bytes": []byte("abc"), "string": "def", "list": []string{"ghi"},
+		"map": map[string]string{"jkl": "mno"}}
 	b := codecRecord(t, Codec{}, want)
 	got := codecSession(t, b)
 	clear(b)

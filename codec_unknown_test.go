@@ -149,7 +149,8 @@ func TestUnknownHidesItsValue(t *testing.T) {
 	t.Parallel()
 	u := codecDecode(t, codecForeign(codecEncode(t, codecRole("hunter2"))))
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q"} {
-		if s := fmt.Sprintf(verb, u); strings.Contains(s, "hunter2") || !strings.Contains(s, "scskit.otherRole") {
+		if s := fmt.Sprintf(verb, u); strings.Contains(s, "hunter2") ||
+			!strings.Contains(s, "scskit.otherRole") {
 			t.Errorf("%s prints %s", verb, s)
 		}
 	}

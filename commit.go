@@ -80,7 +80,8 @@ func (c *commit) untracked(cond driver.Condition) error {
 		return c.removeExpired(c.id)
 	}
 	if c.store.carrier != nil {
-		return errors.New("the session travels in the cookie, so that it can be saved only where an adapter writes one")
+		return errors.New("the session travels in the cookie, so that it can be saved only where an " +
+			"adapter writes one")
 	}
 	rec := c.record(c.data, c.expiry)
 	c.sent = rec.Version
@@ -101,12 +102,14 @@ func (c *commit) listed(l listing) error {
 		return ErrGone
 	case err != nil:
 		return err
-	case stored.Version == c.sent: // the backend's client lost the answer, tried again, and met its own save
+	// the backend's client lost the answer, tried again, and met its own save
+	case stored.Version == c.sent:
 		return nil
 	case sumOf(c.data) == l.sum: // it was to be saved as it was listed, and others have saved it since
 		return nil
 	}
-	return fmt.Errorf("%w: it was saved after it was listed; list sessions in a context from scskit.WithTracker, which merges", driver.ErrConflict)
+	return fmt.Errorf("%w: it was saved after it was listed; list sessions in a context from "+
+		"scskit.WithTracker, which merges", driver.ErrConflict)
 }
 
 // tracked stores what this request changed and nothing else.
@@ -157,7 +160,8 @@ func (c *commit) tracked() error {
 		err = c.renew(expiry)
 	case isNew:
 		err = c.write(KindCreate, driver.IfAbsent(), expiry)
-	case n.version == 0 || len(c.others)+len(c.overwrites) > 0 || !sameSession(s.opts.Codec, n.data, c.data):
+	case n.version == 0 || len(c.others)+len(c.overwrites) > 0 ||
+		!sameSession(s.opts.Codec, n.data, c.data):
 		err = c.write(KindSave, driver.IfVersion(n.version), expiry)
 	default:
 		err = c.unchanged(expiry)
@@ -239,7 +243,8 @@ func (c *commit) save(kind Kind, cond driver.Condition, expiry time.Time) error 
 	if err != nil {
 		return err
 	}
-	n.data, n.expiry, n.created, n.version, n.rewrite, n.state = c.data, expiry, rec.Created, rec.Version, false, noteLive
+	n.data, n.expiry, n.created, n.version, n.rewrite, n.state = c.data, expiry, rec.Created,
+		rec.Version, false, noteLive
 	n.commit = CommitResult{State: CommitStored, Expiry: expiry, Value: value}
 	return nil
 }
@@ -283,7 +288,8 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 			if !current.Expiry.Before(until) {
 				state := CommitKept
 				if n.state == 0 {
-					state = CommitStored // an earlier try to create it failed only for us: the cookie is yet to be sent
+					// an earlier try to create it failed only for us: the cookie is yet to be sent
+					state = CommitStored
 				}
 				c.merged(merged.data, current.Version, current.Expiry, state)
 				return nil

@@ -28,14 +28,17 @@ func (d *tamper) Save(ctx context.Context, rec driver.Record, cond driver.Condit
 // must bring its cookie.
 func TestRepeatedCreateSendsTheCookie(t *testing.T) {
 	errLost := errors.New("the reply is lost")
-	tests := map[string]func(d driver.Driver) func(context.Context, driver.Record, driver.Condition) error{
-		"by the client": func(d driver.Driver) func(context.Context, driver.Record, driver.Condition) error {
+	tests := map[string]func(d driver.Driver) func(context.Context, driver.Record,
+		driver.Condition) error{
+		"by the client": func(d driver.Driver) func(context.Context, driver.Record,
+			driver.Condition) error {
 			return func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				_ = d.Save(ctx, rec, cond)
 				return d.Save(ctx, rec, cond)
 			}
 		},
-		"by the handler": func(d driver.Driver) func(context.Context, driver.Record, driver.Condition) error {
+		"by the handler": func(d driver.Driver) func(context.Context, driver.Record,
+			driver.Condition) error {
 			lost := false
 			return func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				err := d.Save(ctx, rec, cond)
@@ -64,15 +67,16 @@ func TestRepeatedCreateSendsTheCookie(t *testing.T) {
 				t.Fatal(err)
 			}
 			sm := scskit.New(store)
-			handler := scshttp.LoadAndSave(sm)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				sm.Put(r.Context(), "k", "v")
-				if name == "by the handler" {
-					if _, _, err := sm.Commit(r.Context()); !errors.Is(err, errLost) {
-						t.Errorf("commit: %v", err)
+			handler := scshttp.LoadAndSave(sm)(http.HandlerFunc(
+				func(w http.ResponseWriter, r *http.Request) {
+					sm.Put(r.Context(), "k", "v")
+					if name == "by the handler" {
+						if _, _, err := sm.Commit(r.Context()); !errors.Is(err, errLost) {
+							t.Errorf("commit: %v", err)
+						}
 					}
-				}
-				w.WriteHeader(http.StatusNoContent)
-			}))
+					w.WriteHeader(http.StatusNoContent)
+				}))
 			w := httptest.NewRecorder()
 			handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 			cookies := w.Result().Cookies()
@@ -102,10 +106,11 @@ func TestRepeatedSaveOfAListedSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	d := memory.Driver()
-	store, err := scskit.NewStore(ranging{&tamper{d, func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
-		_ = d.Save(ctx, rec, cond)
-		return d.Save(ctx, rec, cond)
-	}}, d.(driver.Ranger)}, nil)
+	store, err := scskit.NewStore(ranging{&tamper{d,
+		func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+			_ = d.Save(ctx, rec, cond)
+			return d.Save(ctx, rec, cond)
+		}}, d.(driver.Ranger)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

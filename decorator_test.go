@@ -97,7 +97,8 @@ func TestDecoratedDriver(t *testing.T) {
 			t.Errorf("range: %v, %v", rec, err)
 		}
 	}
-	if err := errors.Join(store.CreateSchema(ctx), store.CheckSchema(ctx), store.DropSchema(ctx)); fmt.Sprint(err) != "created\nchecked\ndropped" {
+	if err := errors.Join(store.CreateSchema(ctx), store.CheckSchema(ctx),
+		store.DropSchema(ctx)); fmt.Sprint(err) != "created\nchecked\ndropped" {
 		t.Errorf("schema: %v", err)
 	}
 	if s := store.Schema(); s != "schema" {
@@ -106,7 +107,8 @@ func TestDecoratedDriver(t *testing.T) {
 	if name, ok := store.CookieName(); name != "carried" || !ok {
 		t.Errorf("cookie name: %q, %v", name, ok)
 	}
-	if err := store.Commit("t", make([]byte, 11), time.Now().Add(time.Hour)); !errors.Is(err, driver.ErrTooLarge) {
+	if err := store.Commit("t", make([]byte, 11), time.Now().Add(time.Hour)); !errors.Is(err,
+		driver.ErrTooLarge) {
 		t.Errorf("a commit over the inner driver's limit: %v", err)
 	}
 	o := &own{}
@@ -164,7 +166,8 @@ func TestDecoratedStore(t *testing.T) {
 	}
 	for name, decorated := range map[string]scs.Store{
 		"itself": store, "embedded": embedding{store}, "embedded by pointer": &embedding{store},
-		"wrapped": wrapping{store, store}, "wrapped twice": wrapping{store, wrapping{store, embedding{store}}},
+		"wrapped":       wrapping{store, store},
+		"wrapped twice": wrapping{store, wrapping{store, embedding{store}}},
 	} {
 		if s, ok := scskit.StoreOf(decorated); s != store || !ok {
 			t.Errorf("%s: StoreOf gave %v, %v", name, s, ok)
@@ -175,7 +178,8 @@ func TestDecoratedStore(t *testing.T) {
 		}
 	}
 	for name, other := range map[string]scs.Store{
-		"nil": nil, "nil *Store": (*scskit.Store)(nil), "nil embedded": embedding{}, "another": scs.New().Store, "around nothing": wrapping{},
+		"nil": nil, "nil *Store": (*scskit.Store)(nil), "nil embedded": embedding{},
+		"another": scs.New().Store, "around nothing": wrapping{},
 	} {
 		if s, ok := scskit.StoreOf(other); ok {
 			t.Errorf("%s: StoreOf gave %v", name, s)
@@ -246,7 +250,8 @@ func TestUnreadableIsKept(t *testing.T) {
 	if err := store.Commit("token", []byte("data"), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := store.FindCtx(scskit.WithTracker(t.Context()), "token"); !errors.Is(err, errLocked) {
+	if _, _, err := store.FindCtx(scskit.WithTracker(t.Context()), "token"); !errors.Is(err,
+		errLocked) {
 		t.Errorf("find: got error %v, want the codec's", err)
 	}
 	if data, found, err := store.Find("token"); string(data) != "data" || !found || err != nil {
@@ -257,7 +262,8 @@ func TestUnreadableIsKept(t *testing.T) {
 // A codec that embeds Codec does not pass on what a Store looks for in Codec alone.
 func TestUserWithDecoratedCodec(t *testing.T) {
 	t.Parallel()
-	store, err := memstore.New(&memstore.Options{Options: scskit.Options{Codec: ciphered{}, UserKey: "user"}})
+	store, err := memstore.New(&memstore.Options{Options: scskit.Options{Codec: ciphered{},
+		UserKey: "user"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,8 @@ const (
 	OutcomeFailed           // Event.Err says why
 )
 
-var outcomeNames = [...]string{OutcomeOK: "ok", OutcomeMissing: "missing", OutcomeRejected: "rejected", OutcomeFailed: "error"}
+var outcomeNames = [...]string{OutcomeOK: "ok", OutcomeMissing: "missing",
+	OutcomeRejected: "rejected", OutcomeFailed: "error"}
 
 func (o Outcome) String() string {
 	if int(o) < len(outcomeNames) && outcomeNames[o] != "" {

@@ -147,6 +147,6 @@ func (e *redactedError) Is(target error) bool { return errors.Is(e.err, target) 
 
 func (e *redactedError) As(target any) bool { return errors.As(e.err, target) }
 
-// HashToken returns the SHA-256 of a token in unpadded URL base64: the id under which a store keeps its
-// session by default, and what events call it. It may be logged.
+// HashToken returns the SHA-256 of a token in unpadded URL base64: the id under which a store keeps
+// its session by default, and what events call it. It may be logged.
 func HashToken(token string) string { return hash(token) }

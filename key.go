@@ -51,7 +51,8 @@ func (k Key[T]) Lookup(ctx context.Context, sm *scs.SessionManager) (T, error) {
 	held := sm.Get(ctx, string(k))
 	value, ok := held.(T)
 	if !ok {
-		return value, fmt.Errorf("scskit: session key %q holds a %T, not a %s", k, held, reflect.TypeFor[T]())
+		return value, fmt.Errorf("scskit: session key %q holds a %T, not a %s", k, held,
+			reflect.TypeFor[T]())
 	}
 	return value, nil
 }
@@ -61,8 +62,8 @@ func (k Key[T]) Put(ctx context.Context, sm *scs.SessionManager, value T) {
 	sm.Put(ctx, string(k), value)
 }
 
-// Pop removes the value and returns it, and whether there was one of type T. A value of another type
-// stays.
+// Pop removes the value and returns it, and whether there was one of type T. A value of another
+// type stays.
 func (k Key[T]) Pop(ctx context.Context, sm *scs.SessionManager) (value T, ok bool) {
 	if value, ok = k.Get(ctx, sm); ok {
 		sm.Remove(ctx, string(k))

@@ -87,7 +87,8 @@ func TestKey(t *testing.T) {
 		t.Error("an int is taken for a string")
 	}
 	want := `scskit: session key "count" holds a int, not a string`
-	if _, err := wrong.Lookup(ctx, sm); err == nil || err.Error() != want || errors.Is(err, scskit.ErrNoValue) {
+	if _, err := wrong.Lookup(ctx, sm); err == nil || err.Error() != want ||
+		errors.Is(err, scskit.ErrNoValue) {
 		t.Errorf("got error %v, want %s", err, want)
 	}
 	if _, ok := wrong.Pop(ctx, sm); ok || !sm.Exists(ctx, "count") {

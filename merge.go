@@ -23,7 +23,8 @@ type merged struct {
 func (s *Store) merge3(base, ours, theirs []byte, overwrites ...string) (merged, error) {
 	ourDeadline, result, err := s.decode(ours)
 	if err != nil {
-		return merged{}, fmt.Errorf("merge: the data committed is not what Options.Codec decodes: %w", err)
+		return merged{}, fmt.Errorf(
+			"merge: the data committed is not what Options.Codec decodes: %w", err)
 	}
 	var baseDeadline time.Time
 	baseValues := map[string]any{}
@@ -37,13 +38,15 @@ func (s *Store) merge3(base, ours, theirs []byte, overwrites ...string) (merged,
 		return merged{data: ours, deadline: ourDeadline, ours: true}, nil
 	}
 	if err != nil {
-		return merged{}, fmt.Errorf("merge: the data stored meanwhile is not what Options.Codec decodes: %w", err)
+		return merged{}, fmt.Errorf("merge: the data stored meanwhile is not what Options.Codec "+
+			"decodes: %w", err)
 	}
 
 	for key, value := range theirValues {
 		ourValue, have := result[key]
 		baseValue, had := baseValues[key]
-		changed := have != had || have && !equalValues(ourValue, baseValue) || slices.Contains(overwrites, key)
+		changed := have != had || have && !equalValues(ourValue, baseValue) ||
+			slices.Contains(overwrites, key)
 		if !changed {
 			result[key] = value
 		}

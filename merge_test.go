@@ -9,20 +9,30 @@ import (
 func TestMerge(t *testing.T) {
 	type values = map[string]any
 	tests := map[string]struct{ base, ours, theirs, want values }{
-		"nothing changed":                  {values{"a": 1}, values{"a": 1}, values{"a": 1}, values{"a": 1}},
-		"both put, different keys":         {values{}, values{"a": 1}, values{"b": 2}, values{"a": 1, "b": 2}},
-		"both put, same key: ours":         {values{"a": 0}, values{"a": 1}, values{"a": 2}, values{"a": 1}},
-		"they changed, we did not":         {values{"a": 0}, values{"a": 0}, values{"a": 2}, values{"a": 2}},
-		"they removed, we did not care":    {values{"a": 0, "b": 1}, values{"a": 0, "b": 1}, values{"b": 1}, values{"b": 1}},
-		"they removed, we changed":         {values{"a": 0}, values{"a": 1}, values{}, values{"a": 1}},
-		"we removed, they did not care":    {values{"a": 0}, values{}, values{"a": 0, "b": 1}, values{"b": 1}},
-		"we removed, they changed":         {values{"a": 0}, values{}, values{"a": 2}, values{}},
-		"both removed":                     {values{"a": 0}, values{}, values{}, values{}},
-		"we put back the value of theirs":  {values{"a": 0}, values{"a": 2}, values{"a": 2}, values{"a": 2}},
-		"same text, other type":            {values{"a": 1}, values{"a": int64(1)}, values{"a": 1}, values{"a": int64(1)}},
-		"nil is a value":                   {values{}, values{"a": nil}, values{}, values{"a": nil}},
-		"nested value is one value: ours":  {values{"m": values{"x": 1}}, values{"m": values{"x": 2}}, values{"m": values{"x": 1, "y": 1}}, values{"m": values{"x": 2}}},
-		"no base: keep theirs beside ours": {nil, values{"a": 1}, values{"a": 2, "b": 3}, values{"a": 1, "b": 3}},
+		"nothing changed": {values{"a": 1}, values{"a": 1}, values{"a": 1},
+			values{"a": 1}},
+		"both put, different keys": {values{}, values{"a": 1}, values{"b": 2},
+			values{"a": 1, "b": 2}},
+		"both put, same key: ours": {values{"a": 0}, values{"a": 1}, values{"a": 2},
+			values{"a": 1}},
+		"they changed, we did not": {values{"a": 0}, values{"a": 0}, values{"a": 2},
+			values{"a": 2}},
+		"they removed, we did not care": {values{"a": 0, "b": 1}, values{"a": 0, "b": 1},
+			values{"b": 1}, values{"b": 1}},
+		"they removed, we changed": {values{"a": 0}, values{"a": 1}, values{}, values{"a": 1}},
+		"we removed, they did not care": {values{"a": 0}, values{}, values{"a": 0, "b": 1},
+			values{"b": 1}},
+		"we removed, they changed": {values{"a": 0}, values{}, values{"a": 2}, values{}},
+		"both removed":             {values{"a": 0}, values{}, values{}, values{}},
+		"we put back the value of theirs": {values{"a": 0}, values{"a": 2}, values{"a": 2},
+			values{"a": 2}},
+		"same text, other type": {values{"a": 1}, values{"a": int64(1)}, values{"a": 1},
+			values{"a": int64(1)}},
+		"nil is a value": {values{}, values{"a": nil}, values{}, values{"a": nil}},
+		"nested value is one value: ours": {values{"m": values{"x": 1}}, values{"m": values{"x": 2}},
+			values{"m": values{"x": 1, "y": 1}}, values{"m": values{"x": 2}}},
+		"no base: keep theirs beside ours": {nil, values{"a": 1}, values{"a": 2, "b": 3},
+			values{"a": 1, "b": 3}},
 	}
 	deadline := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	s := &Store{opts: Options{Codec: Codec{}}}
@@ -115,7 +125,8 @@ func TestTouchSlack(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := &Store{opts: Options{Codec: Codec{}, TouchInterval: tt.interval, Now: func() time.Time { return now }}}
+			s := &Store{opts: Options{Codec: Codec{}, TouchInterval: tt.interval,
+				Now: func() time.Time { return now }}}
 			if got := s.withSlack(data, tt.expiry); !got.Equal(tt.want) {
 				t.Errorf("stored expiry %v, want %v", got.Sub(now), tt.want.Sub(now))
 			}

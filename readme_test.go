@@ -29,7 +29,8 @@ func TestREADME(t *testing.T) {
 		code[f] = normalize(read(t, f))
 	}
 	blocks := 0
-	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/getting-started.md", "docs/design.md", "docs/frameworks.md", "docs/backends.md"} {
+	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/getting-started.md",
+		"docs/design.md", "docs/frameworks.md", "docs/backends.md"} {
 		for i, part := range strings.Split(read(t, doc), "```go\n")[1:] {
 			block, _, ok := strings.Cut(part, "```")
 			if !ok {
@@ -52,7 +53,8 @@ func TestREADME(t *testing.T) {
 
 // TestREADMELinks wants the pictures and files that the documents show to be there.
 func TestREADMELinks(t *testing.T) {
-	for _, doc := range []string{"README.md", "docs/getting-started.md", "docs/modules.md", "docs/backends.md"} {
+	for _, doc := range []string{"README.md", "docs/getting-started.md", "docs/modules.md",
+		"docs/backends.md"} {
 		prose := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`").ReplaceAllString(read(t, doc), "")
 		links := regexp.MustCompile(`\]\(([^)#]+)\)`).FindAllStringSubmatch(prose, -1)
 		for _, link := range links {

@@ -25,7 +25,8 @@ var ErrGone = errors.New("scskit: session is gone")
 
 // ErrLate is returned by SessionManager.RenewToken when the response has begun: no cookie could
 // tell the browser of the new token. The session goes on under the old one.
-var ErrLate = errors.New("scskit: the response has begun: renew the session before the first write or flush")
+var ErrLate = errors.New("scskit: the response has begun: renew the session before the first " +
+	"write or flush")
 
 // A tombstone is the record of a session that was renewed. It is no session, and lasts as long as a
 // request that began with the session may still be under way. It keeps whose the session was, so

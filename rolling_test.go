@@ -37,7 +37,8 @@ func TestNewProgram(t *testing.T) {
 		return // only TestRollingDeploy runs it
 	}
 	gob.Register(newCart{})
-	cart := newCart{Items: map[string]int{"apple": 1, "pear": 2}, Gift: newCart{Items: map[string]int{"fig": 3}}}
+	cart := newCart{Items: map[string]int{"apple": 1, "pear": 2},
+		Gift: newCart{Items: map[string]int{"fig": 3}}}
 	if task == "check" {
 		var in bytes.Buffer
 		if _, err := in.ReadFrom(os.Stdin); err != nil {
@@ -96,7 +97,8 @@ func TestRollingDeploy(t *testing.T) {
 			sm := scskit.New(store)
 			token, now := "token", time.Now()
 			err = store.Driver().Save(t.Context(), driver.Record{
-				ID: scskit.HashToken(token), Data: record, Expiry: now.Add(time.Hour), Created: now, Updated: now, Version: 1,
+				ID: scskit.HashToken(token), Data: record, Expiry: now.Add(time.Hour), Created: now,
+				Updated: now, Version: 1,
 			}, driver.Always())
 			if err != nil {
 				t.Fatal(err)

@@ -21,15 +21,16 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// New returns scs.New() with Store set to store, and Codec set to the store's codec if StoreOf finds a
-// *Store, or else to Codec. Session cookies are HttpOnly and SameSite=Lax, with Path=/. Set
+// New returns scs.New() with Store set to store, and Codec set to the store's codec if StoreOf
+// finds a *Store, or else to Codec. Session cookies are HttpOnly and SameSite=Lax, with Path=/. Set
 // Cookie.Secure to true if browsers reach your application by HTTPS. New panics if store is nil.
 //
 // Make one manager for an application, not one for each request: scs.New starts a goroutine for the
 // in-memory store that New replaces. It wakes once a minute, does nothing, and cannot be stopped.
 func New(store scs.Store) *scs.SessionManager {
 	if isNil(store) {
-		panic("scskit: New: store is nil; make one with a store package, such as memstore.New(nil), and check its error")
+		panic("scskit: New: store is nil; make one with a store package, such as memstore.New(nil), " +
+			"and check its error")
 	}
 	sm := scs.New()
 	sm.Store = store

@@ -34,7 +34,9 @@ func TestStockMiddleware(t *testing.T) {
 		t.Fatal(err)
 	}
 	sm := scskit.New(store)
-	put := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { sm.Put(r.Context(), "k", "v") })
+	put := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		sm.Put(r.Context(), "k", "v")
+	})
 	for range 3 {
 		w := httptest.NewRecorder()
 		sm.LoadAndSave(put).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
@@ -45,7 +47,8 @@ func TestStockMiddleware(t *testing.T) {
 	if events != 3 {
 		t.Errorf("%d events for three requests", events)
 	}
-	scshttp.LoadAndSave(sm)(put).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+	scshttp.LoadAndSave(sm)(put).ServeHTTP(httptest.NewRecorder(),
+		httptest.NewRequest(http.MethodGet, "/", nil))
 	if _, err := sm.Load(t.Context(), ""); err != nil || events != 3 {
 		t.Errorf("%d events after an adapter's request: %v", events, err)
 	}

@@ -50,7 +50,8 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{driver: d, opts: o, maxSize: o.MaxSize, checker: checkerOf(o.Codec), turns: newTurns(), warned: new(sync.Once)}
+	s := &Store{driver: d, opts: o, maxSize: o.MaxSize, checker: checkerOf(o.Codec), turns: newTurns(),
+		warned: new(sync.Once)}
 	s.origin = s
 	maxToken := maxTokenBytes
 	if s.carrier, _ = driver.As[driver.Carrier](d); s.carrier != nil {
@@ -203,7 +204,8 @@ func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	r, ok := driver.As[driver.Ranger](s.driver)
 	if !ok {
 		return func(yield func(driver.Record, error) bool) {
-			yield(driver.Record{}, fmt.Errorf("scskit: %T cannot list sessions: %w", s.driver, errors.ErrUnsupported))
+			yield(driver.Record{}, fmt.Errorf("scskit: %T cannot list sessions: %w", s.driver,
+				errors.ErrUnsupported))
 		}
 	}
 	return func(yield func(driver.Record, error) bool) {
@@ -236,7 +238,8 @@ func (s *Store) load(ctx context.Context, id string) (driver.Record, error) {
 }
 
 // save returns the value that the cookie must hold in place of the token, if any.
-func (s *Store) save(ctx context.Context, kind Kind, rec driver.Record, cond driver.Condition) (value string, err error) {
+func (s *Store) save(ctx context.Context, kind Kind, rec driver.Record,
+	cond driver.Condition) (value string, err error) {
 	op := s.begin(ctx)
 	rec.User, err = s.userOf(rec.Data)
 	switch {

@@ -55,7 +55,8 @@ func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 }
 
 // sweepBatch also returns whether the batch failed because it took longer than Options.Timeout.
-func (s *Store) sweepBatch(parent context.Context, sweeper driver.Sweeper, limit int) (n int, took time.Duration, timedOut bool, err error) {
+func (s *Store) sweepBatch(parent context.Context, sweeper driver.Sweeper,
+	limit int) (n int, took time.Duration, timedOut bool, err error) {
 	if err := parent.Err(); err != nil {
 		return 0, 0, false, err
 	}

@@ -135,7 +135,8 @@ func TestSweepTakesSmallerBatches(t *testing.T) {
 				t.Fatal(err)
 			}
 			n, err := s.Sweep(t.Context())
-			if n != c.removed || errors.Is(err, context.DeadlineExceeded) != c.fails || !slices.Equal(d.limits, c.limits) {
+			if n != c.removed || errors.Is(err, context.DeadlineExceeded) != c.fails ||
+				!slices.Equal(d.limits, c.limits) {
 				t.Errorf("%s: removed %d, error %v, batches %v", c.name, n, err, d.limits)
 			}
 		})

@@ -53,7 +53,8 @@ func TestTooLarge(t *testing.T) {
 		t.Fatal(err)
 	}
 	var e *driver.TooLargeError
-	if err := s.tooLarge(codecRecord(t, scs.GobCodec{}, values)); !errors.As(err, &e) || e.Key != "cart" {
+	if err := s.tooLarge(codecRecord(t, scs.GobCodec{}, values)); !errors.As(err, &e) ||
+		e.Key != "cart" {
 		t.Errorf("with another codec: %v", err)
 	}
 }

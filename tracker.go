@@ -34,8 +34,8 @@ func WithTracker(ctx context.Context) context.Context {
 	return &tracker{Context: ctx}
 }
 
-// Tracker is what WithTracker adds to a context. Adapters embed it in their struct for a request, to
-// save an allocation. The zero value is ready to use, for one request. It must not be copied.
+// Tracker is what WithTracker adds to a context. Adapters embed it in their struct for a request,
+// to save an allocation. The zero value is ready to use, for one request. It must not be copied.
 type Tracker struct{ tracker tracker }
 
 // Context returns ctx with the tracker, or if ctx has one already, ctx as it is. It must be called
@@ -192,7 +192,8 @@ func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any)
 // hasAbsorbed reports whether the session in ctx has absorbed the one under the token, which it
 // does not find any more.
 func (t *tracker) hasAbsorbed(ctx context.Context, s *Store, token string) bool {
-	return slices.ContainsFunc(t.absorbed(ctx, s), func(n note) bool { return n.token == token && n.state == noteLive })
+	return slices.ContainsFunc(t.absorbed(ctx, s),
+		func(n note) bool { return n.token == token && n.state == noteLive })
 }
 
 // lastAsked returns the key of the manager that was last asked to load a session. A manager that

@@ -226,7 +226,8 @@ func TestDeadlineOfLaterLoads(t *testing.T) {
 	ctx := s.one.load(c, token)
 	s.one.SetDeadline(ctx, moved)
 	s.one.put(ctx)
-	if rec, err := s.d.Load(t.Context(), scskit.HashToken(token)); err != nil || !rec.Expiry.Equal(moved) {
+	if rec, err := s.d.Load(t.Context(), scskit.HashToken(token)); err != nil ||
+		!rec.Expiry.Equal(moved) {
 		t.Errorf("the record expires at %v, error %v, want %v", rec.Expiry, err, moved)
 	}
 }
@@ -470,7 +471,8 @@ func TestManyLoads(t *testing.T) {
 	s.one.put(first, "first", 1)
 	data, _, err := s.store.Find(token)
 	s.check(err)
-	if _, values, err := s.store.Codec().Decode(data); err != nil || len(values) != 33 || values["c"] != 1 {
+	if _, values, err := s.store.Codec().Decode(data); err != nil || len(values) != 33 ||
+		values["c"] != 1 {
 		t.Errorf("the session holds %v, error %v", values, err)
 	}
 }

@@ -16,7 +16,8 @@ import (
 
 // ErrNoUserKey is returned by SessionsOf and DestroySessionsOf of a store that has not been told
 // where sessions keep their user.
-var ErrNoUserKey = errors.New("scskit: Options.UserKey is not set: set it to the session key that holds the user's id")
+var ErrNoUserKey = errors.New("scskit: Options.UserKey is not set: set it to the session key " +
+	"that holds the user's id")
 
 // UserSession is a session as SessionsOf finds it.
 type UserSession struct {
@@ -24,8 +25,8 @@ type UserSession struct {
 	// AllCtx. It is as good as a token within this process: do not send it to a browser.
 	Key string
 
-	// ID is HashToken of the token. It opens nothing, so that a page can name
-	// sessions by it, and it is that of the request's own session if it equals HashToken(sm.Token(ctx)).
+	// ID is HashToken of the token. It opens nothing, so that a page can name sessions by it, and it
+	// is that of the request's own session if it equals HashToken(sm.Token(ctx)).
 	ID string
 
 	// Values are what the session holds, decoded for the caller alone.
@@ -98,7 +99,8 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 //
 // A request that has renewed its session keeps it under the new token, which is the one to except.
 // ctx must be the request's.
-func (s *Store) DestroySessionsOf(ctx context.Context, user string, except ...string) (destroyed int, err error) {
+func (s *Store) DestroySessionsOf(ctx context.Context, user string,
+	except ...string) (destroyed int, err error) {
 	kept, err := s.keptBy(ctx, except)
 	if err != nil {
 		return 0, fmt.Errorf("scskit: destroy sessions of a user: %w", err)
@@ -158,7 +160,8 @@ const maxDestroyPasses = 100
 
 // destroySessionsOf goes through the user's sessions once. more says that there may be others now:
 // of what was read before it was renewed, the session under the new token may lie behind.
-func (s *Store) destroySessionsOf(ctx context.Context, user string, kept []string) (destroyed int, more bool, err error) {
+func (s *Store) destroySessionsOf(ctx context.Context, user string,
+	kept []string) (destroyed int, more bool, err error) {
 	for rec, err := range s.recordsOf(ctx, user) {
 		if err != nil {
 			return destroyed, more, err
@@ -213,7 +216,8 @@ func (s *Store) recordsOf(ctx context.Context, user string) iter.Seq2[driver.Rec
 }
 
 // candidates returns the records among which are all of the user's.
-func (s *Store) candidates(ctx context.Context, user string) (iter.Seq2[driver.Record, error], error) {
+func (s *Store) candidates(ctx context.Context,
+	user string) (iter.Seq2[driver.Record, error], error) {
 	switch {
 	case s.opts.UserKey == "":
 		return nil, ErrNoUserKey
@@ -226,7 +230,8 @@ func (s *Store) candidates(ctx context.Context, user string) (iter.Seq2[driver.R
 	if r, ok := driver.As[driver.Ranger](s.driver); ok {
 		return r.Range(ctx), nil
 	}
-	return nil, fmt.Errorf("%T cannot list sessions: keep them in a store that can, such as that of a database: %w", s.driver, errors.ErrUnsupported)
+	return nil, fmt.Errorf("%T cannot list sessions: keep them in a store that can, such as that of "+
+		"a database: %w", s.driver, errors.ErrUnsupported)
 }
 
 // userOf returns driver.Record.User for an encoded session. It is empty if the session has no user,
@@ -250,7 +255,8 @@ func (s *Store) userOf(data []byte) (string, error) {
 	case int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64:
 		user = fmt.Sprint(v)
 	default:
-		return "", fmt.Errorf("the user, under the key of Options.UserKey, is a %T: it must be a string or an integer", v)
+		return "", fmt.Errorf("the user, under the key of Options.UserKey, is a %T: it must be a "+
+			"string or an integer", v)
 	}
 	if user == "" {
 		return "", nil

@@ -60,13 +60,18 @@ func TestUserValues(t *testing.T) {
 			value any
 			user  string
 		}{
-			{"alice", "alice"}, {"Alice", "Alice"}, {strings.Repeat("long ", 100), strings.Repeat("long ", 100)}, {"\xff\x00", "\xff\x00"},
-			{1000, "1000"}, {-1, "-1"}, {int8(-8), "-8"}, {int16(1600), "1600"}, {int32(-3200000), "-3200000"}, {int64(1 << 60), "1152921504606846976"},
-			{uint(1), "1"}, {uint8(200), "200"}, {uint16(60000), "60000"}, {uint32(1 << 31), "2147483648"}, {uint64(1<<64 - 1), "18446744073709551615"},
+			{"alice", "alice"}, {"Alice", "Alice"},
+			{strings.Repeat("long ", 100), strings.Repeat("long ", 100)}, {"\xff\x00", "\xff\x00"},
+			{1000, "1000"}, {-1, "-1"}, {int8(-8), "-8"}, {int16(1600), "1600"},
+			{int32(-3200000), "-3200000"}, {int64(1 << 60), "1152921504606846976"},
+			{uint(1), "1"}, {uint8(200), "200"}, {uint16(60000), "60000"}, {uint32(1 << 31), "2147483648"},
+			{uint64(1<<64 - 1), "18446744073709551615"},
 			{0, "0"},
 		} {
 			token := fmt.Sprintf("%v %d", codec, i)
-			if err := commitSession(t, s, token, map[string]any{"a": 1, "list": []string{"b"}, "user": tc.value, "z": "last", "user2": "x"}); err != nil {
+			if err := commitSession(t, s, token,
+				map[string]any{"a": 1, "list": []string{"b"}, "user": tc.value, "z": "last",
+					"user2": "x"}); err != nil {
 				t.Errorf("%T: %v", tc.value, err)
 			}
 			if ids := idsOf(t, s, tc.user); !slices.Equal(ids, []string{scskit.HashToken(token)}) {
@@ -81,12 +86,15 @@ func TestUserValues(t *testing.T) {
 				t.Errorf("a session without a user: %v", err)
 			}
 		}
-		for _, v := range []any{true, 1.5, []byte("secret"), []string{"secret"}, time.Hour, time.Now(), map[string]any{"secret": 1}, []any{"secret"}, map[string]string{"secret": ""}} {
+		for _, v := range []any{true, 1.5, []byte("secret"), []string{"secret"}, time.Hour, time.Now(),
+			map[string]any{"secret": 1}, []any{"secret"}, map[string]string{"secret": ""}} {
 			if _, ok := codec.(scs.GobCodec); ok {
 				break // which knows only types that are registered
 			}
 			err := commitSession(t, s, "other", map[string]any{"a": "before", "user": v})
-			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("is a %T: it must be a string or an integer", v)) || strings.Contains(err.Error(), "secret") {
+			if err == nil || !strings.Contains(err.Error(),
+				fmt.Sprintf("is a %T: it must be a string or an integer", v)) ||
+				strings.Contains(err.Error(), "secret") {
 				t.Errorf("%T: got error %v", v, err)
 			}
 			if _, found, _ := s.Find("other"); found {
@@ -124,7 +132,8 @@ func TestUserOfOtherData(t *testing.T) {
 }
 
 func TestSessionsOfRefuses(t *testing.T) {
-	cookies, err := cookiestore.New([][]byte{make([]byte, 32)}, &cookiestore.Options{Options: scskit.Options{UserKey: "user"}})
+	cookies, err := cookiestore.New([][]byte{make([]byte, 32)},
+		&cookiestore.Options{Options: scskit.Options{UserKey: "user"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +144,8 @@ func TestSessionsOfRefuses(t *testing.T) {
 		is    error
 		text  string
 	}{
-		"no UserKey":     {userStore(t, scskit.Options{}), "alice", scskit.ErrNoUserKey, "Options.UserKey is not set"},
+		"no UserKey": {userStore(t, scskit.Options{}), "alice", scskit.ErrNoUserKey,
+			"Options.UserKey is not set"},
 		"a cookie store": {cookies, "alice", errors.ErrUnsupported, "keep them in a store that can"},
 		"nobody":         {with, "", nil, "the user is empty"},
 	} {
@@ -148,7 +158,8 @@ func TestSessionsOfRefuses(t *testing.T) {
 			t.Errorf("%s: %d errors", what, len(errs))
 		}
 		for _, err := range errs {
-			if err == nil || tc.is != nil && !errors.Is(err, tc.is) || !strings.Contains(err.Error(), tc.text) || strings.Contains(err.Error(), "alice") {
+			if err == nil || tc.is != nil && !errors.Is(err, tc.is) ||
+				!strings.Contains(err.Error(), tc.text) || strings.Contains(err.Error(), "alice") {
 				t.Errorf("%s: got error %v", what, err)
 			}
 		}
@@ -183,7 +194,8 @@ func TestSessionsOfUntrustedIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for token, user := range map[string]string{"one": "alice", "two": "alice", "three": "bob", "four": ""} {
+	for token, user := range map[string]string{"one": "alice", "two": "alice", "three": "bob",
+		"four": ""} {
 		if err := commitSession(t, s, token, map[string]any{"user": user, "token": token}); err != nil {
 			t.Fatal(err)
 		}
@@ -198,8 +210,10 @@ func TestSessionsOfUntrustedIndex(t *testing.T) {
 			t.Errorf("%s came twice", token)
 		}
 		got[token] = session
-		if session.ID != scskit.HashToken(token) || session.Values["user"] != "alice" || session.Created.IsZero() || session.Updated.IsZero() ||
-			session.Expiry.Sub(session.Deadline).Abs() > time.Second || time.Until(session.Expiry) < 50*time.Minute {
+		if session.ID != scskit.HashToken(token) || session.Values["user"] != "alice" ||
+			session.Created.IsZero() || session.Updated.IsZero() ||
+			session.Expiry.Sub(session.Deadline).Abs() > time.Second ||
+			time.Until(session.Expiry) < 50*time.Minute {
 			t.Errorf("got %+v", session)
 		}
 		if _, found, err := s.Find(session.Key); err != nil || !found {
@@ -213,7 +227,8 @@ func TestSessionsOfUntrustedIndex(t *testing.T) {
 		t.Errorf("alice has %q", tokens)
 	}
 	u.fail = errors.New("down")
-	if n, err := s.DestroySessionsOf(context.Background(), "alice", "two", "three", ""); n != 1 || !errors.Is(err, u.fail) {
+	if n, err := s.DestroySessionsOf(context.Background(), "alice", "two", "three", ""); n != 1 ||
+		!errors.Is(err, u.fail) {
 		t.Errorf("destroyed %d, %v, want 1 and the failure", n, err)
 	}
 	for token, want := range map[string]bool{"one": false, "two": true, "three": true, "four": true} {
@@ -254,7 +269,8 @@ func (m *moving) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 }
 
 func TestDestroySessionsOfLooksAgain(t *testing.T) {
-	m := &moving{Driver: userStore(t, scskit.Options{}).Driver(), from: scskit.HashToken("two"), to: scskit.HashToken("renewed")}
+	m := &moving{Driver: userStore(t, scskit.Options{}).Driver(), from: scskit.HashToken("two"),
+		to: scskit.HashToken("renewed")}
 	s, err := scskit.NewStore(m, &scskit.Options{UserKey: "user"})
 	if err != nil {
 		t.Fatal(err)
@@ -282,7 +298,8 @@ func TestDestroySessionsOfWithTimeout(t *testing.T) {
 	if err := errors.Join(err, sm.RenewToken(ctx)); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := s.WithTimeout(time.Minute).DestroySessionsOf(ctx, "alice", sm.Token(ctx)); n != 0 || err != nil {
+	if n, err := s.WithTimeout(time.Minute).DestroySessionsOf(ctx, "alice", sm.Token(ctx)); n != 0 ||
+		err != nil {
 		t.Errorf("destroyed %d, %v; want none, since the only one is that of the request", n, err)
 	}
 	token, _, err := sm.Commit(ctx)
@@ -301,7 +318,8 @@ func BenchmarkUserOf(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			data, err := s.Codec().Encode(time.Now(), map[string]any{"cart": []string{"a", "b", "c"}, "count": 3, "user": "alice"})
+			data, err := s.Codec().Encode(time.Now(),
+				map[string]any{"cart": []string{"a", "b", "c"}, "count": 3, "user": "alice"})
 			if err != nil {
 				b.Fatal(err)
 			}

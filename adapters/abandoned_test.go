@@ -30,7 +30,8 @@ func TestEarlierDeadline(t *testing.T) {
 		handler.ServeHTTP(w, r.WithContext(ctx))
 	})
 	recorder := httptest.NewRecorder()
-	http.TimeoutHandler(bounded, time.Hour, "").ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, "/", nil))
+	http.TimeoutHandler(bounded, time.Hour, "").ServeHTTP(recorder,
+		httptest.NewRequest(http.MethodGet, "/", nil))
 	if recorder.Code != http.StatusOK || len(recorder.Result().Cookies()) != 1 {
 		t.Errorf("status %d, cookies %v", recorder.Code, recorder.Result().Cookies())
 	}

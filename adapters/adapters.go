@@ -133,7 +133,8 @@ func NewLifecycle(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 	}
 	l.key, l.tracker = contextKey(sm), trackerKey()
 	if fmt.Sprint(l.key) == "" {
-		panic("adapters: the session manager was not made by scskit.New or scs.New: such managers share one context key")
+		panic("adapters: the session manager was not made by scskit.New or scs.New: such managers " +
+			"share one context key")
 	}
 	observer := l.opts.observer
 	if s, ok := scskit.StoreOf(sm.Store); ok {
@@ -169,29 +170,36 @@ func (l *Lifecycle) validate() error {
 	case sm.IdleTimeout < 0:
 		return fmt.Errorf("SessionManager.IdleTimeout is %v; it must not be negative", sm.IdleTimeout)
 	case sm.IdleTimeout > sm.Lifetime:
-		return fmt.Errorf("SessionManager.IdleTimeout is %v and never ends a session, since Lifetime is %v; "+
+		return fmt.Errorf("SessionManager.IdleTimeout is %v and never ends a session, since Lifetime "+
+			"is %v; "+
 			"set a longer Lifetime", sm.IdleTimeout, sm.Lifetime)
 	}
 	if s, ok := sm.Store.(*scskit.Store); ok && s == nil {
-		return errors.New("SessionManager.Store is a nil *scskit.Store; check the error of the store's constructor")
+		return errors.New("SessionManager.Store is a nil *scskit.Store; check the error of the store's " +
+			"constructor")
 	}
 	if s, ok := scskit.StoreOf(sm.Store); ok {
 		if _, ok := sm.Store.(scs.CtxStore); !ok {
-			return fmt.Errorf("the store, a %T, wraps a *scskit.Store and hides its methods with a context: embed the *scskit.Store, or add FindCtx, CommitCtx and DeleteCtx", sm.Store)
+			return fmt.Errorf("the store, a %T, wraps a *scskit.Store and hides its methods with a "+
+				"context: embed the *scskit.Store, or add FindCtx, CommitCtx and DeleteCtx", sm.Store)
 		}
 		if sm.IdleTimeout > 0 && s.TouchInterval() > sm.IdleTimeout {
-			return fmt.Errorf("the store's Options.TouchInterval is %v and SessionManager.IdleTimeout is %v: "+
+			return fmt.Errorf("the store's Options.TouchInterval is %v and SessionManager.IdleTimeout is "+
+				"%v: "+
 				"idle sessions would live more than twice as long; set a shorter TouchInterval",
 				s.TouchInterval(), sm.IdleTimeout)
 		}
 		if sm.HashTokenInStore {
-			return errors.New("SessionManager.HashTokenInStore is set, but the store hashes tokens itself; unset it")
+			return errors.New("SessionManager.HashTokenInStore is set, but the store hashes tokens " +
+				"itself; unset it")
 		}
 		if name, ok := s.CookieName(); ok && name != sm.Cookie.Name {
-			return fmt.Errorf("SessionManager.Cookie.Name is %q, but the store seals sessions for a cookie %q; set its Options.CookieName", sm.Cookie.Name, name)
+			return fmt.Errorf("SessionManager.Cookie.Name is %q, but the store seals sessions for a "+
+				"cookie %q; set its Options.CookieName", sm.Cookie.Name, name)
 		}
 		if manager, store := fmt.Sprintf("%T", sm.Codec), fmt.Sprintf("%T", s.Codec()); manager != store {
-			return fmt.Errorf("SessionManager.Codec is a %s, but the store's is a %s; make the manager with scskit.New(store), or set Options.Codec", manager, store)
+			return fmt.Errorf("SessionManager.Codec is a %s, but the store's is a %s; make the manager "+
+				"with scskit.New(store), or set Options.Codec", manager, store)
 		}
 	}
 	return validateCookie(sm)

@@ -94,7 +94,8 @@ func cookieValue(s string) (string, bool) {
 }
 
 // sessionCookie returns the cookie for a stored session.
-func sessionCookie(sm *scs.SessionManager, token string, expiry time.Time, persistent bool) *http.Cookie {
+func sessionCookie(sm *scs.SessionManager, token string, expiry time.Time,
+	persistent bool) *http.Cookie {
 	c := baseCookie(sm)
 	c.Value = token
 	if persistent {
@@ -167,9 +168,11 @@ func validateCookie(sm *scs.SessionManager) error {
 	case c.Name == "":
 		return errors.New("Cookie.Name is empty")
 	case len(c.Name)+tokenBytes > maxCookieBytes:
-		return fmt.Errorf("Cookie.Name is %d bytes long: browsers take at most %d for name and value", len(c.Name), maxCookieBytes)
+		return fmt.Errorf("Cookie.Name is %d bytes long: browsers take at most %d for name and value",
+			len(c.Name), maxCookieBytes)
 	case len(c.Path) > maxAttributeBytes || len(c.Domain) > maxAttributeBytes:
-		return fmt.Errorf("Cookie.Path and Cookie.Domain must have at most %d bytes: browsers ignore longer ones", maxAttributeBytes)
+		return fmt.Errorf("Cookie.Path and Cookie.Domain must have at most %d bytes: browsers ignore "+
+			"longer ones", maxAttributeBytes)
 	case c.Path != "" && c.Path[0] != '/':
 		return fmt.Errorf("Cookie.Path %q does not begin with a slash: browsers ignore it", c.Path)
 	case c.SameSite == http.SameSiteNoneMode && !c.Secure:
@@ -181,10 +184,12 @@ func validateCookie(sm *scs.SessionManager) error {
 	case strings.HasPrefix(lower, "__host-") && (!c.Secure || c.Path != "/" || c.Domain != ""):
 		return fmt.Errorf("the cookie name %q needs Cookie.Secure, Cookie.Path \"/\" and no Cookie.Domain", c.Name)
 	case sm.Lifetime > maxCookieAge:
-		return fmt.Errorf("SessionManager.Lifetime is %v: browsers keep a cookie for at most 400 days", sm.Lifetime)
+		return fmt.Errorf("SessionManager.Lifetime is %v: browsers keep a cookie for at most 400 days",
+			sm.Lifetime)
 	}
 	// The expiry is no more than a stand-in here.
-	if err := sessionCookie(sm, strings.Repeat("x", tokenBytes), time.Now().Add(time.Hour), true).Valid(); err != nil {
+	if err := sessionCookie(sm, strings.Repeat("x", tokenBytes), time.Now().Add(time.Hour),
+		true).Valid(); err != nil {
 		return fmt.Errorf("the session cookie is invalid: %w", err)
 	}
 	if c.Domain != "" && strings.ContainsAny(c.Domain, " ;,\x00") {

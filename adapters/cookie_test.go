@@ -16,7 +16,8 @@ func wantCandidates(lines []string, name string) []string {
 		if c.Quoted {
 			size += len(`""`)
 		}
-		if c.Value == "" || size > maxCookieBytes || slices.Contains(want, c.Value) || len(want) == maxCandidates {
+		if c.Value == "" || size > maxCookieBytes || slices.Contains(want, c.Value) ||
+			len(want) == maxCandidates {
 			continue
 		}
 		want = append(want, c.Value)
@@ -37,7 +38,8 @@ func TestCandidates(t *testing.T) {
 		{"several", []string{"session=a; session=b; session=c"}, []string{"a", "b", "c"}},
 		{"several lines", []string{"session=a", "session=b"}, []string{"a", "b"}},
 		{"twice the same", []string{"session=a; session=a; session=b"}, []string{"a", "b"}},
-		{"more than are tried", []string{"session=a; session=b; session=c; session=d; session=e"}, []string{"a", "b", "c", "d"}},
+		{"more than are tried", []string{"session=a; session=b; session=c; session=d; session=e"},
+			[]string{"a", "b", "c", "d"}},
 		{"empty", []string{"session=; session; session=a"}, []string{"a"}},
 		{"quoted", []string{`session="a"`}, []string{"a"}},
 		{"half quoted", []string{`session="a`}, nil},
@@ -47,7 +49,8 @@ func TestCandidates(t *testing.T) {
 		{"longer name", []string{"session2=a; xsession=b"}, nil},
 		{"equals sign", []string{"session=a=b"}, []string{"a=b"}},
 		{"too long", []string{"session=" + strings.Repeat("x", maxCookieBytes+1)}, nil},
-		{"longest", []string{"session=" + strings.Repeat("x", maxCookieBytes)}, []string{strings.Repeat("x", maxCookieBytes)}},
+		{"longest", []string{"session=" + strings.Repeat("x", maxCookieBytes)},
+			[]string{strings.Repeat("x", maxCookieBytes)}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -79,8 +82,10 @@ func TestManyCookiesOfOthers(t *testing.T) {
 
 func FuzzCookieCandidates(f *testing.F) {
 	for _, line := range []string{
-		"session=a", "x=1; session=a; y=2", "session=a; session=b", `session="a"; session=""`, "session", "=; ;session=;;",
-		"session = a", "\tsession=a\t", "session=a\x00b", "session=a,b", "session=a b", `session=a\`, "session==", "séance=a; session=é",
+		"session=a", "x=1; session=a; y=2", "session=a; session=b", `session="a"; session=""`, "session",
+		"=; ;session=;;",
+		"session = a", "\tsession=a\t", "session=a\x00b", "session=a,b", "session=a b", `session=a\`,
+		"session==", "séance=a; session=é",
 	} {
 		f.Add(line, "", "session")
 	}
@@ -89,7 +94,8 @@ func FuzzCookieCandidates(f *testing.F) {
 	f.Fuzz(func(t *testing.T, first, second, name string) {
 		// The middleware is not built for a name that is no token, and net/http
 		// refuses headers with thousands of cookies.
-		if (&http.Cookie{Name: name, Value: "x"}).Valid() != nil || strings.Count(first+second, ";") > 1000 {
+		if (&http.Cookie{Name: name, Value: "x"}).Valid() != nil ||
+			strings.Count(first+second, ";") > 1000 {
 			t.Skip()
 		}
 		lines := []string{first, second}

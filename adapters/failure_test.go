@@ -95,9 +95,12 @@ func TestFailOpenLoad(t *testing.T) {
 		"another deadline": {func(ctx context.Context, sm *scs.SessionManager) {
 			sm.SetDeadline(ctx, time.Now().Add(time.Minute))
 		}, false},
-		"a commit of its own": {func(ctx context.Context, sm *scs.SessionManager) { _, _, _ = sm.Commit(ctx) }, false},
+		"a commit of its own": {func(ctx context.Context, sm *scs.SessionManager) {
+			_, _, _ = sm.Commit(ctx)
+		}, false},
 	} {
-		for _, opts := range [][]adapters.Option{{adapters.FailOpen()}, {adapters.FailOpen(), adapters.Lazy()}} {
+		for _, opts := range [][]adapters.Option{{adapters.FailOpen()},
+			{adapters.FailOpen(), adapters.Lazy()}} {
 			t.Run(fmt.Sprint(name, " ", len(opts)), func(t *testing.T) {
 				t.Parallel()
 				sm, f, token := outage(t, "find")
@@ -116,7 +119,8 @@ func TestFailOpenLoad(t *testing.T) {
 					t.Errorf("status %d", resp.StatusCode)
 				}
 				var failure *adapters.Error
-				if !tt.passes && (!errors.As(got, &failure) || failure.Op != "load" || !errors.Is(got, errBroken)) {
+				if !tt.passes && (!errors.As(got, &failure) || failure.Op != "load" ||
+					!errors.Is(got, errBroken)) {
 					t.Errorf("error %v, want the store's, of a load", got)
 				}
 				if len(resp.Cookies()) != 0 {
@@ -151,7 +155,9 @@ func TestFailOpenCommit(t *testing.T) {
 			t.Parallel()
 			sm, _, token := outage(t, "commit")
 			for token, want := range map[string]bool{token: tt.old, "": tt.fresh} {
-				resp := trip(sm, token, func(_ http.ResponseWriter, r *http.Request) { tt.use(r.Context(), sm) }, adapters.FailOpen())
+				resp := trip(sm, token, func(_ http.ResponseWriter, r *http.Request) {
+					tt.use(r.Context(), sm)
+				}, adapters.FailOpen())
 				if passes := resp.StatusCode == http.StatusOK; passes != want {
 					t.Errorf("session there: %v: status %d", token != "", resp.StatusCode)
 				}
@@ -174,8 +180,10 @@ func TestFailOpenIdle(t *testing.T) {
 	resp := trip(sm, token, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("User", sm.GetString(r.Context(), "user"))
 	}, adapters.FailOpen())
-	if resp.StatusCode != http.StatusOK || resp.Header.Get("User") != "ada" || len(resp.Cookies()) != 0 || len(f.calls) != 2 {
-		t.Errorf("status %d, user %q, cookies %v, calls %v", resp.StatusCode, resp.Header.Get("User"), resp.Cookies(), f.calls)
+	if resp.StatusCode != http.StatusOK || resp.Header.Get("User") != "ada" ||
+		len(resp.Cookies()) != 0 || len(f.calls) != 2 {
+		t.Errorf("status %d, user %q, cookies %v, calls %v", resp.StatusCode, resp.Header.Get("User"),
+			resp.Cookies(), f.calls)
 	}
 }
 
@@ -206,10 +214,12 @@ func TestOnErrorDecides(t *testing.T) {
 		failOpen bool
 		want     error // of ErrorFunc; errBroken is the failure itself
 	}{
-		"nil":                       {func() error { return nil }, false, errBroken},
-		"nil, open":                 {func() error { return nil }, true, nil},
-		"ErrFailOpen":               {func() error { return adapters.ErrFailOpen }, false, nil},
-		"ErrFailOpen, wrapped":      {func() error { return fmt.Errorf("no matter: %w", adapters.ErrFailOpen) }, false, nil},
+		"nil":         {func() error { return nil }, false, errBroken},
+		"nil, open":   {func() error { return nil }, true, nil},
+		"ErrFailOpen": {func() error { return adapters.ErrFailOpen }, false, nil},
+		"ErrFailOpen, wrapped": {func() error {
+			return fmt.Errorf("no matter: %w", adapters.ErrFailOpen)
+		}, false, nil},
 		"an error of its own":       {func() error { return other }, false, other},
 		"an error of its own, open": {func() error { return other }, true, other},
 		"a panic":                   {func() error { panic("in the hook") }, false, errBroken},
@@ -252,8 +262,13 @@ func TestFailOpenLate(t *testing.T) {
 	var told []string
 	opts := []adapters.Option{
 		adapters.FailOpen(),
-		adapters.OnError(func(_ context.Context, err error) error { told = append(told, err.Error()); return nil }),
-		adapters.Observe(func(_ context.Context, e scskit.Event) { told = append(told, e.Kind.String()) }),
+		adapters.OnError(func(_ context.Context, err error) error {
+			told = append(told, err.Error())
+			return nil
+		}),
+		adapters.Observe(func(_ context.Context, e scskit.Event) {
+			told = append(told, e.Kind.String())
+		}),
 	}
 	late := func(sm *scs.SessionManager) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
@@ -285,7 +300,8 @@ func TestFailOpenCannotMend(t *testing.T) {
 			"FailOpen": adapters.FailOpen(),
 			"OnError":  adapters.OnError(func(context.Context, error) error { return adapters.ErrFailOpen }),
 		} {
-			r, err := adapters.NewLifecycle(sm, opt, adapters.Logger(nil)).Begin(t.Context(), http.MethodGet, "/", nil)
+			r, err := adapters.NewLifecycle(sm, opt, adapters.Logger(nil)).Begin(t.Context(), http.MethodGet,
+				"/", nil)
 			if err != nil {
 				t.Fatal(err)
 			}

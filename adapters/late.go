@@ -20,7 +20,8 @@ import (
 func (r *Request) End() {
 	r.mu.Lock()
 	settled := r.finished && r.loaded && r.err == nil
-	failed := settled && r.loadErr != nil && !r.open && !r.told // under Lazy, first used when the response had begun
+	// under Lazy, first used when the response had begun
+	failed := settled && r.loadErr != nil && !r.open && !r.told
 	late := settled && !failed && !r.told && r.changedSinceFinish()
 	r.told = r.told || failed || late
 	r.mu.Unlock()
@@ -42,7 +43,8 @@ func (r *Request) tellLate() {
 		r.l.report(r.base, e)
 	}
 	if r.l.opts.strict {
-		panic("adapters: a handler changed the session after its response had begun, and the change is lost: move it before the first write or flush")
+		panic("adapters: a handler changed the session after its response had begun, and the change is " +
+			"lost: move it before the first write or flush")
 	}
 }
 
@@ -118,5 +120,6 @@ func takeSnapshot(ctx context.Context, sm *scs.SessionManager) *snapshot {
 }
 
 func (s *snapshot) equal(other *snapshot) bool {
-	return s.token == other.token && s.deadline.Equal(other.deadline) && reflect.DeepEqual(s.values, other.values)
+	return s.token == other.token && s.deadline.Equal(other.deadline) &&
+		reflect.DeepEqual(s.values, other.values)
 }

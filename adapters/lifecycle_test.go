@@ -35,19 +35,23 @@ func TestNewPanics(t *testing.T) {
 		{"no store", func(sm *scs.SessionManager) { sm.Store = nil }, nil,
 			"adapters: session manager has no Store; make it with scskit.New(store)"},
 		{"a nil store", func(sm *scs.SessionManager) { sm.Store = (*scskit.Store)(nil) }, nil,
-			"adapters: SessionManager.Store is a nil *scskit.Store; check the error of the store's constructor"},
+			"adapters: SessionManager.Store is a nil *scskit.Store; check the error of the store's " +
+				"constructor"},
 		{"no codec", func(sm *scs.SessionManager) { sm.Codec = nil }, nil,
 			"adapters: session manager has no Codec; make it with scskit.New(store)"},
 		{"another codec", func(sm *scs.SessionManager) { sm.Codec = scs.GobCodec{} }, nil,
-			"adapters: SessionManager.Codec is a scs.GobCodec, but the store's is a scskit.Codec; make the manager with scskit.New(store), or set Options.Codec"},
+			"adapters: SessionManager.Codec is a scs.GobCodec, but the store's is a scskit.Codec; make " +
+				"the manager with scskit.New(store), or set Options.Codec"},
 		{"hashed twice", func(sm *scs.SessionManager) { sm.HashTokenInStore = true }, nil,
 			"adapters: SessionManager.HashTokenInStore is set, but the store hashes tokens itself; unset it"},
 		{"no lifetime", func(sm *scs.SessionManager) { sm.Lifetime = 0 }, nil,
 			"adapters: SessionManager.Lifetime is 0s; it must be positive"},
 		{"a negative idle timeout", func(sm *scs.SessionManager) { sm.IdleTimeout = -time.Second }, nil,
 			"adapters: SessionManager.IdleTimeout is -1s; it must not be negative"},
-		{"an idle timeout without effect", func(sm *scs.SessionManager) { sm.IdleTimeout = 25 * time.Hour }, nil,
-			"adapters: SessionManager.IdleTimeout is 25h0m0s and never ends a session, since Lifetime is 24h0m0s; " +
+		{"an idle timeout without effect",
+			func(sm *scs.SessionManager) { sm.IdleTimeout = 25 * time.Hour }, nil,
+			"adapters: SessionManager.IdleTimeout is 25h0m0s and never ends a session, since Lifetime is " +
+				"24h0m0s; " +
 				"set a longer Lifetime"},
 		{"touched too seldom", func(sm *scs.SessionManager) {
 			sm.Store, sm.IdleTimeout = touchedEvery(t, time.Hour), time.Minute
@@ -64,13 +68,18 @@ func TestNewPanics(t *testing.T) {
 			`adapters: the session cookie is invalid: http: invalid Cookie.Name`},
 		{"a long name", func(sm *scs.SessionManager) { sm.Cookie.Name = strings.Repeat("n", 4054) }, nil,
 			"adapters: Cookie.Name is 4054 bytes long: browsers take at most 4096 for name and value"},
-		{"a long path", func(sm *scs.SessionManager) { sm.Cookie.Path = "/" + strings.Repeat("p", 1024) }, nil,
-			"adapters: Cookie.Path and Cookie.Domain must have at most 1024 bytes: browsers ignore longer ones"},
+		{"a long path", func(sm *scs.SessionManager) {
+			sm.Cookie.Path = "/" + strings.Repeat("p", 1024)
+		}, nil,
+			"adapters: Cookie.Path and Cookie.Domain must have at most 1024 bytes: browsers ignore longer " +
+				"ones"},
 		{"a relative path", func(sm *scs.SessionManager) { sm.Cookie.Path = "app" }, nil,
 			`adapters: Cookie.Path "app" does not begin with a slash: browsers ignore it`},
 		{"a bad domain", func(sm *scs.SessionManager) { sm.Cookie.Domain = "example.org;x" }, nil,
 			`adapters: the session cookie is invalid: http: invalid Cookie.Domain`},
-		{"SameSite=None", func(sm *scs.SessionManager) { sm.Cookie.SameSite = http.SameSiteNoneMode }, nil,
+		{"SameSite=None", func(sm *scs.SessionManager) {
+			sm.Cookie.SameSite = http.SameSiteNoneMode
+		}, nil,
 			"adapters: Cookie.SameSite is None, which browsers refuse unless Cookie.Secure is true"},
 		{"Partitioned", func(sm *scs.SessionManager) { sm.Cookie.Partitioned = true }, nil,
 			"adapters: Cookie.Partitioned is set, which browsers refuse unless Cookie.Secure is true"},
@@ -91,10 +100,13 @@ func TestNewPanics(t *testing.T) {
 			wantPanic(t, tt.want, func() { NewLifecycle(sm, tt.opts...) })
 		})
 	}
-	wantPanic(t, "adapters: session manager is nil; make one with scskit.New(store)", func() { NewLifecycle(nil) })
-	wantPanic(t, "adapters: the session manager was not made by scskit.New or scs.New: such managers share one context key", func() {
+	wantPanic(t, "adapters: session manager is nil; make one with scskit.New(store)",
+		func() { NewLifecycle(nil) })
+	wantPanic(t, "adapters: the session manager was not made by scskit.New or scs.New: such "+
+		"managers share one context key", func() {
 		sm := scskit.New(newStore(t, nil))
-		NewLifecycle(&scs.SessionManager{Store: sm.Store, Codec: sm.Codec, Cookie: sm.Cookie, Lifetime: time.Hour})
+		NewLifecycle(&scs.SessionManager{Store: sm.Store, Codec: sm.Codec, Cookie: sm.Cookie,
+			Lifetime: time.Hour})
 	})
 }
 
@@ -133,15 +145,20 @@ func TestNewAccepts(t *testing.T) {
 		"SameSite=None": func(sm *scs.SessionManager) {
 			sm.Cookie.SameSite, sm.Cookie.Secure = http.SameSiteNoneMode, true
 		},
-		"Partitioned":     func(sm *scs.SessionManager) { sm.Cookie.Partitioned, sm.Cookie.Secure = true, true },
+		"Partitioned": func(sm *scs.SessionManager) {
+			sm.Cookie.Partitioned, sm.Cookie.Secure = true, true
+		},
 		"idle to the end": func(sm *scs.SessionManager) { sm.IdleTimeout = sm.Lifetime },
 		"touched in time": func(sm *scs.SessionManager) {
 			sm.Store, sm.IdleTimeout = touchedEvery(t, time.Minute), time.Minute
 		},
-		"400 days":          func(sm *scs.SessionManager) { sm.Lifetime = 400 * 24 * time.Hour },
-		"the longest name":  func(sm *scs.SessionManager) { sm.Cookie.Name = strings.Repeat("n", 4053) },
-		"a leading dot":     func(sm *scs.SessionManager) { sm.Cookie.Domain = ".example.org" },
-		"a third-party one": func(sm *scs.SessionManager) { *sm = *scs.New(); sm.HashTokenInStore = true },
+		"400 days":         func(sm *scs.SessionManager) { sm.Lifetime = 400 * 24 * time.Hour },
+		"the longest name": func(sm *scs.SessionManager) { sm.Cookie.Name = strings.Repeat("n", 4053) },
+		"a leading dot":    func(sm *scs.SessionManager) { sm.Cookie.Domain = ".example.org" },
+		"a third-party one": func(sm *scs.SessionManager) {
+			*sm = *scs.New()
+			sm.HashTokenInStore = true
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -187,7 +204,8 @@ func TestHasSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	lazy, err := NewLifecycle(sm, Lazy()).Begin(t.Context(), http.MethodGet, "/", []string{"session=token"})
+	lazy, err := NewLifecycle(sm, Lazy()).Begin(t.Context(), http.MethodGet, "/",
+		[]string{"session=token"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,7 +276,8 @@ func TestStrict(t *testing.T) {
 func TestObserver(t *testing.T) {
 	t.Parallel()
 	var told []scskit.Kind
-	store := newStore(t, &memstore.Options{Options: scskit.Options{Observer: func(_ context.Context, e scskit.Event) {
+	store := newStore(t, &memstore.Options{Options: scskit.Options{Observer: func(_ context.Context,
+		e scskit.Event) {
 		if e.Kind == scskit.KindLate {
 			told = append(told, e.Kind)
 			panic("an observer's own fault")
@@ -323,7 +342,8 @@ func TestOnErrorMaps(t *testing.T) {
 		"mapped": {func(context.Context, error) error { return mapped }, mapped},
 		"kept":   {func(context.Context, error) error { return nil }, context.DeadlineExceeded},
 	} {
-		r, err := NewLifecycle(sm, CommitTimeout(time.Millisecond), OnError(tt.onError)).Begin(t.Context(), http.MethodGet, "/", nil)
+		r, err := NewLifecycle(sm, CommitTimeout(time.Millisecond),
+			OnError(tt.onError)).Begin(t.Context(), http.MethodGet, "/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -333,7 +353,8 @@ func TestOnErrorMaps(t *testing.T) {
 		}
 	}
 	e := &Error{Op: "commit", Err: mapped}
-	if e.Error() != "session: commit: try again later" || e.StatusCode() != http.StatusInternalServerError || !errors.Is(e, mapped) {
+	if e.Error() != "session: commit: try again later" ||
+		e.StatusCode() != http.StatusInternalServerError || !errors.Is(e, mapped) {
 		t.Errorf("Error: %q with status %d", e.Error(), e.StatusCode())
 	}
 }

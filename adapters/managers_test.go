@@ -37,7 +37,8 @@ func TestTwoManagers(t *testing.T) {
 			_, _, err := one.Commit(ctx)
 			return err
 		}, true, true, false},
-		"one merges two's, which is renewed": {func(ctx context.Context, one, two *scs.SessionManager) error {
+		"one merges two's, which is renewed": {func(ctx context.Context, one,
+			two *scs.SessionManager) error {
 			_ = one.MergeSession(ctx, two.Token(ctx))
 			return two.RenewToken(ctx)
 		}, true, true, true},

@@ -205,12 +205,15 @@ func TestLogger(t *testing.T) {
 			def.Reset()
 			own.Reset()
 			sm, _, token := outage(t, fails)
-			trip(sm, token, func(_ http.ResponseWriter, r *http.Request) { put(r.Context(), sm) }, tt.opts...)
-			if d, o := strings.Count(def.String(), "\n"), strings.Count(own.String(), "\n"); d != tt.def || o != tt.own {
+			trip(sm, token, func(_ http.ResponseWriter, r *http.Request) { put(r.Context(), sm) },
+				tt.opts...)
+			if d, o := strings.Count(def.String(), "\n"), strings.Count(own.String(), "\n"); d != tt.def ||
+				o != tt.own {
 				t.Errorf("%s, %s: %d lines by default and %d of its own\n%s%s", name, op, d, o, &def, &own)
 			}
 			logged := def.String() + own.String()
-			if logged != "" && (!strings.Contains(logged, "op="+op) || !strings.Contains(logged, errBroken.Error())) {
+			if logged != "" && (!strings.Contains(logged, "op="+op) ||
+				!strings.Contains(logged, errBroken.Error())) {
 				t.Errorf("%s: logged %s", name, logged)
 			}
 			if strings.Contains(logged, token) {

@@ -99,7 +99,8 @@ func (c *requestContext) Value(key any) any {
 // If Begin returns nil and no error, there is nothing to do: the request is skipped, or something
 // outside, such as another middleware of the same manager, has loaded the session and sees to it.
 // After an error, which the framework must handle, the handler must not run.
-func (l *Lifecycle) Begin(ctx context.Context, method, path string, cookies []string) (*Request, error) {
+func (l *Lifecycle) Begin(ctx context.Context, method, path string,
+	cookies []string) (*Request, error) {
 	if l.opts.skip != nil && l.opts.skip(method, path) {
 		return nil, nil
 	}

@@ -18,7 +18,8 @@ import (
 )
 
 // trip serves one request by handler, with a session cookie unless token is empty.
-func trip(sm *scs.SessionManager, token string, handler http.HandlerFunc, opts ...adapters.Option) *http.Response {
+func trip(sm *scs.SessionManager, token string, handler http.HandlerFunc,
+	opts ...adapters.Option) *http.Response {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	if token != "" {
 		r.AddCookie(&http.Cookie{Name: sm.Cookie.Name, Value: token})
@@ -65,7 +66,9 @@ func values(sm *scs.SessionManager, token string) string {
 // between the two must not count as known to this request.
 func TestLookingAgain(t *testing.T) {
 	for name, look := range map[string]func(context.Context, *scs.SessionManager) error{
-		"merge with itself": func(ctx context.Context, sm *scs.SessionManager) error { return sm.MergeSession(ctx, sm.Token(ctx)) },
+		"merge with itself": func(ctx context.Context, sm *scs.SessionManager) error {
+			return sm.MergeSession(ctx, sm.Token(ctx))
+		},
 		"iterate": func(ctx context.Context, sm *scs.SessionManager) error {
 			return sm.Iterate(ctx, func(context.Context) error { return nil })
 		},
@@ -96,19 +99,22 @@ func TestAfterLosing(t *testing.T) {
 		do     func(ctx context.Context, sm *scs.SessionManager)
 		stored bool
 	}{
-		"renewed, every value changed": {map[string]any{"n": 1}, func(ctx context.Context, sm *scs.SessionManager) {
-			_ = sm.RenewToken(ctx)
-			sm.Put(ctx, "n", 2)
-		}, false},
-		"begun anew with a value of before": {map[string]any{"lang": "en"}, func(ctx context.Context, sm *scs.SessionManager) {
-			_ = sm.Destroy(ctx)
-			sm.Put(ctx, "lang", "en")
-		}, true},
-		"begun anew and renewed with a value of before": {map[string]any{"user": "bob"}, func(ctx context.Context, sm *scs.SessionManager) {
-			_ = sm.Destroy(ctx)
-			_ = sm.RenewToken(ctx)
-			sm.Put(ctx, "user", "bob")
-		}, true},
+		"renewed, every value changed": {map[string]any{"n": 1},
+			func(ctx context.Context, sm *scs.SessionManager) {
+				_ = sm.RenewToken(ctx)
+				sm.Put(ctx, "n", 2)
+			}, false},
+		"begun anew with a value of before": {map[string]any{"lang": "en"},
+			func(ctx context.Context, sm *scs.SessionManager) {
+				_ = sm.Destroy(ctx)
+				sm.Put(ctx, "lang", "en")
+			}, true},
+		"begun anew and renewed with a value of before": {map[string]any{"user": "bob"},
+			func(ctx context.Context, sm *scs.SessionManager) {
+				_ = sm.Destroy(ctx)
+				_ = sm.RenewToken(ctx)
+				sm.Put(ctx, "user", "bob")
+			}, true},
 		"begun anew after an empty one": {nil, func(ctx context.Context, sm *scs.SessionManager) {
 			_ = sm.Destroy(ctx)
 			sm.Put(ctx, "flash", "signed out")
@@ -137,7 +143,9 @@ func TestAfterLosing(t *testing.T) {
 func TestStockOutside(t *testing.T) {
 	sm := newManager(t, nil)
 	w := httptest.NewRecorder()
-	inner := scshttp.LoadAndSave(sm)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { sm.Put(r.Context(), "a", 1) }))
+	inner := scshttp.LoadAndSave(sm)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		sm.Put(r.Context(), "a", 1)
+	}))
 	sm.LoadAndSave(inner).ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 	if n := len(w.Result().Cookies()); n != 1 {
 		t.Errorf("%d session cookies, want 1", n)
@@ -149,17 +157,20 @@ func TestStockOutside(t *testing.T) {
 func TestCallbacksAndTheSession(t *testing.T) {
 	var sm *scs.SessionManager
 	events := 0
-	store, err := memstore.New(&memstore.Options{Options: scskit.Options{MaxSize: 100, Observer: func(ctx context.Context, _ scskit.Event) {
-		events++
-		sm.GetString(ctx, "user")
-	}}})
+	store, err := memstore.New(&memstore.Options{Options: scskit.Options{MaxSize: 100,
+		Observer: func(ctx context.Context, _ scskit.Event) {
+			events++
+			sm.GetString(ctx, "user")
+		}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	sm = scskit.New(store)
 	done := make(chan *http.Response, 1)
 	go func() {
-		done <- trip(sm, "", func(_ http.ResponseWriter, r *http.Request) { sm.Put(r.Context(), "user", strings.Repeat("x", 200)) },
+		done <- trip(sm, "", func(_ http.ResponseWriter, r *http.Request) {
+			sm.Put(r.Context(), "user", strings.Repeat("x", 200))
+		},
 			adapters.OnError(func(ctx context.Context, err error) error {
 				_ = sm.GetString(ctx, "user")
 				return err
@@ -185,7 +196,8 @@ func TestManyCookies(t *testing.T) {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Cookie", "session=1; session=2; session=3; session=4; session="+token)
 	w := httptest.NewRecorder()
-	scshttp.LoadAndSave(sm)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+	scshttp.LoadAndSave(sm)(http.HandlerFunc(
+		func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
 	if c := w.Result().Cookies(); len(c) != 0 {
 		t.Errorf("cookies %v", c)
 	}

@@ -104,7 +104,10 @@ func TestWriterWithholds(t *testing.T) {
 	for name, send := range map[string]func(w *Writer) error{
 		"Write":       func(w *Writer) error { _, err := w.Write([]byte("handler")); return err },
 		"WriteString": func(w *Writer) error { _, err := w.WriteString("handler"); return err },
-		"ReadFrom":    func(w *Writer) error { _, err := w.ReadFrom(strings.NewReader("handler")); return err },
+		"ReadFrom": func(w *Writer) error {
+			_, err := w.ReadFrom(strings.NewReader("handler"))
+			return err
+		},
 		"FlushError":  func(w *Writer) error { return w.FlushError() },
 		"Hijack":      func(w *Writer) error { _, _, err := hijack{w}.Hijack(); return err },
 		"WriteHeader": func(w *Writer) error { w.WriteHeader(http.StatusOK); return w.Err() },
@@ -132,12 +135,14 @@ func TestWriterWithholds(t *testing.T) {
 			if err := w.Finish(); !errors.Is(err, broken) {
 				t.Errorf("Finish: got %v, want %v", err, broken)
 			}
-			if want := (http.Header{"X-Before": {"kept"}, "Vary": {"Origin"}}); !reflect.DeepEqual(m.header, want) {
+			if want := (http.Header{"X-Before": {"kept"}, "Vary": {"Origin"}}); !reflect.DeepEqual(m.header,
+				want) {
 				t.Errorf("headers %v, want %v", m.header, want)
 			}
 			w.WriteHeader(http.StatusInternalServerError)
 			_, _ = io.WriteString(w, "sorry")
-			if len(m.status) != 1 || m.status[0] != http.StatusInternalServerError || m.body.String() != "sorry" {
+			if len(m.status) != 1 || m.status[0] != http.StatusInternalServerError ||
+				m.body.String() != "sorry" {
 				t.Errorf("the error response: status %v, body %q", m.status, m.body.String())
 			}
 		})

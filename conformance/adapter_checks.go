@@ -3,5 +3,6 @@ package conformance
 import "slices"
 
 func adapterChecks() []check {
-	return slices.Concat(cookieChecks, tokenChecks, responseChecks, errorChecks, featureChecks, neighbourChecks)
+	return slices.Concat(cookieChecks, tokenChecks, responseChecks, errorChecks, featureChecks,
+		neighbourChecks)
 }

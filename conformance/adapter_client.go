@@ -106,7 +106,8 @@ func (b *browser) begin(req *http.Request) (*http.Response, error) {
 }
 
 func (b *browser) answer(res *http.Response, body string) *answer {
-	a := &answer{status: res.StatusCode, header: res.Header, body: body, names: []string{b.s.sm.Cookie.Name}}
+	a := &answer{status: res.StatusCode, header: res.Header, body: body,
+		names: []string{b.s.sm.Cookie.Name}}
 	if b.s.app.Second != nil {
 		a.names = append(a.names, b.s.app.Second.Cookie.Name)
 	}
@@ -119,7 +120,8 @@ func (b *browser) keep(h http.Header) {
 	for _, line := range h["Set-Cookie"] {
 		c := parseCookie(line)
 		// A session that travels in the cookie may take several: name, name.1, …
-		if c.name != b.s.sm.Cookie.Name && !strings.HasPrefix(c.name, b.s.sm.Cookie.Name+".") && (b.s.app.Second == nil || c.name != b.s.app.Second.Cookie.Name) {
+		if c.name != b.s.sm.Cookie.Name && !strings.HasPrefix(c.name, b.s.sm.Cookie.Name+".") &&
+			(b.s.app.Second == nil || c.name != b.s.app.Second.Cookie.Name) {
 			continue
 		}
 		if c.deletes() {
@@ -178,7 +180,8 @@ func (b *browser) wants(key, value string) {
 func (a *answer) wants(t *T, status int, body string) {
 	t.Helper()
 	if a.status != status || a.body != body {
-		t.Fatalf("response: status %d and body %s, want %d and %s", a.status, brief([]byte(a.body)), status, brief([]byte(body)))
+		t.Fatalf("response: status %d and body %s, want %d and %s", a.status, brief([]byte(a.body)),
+			status, brief([]byte(body)))
 	}
 }
 

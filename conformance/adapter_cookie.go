@@ -54,7 +54,8 @@ func cookieDefaults(t *T) {
 		t.Errorf("cookie: name %q, attributes %v, want %q and %v", c.name, c.attributes, "session", want)
 	}
 	if expires == "" || age == "" {
-		t.Errorf("cookie: Expires %q, Max-Age %q: both are needed, for browsers old and new", expires, age)
+		t.Errorf("cookie: Expires %q, Max-Age %q: both are needed, for browsers old and new",
+			expires, age)
 	}
 }
 
@@ -73,7 +74,8 @@ func cookieAttributes(t *T) {
 	delete(c.attributes, "expires")
 	delete(c.attributes, "max-age")
 	want := map[string]string{
-		"domain": "example.org", "path": "/app", "secure": "", "partitioned": "", "samesite": "None", "httponly": "",
+		"domain": "example.org", "path": "/app", "secure": "", "partitioned": "", "samesite": "None",
+		"httponly": "",
 	}
 	if !maps.Equal(c.attributes, want) {
 		t.Errorf("cookie: attributes %v, want %v", c.attributes, want)
@@ -113,7 +115,8 @@ func cookieRememberMe(t *T) {
 		t.Error("cookie of a later request: want Max-Age still")
 	}
 	if c := b.get("/remember").given(t); c.has("expires") || c.has("max-age") {
-		t.Errorf("cookie after RememberMe(false): attributes %v, want neither Expires nor Max-Age", c.attributes)
+		t.Errorf("cookie after RememberMe(false): attributes %v, want neither Expires nor Max-Age",
+			c.attributes)
 	}
 }
 
@@ -123,10 +126,13 @@ func cookieMaxAge(t *T) {
 	s.sm.Lifetime = most
 	s.open()
 	c := s.browser().put("k", "v").given(t)
-	if age, err := strconv.Atoi(c.attributes["max-age"]); err != nil || age > int(most/time.Second) || age < int(most/time.Second)-60 {
-		t.Errorf("cookie: Max-Age=%s, want at most %d, and not much less", c.attributes["max-age"], int(most/time.Second))
+	if age, err := strconv.Atoi(c.attributes["max-age"]); err != nil || age > int(most/time.Second) ||
+		age < int(most/time.Second)-60 {
+		t.Errorf("cookie: Max-Age=%s, want at most %d, and not much less", c.attributes["max-age"],
+			int(most/time.Second))
 	}
-	if expires, err := http.ParseTime(c.attributes["expires"]); err != nil || time.Until(expires) > most {
+	if expires, err := http.ParseTime(c.attributes["expires"]); err != nil ||
+		time.Until(expires) > most {
 		t.Errorf("cookie: Expires=%s, want at most 400 days from now", c.attributes["expires"])
 	}
 }
@@ -143,14 +149,17 @@ func cookieDeletion(t *T) {
 		t.Fatal("destroy: the response has no session cookie")
 	}
 	if !c.deletes() || c.value != "" {
-		t.Errorf("destroy: the cookie has the value %q and attributes %v, want none and Max-Age=0", c.value, c.attributes)
+		t.Errorf("destroy: the cookie has the value %q and attributes %v, want none and Max-Age=0",
+			c.value, c.attributes)
 	}
-	if expires, err := http.ParseTime(c.attributes["expires"]); err != nil || !expires.Before(time.Now()) {
+	if expires, err := http.ParseTime(c.attributes["expires"]); err != nil ||
+		!expires.Before(time.Now()) {
 		t.Errorf("destroy: Expires=%q, want a time in the past", c.attributes["expires"])
 	}
 	for _, name := range []string{"domain", "path", "partitioned", "secure", "httponly", "samesite"} {
 		if c.has(name) != given.has(name) || c.attributes[name] != given.attributes[name] {
-			t.Errorf("destroy: %s is %q, want that of the cookie to be deleted, %q", name, c.attributes[name], given.attributes[name])
+			t.Errorf("destroy: %s is %q, want that of the cookie to be deleted, %q", name,
+				c.attributes[name], given.attributes[name])
 		}
 	}
 }
@@ -173,8 +182,10 @@ func cookieOnce(t *T) {
 		b.wants("k", "v")
 	}
 	b := s.browser()
-	if a := b.get("/own?cookie=session=forged"); a.given(t).value == "forged" || len(a.header["Set-Cookie"]) != 1 {
-		t.Errorf("a cookie that the handler has set under the session's name: %d lines, want the session's own in its place", len(a.header["Set-Cookie"]))
+	if a := b.get("/own?cookie=session=forged"); a.given(t).value == "forged" ||
+		len(a.header["Set-Cookie"]) != 1 {
+		t.Errorf("a cookie that the handler has set under the session's name: %d lines, want the "+
+			"session's own in its place", len(a.header["Set-Cookie"]))
 	}
 	b.wants("k", "v")
 }
@@ -197,7 +208,8 @@ func cookieNoStore(t *T) {
 			t.Errorf("%s: Cache-Control is %q, want no-store beside the session cookie", path, got)
 		}
 	}
-	if got := b.get("/plain").header["Cache-Control"]; len(got) != 1 || got[0] != "public, max-age=600" {
+	if got := b.get("/plain").header["Cache-Control"]; len(got) != 1 ||
+		got[0] != "public, max-age=600" {
 		t.Errorf("no cookie: Cache-Control is %q, want the handler's own", got)
 	}
 }
@@ -270,10 +282,12 @@ var (
 		"__sEcUrE-": func(a *App) { a.Sessions.Cookie.Name = "__sEcUrE-id" },
 		"__Host-":   func(a *App) { a.Sessions.Cookie.Name = "__Host-id" },
 		"__Host- with a Domain": func(a *App) {
-			a.Sessions.Cookie.Name, a.Sessions.Cookie.Secure, a.Sessions.Cookie.Domain = "__Host-id", true, "example.org"
+			a.Sessions.Cookie.Name, a.Sessions.Cookie.Secure, a.Sessions.Cookie.Domain = "__Host-id", true,
+				"example.org"
 		},
 		"__HOST- with a Path": func(a *App) {
-			a.Sessions.Cookie.Name, a.Sessions.Cookie.Secure, a.Sessions.Cookie.Path = "__HOST-id", true, "/app"
+			a.Sessions.Cookie.Name, a.Sessions.Cookie.Secure, a.Sessions.Cookie.Path = "__HOST-id", true,
+				"/app"
 		},
 		"__host- without a Path": func(a *App) {
 			a.Sessions.Cookie.Name, a.Sessions.Cookie.Secure, a.Sessions.Cookie.Path = "__host-id", true, ""

@@ -181,7 +181,8 @@ func (a *answer) refused(t *T) {
 		t.Errorf("response: status %d, want an error", a.status)
 	}
 	if strings.Contains(a.body, "the handler's") || a.header.Get("Location") != "" {
-		t.Errorf("response: body %s and Location %q: they are the handler's", brief([]byte(a.body)), a.header.Get("Location"))
+		t.Errorf("response: body %s and Location %q: they are the handler's", brief([]byte(a.body)),
+			a.header.Get("Location"))
 	}
 	if strings.Contains(a.body, errStore.Error()) {
 		t.Errorf("response: the body tells the store's error to the client: %s", brief([]byte(a.body)))
@@ -293,7 +294,8 @@ func failureTyped(t *T) {
 		case len(told) != 1:
 			t.Errorf("%s: OnError was called %d times, want once", op, len(told))
 		case !errors.As(told[0], &typed) || typed.Op != op || !errors.Is(told[0], errStore):
-			t.Errorf("%s: OnError got %v, want an *adapters.Error with this Op and the store's error", op, told[0])
+			t.Errorf("%s: OnError got %v, want an *adapters.Error with this Op and the store's error", op,
+				told[0])
 		}
 		mu.Unlock()
 	}

@@ -23,7 +23,8 @@ var featureChecks = []check{
 		"first one arrives", LevelAdapter, featureEventStream},
 	{"adapter/late-change", "adapters.Observe: a change after the response has begun cannot be " +
 		"saved, and is reported", LevelAdapter, featureLateChange},
-	{"adapter/late-renewal", "once the response has begun no cookie can tell of a new token: the handler is told, and the " +
+	{"adapter/late-renewal", "once the response has begun no cookie can tell of a new token: the " +
+		"handler is told, and the " +
 		"session goes on", LevelAdapter, featureLateRenewal},
 	{"adapter/upgrade", "the cookie and the record agree: a connection that is given away, to a " +
 		"websocket for example", LevelAdapter, featureUpgrade},
@@ -195,7 +196,8 @@ func featureUpgrade(t *T) {
 	}
 	defer conn.Close()
 	_ = conn.SetDeadline(time.Now().Add(t.reach()))
-	fmt.Fprint(conn, "GET /upgrade HTTP/1.1\r\nHost: example.org\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n")
+	fmt.Fprint(conn, "GET /upgrade HTTP/1.1\r\nHost: example.org\r\nConnection: Upgrade\r\nUpgrade: "+
+		"echo\r\n\r\n")
 	r := bufio.NewReader(conn)
 	res, err := http.ReadResponse(r, nil)
 	if err != nil {
@@ -287,7 +289,8 @@ func featureWriter(t *T) {
 		_, pusher := w.(http.Pusher)
 		deadline := http.NewResponseController(w).SetWriteDeadline(time.Now().Add(time.Hour))
 		flush := http.NewResponseController(w).Flush()
-		fmt.Fprintf(w, "flusher %v, hijacker %v, pusher %v, deadline %v, flush %v", flusher, hijacker, pusher, deadline, flush)
+		fmt.Fprintf(w, "flusher %v, hijacker %v, pusher %v, deadline %v, flush %v", flusher, hijacker,
+			pusher, deadline, flush)
 	})
 	s.route("/bare", page)
 	s.route("/wrapped", page)

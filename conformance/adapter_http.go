@@ -16,7 +16,8 @@ import (
 )
 
 // Middleware is what an adapter for net/http offers.
-type Middleware func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler
+type Middleware func(sm *scs.SessionManager,
+	opts ...adapters.Option) func(http.Handler) http.Handler
 
 // HTTP returns the Adapter for a middleware of net/http: its harness is ready made.
 func HTTP(name string, middleware Middleware) Adapter {
@@ -93,7 +94,8 @@ func (c HTTPContext) fail(app App, err error) {
 		err = app.OnError(c, err)
 	}
 	if err != nil {
-		http.Error(c.ResponseWriter, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+		http.Error(c.ResponseWriter, http.StatusText(http.StatusInternalServerError),
+			http.StatusInternalServerError)
 	}
 }
 
@@ -159,7 +161,8 @@ func Upgrade(conn interface {
 	Flush() error
 }, h http.Header, protocol string, serve func(io.ReadWriter),
 ) error {
-	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n", protocol)
+	fmt.Fprintf(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n",
+		protocol)
 	_ = h.Write(conn)
 	fmt.Fprint(conn, "\r\n")
 	if err := conn.Flush(); err != nil {

@@ -30,7 +30,8 @@ func requests(change func(sm *scs.SessionManager, r *http.Request)) Middleware {
 }
 
 // life is an adapter that does with a session whatever serve does.
-func life(serve func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler)) Middleware {
+func life(serve func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter,
+	r *http.Request, next http.Handler)) Middleware {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 		l := adapters.NewLifecycle(sm, opts...)
 		return func(next http.Handler) http.Handler {
@@ -50,8 +51,10 @@ func life(serve func(l *adapters.Lifecycle, req *adapters.Request, w http.Respon
 }
 
 // writing is the plain adapter, but for the writer that handlers get.
-func writing(wrap func(sw *adapters.Writer, below http.ResponseWriter) http.ResponseWriter) Middleware {
-	return life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
+func writing(wrap func(sw *adapters.Writer,
+	below http.ResponseWriter) http.ResponseWriter) Middleware {
+	return life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter,
+		r *http.Request, next http.Handler) {
 		sw := adapters.NewWriter(w, req)
 		sw.Serve(func() { next.ServeHTTP(wrap(sw, w), r) })
 		if err := sw.Finish(); err != nil {
@@ -150,97 +153,117 @@ func lifeMutants() []mutant {
 				_ = sw.Finish()
 			}
 		})),
-		adapterMutant("flush-goes-past", `adapter/event-stream`, overriding(func(f *full, below http.ResponseWriter) { f.flush = below.(http.Flusher).Flush })),
-		adapterMutant("hijack-goes-past", `adapter/upgrade`, overriding(func(f *full, below http.ResponseWriter) { f.hijack = below.(http.Hijacker).Hijack })),
-		adapterMutant("informational-commits", `adapter/early-hints`, writing(func(sw *adapters.Writer, _ http.ResponseWriter) http.ResponseWriter {
-			f := newFull(sw.Handler())
-			f.writeHeader = func(code int) {
-				sw.Commit()
-				sw.WriteHeader(code)
-			}
-			return f
-		})),
-		adapterMutant("bare-writer", `adapter/upgrade adapter/writer`, writing(func(sw *adapters.Writer, _ http.ResponseWriter) http.ResponseWriter { return sw })),
-		adapterMutant("small-bodies", `adapter/large-body`, overriding(func(f *full, _ http.ResponseWriter) {
-			write := f.write
-			f.write = func(b []byte) (int, error) {
-				if len(b) > 64<<10 {
-					b = b[:64<<10]
+		adapterMutant("flush-goes-past", `adapter/event-stream`,
+			overriding(func(f *full, below http.ResponseWriter) { f.flush = below.(http.Flusher).Flush })),
+		adapterMutant("hijack-goes-past", `adapter/upgrade`,
+			overriding(func(f *full, below http.ResponseWriter) {
+				f.hijack = below.(http.Hijacker).Hijack
+			})),
+		adapterMutant("informational-commits", `adapter/early-hints`,
+			writing(func(sw *adapters.Writer, _ http.ResponseWriter) http.ResponseWriter {
+				f := newFull(sw.Handler())
+				f.writeHeader = func(code int) {
+					sw.Commit()
+					sw.WriteHeader(code)
 				}
-				return write(b)
-			}
-		})),
-		adapterMutant("not-on-redirect", `adapter/redirect adapter/status-only pair/commit-failure`, notFor(func(status int) bool { return status/100 == 3 })),
+				return f
+			})),
+		adapterMutant("bare-writer", `adapter/upgrade adapter/writer`,
+			writing(func(sw *adapters.Writer, _ http.ResponseWriter) http.ResponseWriter { return sw })),
+		adapterMutant("small-bodies", `adapter/large-body`,
+			overriding(func(f *full, _ http.ResponseWriter) {
+				write := f.write
+				f.write = func(b []byte) (int, error) {
+					if len(b) > 64<<10 {
+						b = b[:64<<10]
+					}
+					return write(b)
+				}
+			})),
+		adapterMutant("not-on-redirect", `adapter/redirect adapter/status-only pair/commit-failure`,
+			notFor(func(status int) bool { return status/100 == 3 })),
 		adapterMutant("not-on-error", `
 			adapter/abort adapter/commits-once adapter/error-reset adapter/handler-error adapter/handler-error-default
 			adapter/lazy-failure adapter/not-allowed adapter/not-found adapter/panic-inside adapter/status pair/commit-failure`, notFor(func(status int) bool { return status >= 400 })),
-		adapterMutant("not-on-head", `adapter/head adapter/skip`, func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
-			return plain(sm, append(opts, adapters.Skip(func(method, _ string) bool { return method == http.MethodHead }))...)
-		}),
-		adapterMutant("commits-in-defer", `adapter/panic-outside`, life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
-			sw := adapters.NewWriter(w, req)
-			defer func() {
-				if err := sw.Finish(); err != nil {
-					l.HandleError(w, r, err)
-				}
-			}()
-			next.ServeHTTP(sw.Handler(), r)
-		})),
-		adapterMutant("commits-after-panic", `adapter/panic-after-write adapter/panic-outside`, func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
-			inner := life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
+		adapterMutant("not-on-head", `adapter/head adapter/skip`,
+			func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
+				return plain(sm, append(opts,
+					adapters.Skip(func(method, _ string) bool { return method == http.MethodHead }))...)
+			}),
+		adapterMutant("commits-in-defer", `adapter/panic-outside`,
+			life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request,
+				next http.Handler) {
 				sw := adapters.NewWriter(w, req)
 				defer func() {
-					if p := recover(); p != nil {
-						_, _, _ = sm.Commit(r.Context())
-						panic(p)
+					if err := sw.Finish(); err != nil {
+						l.HandleError(w, r, err)
 					}
 				}()
 				next.ServeHTTP(sw.Handler(), r)
-				if err := sw.Finish(); err != nil {
-					l.HandleError(w, r, err)
-				}
-			})
-			return inner(sm, opts...)
-		}),
+			})),
+		adapterMutant("commits-after-panic", `adapter/panic-after-write adapter/panic-outside`,
+			func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
+				inner := life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter,
+					r *http.Request, next http.Handler) {
+					sw := adapters.NewWriter(w, req)
+					defer func() {
+						if p := recover(); p != nil {
+							_, _, _ = sm.Commit(r.Context())
+							panic(p)
+						}
+					}()
+					next.ServeHTTP(sw.Handler(), r)
+					if err := sw.Finish(); err != nil {
+						l.HandleError(w, r, err)
+					}
+				})
+				return inner(sm, opts...)
+			}),
 		adapterMutant("no-options", `
 			adapter/failure-typed adapter/late-change adapter/lazy-untouched adapter/skip pair/fail-hook
 			pair/fail-open-commit pair/fail-open-load pair/fail-timeout pair/recovers`, func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler { return plain(sm) }),
-		adapterMutant("always-lazy", `adapter/commits-once adapter/load-failure`, func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
-			return plain(sm, slices.Concat(opts, []adapters.Option{adapters.Lazy()})...)
-		}),
-		adapterMutant("forgets-the-outer", `adapter/nested adapter/two-managers`, func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
-			session := plain(sm, opts...)
-			return func(next http.Handler) http.Handler {
-				next = session(next)
-				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					next.ServeHTTP(w, r.WithContext(blank{r.Context()}))
-				})
-			}
-		}),
+		adapterMutant("always-lazy", `adapter/commits-once adapter/load-failure`,
+			func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
+				return plain(sm, slices.Concat(opts, []adapters.Option{adapters.Lazy()})...)
+			}),
+		adapterMutant("forgets-the-outer", `adapter/nested adapter/two-managers`,
+			func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
+				session := plain(sm, opts...)
+				return func(next http.Handler) http.Handler {
+					next = session(next)
+					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						next.ServeHTTP(w, r.WithContext(blank{r.Context()}))
+					})
+				}
+			}),
 		adapterMutant("latest-wins", `
 			pair/destroy-twice pair/logout-beats-reader pair/logout-beats-renewal
 			pair/parallel-clients pair/parallel-keys ~pair/remember-merged ~pair/recovers
 			~pair/renew-twice`, latestWins),
-		adapterMutant("token-in-url", `token/cookie-only`, requests(func(sm *scs.SessionManager, r *http.Request) {
-			if token := r.URL.Query().Get("session"); token != "" {
-				r.Header.Add("Cookie", sm.Cookie.Name+"="+token)
-			}
-		})),
-		adapterMutant("name-in-any-case", `token/cookie-exact`, requests(func(_ *scs.SessionManager, r *http.Request) {
-			for i, line := range r.Header["Cookie"] {
-				r.Header["Cookie"][i] = strings.Replace(line, "SESSION=", "session=", 1)
-			}
-		})),
-		adapterMutant("first-cookie-only", `pair/duplicate-cookies`, requests(func(sm *scs.SessionManager, r *http.Request) {
-			if c := r.CookiesNamed(sm.Cookie.Name); len(c) > 1 {
-				r.Header.Set("Cookie", c[0].Name+"="+c[0].Value)
-			}
-		})),
-		adapterMutant("last-cookie-only", `pair/duplicate-cookies`, requests(func(sm *scs.SessionManager, r *http.Request) {
-			if c := r.CookiesNamed(sm.Cookie.Name); len(c) > 1 {
-				r.Header.Set("Cookie", c[len(c)-1].Name+"="+c[len(c)-1].Value)
-			}
-		})),
+		adapterMutant("token-in-url", `token/cookie-only`,
+			requests(func(sm *scs.SessionManager, r *http.Request) {
+				if token := r.URL.Query().Get("session"); token != "" {
+					r.Header.Add("Cookie", sm.Cookie.Name+"="+token)
+				}
+			})),
+		adapterMutant("name-in-any-case", `token/cookie-exact`,
+			requests(func(_ *scs.SessionManager, r *http.Request) {
+				for i, line := range r.Header["Cookie"] {
+					r.Header["Cookie"][i] = strings.Replace(line, "SESSION=", "session=", 1)
+				}
+			})),
+		adapterMutant("first-cookie-only", `pair/duplicate-cookies`,
+			requests(func(sm *scs.SessionManager, r *http.Request) {
+				if c := r.CookiesNamed(sm.Cookie.Name); len(c) > 1 {
+					r.Header.Set("Cookie", c[0].Name+"="+c[0].Value)
+				}
+			})),
+		adapterMutant("last-cookie-only", `pair/duplicate-cookies`,
+			requests(func(sm *scs.SessionManager, r *http.Request) {
+				if c := r.CookiesNamed(sm.Cookie.Name); len(c) > 1 {
+					r.Header.Set("Cookie", c[len(c)-1].Name+"="+c[len(c)-1].Value)
+				}
+			})),
 		adapterMutant("adopts-tokens", `
 			adapter/commits-once adapter/lazy adapter/lazy-untouched adapter/nested adapter/skip
 			pair/destroy pair/duplicate-cookies pair/logout-beats-writer pair/stale-cookie
@@ -270,7 +293,8 @@ func (blank) Value(any) any { return nil }
 func latestWins(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 	var mu sync.Mutex
 	var latest context.Context
-	return life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	return life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter,
+		r *http.Request, next http.Handler) {
 		mu.Lock()
 		latest = req.Context()
 		mu.Unlock()

@@ -115,18 +115,22 @@ func responseMutants() []mutant {
 	expires := regexp.MustCompile(`Expires=([^;]+)`)
 	return []mutant{
 		adapterMutant("correct", ``, plain),
-		adapterMutant("http-only-missing", `cookie/attributes cookie/defaults cookie/deletion`, without(false, "HttpOnly")),
-		adapterMutant("attribute-missing", `cookie/attributes cookie/deletion`, without(false, "Partitioned")),
+		adapterMutant("http-only-missing", `cookie/attributes cookie/defaults cookie/deletion`,
+			without(false, "HttpOnly")),
+		adapterMutant("attribute-missing", `cookie/attributes cookie/deletion`,
+			without(false, "Partitioned")),
 		adapterMutant("never-persistent", `
 			cookie/defaults cookie/max-age cookie/remember-me pair/cookie-expiry pair/idle
 			pair/remember-merged`, without(false, "Expires|Max-Age")),
-		adapterMutant("deletes-other-cookie", `cookie/deletion`, without(true, "Path|Domain|Partitioned")),
-		adapterMutant("always-persistent", `cookie/attributes cookie/browser-session cookie/remember-me`, lines(func(line string, _ bool) string {
-			if strings.Contains(line, "Max-Age") {
-				return line
-			}
-			return line + "; Max-Age=3600"
-		})),
+		adapterMutant("deletes-other-cookie", `cookie/deletion`,
+			without(true, "Path|Domain|Partitioned")),
+		adapterMutant("always-persistent", `cookie/attributes cookie/browser-session cookie/remember-me`,
+			lines(func(line string, _ bool) string {
+				if strings.Contains(line, "Max-Age") {
+					return line
+				}
+				return line + "; Max-Age=3600"
+			})),
 		adapterMutant("a-second-too-long", `cookie/max-age`, lines(func(line string, _ bool) string {
 			return age.ReplaceAllStringFunc(line, func(s string) string {
 				n, _ := strconv.Atoi(strings.TrimPrefix(s, "Max-Age="))
@@ -136,15 +140,16 @@ func responseMutants() []mutant {
 				return "Max-Age=" + strconv.Itoa(n+1)
 			})
 		})),
-		adapterMutant("cookie-ends-first", `pair/cookie-expiry pair/idle`, lines(func(line string, deletes bool) string {
-			return expires.ReplaceAllStringFunc(line, func(s string) string {
-				e, _ := http.ParseTime(strings.TrimPrefix(s, "Expires="))
-				if deletes {
-					return s
-				}
-				return "Expires=" + e.Add(-10*time.Second).Format(http.TimeFormat)
-			})
-		})),
+		adapterMutant("cookie-ends-first", `pair/cookie-expiry pair/idle`,
+			lines(func(line string, deletes bool) string {
+				return expires.ReplaceAllStringFunc(line, func(s string) string {
+					e, _ := http.ParseTime(strings.TrimPrefix(s, "Expires="))
+					if deletes {
+						return s
+					}
+					return "Expires=" + e.Add(-10*time.Second).Format(http.TimeFormat)
+				})
+			})),
 		adapterMutant("never-clears", `
 			cookie/deletion cookie/no-store pair/corrupt-record pair/destroy pair/destroy-twice pair/logout-beats-writer
 			pair/stale-cookie`, lines(func(line string, deletes bool) string {
@@ -153,11 +158,12 @@ func responseMutants() []mutant {
 			}
 			return line
 		})),
-		adapterMutant("only-cookie", `adapter/two-managers cookie/once`, edited(func(sm *scs.SessionManager, _ *http.Request, h http.Header) {
-			if c := h["Set-Cookie"]; len(c) > 1 {
-				h["Set-Cookie"] = c[len(c)-1:]
-			}
-		})),
+		adapterMutant("only-cookie", `adapter/two-managers cookie/once`,
+			edited(func(sm *scs.SessionManager, _ *http.Request, h http.Header) {
+				if c := h["Set-Cookie"]; len(c) > 1 {
+					h["Set-Cookie"] = c[len(c)-1:]
+				}
+			})),
 		adapterMutant("cookie-always", `
 			adapter/failure-typed adapter/lazy-failure adapter/lazy-untouched adapter/load-failure
 			pair/commit-failure pair/duplicate-cookies pair/fail-hook pair/fail-open-commit
@@ -168,19 +174,23 @@ func responseMutants() []mutant {
 				h.Add("Set-Cookie", c.Name+"="+c.Value+"; Path=/")
 			}
 		})),
-		adapterMutant("cacheable", `cookie/no-store`, edited(func(_ *scs.SessionManager, _ *http.Request, h http.Header) {
-			if h.Get("Cache-Control") == "no-store" {
-				h.Set("Cache-Control", `no-cache="Set-Cookie"`)
-			}
-		})),
-		adapterMutant("never-cacheable", `cookie/no-store`, edited(func(_ *scs.SessionManager, _ *http.Request, h http.Header) {
-			h.Set("Cache-Control", "no-store")
-		})),
-		adapterMutant("no-vary", `cookie/vary`, edited(func(_ *scs.SessionManager, _ *http.Request, h http.Header) { h.Del("Vary") })),
-		adapterMutant("always-varies", `adapter/lazy-untouched`, edited(func(_ *scs.SessionManager, _ *http.Request, h http.Header) {
-			if h.Get("Vary") == "" {
-				h.Set("Vary", "Cookie")
-			}
-		})),
+		adapterMutant("cacheable", `cookie/no-store`,
+			edited(func(_ *scs.SessionManager, _ *http.Request, h http.Header) {
+				if h.Get("Cache-Control") == "no-store" {
+					h.Set("Cache-Control", `no-cache="Set-Cookie"`)
+				}
+			})),
+		adapterMutant("never-cacheable", `cookie/no-store`,
+			edited(func(_ *scs.SessionManager, _ *http.Request, h http.Header) {
+				h.Set("Cache-Control", "no-store")
+			})),
+		adapterMutant("no-vary", `cookie/vary`,
+			edited(func(_ *scs.SessionManager, _ *http.Request, h http.Header) { h.Del("Vary") })),
+		adapterMutant("always-varies", `adapter/lazy-untouched`,
+			edited(func(_ *scs.SessionManager, _ *http.Request, h http.Header) {
+				if h.Get("Vary") == "" {
+					h.Set("Vary", "Cookie")
+				}
+			})),
 	}
 }

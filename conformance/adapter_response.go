@@ -99,7 +99,8 @@ func responseStatus(t *T) {
 		return c.Send(status, "body")
 	})
 	s.open()
-	for _, status := range []int{http.StatusCreated, http.StatusTeapot, http.StatusServiceUnavailable} {
+	for _, status := range []int{http.StatusCreated, http.StatusTeapot,
+		http.StatusServiceUnavailable} {
 		b := s.browser()
 		a := b.get("/status?status=" + strconv.Itoa(status))
 		a.wants(t, status, "body")
@@ -161,8 +162,10 @@ func responseJSON(t *T) {
 	b := s.browser()
 	a := b.get("/json")
 	var got map[string]string
-	if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status != http.StatusAccepted || got["answer"] != "yes" {
-		t.Fatalf("response: status %d, body %s, want 202 and the JSON sent", a.status, brief([]byte(a.body)))
+	if err := json.Unmarshal([]byte(a.body), &got); err != nil || a.status != http.StatusAccepted ||
+		got["answer"] != "yes" {
+		t.Fatalf("response: status %d, body %s, want 202 and the JSON sent", a.status,
+			brief([]byte(a.body)))
 	}
 	if typ := a.header.Get("Content-Type"); !strings.HasPrefix(typ, "application/json") {
 		t.Errorf("response: Content-Type is %q, want application/json", typ)
@@ -194,10 +197,11 @@ func responseFile(t *T) {
 
 func responseHead(t *T) {
 	s := t.newSite()
-	s.app.Routes = append(s.app.Routes, Route{Method: http.MethodHead, Path: "/head", Handler: func(c Context) error {
-		s.sm.Put(c.Context(), "k", "v")
-		return c.Send(http.StatusOK, "not sent")
-	}})
+	s.app.Routes = append(s.app.Routes,
+		Route{Method: http.MethodHead, Path: "/head", Handler: func(c Context) error {
+			s.sm.Put(c.Context(), "k", "v")
+			return c.Send(http.StatusOK, "not sent")
+		}})
 	s.open()
 	b := s.browser()
 	a := b.do(http.MethodHead, "/head")
@@ -272,7 +276,8 @@ func responseNested(t *T) {
 	finds, commits := w.count("find"), w.count("commit")
 	s.kept(b, b.put("k", "w"), "k", "w")
 	if f, c := w.count("find")-finds, w.count("commit")-commits; f != 2 || c != 1 {
-		t.Errorf("a write and a read: the store was asked %d times to find and %d times to commit, want 2 and 1", f, c)
+		t.Errorf("a write and a read: the store was asked %d times to find and %d times to commit, "+
+			"want 2 and 1", f, c)
 	}
 }
 
@@ -287,7 +292,8 @@ func responseTwoManagers(t *T) {
 		return c.Send(http.StatusOK, "both")
 	})
 	s.route("/values", func(c Context) error {
-		return c.Send(http.StatusOK, valueOf(c.Context(), s.sm, "k")+" and "+valueOf(c.Context(), second, "k"))
+		return c.Send(http.StatusOK,
+			valueOf(c.Context(), s.sm, "k")+" and "+valueOf(c.Context(), second, "k"))
 	})
 	s.open()
 	b := s.browser()
@@ -347,8 +353,10 @@ func responseCommitsOnce(t *T) {
 	} {
 		finds, commits := w.count("find"), w.count("commit")
 		b.get(visit.path)
-		if f, c := w.count("find")-finds, w.count("commit")-commits; f != visit.finds || c != visit.commits {
-			t.Errorf("%s: the store was asked %d times to find and %d times to commit, want %d and %d", visit.path, f, c, visit.finds, visit.commits)
+		if f, c := w.count("find")-finds, w.count("commit")-commits; f != visit.finds ||
+			c != visit.commits {
+			t.Errorf("%s: the store was asked %d times to find and %d times to commit, want %d and %d",
+				visit.path, f, c, visit.finds, visit.commits)
 		}
 	}
 }

@@ -163,7 +163,8 @@ func offers[F any](s *site, c Context) (F, error) {
 	if ok {
 		return f, nil
 	}
-	lack := fmt.Sprintf("the harness's Context is no %s: the framework has no means for it", strings.TrimPrefix(fmt.Sprintf("%T", (*F)(nil)), "*conformance."))
+	lack := fmt.Sprintf("the harness's Context is no %s: the framework has no means for it",
+		strings.TrimPrefix(fmt.Sprintf("%T", (*F)(nil)), "*conformance."))
 	s.lack.Store(&lack)
 	return f, errors.New(lack)
 }

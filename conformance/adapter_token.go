@@ -48,9 +48,10 @@ func tokenRandom(t *T) {
 
 func tokenCookieOnly(t *T) {
 	s := t.newSite()
-	s.app.Routes = append(s.app.Routes, Route{Method: http.MethodPost, Path: "/form", Handler: func(c Context) error {
-		return c.Send(http.StatusOK, valueOf(c.Context(), s.sm, "k"))
-	}})
+	s.app.Routes = append(s.app.Routes,
+		Route{Method: http.MethodPost, Path: "/form", Handler: func(c Context) error {
+			return c.Send(http.StatusOK, valueOf(c.Context(), s.sm, "k"))
+		}})
 	s.open()
 	owner := s.browser()
 	owner.put("k", "secret")
@@ -66,7 +67,8 @@ func tokenCookieOnly(t *T) {
 	} {
 		a.wants(t, http.StatusOK, none)
 	}
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.base+"/form", strings.NewReader("session="+token))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.base+"/form",
+		strings.NewReader("session="+token))
 	if err != nil {
 		t.Fatal(err)
 	}

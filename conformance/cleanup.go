@@ -57,7 +57,8 @@ func (t *T) expired(s portable, n int) {
 			t.commit(s, token, t.encode(map[string]any{"k": 1}), expiry)
 		}
 		inTime := time.Now().Before(expiry)
-		t.until(in(max(time.Until(expiry), 0)+2*time.Second), "an expired session is not found", func() bool { return t.gone(s, first) })
+		t.until(in(max(time.Until(expiry), 0)+2*time.Second), "an expired session is not found",
+			func() bool { return t.gone(s, first) })
 		if inTime {
 			return
 		}
@@ -244,9 +245,11 @@ func cleanupEvent(t *T) {
 		t.Fatalf("%d events for two sweeps", len(events))
 	}
 	if e := events[0]; e.Outcome != scskit.OutcomeOK || e.Count != 4 || e.Duration <= 0 || e.ID != "" {
-		t.Errorf("a sweep of 4: outcome %v, count %d, duration %v, id %q", e.Outcome, e.Count, e.Duration, e.ID)
+		t.Errorf("a sweep of 4: outcome %v, count %d, duration %v, id %q", e.Outcome, e.Count,
+			e.Duration, e.ID)
 	}
-	if e := events[1]; e.Outcome != scskit.OutcomeFailed || e.Count != 5 || !errors.Is(e.Err, errDown) {
+	if e := events[1]; e.Outcome != scskit.OutcomeFailed || e.Count != 5 ||
+		!errors.Is(e.Err, errDown) {
 		t.Errorf("a sweep that failed after 5: outcome %v, count %d, error %v", e.Outcome, e.Count, e.Err)
 	}
 }

@@ -56,7 +56,8 @@ func dataEveryByte(t *T) {
 	for b := range 256 {
 		all = append(all, byte(b))
 	}
-	for _, data := range [][]byte{all, {0}, []byte("a\x00b"), {0xff, 0xfe, 0xc0, 0x80}, []byte(" \t\r\n "), []byte(`'"\%_{}`)} {
+	for _, data := range [][]byte{all, {0}, []byte("a\x00b"), {0xff, 0xfe, 0xc0, 0x80},
+		[]byte(" \t\r\n "), []byte(`'"\%_{}`)} {
 		token := newToken()
 		t.commit(s, token, data, in(lifetime))
 		t.wantData(s, token, data)
@@ -105,13 +106,16 @@ func dataTypes(t *T) {
 	values := map[string]any{
 		"string": "päivää", "empty string": "", "not utf-8": "\xff\x00",
 		"bytes": []byte{0, 1, 255}, "true": true, "false": false,
-		"int": -42, "int8": int8(math.MinInt8), "int16": int16(math.MinInt16), "int32": int32(math.MinInt32), "int64": int64(math.MinInt64),
-		"uint": uint(42), "uint8": uint8(math.MaxUint8), "uint16": uint16(math.MaxUint16), "uint32": uint32(math.MaxUint32), "uint64": uint64(math.MaxUint64),
+		"int": -42, "int8": int8(math.MinInt8), "int16": int16(math.MinInt16),
+		"int32": int32(math.MinInt32), "int64": int64(math.MinInt64),
+		"uint": uint(42), "uint8": uint8(math.MaxUint8), "uint16": uint16(math.MaxUint16),
+		"uint32": uint32(math.MaxUint32), "uint64": uint64(math.MaxUint64),
 		"float32": float32(1.5), "float64": math.Pi, "infinity": math.Inf(-1),
 		"time": when, "duration": 90 * time.Second,
 		"strings": []string{"a", ""}, "list": []any{"a", 1, int64(2), nil, []byte("b")},
-		"map": map[string]any{"a": 1, "b": map[string]any{"c": []string{"d"}}}, "map of strings": map[string]string{"a": "b"},
-		"nil": nil,
+		"map":            map[string]any{"a": 1, "b": map[string]any{"c": []string{"d"}}},
+		"map of strings": map[string]string{"a": "b"},
+		"nil":            nil,
 	}
 	s, _ := t.newKit(nil)
 	sm := manager(s)
@@ -155,7 +159,8 @@ func dataRegisteredStruct(t *T) {
 	gob.Register(profile{})
 	s, _ := t.newKit(nil)
 	sm := manager(s)
-	want := profile{Name: "ada", Roles: []string{"admin"}, Since: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
+	want := profile{Name: "ada", Roles: []string{"admin"},
+		Since: time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)}
 	token := t.begin(sm, "profile", want, "plain", 1)
 	r := t.request(sm, token)
 	if got := sm.Get(r.ctx, "profile"); !reflect.DeepEqual(got, want) {
@@ -197,7 +202,8 @@ func (t *T) wantTooLarge(err error, size, limit int) {
 		t.Fatalf("commit: got error %v, want driver.ErrTooLarge", err)
 	}
 	if tooLarge.Size != size || tooLarge.Limit != limit {
-		t.Errorf("commit: %d bytes over a limit of %d: the error says %d and %d", size, limit, tooLarge.Size, tooLarge.Limit)
+		t.Errorf("commit: %d bytes over a limit of %d: the error says %d and %d", size, limit,
+			tooLarge.Size, tooLarge.Limit)
 	}
 }
 
@@ -256,7 +262,8 @@ func dataBackendLimit(t *T) {
 	token := newToken()
 	t.commit(s, token, []byte("small"), in(lifetime))
 	saves := d.count("save")
-	t.wantTooLarge(s.CommitCtx(t.Context(), token, bytes.Repeat([]byte{'x'}, limit+1), in(lifetime)), limit+1, limit)
+	t.wantTooLarge(s.CommitCtx(t.Context(), token, bytes.Repeat([]byte{'x'}, limit+1), in(lifetime)),
+		limit+1, limit)
 	if d.count("save") != saves {
 		t.Error("the backend was asked to store what it cannot hold")
 	}

@@ -72,7 +72,8 @@ func cleanupSlowBatch(t *T) {
 		t.removes(n, func() int {
 			s, d := t.sweeper(nil)
 			t.expired(s, n)
-			return t.sweep(t.kitOver(&tired{Driver: d, most: 5, keeps: keeps}, &scskit.Options{Timeout: 20 * time.Millisecond}))
+			return t.sweep(t.kitOver(&tired{Driver: d, most: 5, keeps: keeps},
+				&scskit.Options{Timeout: 20 * time.Millisecond}))
 		})
 	}
 }

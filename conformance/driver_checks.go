@@ -188,7 +188,8 @@ func driverZones(t *T) {
 	for _, hours := range []int{-12, 14} {
 		zone := time.FixedZone("away", hours*60*60)
 		rec := record(newID(), "data")
-		rec.Expiry, rec.Created, rec.Updated = rec.Expiry.In(zone), rec.Created.In(zone), rec.Updated.In(zone)
+		rec.Expiry, rec.Created, rec.Updated = rec.Expiry.In(zone), rec.Created.In(zone),
+			rec.Updated.In(zone)
 		t.save(d, rec, driver.Always())
 		t.wantRecord(d, rec)
 		rec.Expiry = rec.Expiry.Add(time.Minute)
@@ -225,7 +226,8 @@ func driverSaveAlways(t *T) {
 	d := t.newDriver()
 	rec := record(newID(), "first")
 	t.save(d, rec, driver.Always())
-	rec.Data, rec.Version, rec.Updated, rec.Expiry = []byte("second"), 7, rec.Updated.Add(time.Second), rec.Expiry.Add(time.Minute)
+	rec.Data, rec.Version, rec.Updated, rec.Expiry = []byte("second"), 7, rec.Updated.Add(time.Second),
+		rec.Expiry.Add(time.Minute)
 	t.save(d, rec, driver.Always())
 	t.wantRecord(d, rec)
 }
@@ -251,13 +253,15 @@ func driverSaveIfVersion(t *T) {
 	first := record(newID(), "first")
 	t.save(d, first, driver.Always())
 	second := first
-	second.Data, second.Version, second.Expiry, second.Updated = []byte("second"), 2, first.Expiry.Add(time.Minute), first.Updated.Add(time.Second)
+	second.Data, second.Version, second.Expiry, second.Updated = []byte("second"), 2,
+		first.Expiry.Add(time.Minute), first.Updated.Add(time.Second)
 	t.save(d, second, driver.IfVersion(1))
 	t.wantRecord(d, second)
 	third := second
 	third.Data, third.Version = []byte("third"), 3
 	for _, v := range []int64{1, 3, 4} {
-		t.wantErr("save over another version", d.Save(t.Context(), third, driver.IfVersion(v)), driver.ErrConflict, driver.ErrNotFound)
+		t.wantErr("save over another version", d.Save(t.Context(), third, driver.IfVersion(v)),
+			driver.ErrConflict, driver.ErrNotFound)
 		t.wantRecord(d, second)
 	}
 }
@@ -265,13 +269,15 @@ func driverSaveIfVersion(t *T) {
 func driverSaveIfVersionMissing(t *T) {
 	d := t.newDriver()
 	rec := record(newID(), "data")
-	t.wantErr("save", d.Save(t.Context(), rec, driver.IfVersion(1)), driver.ErrConflict, driver.ErrNotFound)
+	t.wantErr("save", d.Save(t.Context(), rec, driver.IfVersion(1)), driver.ErrConflict,
+		driver.ErrNotFound)
 	t.wantNoRecord(d, rec.ID)
 	t.save(d, rec, driver.Always())
 	if err := d.Delete(t.Context(), rec.ID); err != nil {
 		t.Fatalf("delete: %v", err)
 	}
-	t.wantErr("save", d.Save(t.Context(), rec, driver.IfVersion(1)), driver.ErrConflict, driver.ErrNotFound)
+	t.wantErr("save", d.Save(t.Context(), rec, driver.IfVersion(1)), driver.ErrConflict,
+		driver.ErrNotFound)
 	t.wantNoRecord(d, rec.ID)
 }
 
@@ -281,7 +287,8 @@ func driverCreatedKept(t *T) {
 		rec := record(newID(), "first")
 		t.save(d, rec, driver.IfAbsent())
 		again := rec
-		again.Version, again.Created, again.Updated = 2, rec.Created.Add(time.Minute), rec.Updated.Add(time.Minute)
+		again.Version, again.Created, again.Updated = 2, rec.Created.Add(time.Minute),
+			rec.Updated.Add(time.Minute)
 		t.save(d, again, cond)
 		again.Created = rec.Created
 		t.wantRecord(d, again)
@@ -310,7 +317,8 @@ func (t *T) race(d driver.Driver, id string, cond driver.Condition) {
 	}
 	rec, err := d.Load(t.Context(), id)
 	if err != nil || fmt.Sprint(rec.Version-1000) != string(rec.Data) {
-		t.Fatalf("load: error %v, version %d, data %s: not what one of them saved", err, rec.Version, brief(rec.Data))
+		t.Fatalf("load: error %v, version %d, data %s: not what one of them saved", err, rec.Version,
+			brief(rec.Data))
 	}
 }
 
@@ -350,7 +358,8 @@ func driverTouchVersion(t *T) {
 	rec.Version = 2
 	t.save(d, rec, driver.Always())
 	for _, v := range []int64{1, 3} {
-		t.wantErr("touch", d.Touch(t.Context(), rec.ID, v, in(2*lifetime)), driver.ErrConflict, driver.ErrNotFound)
+		t.wantErr("touch", d.Touch(t.Context(), rec.ID, v, in(2*lifetime)), driver.ErrConflict,
+			driver.ErrNotFound)
 		t.wantRecord(d, rec)
 	}
 }
@@ -358,7 +367,8 @@ func driverTouchVersion(t *T) {
 func driverTouchMissing(t *T) {
 	d := t.newDriver()
 	id := newID()
-	t.wantErr("touch", d.Touch(t.Context(), id, 1, in(lifetime)), driver.ErrConflict, driver.ErrNotFound)
+	t.wantErr("touch", d.Touch(t.Context(), id, 1, in(lifetime)), driver.ErrConflict,
+		driver.ErrNotFound)
 	t.wantNoRecord(d, id)
 }
 

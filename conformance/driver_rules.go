@@ -19,7 +19,8 @@ func driverExpiredLoad(t *T) {
 func driverExpiredTouch(t *T) {
 	d := t.newDriver()
 	rec := t.saveExpiring(d)
-	t.wantErr("touch", d.Touch(t.Context(), rec.ID, rec.Version, in(lifetime)), driver.ErrConflict, driver.ErrNotFound)
+	t.wantErr("touch", d.Touch(t.Context(), rec.ID, rec.Version, in(lifetime)), driver.ErrConflict,
+		driver.ErrNotFound)
 	t.wantNoRecord(d, rec.ID)
 }
 
@@ -36,7 +37,8 @@ func driverExpiredIfVersion(t *T) {
 	rec := t.saveExpiring(d)
 	again := record(rec.ID, "new")
 	again.Version = 2
-	t.wantErr("save", d.Save(t.Context(), again, driver.IfVersion(rec.Version)), driver.ErrConflict, driver.ErrNotFound)
+	t.wantErr("save", d.Save(t.Context(), again, driver.IfVersion(rec.Version)), driver.ErrConflict,
+		driver.ErrNotFound)
 	t.wantNoRecord(d, rec.ID)
 }
 
@@ -61,7 +63,8 @@ func driverExpiryPrecision(t *T) {
 func nearIDs() []string {
 	long := strings.Repeat("x", 511)
 	return append(slices.Clone(injections),
-		"id", "ID", "Id", "id ", " id", "id\t", "id\x00", "\x00id", "\x00", "i", "idd", "*d", "i?", "i[d]", "_d",
+		"id", "ID", "Id", "id ", " id", "id\t", "id\x00", "\x00id", "\x00", "i", "idd", "*d", "i?",
+		"i[d]", "_d",
 		"\u00e9", "e\u0301", "e", "\uff49d", "\u00df", "ss", "\xff", "\xfe\xff", "\xc3", "id\n", "id\r\n",
 		"1", "01", "1.0", "1e0", "0x1", "true", "null", "NULL", `"id"`, `{"a":1}`, "a:b", "a/b", "a%2fb",
 		long, long+"x", long+"y", long+"X", long[:255], long[:256], long[:191],
@@ -72,14 +75,16 @@ func driverIDs(t *T) {
 	d := t.newDriver()
 	ids := nearIDs()
 	for i, id := range ids {
-		if err := d.Save(t.Context(), record(id, fmt.Sprint("data of ", i)), driver.IfAbsent()); err != nil {
+		if err := d.Save(t.Context(), record(id, fmt.Sprint("data of ", i)),
+			driver.IfAbsent()); err != nil {
 			t.Fatalf("save if absent: id %s: %v", brief([]byte(id)), err)
 		}
 	}
 	for i, id := range ids {
 		rec, err := d.Load(t.Context(), id)
 		if err != nil || rec.ID != id || string(rec.Data) != fmt.Sprint("data of ", i) {
-			t.Errorf("load: id %s: error %v, data %s, id %s", brief([]byte(id)), err, brief(rec.Data), brief([]byte(rec.ID)))
+			t.Errorf("load: id %s: error %v, data %s, id %s", brief([]byte(id)), err, brief(rec.Data),
+				brief([]byte(rec.ID)))
 		}
 		if err := d.Touch(t.Context(), id, 1, in(2*lifetime)); err != nil {
 			t.Errorf("touch: id %s: %v", brief([]byte(id)), err)
@@ -91,7 +96,8 @@ func driverIDs(t *T) {
 		}
 		if i+1 < len(ids) {
 			if _, err := d.Load(t.Context(), ids[i+1]); err != nil {
-				t.Fatalf("delete of id %s: id %s is gone too: %v", brief([]byte(id)), brief([]byte(ids[i+1])), err)
+				t.Fatalf("delete of id %s: id %s is gone too: %v", brief([]byte(id)),
+					brief([]byte(ids[i+1])), err)
 			}
 		}
 	}
@@ -118,7 +124,8 @@ func driverDataSizes(t *T) {
 	for _, size := range []int{1<<16 - 1, 1 << 16, 1<<16 + 1, 400 << 10, 1 << 20} {
 		rec := record(newID(), string(noise(size)))
 		err := d.Save(t.Context(), rec, driver.Always())
-		if limit, ok := driver.As[driver.SizeLimiter](d); ok && size > limit.MaxData() && errors.Is(err, driver.ErrTooLarge) {
+		if limit, ok := driver.As[driver.SizeLimiter](d); ok && size > limit.MaxData() &&
+			errors.Is(err, driver.ErrTooLarge) {
 			t.wantNoRecord(d, rec.ID)
 			continue
 		}
@@ -158,9 +165,11 @@ func driverContext(t *T) {
 		changed := record(rec.ID, "changed")
 		changed.Version = 2
 		calls := map[string]func() error{
-			"load":            func() error { _, err := d.Load(ctx, rec.ID); return err },
-			"save always":     func() error { return d.Save(ctx, changed, driver.Always()) },
-			"save if absent":  func() error { return d.Save(ctx, record(newID(), "new"), driver.IfAbsent()) },
+			"load":        func() error { _, err := d.Load(ctx, rec.ID); return err },
+			"save always": func() error { return d.Save(ctx, changed, driver.Always()) },
+			"save if absent": func() error {
+				return d.Save(ctx, record(newID(), "new"), driver.IfAbsent())
+			},
 			"save if version": func() error { return d.Save(ctx, changed, driver.IfVersion(1)) },
 			"touch":           func() error { return d.Touch(ctx, rec.ID, 1, in(2*lifetime)) },
 			"delete":          func() error { return d.Delete(ctx, rec.ID) },

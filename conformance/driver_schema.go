@@ -115,7 +115,8 @@ func schemaMissing(t *T) {
 	t.dropSchema(m)
 	_, err := d.Load(t.Context(), newID())
 	t.wantErr("load", err, driver.ErrNoSchema)
-	t.wantErr("save", d.Save(t.Context(), record(newID(), "data"), driver.IfAbsent()), driver.ErrNoSchema)
+	t.wantErr("save", d.Save(t.Context(), record(newID(), "data"), driver.IfAbsent()),
+		driver.ErrNoSchema)
 }
 
 func schemaText(t *T) {

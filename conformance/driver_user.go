@@ -60,7 +60,8 @@ func (t *T) wantUser(i driver.UserIndex, user string, want ...driver.Record) {
 				t.Fatal("range user: a record that is not the user's")
 			}
 			if rec.User != user || !bytes.Equal(rec.Data, w.Data) {
-				t.Fatalf("range user: got user %q with data %s, want %q with %s", rec.User, brief(rec.Data), user, brief(w.Data))
+				t.Fatalf("range user: got user %q with data %s, want %q with %s", rec.User, brief(rec.Data),
+					user, brief(w.Data))
 			}
 			delete(rest, rec.ID)
 		}
@@ -80,7 +81,8 @@ func userRange(t *T) {
 	if err := d.Delete(t.Context(), deleted.ID); err != nil {
 		t.Fatalf("delete: %v", err)
 	}
-	for _, rec := range slices.Concat(alices, bobs, []driver.Record{ownedRecord(""), ownedRecord(alice[1:]), ownedRecord(strings.ToLower(alice))}) {
+	for _, rec := range slices.Concat(alices, bobs,
+		[]driver.Record{ownedRecord(""), ownedRecord(alice[1:]), ownedRecord(strings.ToLower(alice))}) {
 		t.save(d, rec, driver.IfAbsent())
 	}
 	expired.Expiry = in(time.Second).Truncate(time.Second)

@@ -51,7 +51,8 @@ func expiryExpired(t *T) {
 	if t.gone(s, token) && time.Now().Before(expiry) {
 		t.Fatal("find: the session is not found before its expiry")
 	}
-	t.until(expiry.Add(2*time.Second), "an expired session is not found", func() bool { return t.gone(s, token) })
+	t.until(expiry.Add(2*time.Second), "an expired session is not found",
+		func() bool { return t.gone(s, token) })
 	t.wantNone(s, token)
 	t.remove(s, token)
 }
@@ -66,7 +67,8 @@ func expirySubSecond(t *T) {
 	if t.gone(s, late) && time.Now().Before(second.Add(900*time.Millisecond)) {
 		t.Fatal("find: the session ended at the full second before its expiry")
 	}
-	t.until(second.Add(100*time.Millisecond+patience), "an expired session is not found", func() bool { return t.gone(s, early) })
+	t.until(second.Add(100*time.Millisecond+patience), "an expired session is not found",
+		func() bool { return t.gone(s, early) })
 }
 
 func expiryPast(t *T) {
@@ -103,7 +105,8 @@ func expiryShorten(t *T) {
 	t.commit(s, token, []byte("data"), in(lifetime))
 	second := in(t.short())
 	t.commit(s, token, []byte("data"), second)
-	t.until(second.Add(2*time.Second), "an expired session is not found", func() bool { return t.gone(s, token) })
+	t.until(second.Add(2*time.Second), "an expired session is not found",
+		func() bool { return t.gone(s, token) })
 }
 
 func expiryFarFuture(t *T) {
@@ -127,7 +130,8 @@ func expiryZoneEast(t *T) {
 	token := newToken()
 	expiry := in(t.short())
 	t.commit(s, token, []byte("data"), expiry.In(time.FixedZone("east", 13*60*60)))
-	t.until(expiry.Add(2*time.Second), "an expired session is not found", func() bool { return t.gone(s, token) })
+	t.until(expiry.Add(2*time.Second), "an expired session is not found",
+		func() bool { return t.gone(s, token) })
 }
 
 func expiryReuse(t *T) {
@@ -135,7 +139,8 @@ func expiryReuse(t *T) {
 	token := newToken()
 	expiry := in(t.short())
 	t.commit(s, token, []byte("before"), expiry)
-	t.until(expiry.Add(2*time.Second), "an expired session is not found", func() bool { return t.gone(s, token) })
+	t.until(expiry.Add(2*time.Second), "an expired session is not found",
+		func() bool { return t.gone(s, token) })
 	t.commit(s, token, []byte("after"), in(lifetime))
 	t.wantData(s, token, []byte("after"))
 }
@@ -168,14 +173,16 @@ func expiryAbsolute(t *T) {
 		deadline := in(30 * time.Minute)
 		data := t.encodeUntil(deadline, map[string]any{"k": 1})
 		token := newToken()
-		for _, idle := range []time.Duration{10 * time.Minute, 20 * time.Minute, 29*time.Minute + 59*time.Second, 30 * time.Minute} {
+		for _, idle := range []time.Duration{10 * time.Minute, 20 * time.Minute,
+			29*time.Minute + 59*time.Second, 30 * time.Minute} {
 			expiry := in(idle)
 			if expiry.After(deadline) {
 				expiry = deadline
 			}
 			t.trackedCommit(s, token, data, expiry)
 			if got := t.stored(d, token).Expiry; got.After(deadline.Add(time.Millisecond)) {
-				t.Fatalf("touch interval %v: the record outlives the deadline by %v", interval, got.Sub(deadline))
+				t.Fatalf("touch interval %v: the record outlives the deadline by %v", interval,
+					got.Sub(deadline))
 			} else if got.Before(expiry.Truncate(time.Millisecond)) {
 				t.Fatalf("touch interval %v: the record ends %v before its expiry", interval, expiry.Sub(got))
 			}
@@ -204,8 +211,10 @@ type reads struct {
 
 var readCases = []reads{
 	{interval: 10 * time.Minute, idle: time.Hour, step: time.Minute, n: 60, writes: 6},
-	{interval: 0, idle: 20 * time.Minute, step: 10 * time.Second, n: 60, writes: 10}, // the cap: a minute
-	{interval: 0, idle: 5 * time.Minute, step: 10 * time.Second, n: 30, writes: 10},  // a tenth: at least 30 s
+	// the cap: a minute
+	{interval: 0, idle: 20 * time.Minute, step: 10 * time.Second, n: 60, writes: 10},
+	// a tenth: at least 30 s
+	{interval: 0, idle: 5 * time.Minute, step: 10 * time.Second, n: 30, writes: 10},
 }
 
 // play reads the session, with expiries that move on by the step as if time did, and
@@ -238,7 +247,8 @@ func expiryTouchNeverEarly(t *T) {
 	for _, r := range readCases {
 		r.play(t, func(promised, stored time.Time) {
 			if stored.Before(promised.Truncate(time.Millisecond)) {
-				t.Fatalf("touch interval %v: the record ends %v before the expiry that scs promised", r.interval, promised.Sub(stored))
+				t.Fatalf("touch interval %v: the record ends %v before the expiry that scs promised",
+					r.interval, promised.Sub(stored))
 			}
 		})
 	}
@@ -256,10 +266,12 @@ func expiryMerged(t *T) {
 		}
 	}
 	promised := in(3 * time.Hour)
-	if err := s.CommitCtx(late, token, t.encodeUntil(deadline, map[string]any{"k": 1, "late": 1}), promised); err != nil {
+	if err := s.CommitCtx(late, token, t.encodeUntil(deadline, map[string]any{"k": 1, "late": 1}),
+		promised); err != nil {
 		t.Fatalf("commit: %v", err)
 	}
-	if err := s.CommitCtx(early, token, t.encodeUntil(deadline, map[string]any{"k": 1, "early": 1}), in(2*time.Hour)); err != nil {
+	if err := s.CommitCtx(early, token, t.encodeUntil(deadline, map[string]any{"k": 1, "early": 1}),
+		in(2*time.Hour)); err != nil {
 		t.Fatalf("commit: %v", err)
 	}
 	if got := t.stored(d, token).Expiry; got.Before(promised.Truncate(time.Millisecond)) {

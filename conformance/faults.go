@@ -58,9 +58,17 @@ var operations = []struct {
 	{"tracked commit", func(ctx context.Context, s portable, token string, data []byte) error {
 		return s.CommitCtx(scskit.WithTracker(ctx), token, data, in(lifetime))
 	}},
-	{"delete", func(ctx context.Context, s portable, token string, _ []byte) error { return s.DeleteCtx(ctx, token) }},
-	{"all", func(ctx context.Context, s portable, _ string, _ []byte) error { _, err := s.AllCtx(ctx); return err }},
-	{"sweep", func(ctx context.Context, s portable, _ string, _ []byte) error { _, err := s.Sweep(ctx); return err }},
+	{"delete", func(ctx context.Context, s portable, token string, _ []byte) error {
+		return s.DeleteCtx(ctx, token)
+	}},
+	{"all", func(ctx context.Context, s portable, _ string, _ []byte) error {
+		_, err := s.AllCtx(ctx)
+		return err
+	}},
+	{"sweep", func(ctx context.Context, s portable, _ string, _ []byte) error {
+		_, err := s.Sweep(ctx)
+		return err
+	}},
 }
 
 func faultsCancelled(t *T) {
@@ -271,7 +279,8 @@ func faultsEvents(t *T) {
 	s, d := t.newKit(&scskit.Options{Observer: log.observe})
 	token := t.eventful(s, d)[0]
 	for kind, most := range map[scskit.Kind]int{
-		scskit.KindLoad: 1 << 30, scskit.KindCreate: 1, scskit.KindSave: 1, scskit.KindMerge: 1, scskit.KindTouch: 1,
+		scskit.KindLoad: 1 << 30, scskit.KindCreate: 1, scskit.KindSave: 1, scskit.KindMerge: 1,
+		scskit.KindTouch:  1,
 		scskit.KindDelete: 2, scskit.KindConflict: 2, scskit.KindGone: 1, scskit.KindCorrupt: 1,
 	} {
 		events := log.of(kind)
@@ -283,7 +292,8 @@ func faultsEvents(t *T) {
 			if e.Duration < 0 || e.Count != 0 {
 				t.Errorf("%v: duration %v, count %d", kind, e.Duration, e.Count)
 			}
-			if id := e.ID; id != idOf(token) && kind != scskit.KindLoad && kind != scskit.KindDelete && kind != scskit.KindCorrupt {
+			if id := e.ID; id != idOf(token) && kind != scskit.KindLoad && kind != scskit.KindDelete &&
+				kind != scskit.KindCorrupt {
 				t.Errorf("%v: the id is not the token's SHA-256", kind)
 			}
 		}
@@ -307,7 +317,8 @@ func faultsEventFailure(t *T) {
 		before := len(log.of())
 		_ = op.do(t.Context(), s, newToken(), t.encode(nil))
 		events := log.of()[before:]
-		if len(events) != 1 || events[0].Outcome != scskit.OutcomeFailed || !errors.Is(events[0].Err, errDown) {
+		if len(events) != 1 || events[0].Outcome != scskit.OutcomeFailed ||
+			!errors.Is(events[0].Err, errDown) {
 			t.Errorf("%s: events %v, want one with outcome error and the backend's error", op.name, events)
 		}
 	}
@@ -319,7 +330,9 @@ func faultsEventSecrecy(t *T) {
 		s, d := t.newKit(&scskit.Options{Observer: log.observe, PlainIDs: plain})
 		d.plain = plain
 		tokens := t.eventful(s, d)
-		d.on(func(_ context.Context, _, id string) error { return fmt.Errorf("server: cannot do it to %q", id) })
+		d.on(func(_ context.Context, _, id string) error {
+			return fmt.Errorf("server: cannot do it to %q", id)
+		})
 		for _, op := range operations {
 			_ = op.do(t.Context(), s, tokens[0], t.encode(nil))
 		}
@@ -330,7 +343,8 @@ func faultsEventSecrecy(t *T) {
 					t.Errorf("plain ids %v: an event of the kind %v holds a token or data", plain, e.Kind)
 				}
 			}
-			if e.Kind != scskit.KindSweep && e.ID != idOf(tokens[0]) && e.ID != idOf(tokens[1]) && len(e.ID) != len(idOf("")) {
+			if e.Kind != scskit.KindSweep && e.ID != idOf(tokens[0]) && e.ID != idOf(tokens[1]) &&
+				len(e.ID) != len(idOf("")) {
 				t.Errorf("plain ids %v: an event of the kind %v has an id that is no SHA-256", plain, e.Kind)
 			}
 		}
@@ -374,13 +388,16 @@ func faultsErrorSecrecy(t *T) {
 			}
 		}
 		big := t.encode(map[string]any{"k": strings.Repeat(secret, 100)})
-		if err := s.CommitCtx(t.Context(), token, big, in(lifetime)); err == nil || strings.Contains(causes(err), secret) || strings.Contains(causes(err), token) {
+		if err := s.CommitCtx(t.Context(), token, big, in(lifetime)); err == nil ||
+			strings.Contains(causes(err), secret) || strings.Contains(causes(err), token) {
 			t.Errorf("plain ids %v: commit of too much: the error is nil, or holds the token or data", plain)
 		}
 	}
 }
 
 func faultsPanickingObserver(t *T) {
-	s, d := t.newKit(&scskit.Options{Observer: func(context.Context, scskit.Event) { panic("observer") }})
+	s, d := t.newKit(&scskit.Options{Observer: func(context.Context, scskit.Event) {
+		panic("observer")
+	}})
 	t.eventful(s, d)
 }

@@ -57,7 +57,8 @@ func (t *T) keepsForeigner(theirs scs.Codec) {
 	came := func(step string) {
 		t.Helper()
 		_, values, err := scskit.Codec{}.Decode(naturalize(t.stored(d, token).Data))
-		if got, ok := values["foreign"].(foreigner); !ok || fmt.Sprint(got) != fmt.Sprint(want) || values["user"] != "ada" {
+		if got, ok := values["foreign"].(foreigner); !ok || fmt.Sprint(got) != fmt.Sprint(want) ||
+			values["user"] != "ada" {
 			t.Fatalf("%s: the program that knows the type finds %v, error %v", step, values, err)
 		}
 	}
@@ -94,7 +95,8 @@ func dataNewerFormat(t *T) {
 	token := newToken()
 	data := append([]byte{0xc1, 0x02}, "what only a later version of the codec can read"...)
 	t.plant(d, token, data)
-	if _, err := manager(s).Load(scskit.WithTracker(t.Context()), token); !errors.Is(err, scskit.ErrNewer) {
+	if _, err := manager(s).Load(scskit.WithTracker(t.Context()), token); !errors.Is(err,
+		scskit.ErrNewer) {
 		t.Errorf("load: got error %v, want scskit.ErrNewer", err)
 	}
 	if rec := t.stored(d, token); !bytes.Equal(rec.Data, data) {

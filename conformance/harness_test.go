@@ -35,7 +35,8 @@ func TestLayers(t *testing.T) {
 		"first recovery gzip": {Recover: Inside, Neighbour: Compress, Beside: Inside},
 	} {
 		app.Sessions, app.Options = first, []adapters.Option{adapters.Lazy()}
-		if got := Layers(app, session, "recovery", map[Neighbour]string{Compress: "gzip"}); !slices.Equal(got, strings.Fields(want)) {
+		if got := Layers(app, session, "recovery",
+			map[Neighbour]string{Compress: "gzip"}); !slices.Equal(got, strings.Fields(want)) {
 			t.Errorf("layers %v, want %s", got, want)
 		}
 	}

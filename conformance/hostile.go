@@ -35,7 +35,8 @@ var hostileChecks = []check{
 }
 
 var injections = []string{
-	"' OR '1'='1", `" OR ""="`, "'; DROP TABLE sessions; --", `\'; DELETE FROM sessions; --`, "x') OR 1=1 --",
+	"' OR '1'='1", `" OR ""="`, "'; DROP TABLE sessions; --", `\'; DELETE FROM sessions; --`,
+	"x') OR 1=1 --",
 	`{"$ne": null}`, `{"$gt": ""}`, "[$ne]=1",
 	"]] redis.call('FLUSHALL') --", "'..redis.call('FLUSHALL')..'",
 	"*", "?", "[a-z]*", "%", "_%", "scskit:*", "session*", "../../etc/passwd", "../*",
@@ -47,7 +48,8 @@ func hostileInjection(t *T) {
 	s := t.newStore()
 	token := newToken()
 	t.commit(s, token, []byte("data"), in(lifetime))
-	for _, v := range append(injections, "' OR '"+token+"'='"+token, token+"' --", token[:10]+"*", token[:10]+"%", strings.Repeat("_", len(token))) {
+	for _, v := range append(injections, "' OR '"+token+"'='"+token, token+"' --", token[:10]+"*",
+		token[:10]+"%", strings.Repeat("_", len(token))) {
 		t.wantNone(s, v)
 		t.remove(s, v)
 	}
@@ -58,7 +60,8 @@ func hostileMalformedToken(t *T) {
 	s := t.newStore()
 	token := newToken()
 	t.commit(s, token, []byte("data"), in(lifetime))
-	for _, v := range []string{"\xff\xfe", "a\xc3", token + "\x00", "\x00", "\x00" + token, token + "\xed\xa0\x80", " ", "\u202e", "="} {
+	for _, v := range []string{"\xff\xfe", "a\xc3", token + "\x00", "\x00", "\x00" + token,
+		token + "\xed\xa0\x80", " ", "\u202e", "="} {
 		t.wantNone(s, v)
 		t.remove(s, v)
 	}
@@ -111,7 +114,8 @@ func hostileStoredID(t *T) {
 	if rec.ID == token || strings.Contains(rec.ID, token) {
 		t.Error("the backend's id holds the token")
 	}
-	for _, id := range []string{rec.ID, "id." + rec.ID, "id." + rec.ID + ".", "id." + rec.ID + "." + rec.ID} {
+	for _, id := range []string{rec.ID, "id." + rec.ID, "id." + rec.ID + ".",
+		"id." + rec.ID + "." + rec.ID} {
 		t.wantNone(s, id)
 		t.remove(s, id)
 	}
@@ -134,7 +138,8 @@ func hostileForgedKey(t *T) {
 		if key[len(key)-1] == last {
 			last = 'B'
 		}
-		for _, forged := range []string{key[:len(key)-1] + string(last), key + "A", key[:strings.LastIndexByte(key, '.')], key[:strings.LastIndexByte(key, '.')+1]} {
+		for _, forged := range []string{key[:len(key)-1] + string(last), key + "A",
+			key[:strings.LastIndexByte(key, '.')], key[:strings.LastIndexByte(key, '.')+1]} {
 			t.wantNone(s, forged)
 			t.remove(s, forged)
 		}
@@ -164,7 +169,8 @@ func hostileCorruptRecord(t *T) {
 		}
 		sm.Put(r.ctx, "k", 1)
 		if fresh, state := r.end(); state != scskit.CommitStored || fresh == token {
-			t.Errorf("%s: the request's own session: state %d, want Stored under a new token", brief(data), state)
+			t.Errorf("%s: the request's own session: state %d, want Stored under a new token", brief(data),
+				state)
 		}
 		if _, err := d.Driver.Load(t.Context(), idOf(token)); err == nil {
 			t.Errorf("%s: the record is still there", brief(data))
@@ -196,17 +202,21 @@ func hostileLengthBomb(t *T) {
 	d := t.tap(newReferenceDriver(new(backend)))
 	s := t.kitOver(d, nil)
 	sm := manager(s)
-	good := t.encode(map[string]any{"user": "ada", "list": []any{1, "two", map[string]any{"three": 3.0}}})
+	good := t.encode(map[string]any{"user": "ada",
+		"list": []any{1, "two", map[string]any{"three": 3.0}}})
 	for i := range good {
-		for _, claim := range []string{"\xdd\xff\xff\xff\xff", "\xdf\xff\xff\xff\xff", "\xc6\xff\xff\xff\xff", "\xdb\xff\xff\xff\xff", "\xc9\xff\xff\xff\xff\x01", "\xfc\xff\xff\xff\xff"} {
+		for _, claim := range []string{"\xdd\xff\xff\xff\xff", "\xdf\xff\xff\xff\xff",
+			"\xc6\xff\xff\xff\xff", "\xdb\xff\xff\xff\xff", "\xc9\xff\xff\xff\xff\x01",
+			"\xfc\xff\xff\xff\xff"} {
 			for _, rest := range []string{"", string(good[i:]), strings.Repeat("\x91", 10000)} {
 				token := newToken()
-				t.promptly("a record of "+strconv.Itoa(i+len(claim)+len(rest))+" bytes", 2*time.Second, func() time.Duration {
-					t.plant(d, token, []byte(string(good[:i])+claim+rest))
-					begin := time.Now()
-					t.request(sm, token)
-					return time.Since(begin)
-				})
+				t.promptly("a record of "+strconv.Itoa(i+len(claim)+len(rest))+" bytes", 2*time.Second,
+					func() time.Duration {
+						t.plant(d, token, []byte(string(good[:i])+claim+rest))
+						begin := time.Now()
+						t.request(sm, token)
+						return time.Since(begin)
+					})
 			}
 		}
 	}

@@ -288,7 +288,9 @@ func (d *tap) Delete(ctx context.Context, id string) error {
 func (d *tap) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	r, ok := driver.As[driver.Ranger](d.Driver)
 	if !ok {
-		return func(yield func(driver.Record, error) bool) { yield(driver.Record{}, errors.ErrUnsupported) }
+		return func(yield func(driver.Record, error) bool) {
+			yield(driver.Record{}, errors.ErrUnsupported)
+		}
 	}
 	return r.Range(ctx)
 }

@@ -33,7 +33,8 @@ func TestChecksAreWellFormed(t *testing.T) {
 		if len(c.Why) < 20 {
 			t.Errorf("%s: why is %q", c.ID, c.Why)
 		}
-		if !slices.Contains([]Level{LevelStore, LevelPortable, LevelDriver, LevelAdapter, LevelPair}, c.Level) {
+		if !slices.Contains([]Level{LevelStore, LevelPortable, LevelDriver, LevelAdapter, LevelPair},
+			c.Level) {
 			t.Errorf("%s: level %q", c.ID, c.Level)
 		}
 	}
@@ -64,18 +65,23 @@ func TestOutcomes(t *testing.T) {
 		{"fail and go on", func(t *T) { t.Error("one"); t.Error("two") }, nil, Failed, "two"},
 		{"fatal", func(t *T) { t.Fatalf("no %d", 1); panic("not reached") }, nil, Failed, ": no 1"},
 		{"fail now", func(t *T) { t.FailNow(); panic("not reached") }, nil, Failed, ""},
-		{"fail in a goroutine", func(t *T) { t.each(3, func(i int) { t.Fatalf("goroutine %d", i) }) }, nil, Failed, "goroutine 1"},
+		{"fail in a goroutine", func(t *T) { t.each(3, func(i int) { t.Fatalf("goroutine %d", i) }) },
+			nil, Failed, "goroutine 1"},
 		{"panic", func(*T) { panic("oh") }, nil, Failed, "panic: oh"},
-		{"panic in a goroutine", func(t *T) { t.each(2, func(int) { panic("oh") }) }, nil, Failed, "panic: oh"},
+		{"panic in a goroutine", func(t *T) { t.each(2, func(int) { panic("oh") }) }, nil, Failed,
+			"panic: oh"},
 		{"panic says where", func(*T) { panic("oh") }, nil, Failed, "kit_test.go"},
 		{"skip", func(t *T) { t.Skip("not today") }, nil, Failed, "not today"},
 		{"not applicable", na, nil, NotApplicable, "does not matter"},
 		{"exempt", fail, exemptions, Exempt, "because"},
 		{"exempt and panics", func(*T) { panic("oh") }, exemptions, Exempt, "because"},
 		{"exempt and passes", pass, exemptions, Failed, "exemption not needed: the check passes"},
-		{"exempt and not applicable", na, exemptions, Failed, "exemption not needed: the check does not apply: does not matter"},
-		{"failed cleanup", func(t *T) { t.Cleanup(func() { t.Fatal("cannot close") }) }, nil, Failed, "cannot close"},
-		{"panic in a cleanup", func(t *T) { t.Cleanup(func() { panic("oh") }) }, nil, Failed, "panic: oh"},
+		{"exempt and not applicable", na, exemptions, Failed,
+			"exemption not needed: the check does not apply: does not matter"},
+		{"failed cleanup", func(t *T) { t.Cleanup(func() { t.Fatal("cannot close") }) }, nil, Failed,
+			"cannot close"},
+		{"panic in a cleanup", func(t *T) { t.Cleanup(func() { panic("oh") }) }, nil, Failed,
+			"panic: oh"},
 		{"environment", func(t *T) { t.Setenv("A", "b") }, nil, Failed, "checks run in parallel"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -96,7 +102,8 @@ func TestHangs(t *testing.T) {
 		forever(t)
 		t.Error("too late to count")
 	})
-	if r.Outcome != Failed || !strings.Contains(r.Reason, "nothing has happened for 20ms") || !strings.Contains(r.Reason, "conformance.forever (kit_test.go:") {
+	if r.Outcome != Failed || !strings.Contains(r.Reason, "nothing has happened for 20ms") ||
+		!strings.Contains(r.Reason, "conformance.forever (kit_test.go:") {
 		t.Errorf("got %s: %s", r.Outcome, r.Reason)
 	}
 	if n := strings.Count(r.Reason, "\n"); n > 4 {
@@ -221,7 +228,8 @@ func TestExemptionsMustBeKnown(t *testing.T) {
 	t.Parallel()
 	s := reference()
 	s.Exempt = map[string]string{
-		"contract/no-such-check": "reason", "driver/load-missing": "of another level", "contract/delete": "",
+		"contract/no-such-check": "reason", "driver/load-missing": "of another level",
+		"contract/delete": "",
 	}
 	r := RunStore(t.Context(), s)
 	var problems []string
@@ -257,7 +265,8 @@ func TestSubjectsMustBeUsable(t *testing.T) {
 	s := reference()
 	s.New = func(tb testing.TB) scs.Store { tb.Fatal("connection refused"); return nil }
 	r := RunStore(t.Context(), s)
-	if r.Count(Failed) != len(r.Results) || !strings.Contains(r.Results[0].Reason, "connection refused") {
+	if r.Count(Failed) != len(r.Results) ||
+		!strings.Contains(r.Results[0].Reason, "connection refused") {
 		t.Errorf("a store that cannot be had: %s", r.Summary())
 	}
 }
@@ -298,7 +307,8 @@ func TestRunWithoutGoTest(t *testing.T) {
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if r := RunDriver(ended, referenceDriverSubject()); r.Count(Failed) != len(r.Results) || !strings.Contains(r.Results[0].Reason, "not run") {
+	if r := RunDriver(ended, referenceDriverSubject()); r.Count(Failed) != len(r.Results) ||
+		!strings.Contains(r.Results[0].Reason, "not run") {
 		t.Errorf("a run that was called off: %s", r.Summary())
 	}
 }
@@ -310,8 +320,10 @@ func TestReportFile(t *testing.T) {
 	for i := range 8 { // as packages that are tested at the same time
 		all.Go(func() {
 			r := Report{Results: []Result{
-				{Store: fmt.Sprint("store ", i), Check: "a/b", Level: LevelStore, Outcome: Passed, DurationMS: 3},
-				{Store: "common", Check: "a/b", Level: LevelStore, Outcome: Failed, Reason: fmt.Sprint("by ", i)},
+				{Store: fmt.Sprint("store ", i), Check: "a/b", Level: LevelStore, Outcome: Passed,
+					DurationMS: 3},
+				{Store: "common", Check: "a/b", Level: LevelStore, Outcome: Failed,
+					Reason: fmt.Sprint("by ", i)},
 			}}
 			if err := r.WriteFile(file); err != nil {
 				t.Error(err)
@@ -333,7 +345,8 @@ func TestReportFile(t *testing.T) {
 	if err := json.Unmarshal(data, &raw); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := fmt.Sprint(raw.Results[1]), "map[check:a/b durationMS:3 level:store outcome:pass store:store 0]"; got != want {
+	if got, want := fmt.Sprint(raw.Results[1]),
+		"map[check:a/b durationMS:3 level:store outcome:pass store:store 0]"; got != want {
 		t.Errorf("a result is written as %s, want %s", got, want)
 	}
 	left, _ := filepath.Glob(file + ".*")
@@ -364,7 +377,8 @@ func TestSummary(t *testing.T) {
 	t.Parallel()
 	r := Report{Results: []Result{
 		{Check: "a/1", Outcome: Passed}, {Check: "a/2", Outcome: Failed, Reason: "x"},
-		{Check: "a/3", Outcome: NotApplicable, Reason: "no list"}, {Check: "a/4", Outcome: NotApplicable, Reason: "no list"},
+		{Check: "a/3", Outcome: NotApplicable, Reason: "no list"},
+		{Check: "a/4", Outcome: NotApplicable, Reason: "no list"},
 		{Check: "a/5", Outcome: Exempt, Reason: "declared"},
 	}}
 	want := "conformance: 1 passed, 1 failed, 1 exempt, 2 not applicable\n" +

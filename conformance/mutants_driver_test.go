@@ -32,20 +32,27 @@ type bent struct {
 func newBent(d *referenceDriver, change func(*bent)) *bent {
 	b := &bent{
 		referenceDriver: d, load: d.Load, save: d.Save, touch: d.Touch, delete: d.Delete, ranged: d.Range,
-		sweep: d.Sweep, create: d.CreateSchema, check: d.CheckSchema, drop: d.DropSchema, text: d.Schema(),
+		sweep: d.Sweep, create: d.CreateSchema, check: d.CheckSchema, drop: d.DropSchema,
+		text: d.Schema(),
 	}
 	change(b)
 	return b
 }
 
-func (b *bent) Load(ctx context.Context, id string) (driver.Record, error) { return b.load(ctx, id) }
-func (b *bent) Delete(ctx context.Context, id string) error                { return b.delete(ctx, id) }
-func (b *bent) Range(ctx context.Context) iter.Seq2[driver.Record, error]  { return b.ranged(ctx) }
-func (b *bent) Sweep(ctx context.Context, limit int) (int, error)          { return b.sweep(ctx, limit) }
-func (b *bent) CreateSchema(ctx context.Context) error                     { return b.create(ctx) }
-func (b *bent) CheckSchema(ctx context.Context) error                      { return b.check(ctx) }
-func (b *bent) DropSchema(ctx context.Context) error                       { return b.drop(ctx) }
-func (b *bent) Schema() string                                             { return b.text }
+func (b *bent) Load(ctx context.Context, id string) (driver.Record, error) {
+	return b.load(ctx, id)
+}
+func (b *bent) Delete(ctx context.Context, id string) error {
+	return b.delete(ctx, id)
+}
+func (b *bent) Range(ctx context.Context) iter.Seq2[driver.Record, error] { return b.ranged(ctx) }
+func (b *bent) Sweep(ctx context.Context, limit int) (int, error) {
+	return b.sweep(ctx, limit)
+}
+func (b *bent) CreateSchema(ctx context.Context) error { return b.create(ctx) }
+func (b *bent) CheckSchema(ctx context.Context) error  { return b.check(ctx) }
+func (b *bent) DropSchema(ctx context.Context) error   { return b.drop(ctx) }
+func (b *bent) Schema() string                         { return b.text }
 func (b *bent) Save(ctx context.Context, r driver.Record, c driver.Condition) error {
 	return b.save(ctx, r, c)
 }
@@ -87,17 +94,20 @@ func (b *bent) keyed(key func(string) string) {
 	b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
 		return b.referenceDriver.Touch(ctx, key(id), version, e)
 	}
-	b.delete = func(ctx context.Context, id string) error { return b.referenceDriver.Delete(ctx, key(id)) }
+	b.delete = func(ctx context.Context, id string) error {
+		return b.referenceDriver.Delete(ctx, key(id))
+	}
 }
 
 func driverMutant(name, fails string, change func(*bent)) mutant {
-	return mutant{name: "driver/" + name, levels: []Level{LevelDriver}, fails: strings.Fields(fails), driver: &Driver{
-		Name: name,
-		New:  func(testing.TB) driver.Driver { return newBent(newReferenceDriver(new(backend)), change) },
-		Reopen: func(_ testing.TB, d driver.Driver) driver.Driver {
-			return newBent(newReferenceDriver(d.(*bent).backend), change)
-		},
-	}}
+	return mutant{name: "driver/" + name, levels: []Level{LevelDriver}, fails: strings.Fields(fails),
+		driver: &Driver{
+			Name: name,
+			New:  func(testing.TB) driver.Driver { return newBent(newReferenceDriver(new(backend)), change) },
+			Reopen: func(_ testing.TB, d driver.Driver) driver.Driver {
+				return newBent(newReferenceDriver(d.(*bent).backend), change)
+			},
+		}}
 }
 
 func driverMutants() []mutant {
@@ -138,17 +148,19 @@ func driverMutants() []mutant {
 			driver/versions driver/zones driver/expiry-moved driver/range-moved`, func(b *bent) {
 			b.saving(func(rec *driver.Record) { rec.Created = rec.Created.Truncate(time.Second) })
 		}),
-		driverMutant("expiry-in-whole-seconds", `driver/expiry-precision ~driver/expired-if-absent ~driver/expired-if-version ~driver/expired-load ~driver/expired-touch ~driver/range-live ~driver/sweep-at-once ~driver/sweep-expired ~driver/sweep-limit ~driver/expiry-moved ~driver/range-moved ~driver/sweep-dates ~driver/sweep-deleted ~driver/sweep-extended ~driver/sweep-limit-moved ~driver/sweep-shortened ~driver/user-moved`, func(b *bent) {
-			b.saving(func(rec *driver.Record) {
-				if rec.Expiry.Before(in(2 * time.Second)) {
-					rec.Expiry = rec.Expiry.Add(time.Second - 1).Truncate(time.Second)
-				}
-			})
-		}),
+		driverMutant("expiry-in-whole-seconds",
+			`driver/expiry-precision ~driver/expired-if-absent ~driver/expired-if-version ~driver/expired-load ~driver/expired-touch ~driver/range-live ~driver/sweep-at-once ~driver/sweep-expired ~driver/sweep-limit ~driver/expiry-moved ~driver/range-moved ~driver/sweep-dates ~driver/sweep-deleted ~driver/sweep-extended ~driver/sweep-limit-moved ~driver/sweep-shortened ~driver/user-moved`, func(b *bent) {
+				b.saving(func(rec *driver.Record) {
+					if rec.Expiry.Before(in(2 * time.Second)) {
+						rec.Expiry = rec.Expiry.Add(time.Second - 1).Truncate(time.Second)
+					}
+				})
+			}),
 		driverMutant("drops-zone", `driver/zones driver/sweep-dates`, func(b *bent) {
 			b.saving(func(rec *driver.Record) {
 				if e := rec.Expiry; e.Location() != time.Local {
-					rec.Expiry = time.Date(e.Year(), e.Month(), e.Day(), e.Hour(), e.Minute(), e.Second(), e.Nanosecond(), time.UTC)
+					rec.Expiry = time.Date(e.Year(), e.Month(), e.Day(), e.Hour(), e.Minute(), e.Second(),
+						e.Nanosecond(), time.UTC)
 				}
 			})
 		}),
@@ -167,7 +179,8 @@ func driverMutants() []mutant {
 			driver/expiry-moved driver/range-moved driver/sweep-saved-later driver/sweep-shortened driver/user-moved driver/data-stays`, func(b *bent) {
 			b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				if cond == driver.Always() {
-					if err := b.referenceDriver.Save(ctx, rec, driver.IfAbsent()); !errors.Is(err, driver.ErrConflict) {
+					if err := b.referenceDriver.Save(ctx, rec, driver.IfAbsent()); !errors.Is(err,
+						driver.ErrConflict) {
 						return err
 					}
 					return nil
@@ -184,18 +197,19 @@ func driverMutants() []mutant {
 				return b.referenceDriver.Save(ctx, rec, cond)
 			}
 		}),
-		driverMutant("if-version-overwrites", `driver/if-version-race driver/save-if-version driver/second-instance`, func(b *bent) {
-			b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
-				if _, ok := cond.Match(); ok {
-					old, err := b.referenceDriver.Load(ctx, rec.ID)
-					if err != nil {
-						return err
+		driverMutant("if-version-overwrites",
+			`driver/if-version-race driver/save-if-version driver/second-instance`, func(b *bent) {
+				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+					if _, ok := cond.Match(); ok {
+						old, err := b.referenceDriver.Load(ctx, rec.ID)
+						if err != nil {
+							return err
+						}
+						cond = driver.IfVersion(old.Version)
 					}
-					cond = driver.IfVersion(old.Version)
+					return b.referenceDriver.Save(ctx, rec, cond)
 				}
-				return b.referenceDriver.Save(ctx, rec, cond)
-			}
-		}),
+			}),
 		driverMutant("if-version-creates", `driver/save-if-version-missing`, func(b *bent) {
 			b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				if _, ok := cond.Match(); ok {
@@ -350,7 +364,8 @@ func driverMutants() []mutant {
 			driver/ids driver/range-break driver/range-calls driver/range-copies driver/range-live driver/range-many
 			driver/user-many driver/user-moves driver/user-range
 			driver/range-moved driver/user-moved`, func(b *bent) { b.keyed(strings.ToLower) }),
-		driverMutant("cuts-ids", `driver/ids`, func(b *bent) { b.keyed(func(id string) string { return id[:min(len(id), 255)] }) }),
+		driverMutant("cuts-ids", `driver/ids`,
+			func(b *bent) { b.keyed(func(id string) string { return id[:min(len(id), 255)] }) }),
 		driverMutant("c-strings", `driver/data driver/data-sizes driver/limit`, func(b *bent) {
 			b.saving(func(rec *driver.Record) { rec.Data, _, _ = bytes.Cut(rec.Data, []byte{0}) })
 		}),
@@ -437,7 +452,8 @@ func driverMutants() []mutant {
 				return b.referenceDriver.CreateSchema(ctx)
 			}
 		}),
-		driverMutant("schema-is-always-there", `driver/schema-check`, func(b *bent) { b.check = func(context.Context) error { return nil } }),
+		driverMutant("schema-is-always-there", `driver/schema-check`,
+			func(b *bent) { b.check = func(context.Context) error { return nil } }),
 		driverMutant("schema-drop-keeps", `driver/schema-drop`, func(b *bent) {
 			b.drop = func(ctx context.Context) error {
 				b.backend.mu.Lock()

@@ -47,26 +47,29 @@ func driverListMutants() []mutant {
 	return []mutant{
 		sweepsAllButOne("sweeps-all-but-one", false),
 		sweepsAllButOne("sweeps-all-but-one-beside-a-ttl", true),
-		driverMutant("range-with-expired", `driver/range-copies driver/range-live driver/range-moved`, func(b *bent) {
-			b.listing(func() []driver.Record { return b.records(true) })
-		}),
-		driverMutant("range-without-data", `driver/range-break driver/range-copies driver/range-live driver/range-many driver/range-moved driver/data-stays`, func(b *bent) {
-			b.listing(func() []driver.Record {
-				all := b.records(false)
-				for i := range all {
-					all[i].Data = nil
-				}
-				return all
-			})
-		}),
-		driverMutant("range-yields-nothing-once", `driver/range-copies driver/range-empty`, func(b *bent) {
-			b.listing(func() []driver.Record {
-				if all := b.records(false); len(all) > 0 {
+		driverMutant("range-with-expired", `driver/range-copies driver/range-live driver/range-moved`,
+			func(b *bent) {
+				b.listing(func() []driver.Record { return b.records(true) })
+			}),
+		driverMutant("range-without-data",
+			`driver/range-break driver/range-copies driver/range-live driver/range-many driver/range-moved driver/data-stays`, func(b *bent) {
+				b.listing(func() []driver.Record {
+					all := b.records(false)
+					for i := range all {
+						all[i].Data = nil
+					}
 					return all
-				}
-				return []driver.Record{{}}
-			})
-		}),
+				})
+			}),
+		driverMutant("range-yields-nothing-once", `driver/range-copies driver/range-empty`,
+			func(b *bent) {
+				b.listing(func() []driver.Record {
+					if all := b.records(false); len(all) > 0 {
+						return all
+					}
+					return []driver.Record{{}}
+				})
+			}),
 		driverMutant("range-one-page", `driver/range-copies driver/range-many`, func(b *bent) {
 			b.listing(func() []driver.Record {
 				all := b.records(false)
@@ -128,34 +131,41 @@ func driverListMutants() []mutant {
 				}
 			}
 		}),
-		driverMutant("sweeps-the-living", `~driver/concurrent driver/sweep-expired ~driver/sweep-renewed driver/sweep-extended driver/sweep-recreated driver/sweep-saved-later driver/sweep-touched`, func(b *bent) {
-			b.sweep = func(ctx context.Context, limit int) (int, error) {
-				n, err := b.referenceDriver.Sweep(ctx, limit)
-				if n == 0 && err == nil {
-					for _, rec := range b.records(false) {
-						_ = b.referenceDriver.Delete(ctx, rec.ID)
+		driverMutant("sweeps-the-living",
+			`~driver/concurrent driver/sweep-expired ~driver/sweep-renewed driver/sweep-extended driver/sweep-recreated driver/sweep-saved-later driver/sweep-touched`, func(b *bent) {
+				b.sweep = func(ctx context.Context, limit int) (int, error) {
+					n, err := b.referenceDriver.Sweep(ctx, limit)
+					if n == 0 && err == nil {
+						for _, rec := range b.records(false) {
+							_ = b.referenceDriver.Delete(ctx, rec.ID)
+						}
 					}
+					return n, err
 				}
-				return n, err
-			}
-		}),
-		driverMutant("sweep-without-limit", `driver/sweep-at-once driver/sweep-limit driver/sweep-limit-moved`, func(b *bent) {
-			b.sweep = func(ctx context.Context, _ int) (int, error) { return b.referenceDriver.Sweep(ctx, 1<<30) }
-		}),
+			}),
+		driverMutant("sweep-without-limit",
+			`driver/sweep-at-once driver/sweep-limit driver/sweep-limit-moved`, func(b *bent) {
+				b.sweep = func(ctx context.Context, _ int) (int, error) {
+					return b.referenceDriver.Sweep(ctx, 1<<30)
+				}
+			}),
 		driverMutant("sweep-stops-early", `driver/sweep-limit driver/sweep-limit-moved`, func(b *bent) {
-			b.sweep = func(ctx context.Context, limit int) (int, error) { return b.referenceDriver.Sweep(ctx, limit/2) }
-		}),
-		driverMutant("sweep-counts-twice", `driver/sweep-at-once driver/sweep-limit-moved`, func(b *bent) {
-			var last atomic.Int64
 			b.sweep = func(ctx context.Context, limit int) (int, error) {
-				n, err := b.referenceDriver.Sweep(ctx, limit)
-				if n == 0 && limit < 10 {
-					return int(last.Swap(0)), err
-				}
-				last.Store(int64(n))
-				return n, err
+				return b.referenceDriver.Sweep(ctx, limit/2)
 			}
 		}),
+		driverMutant("sweep-counts-twice", `driver/sweep-at-once driver/sweep-limit-moved`,
+			func(b *bent) {
+				var last atomic.Int64
+				b.sweep = func(ctx context.Context, limit int) (int, error) {
+					n, err := b.referenceDriver.Sweep(ctx, limit)
+					if n == 0 && limit < 10 {
+						return int(last.Swap(0)), err
+					}
+					last.Store(int64(n))
+					return n, err
+				}
+			}),
 		driverMutant("sweep-reads-first", `driver/sweep-renewed`, func(b *bent) {
 			b.sweep = func(ctx context.Context, limit int) (int, error) {
 				if err := ctx.Err(); err != nil {

@@ -13,29 +13,32 @@ import (
 // foreignMutants do not respect what others have put into a session or around a driver.
 func foreignMutants() []mutant {
 	return []mutant{
-		kitMutant("drops-unknown-types", `data/unknown-type data/unknown-type-legacy`, coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
-			deadline, values, err := scskit.Codec{}.Decode(data)
-			for _, v := range values {
-				if _, ok := v.(scskit.Unknown); ok {
-					return time.Time{}, nil, scskit.ErrCorrupt
+		kitMutant("drops-unknown-types", `data/unknown-type data/unknown-type-legacy`,
+			coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
+				deadline, values, err := scskit.Codec{}.Decode(data)
+				for _, v := range values {
+					if _, ok := v.(scskit.Unknown); ok {
+						return time.Time{}, nil, scskit.ErrCorrupt
+					}
 				}
-			}
-			return deadline, values, err
-		}})),
-		kitMutant("forgets-unknown-types", `data/unknown-type data/unknown-type-legacy`, coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
-			deadline, values, err := scskit.Codec{}.Decode(data)
-			maps.DeleteFunc(values, func(_ string, v any) bool { _, ok := v.(scskit.Unknown); return ok })
-			return deadline, values, err
-		}})),
-		kitMutant("reads-old-types-only", `data/unknown-type-legacy`, coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
-			deadline, values, err := scskit.Codec{}.Decode(data)
-			for _, v := range values {
-				if _, ok := v.(scskit.Unknown); ok && data[0] != 0xc1 {
-					return time.Time{}, nil, scskit.ErrCorrupt
+				return deadline, values, err
+			}})),
+		kitMutant("forgets-unknown-types", `data/unknown-type data/unknown-type-legacy`,
+			coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
+				deadline, values, err := scskit.Codec{}.Decode(data)
+				maps.DeleteFunc(values, func(_ string, v any) bool { _, ok := v.(scskit.Unknown); return ok })
+				return deadline, values, err
+			}})),
+		kitMutant("reads-old-types-only", `data/unknown-type-legacy`,
+			coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
+				deadline, values, err := scskit.Codec{}.Decode(data)
+				for _, v := range values {
+					if _, ok := v.(scskit.Unknown); ok && data[0] != 0xc1 {
+						return time.Time{}, nil, scskit.ErrCorrupt
+					}
 				}
-			}
-			return deadline, values, err
-		}})),
+				return deadline, values, err
+			}})),
 		kitMutant("drops-what-it-cannot-read", `data/newer-format`, change{kit: func(k *kit) {
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				data, found, err := k.Store.FindCtx(ctx, token)

@@ -86,14 +86,16 @@ func kitMutant(name, fails string, c change) mutant {
 		if k.Store, err = scskit.NewStore(d, &k.opts); err != nil {
 			return nil, err
 		}
-		k.find, k.commit, k.delete, k.sweep, k.start = k.Store.FindCtx, k.Store.CommitCtx, k.Store.DeleteCtx, k.Store.Sweep, k.Store.StartSweep
+		k.find, k.commit, k.delete, k.sweep, k.start = k.Store.FindCtx, k.Store.CommitCtx,
+			k.Store.DeleteCtx, k.Store.Sweep, k.Store.StartSweep
 		k.all, k.destroyOf = k.Store.AllCtx, k.Store.DestroySessionsOf
 		if c.kit != nil {
 			c.kit(k)
 		}
 		return k, nil
 	}
-	return mutant{name: "kit/" + name, levels: []Level{LevelPortable}, fails: strings.Fields(fails), store: &s}
+	return mutant{name: "kit/" + name, levels: []Level{LevelPortable}, fails: strings.Fields(fails),
+		store: &s}
 }
 
 // patch is a driver of which a mutant replaces functions.
@@ -108,7 +110,8 @@ type patch struct {
 }
 
 func newPatch(d driver.Driver) *patch {
-	p := &patch{Driver: d, load: d.Load, save: d.Save, touch: d.Touch, delete: d.Delete, limit: 1 << 30}
+	p := &patch{Driver: d, load: d.Load, save: d.Save, touch: d.Touch, delete: d.Delete,
+		limit: 1 << 30}
 	p.sweep = p.swept
 	if l, ok := driver.As[driver.SizeLimiter](d); ok {
 		p.limit = l.MaxData()
@@ -124,9 +127,15 @@ func (p *patch) swept(ctx context.Context, limit int) (int, error) {
 	return 0, nil
 }
 
-func (p *patch) Load(ctx context.Context, id string) (driver.Record, error) { return p.load(ctx, id) }
-func (p *patch) Delete(ctx context.Context, id string) error                { return p.delete(ctx, id) }
-func (p *patch) Sweep(ctx context.Context, limit int) (int, error)          { return p.sweep(ctx, limit) }
+func (p *patch) Load(ctx context.Context, id string) (driver.Record, error) {
+	return p.load(ctx, id)
+}
+func (p *patch) Delete(ctx context.Context, id string) error {
+	return p.delete(ctx, id)
+}
+func (p *patch) Sweep(ctx context.Context, limit int) (int, error) {
+	return p.sweep(ctx, limit)
+}
 func (p *patch) Save(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 	return p.save(ctx, rec, cond)
 }
@@ -199,7 +208,8 @@ func tracked(ctx context.Context) bool { return scskit.WithTracker(ctx) == ctx }
 func expired(e time.Time) bool { return !e.After(time.Now()) }
 
 // merging makes a commit merge what is stored into what it is given, whatever was loaded.
-func merging(k *kit, merge func(ours, stored map[string]any)) func(context.Context, string, []byte, time.Time) error {
+func merging(k *kit, merge func(ours, stored map[string]any)) func(context.Context, string, []byte,
+	time.Time) error {
 	return func(ctx context.Context, token string, data []byte, e time.Time) error {
 		rec, err := k.peek(idOf(token))
 		if err == nil && tracked(ctx) {

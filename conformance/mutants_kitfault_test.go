@@ -15,13 +15,16 @@ import (
 
 func kitFaultMutants() []mutant {
 	return []mutant{
-		kitMutant("no-limit", `data/limit-exact data/too-large data/too-large-merged`, change{options: func(o *scskit.Options) { o.MaxSize = 0 }}),
-		kitMutant("limit-off-by-one", `data/limit-exact data/too-large`, change{options: func(o *scskit.Options) {
-			if o.MaxSize > 0 {
-				o.MaxSize++
-			}
-		}}),
-		kitMutant("ignores-backend-limit", `data/backend-limit`, change{driver: func(p *patch) { p.limit = 1 << 30 }}),
+		kitMutant("no-limit", `data/limit-exact data/too-large data/too-large-merged`,
+			change{options: func(o *scskit.Options) { o.MaxSize = 0 }}),
+		kitMutant("limit-off-by-one", `data/limit-exact data/too-large`,
+			change{options: func(o *scskit.Options) {
+				if o.MaxSize > 0 {
+					o.MaxSize++
+				}
+			}}),
+		kitMutant("ignores-backend-limit", `data/backend-limit`,
+			change{driver: func(p *patch) { p.limit = 1 << 30 }}),
 		kitMutant("asks-for-nothing", `hostile/no-call`, change{kit: func(k *kit) {
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				if token == "" {
@@ -63,18 +66,20 @@ func kitFaultMutants() []mutant {
 				return data, found, err
 			}
 		}}),
-		kitMutant("corrupt-is-told-twice", `all/damaged faults/events hostile/corrupt-once`, observer(func(e *scskit.Event) int {
-			if e.Kind == scskit.KindCorrupt {
-				return 2
-			}
-			return 1
-		})),
-		kitMutant("panics-at-bombs", `hostile/length-bomb`, coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
-			if bytes.Contains(data, []byte("\xdd\xff\xff\xff\xff")) {
-				panic("runtime error: makeslice: len out of range")
-			}
-			return scskit.Codec{}.Decode(data)
-		}})),
+		kitMutant("corrupt-is-told-twice", `all/damaged faults/events hostile/corrupt-once`,
+			observer(func(e *scskit.Event) int {
+				if e.Kind == scskit.KindCorrupt {
+					return 2
+				}
+				return 1
+			})),
+		kitMutant("panics-at-bombs", `hostile/length-bomb`,
+			coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
+				if bytes.Contains(data, []byte("\xdd\xff\xff\xff\xff")) {
+					panic("runtime error: makeslice: len out of range")
+				}
+				return scskit.Codec{}.Decode(data)
+			}})),
 		kitMutant("ignores-cancel", `faults/cancelled faults/cancelled-midway`, change{kit: func(k *kit) {
 			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				return k.Store.FindCtx(context.WithoutCancel(ctx), token)
@@ -88,25 +93,28 @@ func kitFaultMutants() []mutant {
 				return k.Store.DeleteCtx(ctx, token)
 			}
 		}}),
-		kitMutant("no-timeout", `cleanup/slow-batch faults/client-gone faults/slow`, change{options: func(o *scskit.Options) { o.Timeout = -1 }}),
-		kitMutant("down-is-missing", `data/newer-format faults/down faults/error-secrecy`, change{kit: func(k *kit) {
-			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
-				data, found, err := k.Store.FindCtx(ctx, token)
-				if err != nil && ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
-					err = nil
+		kitMutant("no-timeout", `cleanup/slow-batch faults/client-gone faults/slow`,
+			change{options: func(o *scskit.Options) { o.Timeout = -1 }}),
+		kitMutant("down-is-missing", `data/newer-format faults/down faults/error-secrecy`,
+			change{kit: func(k *kit) {
+				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+					data, found, err := k.Store.FindCtx(ctx, token)
+					if err != nil && ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
+						err = nil
+					}
+					return data, found, err
 				}
-				return data, found, err
-			}
-		}}),
-		kitMutant("failed-save-is-stored", `faults/down faults/failed-write`, change{driver: func(p *patch) {
-			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
-				err := p.Driver.Save(ctx, rec, cond)
-				if errors.Is(err, errDown) {
-					_ = p.Driver.(*tap).Driver.Save(ctx, rec, cond)
+			}}),
+		kitMutant("failed-save-is-stored", `faults/down faults/failed-write`,
+			change{driver: func(p *patch) {
+				p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+					err := p.Driver.Save(ctx, rec, cond)
+					if errors.Is(err, errDown) {
+						_ = p.Driver.(*tap).Driver.Save(ctx, rec, cond)
+					}
+					return err
 				}
-				return err
-			}
-		}}),
+			}}),
 		kitMutant("failed-save-is-final", `
 			faults/answer-lost faults/down faults/error-secrecy faults/event-failure
 			faults/failed-write renewal/failed renewal/merge-failed`, change{driver: func(p *patch) {
@@ -123,7 +131,8 @@ func kitFaultMutants() []mutant {
 		kitMutant("refuses-its-own-save", `faults/save-repeated`, change{driver: func(p *patch) {
 			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				err := p.Driver.Save(ctx, rec, cond)
-				if stored, _ := p.Driver.Load(ctx, rec.ID); errors.Is(err, driver.ErrConflict) && stored.Version == rec.Version {
+				if stored, _ := p.Driver.Load(ctx, rec.ID); errors.Is(err, driver.ErrConflict) &&
+					stored.Version == rec.Version {
 					return errors.New("there is a session of this id")
 				}
 				return err
@@ -135,13 +144,15 @@ func kitFaultMutants() []mutant {
 			}
 			return 1
 		})),
-		kitMutant("tells-of-no-failure", `faults/event-failure faults/failed-touch`, observer(func(e *scskit.Event) int {
-			if e.Outcome == scskit.OutcomeFailed && e.Kind != scskit.KindSweep {
-				return 0
-			}
-			return 1
-		})),
-		kitMutant("tells-of-no-count", `cleanup/event`, observer(func(e *scskit.Event) int { e.Count = 0; return 1 })),
+		kitMutant("tells-of-no-failure", `faults/event-failure faults/failed-touch`,
+			observer(func(e *scskit.Event) int {
+				if e.Outcome == scskit.OutcomeFailed && e.Kind != scskit.KindSweep {
+					return 0
+				}
+				return 1
+			})),
+		kitMutant("tells-of-no-count", `cleanup/event`,
+			observer(func(e *scskit.Event) int { e.Count = 0; return 1 })),
 		kitMutant("tells-data", `faults/event-secrecy`, change{options: func(o *scskit.Options) {
 			tell := o.Observer
 			if tell == nil {
@@ -162,48 +173,54 @@ func kitFaultMutants() []mutant {
 				return nil
 			}
 		}}),
-		kitMutant("observer-may-panic", `faults/event-secrecy faults/panicking-observer`, change{kit: func(k *kit) {
-			k.delete = func(ctx context.Context, token string) error {
-				err := k.Store.DeleteCtx(ctx, token)
-				if k.opts.Observer != nil && err == nil {
-					k.opts.Observer(ctx, scskit.Event{Kind: scskit.KindDelete, Outcome: scskit.OutcomeMissing})
-				}
-				return err
-			}
-		}}),
-		kitMutant("sweeps-the-living", `cleanup/moved cleanup/only-expired`, change{driver: func(p *patch) {
-			p.sweep = func(ctx context.Context, limit int) (int, error) {
-				n, err := p.swept(ctx, limit)
-				if r, ok := p.Driver.(driver.Ranger); ok {
-					for rec := range r.Range(ctx) {
-						_ = p.Driver.Delete(ctx, rec.ID)
+		kitMutant("observer-may-panic", `faults/event-secrecy faults/panicking-observer`,
+			change{kit: func(k *kit) {
+				k.delete = func(ctx context.Context, token string) error {
+					err := k.Store.DeleteCtx(ctx, token)
+					if k.opts.Observer != nil && err == nil {
+						k.opts.Observer(ctx, scskit.Event{Kind: scskit.KindDelete, Outcome: scskit.OutcomeMissing})
 					}
+					return err
 				}
-				return n, err
-			}
-		}}),
-		kitMutant("sweeps-count-twice", `cleanup/only-expired cleanup/two-at-once`, change{driver: func(p *patch) {
-			var total atomic.Int64
-			p.sweep = func(ctx context.Context, limit int) (int, error) {
-				n, err := p.swept(ctx, limit)
-				total.Add(int64(n))
-				beat()
-				if n == 0 && limit > 500 {
-					n = int(total.Load())
+			}}),
+		kitMutant("sweeps-the-living", `cleanup/moved cleanup/only-expired`,
+			change{driver: func(p *patch) {
+				p.sweep = func(ctx context.Context, limit int) (int, error) {
+					n, err := p.swept(ctx, limit)
+					if r, ok := p.Driver.(driver.Ranger); ok {
+						for rec := range r.Range(ctx) {
+							_ = p.Driver.Delete(ctx, rec.ID)
+						}
+					}
+					return n, err
 				}
-				return n, err
-			}
-		}}),
-		kitMutant("sweeps-one-batch", `cleanup/batches cleanup/event cleanup/partial-failure cleanup/slow-batch faults/event-failure`, change{kit: func(k *kit) {
-			k.sweep = func(ctx context.Context) (int, error) {
-				ctx, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
-				defer cancel()
-				return newPatch(k.inner).swept(ctx, 1000)
-			}
-		}}),
-		kitMutant("sweeps-without-limit", `cleanup/batches cleanup/partial-failure cleanup/slow-batch`, change{driver: func(p *patch) {
-			p.sweep = func(ctx context.Context, _ int) (int, error) { return p.swept(ctx, 1<<30) }
-		}}),
+			}}),
+		kitMutant("sweeps-count-twice", `cleanup/only-expired cleanup/two-at-once`,
+			change{driver: func(p *patch) {
+				var total atomic.Int64
+				p.sweep = func(ctx context.Context, limit int) (int, error) {
+					n, err := p.swept(ctx, limit)
+					total.Add(int64(n))
+					beat()
+					if n == 0 && limit > 500 {
+						n = int(total.Load())
+					}
+					return n, err
+				}
+			}}),
+		kitMutant("sweeps-one-batch",
+			`cleanup/batches cleanup/event cleanup/partial-failure cleanup/slow-batch faults/event-failure`,
+			change{kit: func(k *kit) {
+				k.sweep = func(ctx context.Context) (int, error) {
+					ctx, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
+					defer cancel()
+					return newPatch(k.inner).swept(ctx, 1000)
+				}
+			}}),
+		kitMutant("sweeps-without-limit", `cleanup/batches cleanup/partial-failure cleanup/slow-batch`,
+			change{driver: func(p *patch) {
+				p.sweep = func(ctx context.Context, _ int) (int, error) { return p.swept(ctx, 1<<30) }
+			}}),
 		kitMutant("sweep-forgets-what-it-did", `cleanup/partial-failure`, change{kit: func(k *kit) {
 			k.sweep = func(ctx context.Context) (int, error) {
 				n, err := k.Store.Sweep(ctx)

@@ -39,19 +39,21 @@ func kitMutants() []mutant {
 				err := k.Store.CommitCtx(ctx, token, data, e)
 				if errors.Is(err, scskit.ErrGone) {
 					id := strings.Split(token, ".")[1]
-					return k.inner.Save(ctx, driver.Record{ID: id, Data: data, Expiry: e, Version: 1}, driver.Always())
+					return k.inner.Save(ctx, driver.Record{ID: id, Data: data, Expiry: e, Version: 1},
+						driver.Always())
 				}
 				return err
 			}
 		}}),
-		kitMutant("past-lives-on", `expiry/tracked-past renewal/then-destroyed`, change{kit: func(k *kit) {
-			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
-				if expired(e) {
-					e = in(lifetime)
+		kitMutant("past-lives-on", `expiry/tracked-past renewal/then-destroyed`,
+			change{kit: func(k *kit) {
+				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+					if expired(e) {
+						e = in(lifetime)
+					}
+					return k.Store.CommitCtx(ctx, token, data, e)
 				}
-				return k.Store.CommitCtx(ctx, token, data, e)
-			}
-		}}),
+			}}),
 		kitMutant("outlives-deadline", `
 			cleanup/only-expired cleanup/slow-batch cleanup/two-at-once concurrency/unchanged-writes-nothing
 			expiry/absolute expiry/deadline-moved user/sessions-of`, change{driver: func(p *patch) {
@@ -60,7 +62,8 @@ func kitMutants() []mutant {
 				return p.Driver.Save(ctx, rec, cond)
 			}
 		}}),
-		kitMutant("touches-always", `expiry/touch-throttled`, change{options: func(o *scskit.Options) { o.TouchInterval = -1 }}),
+		kitMutant("touches-always", `expiry/touch-throttled`,
+			change{options: func(o *scskit.Options) { o.TouchInterval = -1 }}),
 		kitMutant("touches-never", `
 			cleanup/moved concurrency/logout-beats-reader concurrency/renew-beats-old expiry/absolute
 			expiry/idle-shortened expiry/touch-never-early faults/failed-touch`, change{driver: func(p *patch) {
@@ -102,22 +105,23 @@ func kitMutants() []mutant {
 				return err
 			}
 		}}),
-		kitMutant("logout-is-final", `renewal/fresh-after-logout renewal/then-destroyed`, change{driver: func(p *patch) {
-			var lost atomic.Bool
-			p.delete = func(ctx context.Context, id string) error {
-				err := p.Driver.Delete(ctx, id)
-				if errors.Is(err, driver.ErrNotFound) {
-					lost.Store(true)
+		kitMutant("logout-is-final", `renewal/fresh-after-logout renewal/then-destroyed`,
+			change{driver: func(p *patch) {
+				var lost atomic.Bool
+				p.delete = func(ctx context.Context, id string) error {
+					err := p.Driver.Delete(ctx, id)
+					if errors.Is(err, driver.ErrNotFound) {
+						lost.Store(true)
+					}
+					return err
 				}
-				return err
-			}
-			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
-				if cond.Absent() && lost.Load() {
-					return driver.ErrConflict
+				p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+					if cond.Absent() && lost.Load() {
+						return driver.ErrConflict
+					}
+					return p.Driver.Save(ctx, rec, cond)
 				}
-				return p.Driver.Save(ctx, rec, cond)
-			}
-		}}),
+			}}),
 		kitMutant("never-gives-up", `
 			all/iterate-overwrites-nothing concurrency/storm-ends`, change{kit: func(k *kit) {
 			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
@@ -197,43 +201,47 @@ func kitMutants() []mutant {
 				return k.Store.CommitCtx(ctx, token, data, e)
 			}
 		}}),
-		kitMutant("decodes-in-place", `data/changed-in-place`, coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
-			deadline, values, err := scskit.Codec{}.Decode(data)
-			for key, v := range values {
-				if b, ok := v.([]byte); ok && len(b) > 0 {
-					i := bytes.Index(data, b)
-					values[key] = data[i : i+len(b)]
+		kitMutant("decodes-in-place", `data/changed-in-place`,
+			coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
+				deadline, values, err := scskit.Codec{}.Decode(data)
+				for key, v := range values {
+					if b, ok := v.([]byte); ok && len(b) > 0 {
+						i := bytes.Index(data, b)
+						values[key] = data[i : i+len(b)]
+					}
 				}
-			}
-			return deadline, values, err
-		}})),
-		kitMutant("last-expiry-wins", `expiry/deadline-moved expiry/merged`, change{driver: func(p *patch) {
-			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
-				if _, ok := cond.Match(); ok {
-					rec.Expiry = rec.Expiry.Add(-time.Minute)
+				return deadline, values, err
+			}})),
+		kitMutant("last-expiry-wins", `expiry/deadline-moved expiry/merged`,
+			change{driver: func(p *patch) {
+				p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+					if _, ok := cond.Match(); ok {
+						rec.Expiry = rec.Expiry.Add(-time.Minute)
+					}
+					return p.Driver.Save(ctx, rec, cond)
 				}
-				return p.Driver.Save(ctx, rec, cond)
-			}
-		}}),
+			}}),
 		kitMutant("int64-is-int", `data/types`, eachValue(func(v any) any {
 			if n, ok := v.(int64); ok {
 				return int(n)
 			}
 			return v
 		})),
-		kitMutant("structs-are-maps", `data/registered-struct data/unknown-type data/unknown-type-legacy`, eachValue(func(v any) any {
-			if reflect.ValueOf(v).Kind() == reflect.Struct {
-				if _, ok := v.(time.Time); !ok {
-					return map[string]any{"struct": fmt.Sprint(v)}
+		kitMutant("structs-are-maps", `data/registered-struct data/unknown-type data/unknown-type-legacy`,
+			eachValue(func(v any) any {
+				if reflect.ValueOf(v).Kind() == reflect.Struct {
+					if _, ok := v.(time.Time); !ok {
+						return map[string]any{"struct": fmt.Sprint(v)}
+					}
 				}
-			}
-			return v
-		})),
-		kitMutant("reads-no-gob", `data/legacy-gob`, coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
-			if _, _, err := (scs.GobCodec{}).Decode(data); err == nil {
-				return time.Time{}, nil, errors.New("unknown format")
-			}
-			return scskit.Codec{}.Decode(data)
-		}})),
+				return v
+			})),
+		kitMutant("reads-no-gob", `data/legacy-gob`,
+			coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
+				if _, _, err := (scs.GobCodec{}).Decode(data); err == nil {
+					return time.Time{}, nil, errors.New("unknown format")
+				}
+				return scskit.Codec{}.Decode(data)
+			}})),
 	}
 }

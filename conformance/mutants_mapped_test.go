@@ -104,7 +104,8 @@ func mappedMutants() []mutant {
 		return referenceStore(tb, made(tb, new(backend)))
 	}}
 	return []mutant{d, {
-		name: "store/maps-memory", levels: []Level{LevelStore, LevelPortable}, store: &s, fails: mappedFails,
+		name: "store/maps-memory", levels: []Level{LevelStore, LevelPortable}, store: &s,
+		fails: mappedFails,
 	}}
 }
 

@@ -39,7 +39,8 @@ type indexEntry struct {
 // put files a record under its expiry, and takes the old entries away unless they are kept.
 func (x *expiryIndex) put(id string, expiry time.Time, keep bool) {
 	for _, e := range x.entries {
-		if e.id == id && !e.orphan && (x.neverSooner && expiry.Before(e.expiry) || x.neverLater && expiry.After(e.expiry)) {
+		if e.id == id && !e.orphan &&
+			(x.neverSooner && expiry.Before(e.expiry) || x.neverLater && expiry.After(e.expiry)) {
 			return
 		}
 	}
@@ -51,7 +52,8 @@ func (x *expiryIndex) put(id string, expiry time.Time, keep bool) {
 }
 
 func (x *expiryIndex) drop(id string) {
-	x.entries = slices.DeleteFunc(x.entries, func(e indexEntry) bool { return e.id == id && !e.orphan })
+	x.entries = slices.DeleteFunc(x.entries,
+		func(e indexEntry) bool { return e.id == id && !e.orphan })
 }
 
 func (x *expiryIndex) abandon(id string) {
@@ -186,14 +188,21 @@ func (b *bent) copies() (list func() []driver.Record) {
 func driverMovedMutants() []mutant {
 	return []mutant{
 		indexMutant("correct", ``, func(*expiryIndex) {}),
-		indexMutant("stale-but-looked-up", ``, func(x *expiryIndex) { x.touchKeeps, x.saveKeeps, x.deleteKeeps = true, true, true }),
-		indexMutant("touch-keeps", `driver/sweep-limit-moved driver/sweep-touched`, func(x *expiryIndex) { x.touchKeeps, x.trusts = true, true }),
-		indexMutant("save-keeps", `driver/sweep-saved-later ~driver/sweep-renewed`, func(x *expiryIndex) { x.saveKeeps, x.trusts = true, true }),
-		indexMutant("delete-keeps", `driver/sweep-recreated`, func(x *expiryIndex) { x.deleteKeeps, x.trusts = true, true }),
+		indexMutant("stale-but-looked-up", ``,
+			func(x *expiryIndex) { x.touchKeeps, x.saveKeeps, x.deleteKeeps = true, true, true }),
+		indexMutant("touch-keeps", `driver/sweep-limit-moved driver/sweep-touched`,
+			func(x *expiryIndex) { x.touchKeeps, x.trusts = true, true }),
+		indexMutant("save-keeps", `driver/sweep-saved-later ~driver/sweep-renewed`,
+			func(x *expiryIndex) { x.saveKeeps, x.trusts = true, true }),
+		indexMutant("delete-keeps", `driver/sweep-recreated`,
+			func(x *expiryIndex) { x.deleteKeeps, x.trusts = true, true }),
 		indexMutant("counts", `driver/sweep-deleted driver/sweep-extended driver/sweep-limit-moved driver/sweep-recreated`, func(x *expiryIndex) { x.deleteKeeps, x.counts = true, true }),
-		indexMutant("fails", `driver/sweep-deleted driver/sweep-limit-moved`, func(x *expiryIndex) { x.deleteKeeps, x.fails = true, true }),
-		indexMutant("fills", `driver/sweep-limit-moved`, func(x *expiryIndex) { x.touchKeeps, x.deleteKeeps, x.fills = true, true, true }),
-		indexMutant("never-sooner", `driver/sweep-shortened`, func(x *expiryIndex) { x.neverSooner = true }),
+		indexMutant("fails", `driver/sweep-deleted driver/sweep-limit-moved`,
+			func(x *expiryIndex) { x.deleteKeeps, x.fails = true, true }),
+		indexMutant("fills", `driver/sweep-limit-moved`,
+			func(x *expiryIndex) { x.touchKeeps, x.deleteKeeps, x.fills = true, true, true }),
+		indexMutant("never-sooner", `driver/sweep-shortened`,
+			func(x *expiryIndex) { x.neverSooner = true }),
 		indexMutant("never-later", `driver/sweep-extended`, func(x *expiryIndex) { x.neverLater = true }),
 		driverMutant("ttl-of-the-first-save", `
 			driver/expired-if-absent driver/expiry-moved driver/sweep-recreated driver/sweep-saved-later

@@ -126,7 +126,8 @@ func renewalMutants() []mutant {
 		}}),
 		kitMutant("touch-only-extends", `expiry/idle-shortened`, change{driver: func(p *patch) {
 			p.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
-				if rec, err := p.Driver.Load(ctx, id); err == nil && rec.Version == version && rec.Expiry.After(e) {
+				if rec, err := p.Driver.Load(ctx, id); err == nil && rec.Version == version &&
+					rec.Expiry.After(e) {
 					return nil
 				}
 				return p.Driver.Touch(ctx, id, version, e)
@@ -162,19 +163,20 @@ func renewalMutants() []mutant {
 				return k.Store.DestroySessionsOf(context.Background(), user, except...)
 			}
 		}}),
-		kitMutant("iterates-blindly", `all/iterate-overwrites-nothing all/key-never-creates`, change{kit: func(k *kit) {
-			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
-				id, isKey := strings.CutPrefix(token, "id.")
-				if !isKey || tracked(ctx) {
-					return k.Store.CommitCtx(ctx, token, data, e)
+		kitMutant("iterates-blindly", `all/iterate-overwrites-nothing all/key-never-creates`,
+			change{kit: func(k *kit) {
+				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+					id, isKey := strings.CutPrefix(token, "id.")
+					if !isKey || tracked(ctx) {
+						return k.Store.CommitCtx(ctx, token, data, e)
+					}
+					id, _, _ = strings.Cut(id, ".")
+					now := time.Now()
+					return k.inner.Save(ctx, driver.Record{
+						ID: id, Data: data, Expiry: e, Created: now, Updated: now, Version: now.UnixNano(),
+					}, driver.Always())
 				}
-				id, _, _ = strings.Cut(id, ".")
-				now := time.Now()
-				return k.inner.Save(ctx, driver.Record{
-					ID: id, Data: data, Expiry: e, Created: now, Updated: now, Version: now.UnixNano(),
-				}, driver.Always())
-			}
-		}}),
+			}}),
 		kitMutant("ends-at-damage", `all/damaged`, change{kit: func(k *kit) {
 			k.all = func(ctx context.Context) (map[string][]byte, error) {
 				all, err := k.Store.AllCtx(ctx)

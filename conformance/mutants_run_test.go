@@ -45,7 +45,8 @@ func TestMutants(t *testing.T) {
 		failed[i] = m.sure(failed[i])
 		for _, j := range m.jobs() {
 			// The machine was busy; what did not end as wanted is run again alone.
-			if id := j.check.id; slices.Contains(want, id) != slices.Contains(failed[i], id) && !slices.Contains(m.fails, "~"+id) {
+			if id := j.check.id; slices.Contains(want, id) != slices.Contains(failed[i], id) &&
+				!slices.Contains(m.fails, "~"+id) {
 				failed[i] = slices.DeleteFunc(failed[i], func(f string) bool { return f == id })
 				if r := j.run(t.Context(), mutantStall); r.Outcome == Failed {
 					failed[i] = append(failed[i], id)
@@ -56,7 +57,8 @@ func TestMutants(t *testing.T) {
 		slices.Sort(failed[i])
 		t.Run(m.name, func(t *testing.T) {
 			if !slices.Equal(failed[i], want) {
-				t.Errorf("fails %s\nwant  %s\n%s", strings.Join(failed[i], " "), strings.Join(want, " "), reasons[i].String())
+				t.Errorf("fails %s\nwant  %s\n%s", strings.Join(failed[i], " "), strings.Join(want, " "),
+					reasons[i].String())
 			}
 		})
 		for _, id := range failed[i] {

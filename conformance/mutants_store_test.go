@@ -15,13 +15,14 @@ import (
 )
 
 func storeMutant(name, fails string, change func(*library)) mutant {
-	return mutant{name: "store/" + name, levels: []Level{LevelStore}, fails: strings.Fields(fails), store: &Store{
-		Name: name,
-		New:  func(testing.TB) scs.Store { return newLibrary(newShelf(), change) },
-		Reopen: func(_ testing.TB, s scs.Store) scs.Store {
-			return newLibrary(s.(*library).shelf, change)
-		},
-	}}
+	return mutant{name: "store/" + name, levels: []Level{LevelStore}, fails: strings.Fields(fails),
+		store: &Store{
+			Name: name,
+			New:  func(testing.TB) scs.Store { return newLibrary(newShelf(), change) },
+			Reopen: func(_ testing.TB, s scs.Store) scs.Store {
+				return newLibrary(s.(*library).shelf, change)
+			},
+		}}
 }
 
 // beat is a moment in which other goroutines run.
@@ -61,14 +62,16 @@ func storeMutants() []mutant {
 				return l.shelf.find(token)
 			}
 		}),
-		storeMutant("first-data-stays", `concurrency/many-sessions contract/overwrite contract/second-instance data/1m data/64k`, func(l *library) {
-			l.commit = func(token string, data []byte, e time.Time) error {
-				if b, ok := l.peek(token); ok && b.live() {
-					data = b.data
+		storeMutant("first-data-stays",
+			`concurrency/many-sessions contract/overwrite contract/second-instance data/1m data/64k`,
+			func(l *library) {
+				l.commit = func(token string, data []byte, e time.Time) error {
+					if b, ok := l.peek(token); ok && b.live() {
+						data = b.data
+					}
+					return l.shelf.commit(token, data, e)
 				}
-				return l.shelf.commit(token, data, e)
-			}
-		}),
+			}),
 		storeMutant("delete-does-nothing", `
 			all/concurrent-deletes all/keys-delete all/live-only concurrency/deletes concurrency/many-sessions
 			contract/context-methods contract/delete contract/second-instance`, func(l *library) {
@@ -85,19 +88,20 @@ func storeMutants() []mutant {
 				return l.shelf.delete(token)
 			}
 		}),
-		storeMutant("delete-twice-is-an-error", `concurrency/deletes contract/delete-twice`, func(l *library) {
-			var deleted sync.Map
-			l.delete = func(token string) error {
-				if _, ok := l.peek(token); !ok {
-					if _, before := deleted.Load(token); before {
-						return errors.New("session is deleted already")
+		storeMutant("delete-twice-is-an-error", `concurrency/deletes contract/delete-twice`,
+			func(l *library) {
+				var deleted sync.Map
+				l.delete = func(token string) error {
+					if _, ok := l.peek(token); !ok {
+						if _, before := deleted.Load(token); before {
+							return errors.New("session is deleted already")
+						}
+						return nil
 					}
-					return nil
+					deleted.Store(token, true)
+					return l.shelf.delete(token)
 				}
-				deleted.Store(token, true)
-				return l.shelf.delete(token)
-			}
-		}),
+			}),
 		storeMutant("delete-race-is-an-error", `concurrency/deletes`, func(l *library) {
 			l.delete = func(token string) error {
 				if _, ok := l.peek(token); !ok {
@@ -110,16 +114,17 @@ func storeMutants() []mutant {
 				return l.shelf.delete(token)
 			}
 		}),
-		storeMutant("deleted-for-ever", `contract/commit-after-delete contract/context-methods`, func(l *library) {
-			var deleted sync.Map
-			l.delete = func(token string) error { deleted.Store(token, true); return l.shelf.delete(token) }
-			l.commit = func(token string, data []byte, e time.Time) error {
-				if _, ok := deleted.Load(token); ok {
-					return nil
+		storeMutant("deleted-for-ever", `contract/commit-after-delete contract/context-methods`,
+			func(l *library) {
+				var deleted sync.Map
+				l.delete = func(token string) error { deleted.Store(token, true); return l.shelf.delete(token) }
+				l.commit = func(token string, data []byte, e time.Time) error {
+					if _, ok := deleted.Load(token); ok {
+						return nil
+					}
+					return l.shelf.commit(token, data, e)
 				}
-				return l.shelf.commit(token, data, e)
-			}
-		}),
+			}),
 		storeMutant("delete-clears", `
 			all/concurrent-deletes all/keys-delete all/live-only ~concurrency/many-sessions contract/isolation
 			contract/token-base64 contract/token-case contract/token-prefix contract/token-space
@@ -130,8 +135,10 @@ func storeMutants() []mutant {
 				return data, len(data) > 0, err
 			}
 		}),
-		storeMutant("folds-case", `contract/token-case contract/token-unicode`, func(l *library) { l.keyed(strings.ToLower) }),
-		storeMutant("trims-space", `contract/token-space`, func(l *library) { l.keyed(strings.TrimSpace) }),
+		storeMutant("folds-case", `contract/token-case contract/token-unicode`,
+			func(l *library) { l.keyed(strings.ToLower) }),
+		storeMutant("trims-space", `contract/token-space`,
+			func(l *library) { l.keyed(strings.TrimSpace) }),
 		storeMutant("folds-accents", `contract/token-unicode`, func(l *library) {
 			l.keyed(strings.NewReplacer("á", "a", "a\u0301", "a").Replace)
 		}),
@@ -166,7 +173,8 @@ func storeMutants() []mutant {
 				return data, found, err
 			}
 		}),
-		storeMutant("plain-methods-panic", `contract/context-methods`, func(l *library) { l.plain = func() { panic("use the Ctx methods") } }),
+		storeMutant("plain-methods-panic", `contract/context-methods`,
+			func(l *library) { l.plain = func() { panic("use the Ctx methods") } }),
 		storeMutant("caches", `contract/second-instance`, func(l *library) {
 			cache := newShelf()
 			l.find = func(token string) ([]byte, bool, error) {
@@ -319,7 +327,8 @@ func storeMutants() []mutant {
 				if e.Location() == time.Local {
 					return e
 				}
-				return time.Date(e.Year(), e.Month(), e.Day(), e.Hour(), e.Minute(), e.Second(), e.Nanosecond(), time.UTC)
+				return time.Date(e.Year(), e.Month(), e.Day(), e.Hour(), e.Minute(), e.Second(), e.Nanosecond(),
+					time.UTC)
 			})
 		}),
 		storeMutant("expired-in-the-way", `expiry/reuse`, func(l *library) {
@@ -367,8 +376,10 @@ func storeMutants() []mutant {
 			data/1m data/64k data/every-byte`, func(l *library) {
 			l.stored(func(b []byte) []byte { before, _, _ := bytes.Cut(b, []byte{0}); return before })
 		}),
-		storeMutant("mysql-blob", `data/1m data/64k`, func(l *library) { l.stored(func(b []byte) []byte { return b[:min(len(b), 1<<16-1)] }) }),
-		storeMutant("half-a-megabyte", `data/1m`, func(l *library) { l.stored(func(b []byte) []byte { return b[:min(len(b), 1<<19)] }) }),
+		storeMutant("mysql-blob", `data/1m data/64k`,
+			func(l *library) { l.stored(func(b []byte) []byte { return b[:min(len(b), 1<<16-1)] }) }),
+		storeMutant("half-a-megabyte", `data/1m`,
+			func(l *library) { l.stored(func(b []byte) []byte { return b[:min(len(b), 1<<19)] }) }),
 		storeMutant("injectable", `hostile/injection`, func(l *library) {
 			l.delete = func(token string) error {
 				if strings.Contains(token, "' OR ") {

@@ -20,7 +20,9 @@ type mutant struct {
 }
 
 func mutants() []mutant {
-	return slices.Concat(storeMutants(), kitMutants(), kitFaultMutants(), renewalMutants(), foreignMutants(), driverMutants(), driverListMutants(), driverMovedMutants(), mappedMutants(), userMutants(), driverUserMutants(), adapterMutants(), neighbourMutants())
+	return slices.Concat(storeMutants(), kitMutants(), kitFaultMutants(), renewalMutants(),
+		foreignMutants(), driverMutants(), driverListMutants(), driverMovedMutants(), mappedMutants(),
+		userMutants(), driverUserMutants(), adapterMutants(), neighbourMutants())
 }
 
 // mutantStall is short: what hangs is meant to.
@@ -32,7 +34,8 @@ func (m mutant) jobs() []job {
 		if !strings.HasPrefix(c.id, m.group) {
 			continue
 		}
-		jobs = append(jobs, job{check: c, store: m.store, driver: m.driver, adapter: m.adapter, group: m.name})
+		jobs = append(jobs, job{check: c, store: m.store, driver: m.driver, adapter: m.adapter,
+			group: m.name})
 	}
 	return jobs
 }

@@ -19,11 +19,13 @@ type userKit struct {
 	destroy func(ctx context.Context, user string, except ...string) (int, error)
 }
 
-func (k *userKit) SessionsOf(ctx context.Context, user string) iter.Seq2[scskit.UserSession, error] {
+func (k *userKit) SessionsOf(ctx context.Context, user string) iter.Seq2[scskit.UserSession,
+	error] {
 	return k.list(ctx, user)
 }
 
-func (k *userKit) DestroySessionsOf(ctx context.Context, user string, except ...string) (int, error) {
+func (k *userKit) DestroySessionsOf(ctx context.Context, user string,
+	except ...string) (int, error) {
 	return k.destroy(ctx, user, except...)
 }
 
@@ -45,7 +47,8 @@ func userMutant(name, fails string, alter func(k *userKit)) mutant {
 		alter(k)
 		return k, nil
 	}
-	return mutant{name: "user/" + name, levels: []Level{LevelPortable}, fails: strings.Fields(fails), store: &s}
+	return mutant{name: "user/" + name, levels: []Level{LevelPortable}, fails: strings.Fields(fails),
+		store: &s}
 }
 
 // listing makes a store change the sessions of a user that it yields; false leaves one out.
@@ -79,14 +82,18 @@ func savedFor(name, fails string, user func(rec driver.Record, stored string) st
 		}
 		return scskit.NewStore(indexed{p}, opts)
 	}
-	return mutant{name: "user/" + name, levels: []Level{LevelPortable}, fails: strings.Fields(fails), store: &s}
+	return mutant{name: "user/" + name, levels: []Level{LevelPortable}, fails: strings.Fields(fails),
+		store: &s}
 }
 
 func userMutants() []mutant {
 	return []mutant{
-		kitMutant("guesses-the-key", `user/needs-key`, change{options: func(o *scskit.Options) { o.UserKey = "user" }}),
-		savedFor("first-user-stays", `user/follows-change ~user/destroy-merging`, func(_ driver.Record, stored string) string { return stored }),
-		savedFor("saves-for-nobody", `~user/destroy-merging user/follows-change`, func(driver.Record, string) string { return "" }),
+		kitMutant("guesses-the-key", `user/needs-key`,
+			change{options: func(o *scskit.Options) { o.UserKey = "user" }}),
+		savedFor("first-user-stays", `user/follows-change ~user/destroy-merging`,
+			func(_ driver.Record, stored string) string { return stored }),
+		savedFor("saves-for-nobody", `~user/destroy-merging user/follows-change`,
+			func(driver.Record, string) string { return "" }),
 		userMutant("ignores-case", `user/sessions-of`, func(k *userKit) {
 			k.list = func(ctx context.Context, user string) iter.Seq2[scskit.UserSession, error] {
 				names := []string{user}
@@ -116,7 +123,10 @@ func userMutants() []mutant {
 			k.listing(func(s *scskit.UserSession) bool { s.Values = nil; return true })
 		}),
 		userMutant("without-times", `user/sessions-of`, func(k *userKit) {
-			k.listing(func(s *scskit.UserSession) bool { s.Expiry, s.Updated = time.Time{}, time.Time{}; return true })
+			k.listing(func(s *scskit.UserSession) bool {
+				s.Expiry, s.Updated = time.Time{}, time.Time{}
+				return true
+			})
 		}),
 		userMutant("names-only", `user/integers`, func(k *userKit) {
 			k.listing(func(s *scskit.UserSession) bool { _, ok := s.Values["user"].(string); return ok })
@@ -166,13 +176,14 @@ func driverUserMutant(name, fails string, alter func(b *userBent)) mutant {
 		alter(b)
 		return b
 	}
-	return mutant{name: "driver/" + name, levels: []Level{LevelDriver}, fails: strings.Fields(fails), driver: &Driver{
-		Name: name,
-		New:  func(testing.TB) driver.Driver { return made(newReferenceDriver(new(backend))) },
-		Reopen: func(_ testing.TB, d driver.Driver) driver.Driver {
-			return made(newReferenceDriver(d.(*userBent).backend))
-		},
-	}}
+	return mutant{name: "driver/" + name, levels: []Level{LevelDriver}, fails: strings.Fields(fails),
+		driver: &Driver{
+			Name: name,
+			New:  func(testing.TB) driver.Driver { return made(newReferenceDriver(new(backend))) },
+			Reopen: func(_ testing.TB, d driver.Driver) driver.Driver {
+				return made(newReferenceDriver(d.(*userBent).backend))
+			},
+		}}
 }
 
 // indexing makes the driver yield what list returns for a user.
@@ -206,7 +217,10 @@ func (b *userBent) of(user string, expired bool) []driver.Record {
 func driverUserMutants() []mutant {
 	return []mutant{
 		driverUserMutant("index-of-all", `driver/user-moves driver/user-range`, func(b *userBent) {
-			b.rangeUser = func(ctx context.Context, _ string) iter.Seq2[driver.Record, error] { return b.Range(ctx) }
+			b.rangeUser = func(ctx context.Context, _ string) iter.Seq2[driver.Record,
+				error] {
+				return b.Range(ctx)
+			}
 		}),
 		driverUserMutant("index-ignores-case", `driver/user-range`, func(b *userBent) {
 			b.indexing(func(user string) []driver.Record {
@@ -228,15 +242,16 @@ func driverUserMutants() []mutant {
 				return all[:min(len(all), 100)]
 			})
 		}),
-		driverUserMutant("index-without-data", `driver/user-many driver/user-moves driver/user-range driver/user-moved`, func(b *userBent) {
-			b.indexing(func(user string) []driver.Record {
-				all := b.of(user, false)
-				for i := range all {
-					all[i].Data = nil
-				}
-				return all
-			})
-		}),
+		driverUserMutant("index-without-data",
+			`driver/user-many driver/user-moves driver/user-range driver/user-moved`, func(b *userBent) {
+				b.indexing(func(user string) []driver.Record {
+					all := b.of(user, false)
+					for i := range all {
+						all[i].Data = nil
+					}
+					return all
+				})
+			}),
 		driverUserMutant("user-of-creation", `driver/user-moves`, func(b *userBent) {
 			b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				if old, ok := b.raw(rec.ID); ok {

@@ -103,7 +103,8 @@ func (s *site) pages(kind Neighbour) map[string]page {
 	add("/page", page{http.StatusOK, long, ""}, func(c Context, body string) error {
 		return c.Send(http.StatusOK, body)
 	})
-	add("/error", page{http.StatusTeapot, "teapot", ""}, func(Context, string) error { return errTeapot })
+	add("/error", page{http.StatusTeapot, "teapot", ""},
+		func(Context, string) error { return errTeapot })
 	add("/redirect", page{http.StatusSeeOther, "*", "/elsewhere"}, func(c Context, _ string) error {
 		r, err := offers[Renderer](s, c)
 		if err != nil {
@@ -169,7 +170,8 @@ func (p page) answers(t *T, path string, a *answer, user string) {
 	if want := p.of(user); a.status != p.status || p.body != "*" && a.body != want ||
 		a.header.Get("Location") != p.location {
 		t.Errorf("%s: status %d, Location %q and body %s; want status %d, Location %q and body %s",
-			path, a.status, a.header.Get("Location"), brief([]byte(a.body)), p.status, p.location, brief([]byte(want)))
+			path, a.status, a.header.Get("Location"), brief([]byte(a.body)), p.status, p.location,
+			brief([]byte(want)))
 	}
 }
 
@@ -178,7 +180,8 @@ func (s *site) apologizes(path string, a *answer) {
 	s.t.Helper()
 	a.refused(s.t)
 	if a.status != http.StatusInternalServerError || strings.TrimSpace(a.body) != sorry {
-		s.t.Errorf("%s: status %d and body %s, want the error page", path, a.status, brief([]byte(a.body)))
+		s.t.Errorf("%s: status %d and body %s, want the error page", path, a.status,
+			brief([]byte(a.body)))
 	}
 	if got := a.header.Get("X-Accel-Redirect"); got != "" {
 		s.t.Errorf("%s: the error page has X-Accel-Redirect %q of the handler", path, got)

@@ -26,9 +26,10 @@ func neighbourMutants() []mutant {
 	}
 	return []mutant{
 		besideMutant("beside-correct", ``, plain, all...),
-		besideMutant("beside-stock", strings.Join(ids, " "), func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler {
-			return sm.LoadAndSave
-		}, all...),
+		besideMutant("beside-stock", strings.Join(ids, " "),
+			func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler {
+				return sm.LoadAndSave
+			}, all...),
 		besideMutant("stores-for-nobody", `neighbour/abandon`, hidesWriter, Abandon),
 		besideMutant("keeps-headers", `
 			neighbour/compress neighbour/dump neighbour/etag neighbour/files neighbour/log
@@ -38,7 +39,8 @@ func neighbourMutants() []mutant {
 
 // hidesWriter is an adapter that does not see which writer it is given.
 func hidesWriter(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
-	return life(func(_ *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	return life(func(_ *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter,
+		r *http.Request, next http.Handler) {
 		sw := adapters.NewWriter(struct{ http.ResponseWriter }{w}, req)
 		defer sw.Disarm()
 		next.ServeHTTP(sw.Handler(), r)
@@ -49,7 +51,8 @@ func hidesWriter(sm *scs.SessionManager, opts ...adapters.Option) func(http.Hand
 // keepsHeaders is an adapter whose error page has the headers of the page that it replaces.
 func keepsHeaders(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 	answer := sm.ErrorFunc
-	return life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
+	return life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter,
+		r *http.Request, next http.Handler) {
 		sw := adapters.NewWriter(w, req)
 		defer sw.Disarm()
 		next.ServeHTTP(sw.Handler(), r)

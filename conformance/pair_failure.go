@@ -73,7 +73,8 @@ func (t *T) keepsSecret(d *tap, plainIDs bool) {
 	b.wants("k", "v")
 	for len(told) > 0 {
 		if text := <-told; strings.Contains(text, token) {
-			t.Errorf("with PlainIDs %v the token was told: %s", plainIDs, strings.ReplaceAll(text, token, "[the token]"))
+			t.Errorf("with PlainIDs %v the token was told: %s", plainIDs,
+				strings.ReplaceAll(text, token, "[the token]"))
 		}
 	}
 }
@@ -112,7 +113,9 @@ func pairCommitFailure(t *T) {
 		}
 	}
 	s.route("/body", changed(func(c Context) error { return c.Send(http.StatusOK, "the handler's") }))
-	s.route("/large", changed(func(c Context) error { return c.Send(http.StatusOK, strings.Repeat("the handler's", 1<<16)) }))
+	s.route("/large", changed(func(c Context) error {
+		return c.Send(http.StatusOK, strings.Repeat("the handler's", 1<<16))
+	}))
 	s.route("/status", changed(func(c Context) error { return c.Send(http.StatusNoContent, "") }))
 	s.route("/nothing", changed(func(Context) error { return nil }))
 	s.route("/error", changed(func(Context) error { return errTeapot }))
@@ -133,7 +136,8 @@ func pairCommitFailure(t *T) {
 	b := s.browser()
 	b.put("k", "v")
 	w.fail(failing("commit"))
-	for _, path := range []string{"/body", "/large", "/status", "/nothing", "/error", "/redirect", "/json"} {
+	for _, path := range []string{"/body", "/large", "/status", "/nothing", "/error", "/redirect",
+		"/json"} {
 		commits := w.count("commit")
 		b.get(path).refused(t)
 		s.browser().get(path).refused(t)

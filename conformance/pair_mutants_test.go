@@ -26,7 +26,9 @@ func (b *bentStore) FindCtx(ctx context.Context, token string) ([]byte, bool, er
 func (b *bentStore) CommitCtx(ctx context.Context, token string, data []byte, e time.Time) error {
 	return b.commit(ctx, token, data, e)
 }
-func (b *bentStore) DeleteCtx(ctx context.Context, token string) error { return b.delete(ctx, token) }
+func (b *bentStore) DeleteCtx(ctx context.Context, token string) error {
+	return b.delete(ctx, token)
+}
 
 // bending is the plain adapter over a store that does not do what it is told.
 func bending(change func(b *bentStore)) Middleware {
@@ -37,7 +39,9 @@ func bending(change func(b *bentStore)) Middleware {
 		}
 		b := &bentStore{
 			Store: s,
-			find:  func(ctx context.Context, token string) ([]byte, bool, error) { return findCtx(ctx, s, token) },
+			find: func(ctx context.Context, token string) ([]byte, bool, error) {
+				return findCtx(ctx, s, token)
+			},
 			commit: func(ctx context.Context, token string, data []byte, e time.Time) error {
 				return commitCtx(ctx, s, token, data, e)
 			},
@@ -58,18 +62,21 @@ func storeSideMutants() []mutant {
 			pair/logout-beats-reader pair/logout-beats-renewal pair/logout-beats-writer
 			pair/parallel-keys pair/remember-merged pair/renew-beats-old`, bending(func(b *bentStore) {
 			find, commit, remove := b.find, b.commit, b.delete
-			b.find = func(ctx context.Context, token string) ([]byte, bool, error) { return find(blank{ctx}, token) }
+			b.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+				return find(blank{ctx}, token)
+			}
 			b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 				return commit(blank{ctx}, token, data, e)
 			}
 			b.delete = func(ctx context.Context, token string) error { return remove(blank{ctx}, token) }
 		})),
-		adapterMutant("commits-twice", `adapter/commits-once adapter/nested pair/commit-failure`, bending(func(b *bentStore) {
-			commit := b.commit
-			b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
-				return errors.Join(commit(ctx, token, data, e), commit(ctx, token, data, e))
-			}
-		})),
+		adapterMutant("commits-twice", `adapter/commits-once adapter/nested pair/commit-failure`,
+			bending(func(b *bentStore) {
+				commit := b.commit
+				b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+					return errors.Join(commit(ctx, token, data, e), commit(ctx, token, data, e))
+				}
+			})),
 		adapterMutant("stores-nothing", `
 			adapter/abort adapter/commits-once adapter/early-hints adapter/empty
 			adapter/error-reset adapter/event-stream adapter/failure-typed adapter/file
@@ -114,21 +121,23 @@ func storeSideMutants() []mutant {
 			pair/stale-cookie pair/token-secret`, bending(func(b *bentStore) {
 			b.delete = func(context.Context, string) error { return nil }
 		})),
-		adapterMutant("delete-must-find", `pair/destroy-twice pair/renew-twice`, bending(func(b *bentStore) {
-			find, remove := b.find, b.delete
-			b.delete = func(ctx context.Context, token string) error {
-				if _, found, _ := find(context.WithoutCancel(blank{ctx}), token); !found && token != "" {
-					return errors.New("nothing to delete")
+		adapterMutant("delete-must-find", `pair/destroy-twice pair/renew-twice`,
+			bending(func(b *bentStore) {
+				find, remove := b.find, b.delete
+				b.delete = func(ctx context.Context, token string) error {
+					if _, found, _ := find(context.WithoutCancel(blank{ctx}), token); !found && token != "" {
+						return errors.New("nothing to delete")
+					}
+					return remove(ctx, token)
 				}
-				return remove(ctx, token)
-			}
-		})),
-		adapterMutant("keeps-four-kilobytes", `pair/grow-and-shrink pair/too-large`, bending(func(b *bentStore) {
-			commit := b.commit
-			b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
-				return commit(ctx, token, data[:min(len(data), 4096)], e)
-			}
-		})),
+			})),
+		adapterMutant("keeps-four-kilobytes", `pair/grow-and-shrink pair/too-large`,
+			bending(func(b *bentStore) {
+				commit := b.commit
+				b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+					return commit(ctx, token, data[:min(len(data), 4096)], e)
+				}
+			})),
 		adapterMutant("names-the-token", `pair/token-secret`, bending(func(b *bentStore) {
 			commit := b.commit
 			b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
@@ -138,22 +147,24 @@ func storeSideMutants() []mutant {
 				return nil
 			}
 		})),
-		adapterMutant("dies-with-the-client", `pair/client-gone`, func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
-			session := bending(func(b *bentStore) {
-				commit := b.commit
-				b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
-					if r, ok := ctx.Value(requestContextKey{}).(context.Context); ok && r.Err() != nil {
-						return r.Err()
+		adapterMutant("dies-with-the-client", `pair/client-gone`,
+			func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
+				session := bending(func(b *bentStore) {
+					commit := b.commit
+					b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+						if r, ok := ctx.Value(requestContextKey{}).(context.Context); ok && r.Err() != nil {
+							return r.Err()
+						}
+						return commit(ctx, token, data, e)
 					}
-					return commit(ctx, token, data, e)
+				})(sm, opts...)
+				return func(next http.Handler) http.Handler {
+					next = session(next)
+					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestContextKey{},
+							r.Context())))
+					})
 				}
-			})(sm, opts...)
-			return func(next http.Handler) http.Handler {
-				next = session(next)
-				return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestContextKey{}, r.Context())))
-				})
-			}
-		}),
+			}),
 	}
 }

@@ -50,7 +50,8 @@ func (t *T) newOutage(options ...adapters.Option) (*site, *spy) {
 }
 
 func failOpenLoad(t *T) {
-	for _, options := range [][]adapters.Option{{adapters.FailOpen()}, {adapters.FailOpen(), adapters.Lazy()}} {
+	for _, options := range [][]adapters.Option{{adapters.FailOpen()},
+		{adapters.FailOpen(), adapters.Lazy()}} {
 		s, w := t.newOutage(options...)
 		s.open()
 		b := s.browser()
@@ -101,7 +102,8 @@ func failOpenCommit(t *T) {
 }
 
 func failOpenDestroy(t *T) {
-	for _, options := range [][]adapters.Option{{adapters.FailOpen()}, {adapters.FailOpen(), adapters.Lazy()}} {
+	for _, options := range [][]adapters.Option{{adapters.FailOpen()},
+		{adapters.FailOpen(), adapters.Lazy()}} {
 		s, w := t.newOutage(options...)
 		s.route("/sign-out", func(c Context) error {
 			if err := s.sm.Destroy(c.Context()); err != nil {

@@ -88,56 +88,61 @@ func keepContext(next http.Handler) http.Handler {
 func policyMutants() []mutant {
 	nothing := func(*scs.SessionManager, *failed) {}
 	return []mutant{
-		adapterMutant("saves-what-it-could-not-load", `pair/fail-open-load`, knowing(nothing, func(sm *scs.SessionManager, f *failed) {
-			if f.found == "" || sm.Status(f.ctx) != scs.Modified {
-				return
-			}
-			values := make(map[string]any)
-			for _, key := range sm.Keys(f.ctx) {
-				values[key] = sm.Get(f.ctx, key)
-			}
-			data, _ := sm.Codec.Encode(in(lifetime), values)
-			_ = sm.Store.Commit(f.found, data, in(lifetime))
-		})),
-		adapterMutant("cookie-for-nothing", `pair/fail-open-commit`, knowing(func(sm *scs.SessionManager, f *failed) {
-			if f.committed != "" {
-				f.Header().Add("Set-Cookie", sm.Cookie.Name+"="+f.committed+"; Path=/")
-			}
-		}, nothing)),
-		adapterMutant("believes-the-handler", `pair/fail-open-destroy`, func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
-			return life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter, r *http.Request, next http.Handler) {
-				sw := adapters.NewWriter(w, req)
-				defer sw.Disarm()
-				f := newFull(sw.Handler())
-				believed := false
-				f.writeHeader = func(code int) {
-					if code >= 200 && !sw.Commit() && sm.Status(r.Context()) == scs.Destroyed {
-						believed = true
-						w.Header().Add("Set-Cookie", sm.Cookie.Name+"=; Path=/; Max-Age=0")
-						w.WriteHeader(code)
-						return
+		adapterMutant("saves-what-it-could-not-load", `pair/fail-open-load`,
+			knowing(nothing, func(sm *scs.SessionManager, f *failed) {
+				if f.found == "" || sm.Status(f.ctx) != scs.Modified {
+					return
+				}
+				values := make(map[string]any)
+				for _, key := range sm.Keys(f.ctx) {
+					values[key] = sm.Get(f.ctx, key)
+				}
+				data, _ := sm.Codec.Encode(in(lifetime), values)
+				_ = sm.Store.Commit(f.found, data, in(lifetime))
+			})),
+		adapterMutant("cookie-for-nothing", `pair/fail-open-commit`,
+			knowing(func(sm *scs.SessionManager, f *failed) {
+				if f.committed != "" {
+					f.Header().Add("Set-Cookie", sm.Cookie.Name+"="+f.committed+"; Path=/")
+				}
+			}, nothing)),
+		adapterMutant("believes-the-handler", `pair/fail-open-destroy`,
+			func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
+				return life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter,
+					r *http.Request, next http.Handler) {
+					sw := adapters.NewWriter(w, req)
+					defer sw.Disarm()
+					f := newFull(sw.Handler())
+					believed := false
+					f.writeHeader = func(code int) {
+						if code >= 200 && !sw.Commit() && sm.Status(r.Context()) == scs.Destroyed {
+							believed = true
+							w.Header().Add("Set-Cookie", sm.Cookie.Name+"=; Path=/; Max-Age=0")
+							w.WriteHeader(code)
+							return
+						}
+						sw.WriteHeader(code)
 					}
-					sw.WriteHeader(code)
-				}
-				f.write = func(b []byte) (int, error) {
-					if believed {
-						return w.Write(b)
+					f.write = func(b []byte) (int, error) {
+						if believed {
+							return w.Write(b)
+						}
+						return sw.Write(b)
 					}
-					return sw.Write(b)
+					next.ServeHTTP(f, r)
+					if err := sw.Finish(); err != nil && !believed {
+						l.HandleError(w, r, err)
+					}
+				})(sm, opts...)
+			}),
+		adapterMutant("own-error", `pair/fail-hook`,
+			func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
+				errorFunc := sm.ErrorFunc
+				sm.ErrorFunc = func(w http.ResponseWriter, r *http.Request, _ error) {
+					errorFunc(w, r, errors.New("the session failed"))
 				}
-				next.ServeHTTP(f, r)
-				if err := sw.Finish(); err != nil && !believed {
-					l.HandleError(w, r, err)
-				}
-			})(sm, opts...)
-		}),
-		adapterMutant("own-error", `pair/fail-hook`, func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
-			errorFunc := sm.ErrorFunc
-			sm.ErrorFunc = func(w http.ResponseWriter, r *http.Request, _ error) {
-				errorFunc(w, r, errors.New("the session failed"))
-			}
-			return plain(sm, opts...)
-		}),
+				return plain(sm, opts...)
+			}),
 		adapterMutant("late-is-missing", `pair/fail-timeout`, bending(func(b *bentStore) {
 			find := b.find
 			b.find = func(ctx context.Context, token string) ([]byte, bool, error) {

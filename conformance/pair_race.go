@@ -27,7 +27,8 @@ var raceChecks = []check{
 		"browser", LevelPair, raceRenew},
 	{"pair/renew-twice", "two sign-ins of one browser at once: whichever answer comes last, the " +
 		"browser is signed in, and the old token is dead", LevelPair, raceRenewTwice},
-	{"pair/remember-merged", "the cookie and the record agree: what is stored of two requests that meet decides whether " +
+	{"pair/remember-merged", "the cookie and the record agree: what is stored of two requests that " +
+		"meet decides whether " +
 		"the cookie outlives the browser", LevelPair, raceRememberMerged},
 	{"pair/destroy-twice", "no resurrection: of two sign-outs at once neither " +
 		"fails", LevelPair, raceDestroyTwice},

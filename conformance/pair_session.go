@@ -34,7 +34,8 @@ var sessionChecks = []check{
 		"adopted", LevelPair, pairUnknownToken},
 	{"pair/stale-cookie", "the cookie and the record agree: a cookie without a session is " +
 		"cleared", LevelPair, pairStaleCookie},
-	{"pair/duplicate-cookies", "RFC 6265 4.2.2: of several cookies of one name any may be the live one; " +
+	{"pair/duplicate-cookies", "RFC 6265 4.2.2: of several cookies of one name any may be the live " +
+		"one; " +
 		"what another site of the domain has set does no harm", LevelPair, pairDuplicateCookies},
 	{"pair/cookie-expiry", "the cookie and the record agree: they expire together, the cookie " +
 		"never first", LevelPair, pairCookieExpiry},
@@ -231,7 +232,8 @@ func pairDuplicateCookies(t *T) {
 	live, stale := "session="+b.token(), "session="+newToken()
 	lines := []string{
 		stale + "; " + live, live + "; " + stale, stale + "; session=; " + live, live + "; " + live,
-		live + "; session.1=tossed", "session.1=tossed; " + live, "session.2=x; session.01=x; session.=x; " + live,
+		live + "; session.1=tossed", "session.1=tossed; " + live,
+		"session.2=x; session.01=x; session.=x; " + live,
 	}
 	if s.carried() { // what cannot be revoked stays alive: the one that was saved last counts
 		other := s.browser()
@@ -273,7 +275,8 @@ func (s *site) lasts(c *setCookie, until time.Time) {
 		t.Fatalf("cookie: Expires: %v", err)
 	}
 	if expires.Before(until) || expires.After(until.Add(2*time.Second)) {
-		t.Errorf("cookie: expires %v after the record, want the same time, rounded up to a second or two", expires.Sub(until))
+		t.Errorf("cookie: expires %v after the record, want the same time, rounded up to a second or two",
+			expires.Sub(until))
 	}
 	age, err := strconv.Atoi(c.attributes["max-age"])
 	if err != nil {
@@ -297,7 +300,8 @@ func pairCookieExpiry(t *T) {
 			s.lasts(c, b.record(p.Driver()).Expiry)
 			continue
 		}
-		if expires, err := http.ParseTime(c.attributes["expires"]); err != nil || expires.Before(before.Add(lifetime)) {
+		if expires, err := http.ParseTime(c.attributes["expires"]); err != nil ||
+			expires.Before(before.Add(lifetime)) {
 			t.Errorf("cookie: Expires=%q, want at least %v from now", c.attributes["expires"], lifetime)
 		}
 	}
@@ -315,7 +319,8 @@ func pairIdle(t *T) {
 	c := b.put("k", "v").given(t)
 	first := b.record(d)
 	if first.Expiry.Before(began.Add(idle)) {
-		t.Errorf("the record expires %v after the request, want at least %v", first.Expiry.Sub(began), idle)
+		t.Errorf("the record expires %v after the request, want at least %v",
+			first.Expiry.Sub(began), idle)
 	}
 	s.lasts(c, first.Expiry)
 

@@ -268,10 +268,14 @@ func (t *T) ArtifactDir() string { return t.TempDir() }
 
 // Setenv implements testing.TB, as for a test that has called Parallel: checks run
 // side by side, and the environment belongs to all of them.
-func (t *T) Setenv(key, _ string) { panic("conformance: checks run in parallel: cannot set " + key) }
+func (t *T) Setenv(key, _ string) {
+	panic("conformance: checks run in parallel: cannot set " + key)
+}
 
 // Chdir implements testing.TB, as Setenv.
-func (t *T) Chdir(dir string) { panic("conformance: checks run in parallel: cannot change to " + dir) }
+func (t *T) Chdir(dir string) {
+	panic("conformance: checks run in parallel: cannot change to " + dir)
+}
 
 // Attr implements testing.TB.
 func (t *T) Attr(key, value string) { t.Logf("%s: %s", key, value) }

@@ -96,14 +96,16 @@ func (d *referenceDriver) Load(ctx context.Context, id string) (driver.Record, e
 	return rec, nil
 }
 
-func (d *referenceDriver) Save(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+func (d *referenceDriver) Save(ctx context.Context, rec driver.Record,
+	cond driver.Condition) error {
 	unlock, err := d.lock(ctx, "save")
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	if len(rec.Data) > referenceLimit {
-		return fmt.Errorf("reference: save: %w", &driver.TooLargeError{Size: len(rec.Data), Limit: referenceLimit})
+		return fmt.Errorf("reference: save: %w",
+			&driver.TooLargeError{Size: len(rec.Data), Limit: referenceLimit})
 	}
 	old, live := d.live(rec.ID)
 	if cond.Absent() && live {
@@ -120,7 +122,8 @@ func (d *referenceDriver) Save(ctx context.Context, rec driver.Record, cond driv
 	return nil
 }
 
-func (d *referenceDriver) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
+func (d *referenceDriver) Touch(ctx context.Context, id string, version int64,
+	expiry time.Time) error {
 	unlock, err := d.lock(ctx, "touch")
 	if err != nil {
 		return err
@@ -172,7 +175,8 @@ func (d *referenceDriver) Range(ctx context.Context) iter.Seq2[driver.Record, er
 	}
 }
 
-func (d *referenceDriver) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
+func (d *referenceDriver) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record,
+	error] {
 	return func(yield func(driver.Record, error) bool) {
 		for rec, err := range d.Range(ctx) {
 			if (err != nil || rec.User == user) && !yield(rec, err) {

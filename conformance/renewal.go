@@ -160,7 +160,8 @@ func renewalFailed(t *T) {
 	}
 	d.on(nil)
 	t.wantValues(t.values(s, token), "map[k:1]")
-	if _, err := d.Driver.Load(t.Context(), idOf(sm.Token(r.ctx))); !errors.Is(err, driver.ErrNotFound) {
+	if _, err := d.Driver.Load(t.Context(), idOf(sm.Token(r.ctx))); !errors.Is(err,
+		driver.ErrNotFound) {
 		t.Errorf("the new session, of which nobody was told, is left: load gives error %v", err)
 	}
 }
@@ -243,7 +244,8 @@ func renewalLate(t *T) {
 }
 
 func renewalFreshAfterLogout(t *T) {
-	for _, how := range []string{"plain", "renewed", "commits before", "renews and commits before", "commits and renews before"} {
+	for _, how := range []string{"plain", "renewed", "commits before", "renews and commits before",
+		"commits and renews before"} {
 		s, _ := t.newKit(nil)
 		sm := manager(s)
 		token := t.begin(sm, "user", "ada")
@@ -271,7 +273,8 @@ func renewalFreshAfterLogout(t *T) {
 		sm.Put(slow.ctx, "user", "ada") // who signs in again
 		fresh, state := slow.end()
 		if state != scskit.CommitStored || fresh == token {
-			t.Fatalf("%s: a new session after a lost Destroy: state %d, want Stored under a new token", how, state)
+			t.Fatalf("%s: a new session after a lost Destroy: state %d, want Stored under a new token", how,
+				state)
 		}
 		t.wantValues(t.values(s, fresh), "map[user:ada]")
 		t.wantNone(s, token)

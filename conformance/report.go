@@ -172,7 +172,8 @@ var reportFlag = func() *string {
 	if !testing.Testing() {
 		return nil
 	}
-	return flag.String("scskit.report", "", "write the conformance report to this file (an absolute path)")
+	return flag.String("scskit.report", "",
+		"write the conformance report to this file (an absolute path)")
 }()
 
 // reportFile is where the tests write the report, if anywhere. The environment

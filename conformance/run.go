@@ -163,10 +163,12 @@ func (p *plan) vetAdapter(a Adapter) bool {
 	return p.vet(Result{Adapter: a.Name}, a.Name, a.Serve != nil, a.Exempt, LevelAdapter, LevelPair)
 }
 
-func (p *plan) vet(r Result, name string, usable bool, exemptions map[string]string, levels ...Level) bool {
+func (p *plan) vet(r Result, name string, usable bool, exemptions map[string]string,
+	levels ...Level) bool {
 	problems := unknownExemptions(exemptions, levels...)
 	if name == "" || strings.Contains(name, "/") {
-		problems = append(problems, fmt.Sprintf("the subject's name is %q: it must not be empty or hold a slash", name))
+		problems = append(problems,
+			fmt.Sprintf("the subject's name is %q: it must not be empty or hold a slash", name))
 	}
 	if !usable {
 		problems = append(problems, "the subject has no constructor")
@@ -270,7 +272,8 @@ type verdict struct {
 
 // watched runs a check until it ends or hangs. What hangs is left behind.
 func (j job) watched(ctx context.Context, s *subject, limit time.Duration) verdict {
-	t := &T{name: j.group + "/" + j.check.id, store: j.store, driver: j.driver, adapter: j.adapter, subject: s}
+	t := &T{name: j.group + "/" + j.check.id, store: j.store, driver: j.driver, adapter: j.adapter,
+		subject: s}
 	t.ctx, t.cancel = context.WithCancel(pprof.WithLabels(ctx, pprof.Labels(label, t.name)))
 	defer t.cancel()
 	limit = s.scaled(limit)

@@ -41,7 +41,8 @@ func (t *T) newStore() scs.Store {
 		t.Fatal("Store.New returned nil")
 	}
 	if _, ok := carrierOf(s); ok && t.adapter == nil {
-		t.notApplicable("the session travels in the cookie: the store keeps nothing, and works behind an adapter only; what the two promise together is checked there")
+		t.notApplicable("the session travels in the cookie: the store keeps nothing, and works behind " +
+			"an adapter only; what the two promise together is checked there")
 	}
 	return t.patient(s)
 }
@@ -90,7 +91,8 @@ func findCtx(ctx context.Context, s scs.Store, token string) ([]byte, bool, erro
 	return s.Find(token)
 }
 
-func commitCtx(ctx context.Context, s scs.Store, token string, data []byte, expiry time.Time) error {
+func commitCtx(ctx context.Context, s scs.Store, token string, data []byte,
+	expiry time.Time) error {
 	if c, ok := s.(interface {
 		CommitCtx(context.Context, string, []byte, time.Time) error
 	}); ok {

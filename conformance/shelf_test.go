@@ -85,7 +85,8 @@ type library struct {
 }
 
 func newLibrary(s *shelf, change func(*library)) *library {
-	l := &library{shelf: s, find: s.find, commit: s.commit, delete: s.delete, all: s.all, plain: func() {}}
+	l := &library{shelf: s, find: s.find, commit: s.commit, delete: s.delete, all: s.all,
+		plain: func() {}}
 	change(l)
 	return l
 }
@@ -93,7 +94,9 @@ func newLibrary(s *shelf, change func(*library)) *library {
 // keyed makes the library file sessions under a function of their token.
 func (l *library) keyed(key func(string) string) {
 	l.find = func(token string) ([]byte, bool, error) { return l.shelf.find(key(token)) }
-	l.commit = func(token string, data []byte, e time.Time) error { return l.shelf.commit(key(token), data, e) }
+	l.commit = func(token string, data []byte, e time.Time) error {
+		return l.shelf.commit(key(token), data, e)
+	}
 	l.delete = func(token string) error { return l.shelf.delete(key(token)) }
 }
 
@@ -124,5 +127,7 @@ func newShelf() *shelf { return &shelf{sessions: make(map[string]book)} }
 
 // stored makes the library change the data that it is given.
 func (l *library) stored(change func([]byte) []byte) {
-	l.commit = func(token string, data []byte, e time.Time) error { return l.shelf.commit(token, change(data), e) }
+	l.commit = func(token string, data []byte, e time.Time) error {
+		return l.shelf.commit(token, change(data), e)
+	}
 }

@@ -156,7 +156,9 @@ func variants(of func(token string) []string) func(t *T) {
 // variantToken returns a token with letters and both signs of the URL alphabet in it.
 func variantToken() string { return "aK-_" + newToken()[4:] }
 
-func swapCase(token string) []string { return []string{strings.ToLower(token), strings.ToUpper(token)} }
+func swapCase(token string) []string {
+	return []string{strings.ToLower(token), strings.ToUpper(token)}
+}
 
 func padded(token string) []string {
 	return []string{token + " ", " " + token, token + "\t", token + "\n"}
@@ -249,7 +251,8 @@ func contractContextMethods(t *T) {
 	a, errA := list.All()
 	b, errB := listCtx.AllCtx(context.Background())
 	if errA != nil || errB != nil || fmt.Sprint(a) != fmt.Sprint(b) {
-		t.Errorf("All and AllCtx differ: %d sessions, error %v; %d sessions, error %v", len(a), errA, len(b), errB)
+		t.Errorf("All and AllCtx differ: %d sessions, error %v; %d sessions, error %v", len(a), errA,
+			len(b), errB)
 	}
 }
 

@@ -35,8 +35,9 @@ var listChecks = []check{
 		"with HashTokenInStore it deletes nothing)", LevelPortable, allIterateDestroy},
 	{"all/iterate-commit", "SessionManager.Iterate with Put and Commit changes the sessions " +
 		"themselves", LevelPortable, allIterateCommit},
-	{"all/iterate-overwrites-nothing", "no lost updates: what others save after a session was listed is merged in a context with a " +
-		"tracker, and otherwise refuses the change", LevelPortable, allIterateOverwritesNothing},
+	{"all/iterate-overwrites-nothing",
+		"no lost updates: what others save after a session was listed is merged in a context with a " +
+			"tracker, and otherwise refuses the change", LevelPortable, allIterateOverwritesNothing},
 	{"all/damaged", "a record that does not decode is passed over and reported: it ends no " +
 		"iteration", LevelPortable, allDamaged},
 	{"all/key-never-creates", "a commit under a key of All, whose session was destroyed " +
@@ -100,7 +101,8 @@ func allLiveOnly(t *T) {
 	t.commit(s, expired, []byte("expired"), in(t.short()))
 	t.commit(s, deleted, []byte("deleted"), in(lifetime))
 	t.remove(s, deleted)
-	t.until(in(t.short()+2*time.Second), "an expired session is not found", func() bool { return t.gone(s, expired) })
+	t.until(in(t.short()+2*time.Second), "an expired session is not found",
+		func() bool { return t.gone(s, expired) })
 	t.wantAll(s, want)
 }
 
@@ -286,7 +288,8 @@ func allKeyNeverCreates(t *T) {
 		t.Fatalf("all: %d sessions, want 1", len(keys))
 	}
 	t.remove(s, token)
-	if err := s.CommitCtx(t.Context(), keys[0], t.encode(map[string]any{"k": 2}), in(lifetime)); err == nil {
+	if err := s.CommitCtx(t.Context(), keys[0], t.encode(map[string]any{"k": 2}),
+		in(lifetime)); err == nil {
 		t.Error("commit under the key of a destroyed session: no error")
 	}
 	t.wantNone(s, token)

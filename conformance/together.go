@@ -17,26 +17,30 @@ import (
 // togetherChecks hold a *scskit.Store to what many requests, or many loads of one, make of a
 // session.
 var togetherChecks = []check{
-	{"concurrency/loaded-again", "no lost updates: a loop that loads a session again and again in one " +
-		"tracked context merges with what its last load returned", LevelPortable, togetherLoadedAgain},
+	{"concurrency/loaded-again",
+		"no lost updates: a loop that loads a session again and again in one " +
+			"tracked context merges with what its last load returned", LevelPortable, togetherLoadedAgain},
 	{"concurrency/loaded-twice", "no lost updates: of two loads in one tracked context each commit " +
 		"merges with what its own returned", LevelPortable, togetherLoadedTwice},
-	{"concurrency/no-stranger-waits", "writers who meet in one session hold up nobody else's", LevelPortable,
+	{"concurrency/no-stranger-waits", "writers who meet in one session hold up nobody else's",
+		LevelPortable,
 		togetherNoStrangerWaits},
 	{"expiry/idle-shortened", "a shorter idle time-out reaches sessions that are only read, at their " +
 		"next request", LevelPortable, togetherIdleShortened},
 	{"faults/failed-touch", "a backend that takes no writes fails no request that only reads: the " +
 		"session lasts as long as is stored", LevelPortable, togetherFailedTouch},
-	{"faults/stock-middleware", "scs's own LoadAndSave overwrites what others save: the Observer is told each " +
-		"time", LevelPortable, togetherStockMiddleware},
+	{"faults/stock-middleware",
+		"scs's own LoadAndSave overwrites what others save: the Observer is told each " +
+			"time", LevelPortable, togetherStockMiddleware},
 	{"faults/client-gone", "a client that hangs up does not take its sign-out " +
 		"back", LevelPortable, togetherHangUp},
 	{"user/destroy-renewing", "Store.DestroySessionsOf: nothing of the user survives that was signed " +
 		"in before, though it is being renewed", LevelPortable, togetherDestroyRenewing},
 	{"user/destroy-merging", "Store.DestroySessionsOf: nothing of the user survives in a session " +
 		"that another is being merged into", LevelPortable, togetherDestroyMerging},
-	{"user/destroy-all-but-own", "Store.DestroySessionsOf: a request that has renewed its session keeps " +
-		"it, and what it has merged into it", LevelPortable, togetherDestroyAllButOwn},
+	{"user/destroy-all-but-own",
+		"Store.DestroySessionsOf: a request that has renewed its session keeps " +
+			"it, and what it has merged into it", LevelPortable, togetherDestroyAllButOwn},
 }
 
 func togetherLoadedAgain(t *T) {
@@ -159,7 +163,8 @@ func togetherIdleShortened(t *T) {
 	began := time.Now()
 	t.request(sm, token).end()
 	expiry := t.stored(d, token).Expiry
-	if least, most := began.Add(20*time.Minute), time.Now().Add(22*time.Minute); expiry.Before(least) || expiry.After(most) {
+	if least, most := began.Add(20*time.Minute),
+		time.Now().Add(22*time.Minute); expiry.Before(least) || expiry.After(most) {
 		t.Errorf("the record expires in %v, with an idle time-out of 20 minutes", time.Until(expiry))
 	}
 	writes := d.count("save", "touch")

@@ -103,7 +103,8 @@ func userSessionsOf(t *T) {
 		t.commit(s, token, t.encode(map[string]any{"user": "alice"}), in(t.short()))
 	}
 	t.remove(s, deleted)
-	t.until(in(t.short()+2*time.Second), "an expired session is not found", func() bool { return t.gone(s, expired) })
+	t.until(in(t.short()+2*time.Second), "an expired session is not found",
+		func() bool { return t.gone(s, expired) })
 
 	t.wantSessions(s, "carol")
 	t.wantSessions(s, "bob", tokens["bob"]...)
@@ -115,7 +116,8 @@ func userSessionsOf(t *T) {
 		if len(session.Values) != 2 || session.Values["user"] != "alice" {
 			t.Errorf("a session of alice's holds %v", session.Values)
 		}
-		for what, at := range map[string]time.Time{"created": session.Created, "updated": session.Updated, "deadline": session.Deadline.Add(-lifetime), "expiry": session.Expiry.Add(-lifetime)} {
+		for what, at := range map[string]time.Time{"created": session.Created, "updated": session.Updated,
+			"deadline": session.Deadline.Add(-lifetime), "expiry": session.Expiry.Add(-lifetime)} {
 			if time.Since(at).Abs() > time.Minute {
 				t.Errorf("%s is %v off", what, time.Since(at))
 			}
@@ -158,7 +160,9 @@ func userFollowsChange(t *T) {
 			t.Fatalf("commit: state %d, want Stored", state)
 		}
 	}
-	be := func(user string) func(r *request) { return func(r *request) { r.sm.Put(r.ctx, "user", user) } }
+	be := func(user string) func(r *request) {
+		return func(r *request) { r.sm.Put(r.ctx, "user", user) }
+	}
 	put := func(r *request) { r.sm.Put(r.ctx, newToken(), 1) }
 
 	change(be("alice"))
@@ -222,7 +226,8 @@ func userDestroy(t *T) {
 func userIntegers(t *T) {
 	s := t.userKit()
 	sm := manager(s)
-	tokens := []string{t.begin(sm, "user", 42), t.begin(sm, "user", int64(42)), t.begin(sm, "user", uint8(42)), t.begin(sm, "user", "42")}
+	tokens := []string{t.begin(sm, "user", 42), t.begin(sm, "user", int64(42)),
+		t.begin(sm, "user", uint8(42)), t.begin(sm, "user", "42")}
 	t.begin(sm, "user", 4)
 	t.wantSessions(s, "42", tokens...)
 	for _, v := range []any{4.2, true, []string{"42"}, time.Duration(42)} {
@@ -248,7 +253,8 @@ func userNeedsKey(t *T) {
 	if n != 1 {
 		t.Errorf("sessions of a user: yielded %d times, want once", n)
 	}
-	if n, err := s.DestroySessionsOf(t.Context(), "alice"); n != 0 || !errors.Is(err, scskit.ErrNoUserKey) {
+	if n, err := s.DestroySessionsOf(t.Context(), "alice"); n != 0 ||
+		!errors.Is(err, scskit.ErrNoUserKey) {
 		t.Errorf("destroy: %d, %v, want ErrNoUserKey", n, err)
 	}
 	if t.gone(s, token) {
@@ -298,7 +304,8 @@ func userHidesNames(t *T) {
 		t.notApplicable("the store cannot list its sessions")
 	}
 	l := &listener{Driver: first.Driver()}
-	s := t.kitOver(l, &scskit.Options{UserKey: "user", Observer: func(_ context.Context, e scskit.Event) { l.note(fmt.Sprintf("%+v", e)) }})
+	s := t.kitOver(l, &scskit.Options{UserKey: "user",
+		Observer: func(_ context.Context, e scskit.Event) { l.note(fmt.Sprintf("%+v", e)) }})
 	sm := manager(s)
 	token := t.begin(sm, "user", name)
 	t.wantSessions(s, name, token)

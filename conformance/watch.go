@@ -38,7 +38,8 @@ func (t *T) watch(done <-chan struct{}, limit time.Duration) error {
 		if now := t.beats.Load(); now != seen {
 			seen, left = now, limit
 		} else if left -= step; left <= 0 {
-			return fmt.Errorf("the check hangs: nothing has happened for %v. It waits in\n%s", limit, t.waiting())
+			return fmt.Errorf("the check hangs: nothing has happened for %v. It waits in\n%s", limit,
+				t.waiting())
 		}
 		if time.Since(begin) > longest {
 			return fmt.Errorf("the check did not end within %v. It is in\n%s", longest, t.waiting())
@@ -93,7 +94,8 @@ func innermost(stack string) string {
 // ours returns the place of the outermost call that tells which check it is.
 func ours(calls []string) int {
 	for i := len(calls) - 1; i > 3; i-- {
-		if strings.HasPrefix(calls[i], "conformance.") && !strings.HasPrefix(calls[i], "conformance.job") {
+		if strings.HasPrefix(calls[i], "conformance.") &&
+			!strings.HasPrefix(calls[i], "conformance.job") {
 			return i
 		}
 	}
@@ -103,7 +105,8 @@ func ours(calls []string) int {
 // isPlumbing reports whether a function is what goroutines wait with, and says nothing of the
 // reason.
 func isPlumbing(function string) bool {
-	for _, pkg := range []string{"runtime.", "sync.", "time.", "poll.", "syscall.", "net.", "bufio.", "io.", "pprof."} {
+	for _, pkg := range []string{"runtime.", "sync.", "time.", "poll.", "syscall.", "net.", "bufio.",
+		"io.", "pprof."} {
 		if strings.HasPrefix(function, pkg) {
 			return true
 		}
@@ -127,7 +130,8 @@ func panicked() string {
 		case plumbing:
 			unwinding = true
 		case unwinding:
-			calls = append(calls, fmt.Sprintf("\t%s (%s:%d)", function, filepath.Base(frame.File), frame.Line))
+			calls = append(calls, fmt.Sprintf("\t%s (%s:%d)", function, filepath.Base(frame.File),
+				frame.Line))
 		}
 	}
 	return strings.Join(calls, "\n")

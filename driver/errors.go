@@ -36,7 +36,8 @@ func (e *TooLargeError) Error() string {
 	if e.KeySize == 0 {
 		return fmt.Sprintf("%v: %d bytes, limit %d", ErrTooLarge, e.Size, e.Limit)
 	}
-	return fmt.Sprintf("%v: %d bytes, limit %d; the key %q takes most, %d bytes", ErrTooLarge, e.Size, e.Limit, e.Key, e.KeySize)
+	return fmt.Sprintf("%v: %d bytes, limit %d; the key %q takes most, %d bytes", ErrTooLarge, e.Size,
+		e.Limit, e.Key, e.KeySize)
 }
 
 // Is reports whether target is ErrTooLarge.

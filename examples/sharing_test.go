@@ -30,15 +30,19 @@ func TestPrograms(t *testing.T) {
 	}
 	t.Run("wrong store", func(t *testing.T) { wrongStore(t, filepath.Join(dir, "chi")) })
 	for name, url := range map[string]func(t *testing.T) string{
-		"redis": func(t *testing.T) string { return "redis://" + testenv.Redis(t) + "?prefix=" + testenv.Name(t) + ":" },
+		"redis": func(t *testing.T) string {
+			return "redis://" + testenv.Redis(t) + "?prefix=" + testenv.Name(t) + ":"
+		},
 		"dynamodb": func(t *testing.T) string {
 			return "dynamodb://eu-central-1/" + testenv.Name(t) + "?endpoint=" + testenv.DynamoDB(t)
 		},
 	} {
-		for _, pair := range [][2]string{{"gin", "fiber"}, {"echo", "chi"}, {"echo", "echov5"}, {"fiber", "fiberv3"}} {
+		for _, pair := range [][2]string{{"gin", "fiber"}, {"echo", "chi"}, {"echo", "echov5"},
+			{"fiber", "fiberv3"}} {
 			t.Run(name+"/"+pair[0]+"-"+pair[1], func(t *testing.T) {
 				store := url(t)
-				one, other := start(t, filepath.Join(dir, pair[0]), store), start(t, filepath.Join(dir, pair[1]), store)
+				one, other := start(t, filepath.Join(dir, pair[0]), store),
+					start(t, filepath.Join(dir, pair[1]), store)
 				shoptest.Share(t, one.await(t), other.await(t))
 				one.stop(t)
 				other.stop(t)
@@ -79,7 +83,8 @@ func start(t *testing.T, path, store string) *program {
 	_ = l.Close()
 	p := &program{addr: addr, log: new(bytes.Buffer), done: make(chan struct{})}
 	p.cmd = exec.Command(path, "-listen", addr, "-store", store)
-	p.cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local", "AWS_EC2_METADATA_DISABLED=true")
+	p.cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=local", "AWS_SECRET_ACCESS_KEY=local",
+		"AWS_EC2_METADATA_DISABLED=true")
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)

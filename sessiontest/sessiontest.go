@@ -56,7 +56,8 @@ func New(tb testing.TB, sessions *scs.SessionManager, values map[string]any) *Se
 		host = "example.com"
 	}
 	// By HTTPS a browser sends every cookie, those with Secure too.
-	s := &Session{tb: tb, sessions: sessions, jar: jar, site: &url.URL{Scheme: "https", Host: host, Path: path}}
+	s := &Session{tb: tb, sessions: sessions, jar: jar,
+		site: &url.URL{Scheme: "https", Host: host, Path: path}}
 	if len(values) > 0 {
 		s.use(func(ctx context.Context) {
 			for key, value := range values {
@@ -106,9 +107,10 @@ func (s *Session) Values() map[string]any {
 // use has a request of the browser do something with the session.
 func (s *Session) use(do func(ctx context.Context)) {
 	s.tb.Helper()
-	handler := scshttp.LoadAndSave(s.sessions)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		do(r.Context())
-	}))
+	handler := scshttp.LoadAndSave(s.sessions)(http.HandlerFunc(
+		func(_ http.ResponseWriter, r *http.Request) {
+			do(r.Context())
+		}))
 	recorder := httptest.NewRecorder()
 	handler.ServeHTTP(recorder, s.Request(http.MethodGet, s.site.Path, http.NoBody))
 	response := recorder.Result()

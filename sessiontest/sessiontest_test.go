@@ -63,7 +63,8 @@ func TestSession(t *testing.T) {
 				}
 				s.Receive(recorder.Result())
 			}
-			s, other := sessiontest.New(t, sm, map[string]any{"user": "ada", "count": 3}), sessiontest.New(t, sm, nil)
+			s, other := sessiontest.New(t, sm, map[string]any{"user": "ada", "count": 3}),
+				sessiontest.New(t, sm, nil)
 			if values := other.Values(); len(values) != 0 {
 				t.Errorf("a visitor has %v", values)
 			}
@@ -71,7 +72,8 @@ func TestSession(t *testing.T) {
 			visit(s, "/app/renew")
 			visit(s, "/app/add")
 			visit(other, "/app/add")
-			if s.Get("user") != "ada" || s.Get("count") != 5 || other.Get("count") != 1 || other.Get("user") != nil {
+			if s.Get("user") != "ada" || s.Get("count") != 5 || other.Get("count") != 1 ||
+				other.Get("user") != nil {
 				t.Errorf("the sessions hold %v and %v", s.Values(), other.Values())
 			}
 			visit(s, "/app/end")

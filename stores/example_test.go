@@ -40,7 +40,8 @@ func signIn(ctx context.Context, url string) error {
 }
 
 func ExampleDescribe() {
-	// With _ "github.com/scskit/scskit/stores/postgres", a URL of PostgreSQL gives its host and database.
+	// With _ "github.com/scskit/scskit/stores/postgres", a URL of PostgreSQL gives its host and
+	// database.
 	fmt.Println(stores.Describe("sqlite:/var/lib/app/sessions.db?pool_size=5"))
 	// Output: SQLite, sessions.db
 }

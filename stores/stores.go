@@ -120,7 +120,8 @@ func init() {
 //
 // Sessions in cookies are not opened by URL, because keys do not belong into one: see package
 // cookiestore.
-func Open(ctx context.Context, rawURL string, opts *scskit.Options) (store *scskit.Store, closeStore func() error, err error) {
+func Open(ctx context.Context, rawURL string,
+	opts *scskit.Options) (store *scskit.Store, closeStore func() error, err error) {
 	l, err := storeurl.Parse(rawURL)
 	if err != nil {
 		return nil, nil, fmt.Errorf("stores: %w", err)
@@ -132,7 +133,8 @@ func Open(ctx context.Context, rawURL string, opts *scskit.Options) (store *scsk
 	return store, closeStore, nil
 }
 
-func open(ctx context.Context, l *storeurl.URL, opts *scskit.Options) (*scskit.Store, func() error, error) {
+func open(ctx context.Context, l *storeurl.URL,
+	opts *scskit.Options) (*scskit.Store, func() error, error) {
 	lazy, err := l.Params.Bool("lazy")
 	if err != nil {
 		return nil, nil, err
@@ -151,7 +153,8 @@ func open(ctx context.Context, l *storeurl.URL, opts *scskit.Options) (*scskit.S
 	}
 	if !lazy {
 		if err := verify(ctx, l, store); err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("cannot use %s: %w", l.Place(), refused(l, err)), l.Scrub(release()))
+			return nil, nil, errors.Join(fmt.Errorf("cannot use %s: %w", l.Place(), refused(l, err)),
+				l.Scrub(release()))
 		}
 	}
 	stopSweep := func() {}
@@ -188,8 +191,8 @@ func Describe(rawURL string) string {
 	return l.Place()
 }
 
-// Usage returns the forms that a URL may have, a line for each, for the help text of a program. They
-// are those of the backends that the program has imported.
+// Usage returns the forms that a URL may have, a line for each, for the help text of a program.
+// They are those of the backends that the program has imported.
 func Usage() string {
 	var text strings.Builder
 	for _, b := range storeurl.Registered() {
@@ -198,9 +201,11 @@ func Usage() string {
 	return text.String()
 }
 
-func openMemory(_ context.Context, l *storeurl.URL, shared scskit.Options) (*scskit.Store, func() error, error) {
+func openMemory(_ context.Context, l *storeurl.URL,
+	shared scskit.Options) (*scskit.Store, func() error, error) {
 	if l.Path != "" {
-		return nil, nil, errors.New("memory has no name: write memory:, or sqlite:PATH to keep sessions in a file")
+		return nil, nil, errors.New("memory has no name: write memory:, or sqlite:PATH to keep " +
+			"sessions in a file")
 	}
 	size, err := l.Params.Positive("max_sessions")
 	if err != nil {
@@ -222,7 +227,8 @@ func refused(l *storeurl.URL, err error) error {
 		advice = l.Backend.Advise(l, err)
 	}
 	if advice == "" && len(l.Hosts) > 0 && errors.Is(err, context.DeadlineExceeded) {
-		advice = "there was no answer in time: check the host and the port, and whether a " + l.Backend.Name + " is there"
+		advice = "there was no answer in time: check the host and the port, and whether a " +
+			l.Backend.Name + " is there"
 	}
 	if err = l.Scrub(err); advice == "" {
 		return err

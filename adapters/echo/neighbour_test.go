@@ -27,7 +27,9 @@ type flaky struct{ scs.Store }
 
 type failsKey struct{}
 
-func (f flaky) FindCtx(_ context.Context, token string) ([]byte, bool, error) { return f.Find(token) }
+func (f flaky) FindCtx(_ context.Context, token string) ([]byte, bool, error) {
+	return f.Find(token)
+}
 
 func (f flaky) DeleteCtx(_ context.Context, token string) error { return f.Delete(token) }
 
@@ -82,7 +84,8 @@ func TestGzipInside(t *testing.T) {
 		group.Go(func() {
 			for range 50 {
 				resp, body := visit.Get(t, base+"/?user=ada&fail=1")
-				if resp.StatusCode != http.StatusInternalServerError || !strings.Contains(body, "Internal Server Error") {
+				if resp.StatusCode != http.StatusInternalServerError ||
+					!strings.Contains(body, "Internal Server Error") {
 					t.Errorf("status %d, body %q", resp.StatusCode, body)
 				}
 				resp, body = visit.Get(t, base+"/?user=bob")
@@ -135,7 +138,8 @@ func TestErrorOutside(t *testing.T) {
 				}
 			}
 			resp, body := visit.Get(t, base+"/login?fail=1")
-			if resp.StatusCode != http.StatusInternalServerError || len(resp.Cookies()) != 0 || strings.Contains(body, "no") ||
+			if resp.StatusCode != http.StatusInternalServerError || len(resp.Cookies()) != 0 ||
+				strings.Contains(body, "no") ||
 				resp.Header.Get("X-Accel-Redirect") != "" {
 				t.Errorf("the store is down: status %d, header %v, body %q", resp.StatusCode, resp.Header, body)
 			}
@@ -178,7 +182,8 @@ func TestErrorLate(t *testing.T) {
 		})
 		resp, _ := visit.Get(t, conformance.Listen(t, e)+"/")
 		if resp.StatusCode != http.StatusTeapot || len(resp.Cookies()) != 1 {
-			t.Errorf("strict %v, begun %v: status %d, cookies %v", strict, begun, resp.StatusCode, resp.Cookies())
+			t.Errorf("strict %v, begun %v: status %d, cookies %v", strict, begun, resp.StatusCode,
+				resp.Cookies())
 		}
 		if got := <-panics; (got != nil) != strict {
 			t.Errorf("strict %v, begun %v: panic %v", strict, begun, got)

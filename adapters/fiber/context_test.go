@@ -125,7 +125,8 @@ func TestAdaptor(t *testing.T) {
 	if len(cookies) != 1 {
 		t.Fatalf("cookies %v", cookies)
 	}
-	if ctx, err := sm.Load(t.Context(), cookies[0].Value); err != nil || sm.GetString(ctx, "k") != "v" {
+	if ctx, err := sm.Load(t.Context(), cookies[0].Value); err != nil ||
+		sm.GetString(ctx, "k") != "v" {
 		t.Errorf("the session has %v, error %v", sm.Keys(ctx), err)
 	}
 }
@@ -136,7 +137,9 @@ func TestAdaptorLazy(t *testing.T) {
 	sm := newManager(t)
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
 	app.Use(scsfiber.LoadAndSave(sm, adapters.Lazy()))
-	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { sm.Put(r.Context(), "k", "v") })
+	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		sm.Put(r.Context(), "k", "v")
+	})
 	app.Get("/old", func(c *fiber.Ctx) error {
 		ctx := c.UserContext()
 		return adaptor.HTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -154,7 +157,8 @@ func TestHijackLate(t *testing.T) {
 	sm := newManager(t)
 	events := make(chan scskit.Kind, 16)
 	app := fiber.New(fiber.Config{DisableStartupMessage: true})
-	app.Use(scsfiber.LoadAndSave(sm, adapters.Observe(func(_ context.Context, e scskit.Event) { events <- e.Kind })))
+	app.Use(scsfiber.LoadAndSave(sm,
+		adapters.Observe(func(_ context.Context, e scskit.Event) { events <- e.Kind })))
 	app.Get("/upgrade", func(c *fiber.Ctx) error {
 		ctx := c.UserContext()
 		sm.Put(ctx, "k", "v")

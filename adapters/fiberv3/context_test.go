@@ -127,7 +127,8 @@ func TestAdaptor(t *testing.T) {
 	if len(cookies) != 1 {
 		t.Fatalf("cookies %v", cookies)
 	}
-	if ctx, err := sm.Load(t.Context(), cookies[0].Value); err != nil || sm.GetString(ctx, "k") != "v" {
+	if ctx, err := sm.Load(t.Context(), cookies[0].Value); err != nil ||
+		sm.GetString(ctx, "k") != "v" {
 		t.Errorf("the session has %v, error %v", sm.Keys(ctx), err)
 	}
 }
@@ -138,7 +139,9 @@ func TestAdaptorLazy(t *testing.T) {
 	sm := newManager(t)
 	app := fiber.New()
 	app.Use(scsfiber.LoadAndSave(sm, adapters.Lazy()))
-	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { sm.Put(r.Context(), "k", "v") })
+	h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		sm.Put(r.Context(), "k", "v")
+	})
 	app.Get("/old", func(c fiber.Ctx) error {
 		ctx := c.Context()
 		return adaptor.HTTPHandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -156,7 +159,8 @@ func TestHijackLate(t *testing.T) {
 	sm := newManager(t)
 	events := make(chan scskit.Kind, 16)
 	app := fiber.New()
-	app.Use(scsfiber.LoadAndSave(sm, adapters.Observe(func(_ context.Context, e scskit.Event) { events <- e.Kind })))
+	app.Use(scsfiber.LoadAndSave(sm,
+		adapters.Observe(func(_ context.Context, e scskit.Event) { events <- e.Kind })))
 	app.Get("/upgrade", func(c fiber.Ctx) error {
 		ctx := c.Context()
 		sm.Put(ctx, "k", "v")
@@ -166,7 +170,9 @@ func TestHijackLate(t *testing.T) {
 	})
 	base := conformance.ListenWith(t, func(l net.Listener) (serve func() error, stop func()) {
 		stop = func() { _ = app.ShutdownWithTimeout(time.Second) }
-		return func() error { return app.Listener(l, fiber.ListenConfig{DisableStartupMessage: true}) }, stop
+		return func() error {
+			return app.Listener(l, fiber.ListenConfig{DisableStartupMessage: true})
+		}, stop
 	})
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", base[len("http://"):])
 	if err != nil {

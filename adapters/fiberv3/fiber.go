@@ -72,8 +72,8 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 	}
 }
 
-// abandoned reports whether the timeout middleware has answered. Outside of the session it says so a
-// little after it has ended the context, which may be what the handlers have waited for.
+// abandoned reports whether the timeout middleware has answered. Outside of the session it says so
+// a little after it has ended the context, which may be what the handlers have waited for.
 func abandoned(outside context.Context, c fiber.Ctx) bool {
 	if !errors.Is(outside.Err(), context.DeadlineExceeded) {
 		return c.IsAbandoned()

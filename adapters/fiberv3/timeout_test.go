@@ -26,7 +26,8 @@ func TestTimedOut(t *testing.T) {
 			t.Parallel()
 			sm := newManager(t)
 			events := make(chan scskit.Kind, 16)
-			session := scsfiber.LoadAndSave(sm, adapters.Observe(func(_ context.Context, e scskit.Event) { events <- e.Kind }))
+			session := scsfiber.LoadAndSave(sm,
+				adapters.Observe(func(_ context.Context, e scskit.Event) { events <- e.Kind }))
 			answered := make(chan struct{})
 			slow := func(c fiber.Ctx) error {
 				sm.Put(c.Context(), "k", "v")
@@ -53,7 +54,9 @@ func TestTimedOut(t *testing.T) {
 			}
 			base := conformance.ListenWith(t, func(l net.Listener) (serve func() error, stop func()) {
 				stop = func() { _ = app.ShutdownWithTimeout(time.Second) }
-				return func() error { return app.Listener(l, fiber.ListenConfig{DisableStartupMessage: true}) }, stop
+				return func() error {
+					return app.Listener(l, fiber.ListenConfig{DisableStartupMessage: true})
+				}, stop
 			})
 			resp, _ := visit.Get(t, base+"/")
 			close(answered)

@@ -45,7 +45,9 @@ func TestFailedUpgrade(t *testing.T) {
 	app.Get("/plain", func(c fiber.Ctx) error { return c.SendString("plain") })
 	base := conformance.ListenWith(t, func(l net.Listener) (serve func() error, stop func()) {
 		stop = func() { _ = app.ShutdownWithTimeout(time.Second) }
-		return func() error { return app.Listener(l, fiber.ListenConfig{DisableStartupMessage: true}) }, stop
+		return func() error {
+			return app.Listener(l, fiber.ListenConfig{DisableStartupMessage: true})
+		}, stop
 	})
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", base[len("http://"):])
 	if err != nil {

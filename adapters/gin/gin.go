@@ -24,7 +24,8 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFun
 	l := adapters.NewLifecycle(sm, opts...)
 	mark := fmt.Sprintf("scskit/session/%p", sm)
 	return func(c *gin.Context) {
-		req, err := l.Begin(c.Request.Context(), c.Request.Method, c.Request.URL.Path, c.Request.Header["Cookie"])
+		req, err := l.Begin(c.Request.Context(), c.Request.Method, c.Request.URL.Path,
+			c.Request.Header["Cookie"])
 		if err != nil {
 			abort(c, err)
 			return
@@ -62,7 +63,8 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFun
 
 // abort leaves the response to middleware outside, or else to Gin, which sends the status.
 func abort(c *gin.Context, err error) {
-	known := func(e *gin.Error) bool { return errors.Is(e.Err, err) } // a failed write, noted by c.Render
+	// a failed write, noted by c.Render
+	known := func(e *gin.Error) bool { return errors.Is(e.Err, err) }
 	if !slices.ContainsFunc(c.Errors, known) {
 		_ = c.Error(err)
 	}

@@ -51,7 +51,8 @@ func newManager(t *testing.T) (*scs.SessionManager, flaky) {
 // writer again.
 func TestForward(t *testing.T) {
 	gin.SetMode(gin.ReleaseMode)
-	for name, status := range map[string]int{"a page": http.StatusOK, "no body": http.StatusNoContent} {
+	for name, status := range map[string]int{"a page": http.StatusOK,
+		"no body": http.StatusNoContent} {
 		sm, store := newManager(t)
 		late := make(chan scskit.Kind, 16)
 		engine := gin.New()
@@ -60,7 +61,8 @@ func TestForward(t *testing.T) {
 			if len(c.Errors) > 0 && !c.Writer.Written() {
 				c.String(http.StatusInternalServerError, "sorry")
 			}
-		}, scsgin.LoadAndSave(sm, adapters.Logger(nil), adapters.Observe(func(_ context.Context, e scskit.Event) { late <- e.Kind })))
+		}, scsgin.LoadAndSave(sm, adapters.Logger(nil),
+			adapters.Observe(func(_ context.Context, e scskit.Event) { late <- e.Kind })))
 		engine.GET("/login", func(c *gin.Context) {
 			c.Request.URL.Path = "/target"
 			engine.HandleContext(c)
@@ -93,8 +95,10 @@ func TestForward(t *testing.T) {
 		<-store.down
 		store.down <- true
 		resp, body := visit.Get(t, base+"/login")
-		if resp.StatusCode != http.StatusInternalServerError || body != "sorry" || len(resp.Cookies()) != 0 {
-			t.Errorf("%s: the store is down: status %d, cookies %v, body %q", name, resp.StatusCode, resp.Cookies(), body)
+		if resp.StatusCode != http.StatusInternalServerError || body != "sorry" ||
+			len(resp.Cookies()) != 0 {
+			t.Errorf("%s: the store is down: status %d, cookies %v, body %q", name, resp.StatusCode,
+				resp.Cookies(), body)
 		}
 		if len(late) != 0 {
 			t.Errorf("%s: told of %v", name, <-late)
@@ -109,7 +113,8 @@ func TestForwardPast(t *testing.T) {
 	sm, _ := newManager(t)
 	late := make(chan scskit.Kind, 16)
 	engine := gin.New()
-	engine.GET("/login", scsgin.LoadAndSave(sm, adapters.Observe(func(_ context.Context, e scskit.Event) { late <- e.Kind })),
+	engine.GET("/login", scsgin.LoadAndSave(sm,
+		adapters.Observe(func(_ context.Context, e scskit.Event) { late <- e.Kind })),
 		func(c *gin.Context) {
 			c.Request.URL.Path = "/target"
 			engine.HandleContext(c)

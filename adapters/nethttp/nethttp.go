@@ -11,7 +11,8 @@ import (
 
 // LoadAndSave returns middleware that loads the session of each request, and stores it before the
 // response begins. Handlers reach it through the manager, with the request's context. Failures go
-// to the manager's ErrorFunc. It panics if the manager's settings are unusable; see adapters.NewLifecycle.
+// to the manager's ErrorFunc. It panics if the manager's settings are unusable; see
+// adapters.NewLifecycle.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 	l := adapters.NewLifecycle(sm, opts...)
 	return func(next http.Handler) http.Handler {

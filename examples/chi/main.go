@@ -86,8 +86,10 @@ func (s shop) show(w http.ResponseWriter, r *http.Request) {
 			cart[name] = s.sessions.GetString(r.Context(), key)
 		}
 	}
-	flash, user := s.sessions.PopString(r.Context(), "flash"), s.sessions.GetString(r.Context(), "user")
-	_ = page.Execute(w, map[string]any{"Flash": flash, "User": user, "Cart": cart}) // fails if the visitor has gone
+	flash, user := s.sessions.PopString(r.Context(), "flash"),
+		s.sessions.GetString(r.Context(), "user")
+	// fails if the visitor has gone
+	_ = page.Execute(w, map[string]any{"Flash": flash, "User": user, "Cart": cart})
 }
 
 func (s shop) signIn(w http.ResponseWriter, r *http.Request) {
@@ -103,7 +105,8 @@ func (s shop) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s shop) add(w http.ResponseWriter, r *http.Request) {
-	s.sessions.Put(r.Context(), "cart:"+r.PostFormValue("item"), r.PostFormValue("note")) // a key for each item: two added at once are both kept
+	// a key for each item: two added at once are both kept
+	s.sessions.Put(r.Context(), "cart:"+r.PostFormValue("item"), r.PostFormValue("note"))
 	s.sessions.Put(r.Context(), "flash", "Added "+r.PostFormValue("item")+".")
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }

@@ -12,13 +12,14 @@ import (
 )
 
 func TestDriver(t *testing.T) {
-	conformance.TestDriver(t, conformance.Driver{Name: "directory", New: func(tb testing.TB) driver.Driver {
-		d, err := NewDriver(tb.TempDir())
-		if err != nil {
-			tb.Fatal(err)
-		}
-		return d
-	}})
+	conformance.TestDriver(t, conformance.Driver{Name: "directory",
+		New: func(tb testing.TB) driver.Driver {
+			d, err := NewDriver(tb.TempDir())
+			if err != nil {
+				tb.Fatal(err)
+			}
+			return d
+		}})
 }
 
 func newDirectory(tb testing.TB) scs.Store {

@@ -23,7 +23,8 @@ func mountChi(a *app, name string) http.Handler {
 		for path, action := range a.actions() {
 			r.Post("/"+path, func(w http.ResponseWriter, r *http.Request) {
 				err := action(r.Context(), change{
-					By: name, Key: r.PostFormValue("key"), Value: r.PostFormValue("value"), Gate: r.PostFormValue("gate"),
+					By: name, Key: r.PostFormValue("key"), Value: r.PostFormValue("value"),
+					Gate: r.PostFormValue("gate"),
 				})
 				if err != nil {
 					code, text := status(err)

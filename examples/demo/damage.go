@@ -42,7 +42,8 @@ func (d *demo) serveDamage(w http.ResponseWriter, r *http.Request) {
 		found.Answers = append(found.Answers, answer{d.frameworks[i].Name, seen.Status, seen.Live})
 	}
 	for range len(heard) {
-		if e := <-heard; e.Kind == scskit.KindCorrupt.String() && e.ID == shortID(scskit.HashToken(token)) {
+		if e := <-heard; e.Kind == scskit.KindCorrupt.String() &&
+			e.ID == shortID(scskit.HashToken(token)) {
 			found.Events++
 		}
 	}

@@ -43,12 +43,14 @@ func newDemo(ctx context.Context, spec, addr string) (_ *demo, err error) {
 	d := &demo{events: newEvents(), client: newClient(addr)}
 	d.closers = append(d.closers, d.client.close)
 	var closeStore func() error
-	d.store, d.place, closeStore, err = openStore(ctx, spec, scskit.Options{Observer: d.events.observe})
+	d.store, d.place, closeStore,
+		err = openStore(ctx, spec, scskit.Options{Observer: d.events.observe})
 	if err != nil {
 		return nil, err
 	}
 	d.closers = append(d.closers, closeStore)
-	if !strings.HasPrefix(spec, "dynamodb:") { // which removes by itself, and reads the whole table in a sweep
+	// which removes by itself, and reads the whole table in a sweep
+	if !strings.HasPrefix(spec, "dynamodb:") {
 		stopSweep := d.store.StartSweep(sweepInterval)
 		d.closers = append(d.closers, func() error { stopSweep(); return nil })
 	}
@@ -114,7 +116,9 @@ func harden(next http.Handler) http.Handler {
 	next = http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy",
+			"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "+
+				"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		r.Header.Set(requestIDHeader, rand.Text())

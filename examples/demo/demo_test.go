@@ -61,9 +61,11 @@ func serveSQLite(t *testing.T) *visit {
 	return serveDemo(t, "sqlite:"+filepath.Join(t.TempDir(), "demo.db"))
 }
 
-func (v *visit) do(method, path string, form url.Values, header ...string) (*http.Response, string) {
+func (v *visit) do(method, path string, form url.Values,
+	header ...string) (*http.Response, string) {
 	v.t.Helper()
-	req, err := http.NewRequestWithContext(v.t.Context(), method, v.url.String()+path, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(v.t.Context(), method, v.url.String()+path,
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		v.t.Fatal(err)
 	}
@@ -94,7 +96,8 @@ func (v *visit) post(path string, fields ...string) string {
 	}
 	res, body := v.do(http.MethodPost, path, form)
 	if res.StatusCode != http.StatusOK || res.Request.URL.Path != "/" {
-		v.t.Fatalf("POST %s leads to %s, status %d: %.300s", path, res.Request.URL.Path, res.StatusCode, body)
+		v.t.Fatalf("POST %s leads to %s, status %d: %.300s", path, res.Request.URL.Path,
+			res.StatusCode, body)
 	}
 	return body
 }
@@ -129,7 +132,8 @@ func TestOneSessionThroughAll(t *testing.T) {
 		if n := strings.Count(body, "&lt;"+slug+"&gt;"); n != len(slugs) {
 			t.Errorf("%s: %d frameworks show the key, escaped", slug, n)
 		}
-		for _, want := range []string{"POST /" + slug + "/put", "303 See Other", "Set-Cookie", "HttpOnly; SameSite=Lax"} {
+		for _, want := range []string{"POST /" + slug + "/put", "303 See Other", "Set-Cookie",
+			"HttpOnly; SameSite=Lax"} {
 			if !strings.Contains(body, want) {
 				t.Errorf("%s: the page does not show %q of the response", slug, want)
 			}
@@ -146,7 +150,8 @@ func TestOneSessionThroughAll(t *testing.T) {
 	}
 	for i, slug := range slugs {
 		before := v.token()
-		if body := v.post("/"+slug+"/signin", "value", "Ada"); strings.Count(body, ">Ada</b>") != 1 || v.token() == before {
+		if body := v.post("/"+slug+"/signin", "value", "Ada"); strings.Count(body, ">Ada</b>") != 1 ||
+			v.token() == before {
 			t.Errorf("%s: no sign-in, or no new token", slug)
 		}
 		body := v.post("/" + slugs[(i+2)%len(slugs)] + "/signout")
@@ -167,16 +172,19 @@ func TestTrials(t *testing.T) {
 			v := serveDemo(t, spec)
 			body := v.post("/try/fifty")
 			if !strings.Contains(body, `data-kept="scskit">50<`) {
-				t.Errorf("scskit does not keep fifty: %s", regexp.MustCompile(`data-kept="\w+">\d+<`).FindAllString(body, -1))
+				t.Errorf("scskit does not keep fifty: %s",
+					regexp.MustCompile(`data-kept="\w+">\d+<`).FindAllString(body, -1))
 			}
 			if !strings.Contains(body, `data-kept="stock">1<`) {
-				t.Error("stock scs does not keep one alone, of fifty that had loaded the session before any saved")
+				t.Error("stock scs does not keep one alone, of fifty that had loaded the session before any " +
+					"saved")
 			}
 			if n := strings.Count(body, `class="kept `); n != 51 {
 				t.Errorf("%d cells are filled, want 51", n)
 			}
 			body = v.post("/try/race")
-			for _, want := range []string{`data-race="scskit"><b>stays gone<`, `data-race="stock"><b>came back<`} {
+			for _, want := range []string{`data-race="scskit"><b>stays gone<`,
+				`data-race="stock"><b>came back<`} {
 				if !strings.Contains(body, want) {
 					t.Errorf("the race does not end with %s", want)
 				}
@@ -207,7 +215,8 @@ func TestDamage(t *testing.T) {
 	if v.token() != "" {
 		t.Error("the cookie of the damaged session is left")
 	}
-	if body := v.post("/gin/put", "key", "color", "value", "blue"); strings.Count(body, ">color</dt>") != len(slugs) {
+	if body := v.post("/gin/put", "key", "color", "value", "blue"); strings.Count(body,
+		">color</dt>") != len(slugs) {
 		t.Error("no fresh session begins")
 	}
 }
@@ -222,10 +231,12 @@ func TestOnlyPostsChange(t *testing.T) {
 		}
 	}
 	for _, path := range paths {
-		if res, _ := v.do(http.MethodGet, path+"?key=color", nil); res.StatusCode != http.StatusMethodNotAllowed {
+		if res, _ := v.do(http.MethodGet, path+"?key=color",
+			nil); res.StatusCode != http.StatusMethodNotAllowed {
 			t.Errorf("GET %s: status %d, want 405", path, res.StatusCode)
 		}
-		res, _ := v.do(http.MethodPost, path, url.Values{"key": {"color"}}, "Origin", "https://elsewhere.example", "Sec-Fetch-Site", "cross-site")
+		res, _ := v.do(http.MethodPost, path, url.Values{"key": {"color"}}, "Origin",
+			"https://elsewhere.example", "Sec-Fetch-Site", "cross-site")
 		if res.StatusCode != http.StatusForbidden {
 			t.Errorf("POST %s from another site: status %d, want 403", path, res.StatusCode)
 		}
@@ -252,26 +263,31 @@ func TestBadInput(t *testing.T) {
 	for i := range maxKeys {
 		v.post("/gin/put", "key", fmt.Sprint("key ", i))
 	}
-	if res, _ := v.do(http.MethodPost, "/gin/put", url.Values{"key": {"one more"}}); res.StatusCode != http.StatusBadRequest {
+	if res, _ := v.do(http.MethodPost, "/gin/put",
+		url.Values{"key": {"one more"}}); res.StatusCode != http.StatusBadRequest {
 		t.Errorf("key %d: status %d", maxKeys+1, res.StatusCode)
 	}
 }
 
 func TestHeaders(t *testing.T) {
 	v := serveSQLite(t)
-	for _, path := range []string{"/", "/style.css", "/cards.css", "/app.js", "/icon.svg", "/gin/session", "/fiber/session", "/fiberv3/session"} {
+	for _, path := range []string{"/", "/style.css", "/cards.css", "/app.js", "/icon.svg",
+		"/gin/session", "/fiber/session", "/fiberv3/session"} {
 		res, body := v.do(http.MethodGet, path, nil)
 		csp := res.Header.Get("Content-Security-Policy")
-		if res.StatusCode != http.StatusOK || !strings.Contains(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
+		if res.StatusCode != http.StatusOK || !strings.Contains(csp, "default-src 'none'") ||
+			strings.Contains(csp, "unsafe") {
 			t.Errorf("GET %s: status %d, policy %q", path, res.StatusCode, csp)
 		}
-		if path == "/" && regexp.MustCompile(`(?i)<style|\sstyle=|\son\w+=|<script>|https?://`).MatchString(body) {
+		if path == "/" && regexp.MustCompile(
+			`(?i)<style|\sstyle=|\son\w+=|<script>|https?://`).MatchString(body) {
 			t.Error("the page has inline code or assets from elsewhere")
 		}
 	}
 }
 
-// TestEventStream reads the stream until it tells of a session begun in each framework, and by name.
+// TestEventStream reads the stream until it tells of a session begun in each framework, and by
+// name.
 func TestEventStream(t *testing.T) {
 	v := serveSQLite(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -287,9 +303,11 @@ func TestEventStream(t *testing.T) {
 	defer res.Body.Close()
 	var text strings.Builder
 	buf := make([]byte, 4096)
-	for i, name := range []string{"Gin", "Echo v4", "Echo v5", "Fiber v2", "Fiber v3", "Chi", "net/http"} {
+	for i, name := range []string{"Gin", "Echo v4", "Echo v5", "Fiber v2", "Fiber v3", "Chi",
+		"net/http"} {
 		v.post("/"+slugs[i]+"/signin", "value", "green")
-		for !strings.Contains(text.String(), fmt.Sprintf(`"Kind":"create","Outcome":"ok","Framework":%q`, name)) {
+		for !strings.Contains(text.String(),
+			fmt.Sprintf(`"Kind":"create","Outcome":"ok","Framework":%q`, name)) {
 			n, err := res.Body.Read(buf)
 			text.Write(buf[:n])
 			if err != nil {
@@ -312,17 +330,21 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	if err := run(t.Context(), taken.Addr().String(), "memory:"); err == nil || !strings.Contains(err.Error(), "-listen") {
+	if err := run(t.Context(), taken.Addr().String(), "memory:"); err == nil ||
+		!strings.Contains(err.Error(), "-listen") {
 		t.Errorf("on a port in use: %v", err)
 	}
-	for _, spec := range []string{"", "memory:x", "sqlite:", "elsewhere://localhost", "redis://:canary@127.0.0.1:1"} {
+	for _, spec := range []string{"", "memory:x", "sqlite:", "elsewhere://localhost",
+		"redis://:canary@127.0.0.1:1"} {
 		err := run(t.Context(), "127.0.0.1:0", spec)
-		if err == nil || !strings.Contains(err.Error(), "-store") || strings.Contains(err.Error(), "canary") {
+		if err == nil || !strings.Contains(err.Error(), "-store") ||
+			strings.Contains(err.Error(), "canary") {
 			t.Errorf("with store %q: %v", spec, err)
 		}
 	}
 	missing := filepath.Join(t.TempDir(), "missing", "demo.db")
-	if err := run(t.Context(), "127.0.0.1:0", "sqlite:"+missing); err == nil || errors.Is(err, context.Canceled) {
+	if err := run(t.Context(), "127.0.0.1:0", "sqlite:"+missing); err == nil ||
+		errors.Is(err, context.Canceled) {
 		t.Errorf("with a file that cannot be opened: %v", err)
 	}
 }

@@ -11,7 +11,8 @@ import (
 )
 
 // mountFiber serves the routes on Fiber v2, behind a proxy.
-func mountFiber(ctx context.Context, a *app, name string) (_ http.Handler, shutdown func() error, err error) {
+func mountFiber(ctx context.Context, a *app,
+	name string) (_ http.Handler, shutdown func() error, err error) {
 	server := fiber.New(fiber.Config{BodyLimit: maxBody, DisableStartupMessage: true})
 	server.Use(recover.New())
 	server.Use(func(c *fiber.Ctx) error {

@@ -13,7 +13,8 @@ import (
 
 // mountFiberV3 serves the routes on Fiber v3, behind a proxy. The session would be in c as well;
 // c.Context() also tells the store's observer which framework it is.
-func mountFiberV3(ctx context.Context, a *app, name string) (_ http.Handler, shutdown func() error, err error) {
+func mountFiberV3(ctx context.Context, a *app,
+	name string) (_ http.Handler, shutdown func() error, err error) {
 	server := fiber.New(fiber.Config{BodyLimit: maxBody})
 	server.Use(recover.New())
 	server.Use(func(c fiber.Ctx) error {

@@ -61,7 +61,8 @@ func (d *demo) fifty(ctx context.Context, slugs []string) (tally, error) {
 		c := cell{Key: fmt.Sprintf("write %02d", i+1), Slug: slugs[i*len(slugs)/cells]}
 		t.Cells[i] = c
 		go func() {
-			_, err := v.post(ctx, "/"+c.Slug+"/put", url.Values{"key": {c.Key}, "value": {"kept"}, "gate": {gate.id}})
+			_, err := v.post(ctx, "/"+c.Slug+"/put",
+				url.Values{"key": {c.Key}, "value": {"kept"}, "gate": {gate.id}})
 			failed <- err
 		}()
 	}

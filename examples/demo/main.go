@@ -20,10 +20,12 @@ import (
 
 func main() {
 	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
-	store := flag.String("store", "sqlite:scskit-demo.db", "`URL` of where to keep sessions:\n"+stores.Usage())
+	store := flag.String("store", "sqlite:scskit-demo.db",
+		"`URL` of where to keep sessions:\n"+stores.Usage())
 	flag.Parse()
 	if flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "demo: %q is no flag; the URL of a store comes after -store\n", flag.Arg(0))
+		fmt.Fprintf(os.Stderr, "demo: %q is no flag; the URL of a store comes after -store\n",
+			flag.Arg(0))
 		os.Exit(2)
 	}
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
@@ -39,7 +41,8 @@ func run(ctx context.Context, listen, storeSpec string) (err error) {
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", listen)
 	if err != nil {
-		return fmt.Errorf("cannot listen on %s (%w); choose another address with -listen, such as -listen localhost:8081", listen, err)
+		return fmt.Errorf("cannot listen on %s (%w); choose another address with -listen, such as "+
+			"-listen localhost:8081", listen, err)
 	}
 	defer listener.Close()
 	d, err := newDemo(ctx, storeSpec, listener.Addr().String())

@@ -22,7 +22,8 @@ func netHTTPRoutes(a *app, prefix, name string) http.Handler {
 	for path, action := range a.actions() {
 		mux.HandleFunc("POST "+prefix+path, func(w http.ResponseWriter, r *http.Request) {
 			err := action(r.Context(), change{
-				By: name, Key: r.PostFormValue("key"), Value: r.PostFormValue("value"), Gate: r.PostFormValue("gate"),
+				By: name, Key: r.PostFormValue("key"), Value: r.PostFormValue("value"),
+				Gate: r.PostFormValue("gate"),
 			})
 			if err != nil {
 				code, text := status(err)

@@ -13,7 +13,8 @@ import (
 // has a listener of its own on the loopback interface, behind a reverse proxy. Fiber's adaptor
 // for net/http would need none, but it converts every request and response: what would be shown is
 // the adaptor, and not how Fiber's server reads cookies, uses its buffers again and writes headers.
-func behindProxy(ctx context.Context, serve func(net.Listener) error, stop func() error) (_ http.Handler, shutdown func() error, err error) {
+func behindProxy(ctx context.Context, serve func(net.Listener) error,
+	stop func() error) (_ http.Handler, shutdown func() error, err error) {
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {

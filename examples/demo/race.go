@@ -27,7 +27,8 @@ func (d *demo) serveRace(w http.ResponseWriter, r *http.Request) {
 	kit, err := d.race(r.Context(), d.frameworks)
 	if err == nil {
 		var stock raced
-		if stock, err = d.race(r.Context(), []framework{{Name: "scs.LoadAndSave", Slug: "stock"}}); err == nil {
+		if stock, err = d.race(r.Context(),
+			[]framework{{Name: "scs.LoadAndSave", Slug: "stock"}}); err == nil {
 			d.answer(w, r, "race", result{Race: &raceResult{Kit: kit, Stock: stock}})
 			return
 		}
@@ -56,7 +57,8 @@ func (d *demo) race(ctx context.Context, in []framework) (raced, error) {
 	all := make(chan ended, len(in))
 	for i, f := range in {
 		go func() {
-			res, err := v.post(ctx, "/"+f.Slug+"/put", url.Values{"key": {"late"}, "value": {"too late"}, "gate": {gate.id}})
+			res, err := v.post(ctx, "/"+f.Slug+"/put",
+				url.Values{"key": {"late"}, "value": {"too late"}, "gate": {gate.id}})
 			if err != nil {
 				all <- ended{i: i, err: err}
 				return

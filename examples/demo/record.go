@@ -114,7 +114,8 @@ func headerLines(h http.Header) []headerLine {
 		}
 	}
 	first := []string{"Set-Cookie", "Cache-Control", "Vary", "Location"}
-	hardening := []string{"Content-Security-Policy", "Referrer-Policy", "X-Content-Type-Options"} // the same everywhere
+	// the same everywhere
+	hardening := []string{"Content-Security-Policy", "Referrer-Policy", "X-Content-Type-Options"}
 	for _, name := range first {
 		add(name)
 	}

@@ -12,7 +12,8 @@ import (
 
 // openStore opens the store that a URL names and makes it ready for use. place says where
 // that is, for people.
-func openStore(ctx context.Context, url string, opts scskit.Options) (store *scskit.Store, place string, closeStore func() error, err error) {
+func openStore(ctx context.Context, url string,
+	opts scskit.Options) (store *scskit.Store, place string, closeStore func() error, err error) {
 	store, closeStore, err = stores.Open(ctx, url, &opts)
 	if err != nil {
 		return nil, "", nil, fmt.Errorf("-store: %w", err)

@@ -59,7 +59,8 @@ type shop struct{ sessions *scs.SessionManager }
 
 func newShop(store scs.Store) *fiber.App {
 	s := shop{scskit.New(store)} // wherever browsers come by HTTPS: s.sessions.Cookie.Secure = true
-	app := fiber.New(fiber.Config{BodyLimit: 64 << 10, ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute, DisableStartupMessage: true})
+	app := fiber.New(fiber.Config{BodyLimit: 64 << 10, ReadTimeout: 5 * time.Second,
+		IdleTimeout: time.Minute, DisableStartupMessage: true})
 	app.Use(recover.New(), scsfiber.LoadAndSave(s.sessions))
 	app.Get("/", s.show)
 	// Against CSRF: changes are POSTs, and SameSite=Lax keeps the cookie from other sites' forms.
@@ -85,7 +86,8 @@ func (s shop) show(c *fiber.Ctx) error {
 		}
 	}
 	c.Type("html", "utf-8")
-	flash, user := s.sessions.PopString(c.UserContext(), "flash"), s.sessions.GetString(c.UserContext(), "user")
+	flash, user := s.sessions.PopString(c.UserContext(), "flash"),
+		s.sessions.GetString(c.UserContext(), "user")
 	return page.Execute(c, fiber.Map{"Flash": flash, "User": user, "Cart": cart})
 }
 

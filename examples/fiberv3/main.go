@@ -43,7 +43,8 @@ func main() {
 	}
 	app := newShop(store)
 	go func() {
-		if err := app.Listen(*listen, fiber.ListenConfig{DisableStartupMessage: true}); err != nil { // nil after a shutdown
+		// nil after a shutdown
+		if err := app.Listen(*listen, fiber.ListenConfig{DisableStartupMessage: true}); err != nil {
 			log.Fatal(err)
 		}
 	}()
@@ -59,7 +60,8 @@ type shop struct{ sessions *scs.SessionManager }
 
 func newShop(store scs.Store) *fiber.App {
 	s := shop{scskit.New(store)} // wherever browsers come by HTTPS: s.sessions.Cookie.Secure = true
-	app := fiber.New(fiber.Config{BodyLimit: 64 << 10, ReadTimeout: 5 * time.Second, IdleTimeout: time.Minute})
+	app := fiber.New(fiber.Config{BodyLimit: 64 << 10, ReadTimeout: 5 * time.Second,
+		IdleTimeout: time.Minute})
 	app.Use(recover.New(), scsfiber.LoadAndSave(s.sessions))
 	app.Get("/", s.show)
 	// Against CSRF: changes are POSTs, and SameSite=Lax keeps the cookie from other sites' forms.

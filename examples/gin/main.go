@@ -85,7 +85,8 @@ func (s shop) show(c *gin.Context) {
 			cart[name] = s.sessions.GetString(c.Request.Context(), key)
 		}
 	}
-	flash, user := s.sessions.PopString(c.Request.Context(), "flash"), s.sessions.GetString(c.Request.Context(), "user")
+	flash, user := s.sessions.PopString(c.Request.Context(), "flash"),
+		s.sessions.GetString(c.Request.Context(), "user")
 	c.HTML(http.StatusOK, "page.html", gin.H{"Flash": flash, "User": user, "Cart": cart})
 }
 

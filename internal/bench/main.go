@@ -59,9 +59,12 @@ func run(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	rounds := flags.Int("rounds", 15, "how often each variant has its turn")
 	turn := flags.Duration("time", 600*time.Millisecond, "how long a turn takes")
-	durable := flags.Bool("durable", false, "let the private Redis sync each write to the disk before it answers")
-	deadlines := flags.Bool("deadlines", true, "have the client of all variants keep the deadlines of contexts (ContextTimeoutEnabled)")
-	profile := flags.String("profile", "", "write a CPU profile of the server, of all its turns, to this file")
+	durable := flags.Bool("durable", false,
+		"let the private Redis sync each write to the disk before it answers")
+	deadlines := flags.Bool("deadlines", true,
+		"have the client of all variants keep the deadlines of contexts (ContextTimeoutEnabled)")
+	profile := flags.String("profile", "",
+		"write a CPU profile of the server, of all its turns, to this file")
 	only := flags.String("only", "", "measure one thing, to profile it: bare-read, scskit-write, …")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -82,14 +85,18 @@ func run(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	site, stop, err := startServer(serveRequest{Redis: server.URL, Deadlines: *deadlines, Profile: *profile})
+	site, stop, err := startServer(serveRequest{Redis: server.URL, Deadlines: *deadlines,
+		Profile: *profile})
 	if err != nil {
 		return err
 	}
 	defer stop()
-	fmt.Fprintf(out, "%s, appendonly %s; one client, ContextTimeoutEnabled %v; %s, GOMAXPROCS %d; %d keep-alive connections, 3-key sessions; %d rounds of %v\n\n",
-		server.Version, persistence["appendonly"], *deadlines, runtime.Version(), runtime.GOMAXPROCS(0), connections, *rounds, *turn)
-	for _, t := range []table{{op: "read", connections: connections}, {op: "write", connections: connections}, {op: "write", connections: 1}} {
+	fmt.Fprintf(out, "%s, appendonly %s; one client, ContextTimeoutEnabled %v; %s, GOMAXPROCS %d; "+
+		"%d keep-alive connections, 3-key sessions; %d rounds of %v\n\n",
+		server.Version, persistence["appendonly"], *deadlines, runtime.Version(), runtime.GOMAXPROCS(0),
+		connections, *rounds, *turn)
+	for _, t := range []table{{op: "read", connections: connections},
+		{op: "write", connections: connections}, {op: "write", connections: 1}} {
 		op := t.op
 		t.rounds = make(map[string][]figures)
 		for round := range *rounds {
@@ -128,7 +135,8 @@ func startServer(req serveRequest) (served, func(), error) {
 		_ = cmd.Wait()
 	}
 	var site served
-	if err := errors.Join(json.NewEncoder(stdin).Encode(req), json.NewDecoder(answer).Decode(&site)); err != nil {
+	if err := errors.Join(json.NewEncoder(stdin).Encode(req),
+		json.NewDecoder(answer).Decode(&site)); err != nil {
 		stop()
 		return served{}, nil, fmt.Errorf("start the server: %w", err)
 	}

@@ -25,8 +25,9 @@ type table struct {
 
 func (t *table) print(out io.Writer) {
 	what := map[string]string{
-		"read":  "A request that reads one key. Bare: a handler that makes one GET.",
-		"write": "A request that reads and changes one key. Bare: a handler that makes one GET and one SET.",
+		"read": "A request that reads one key. Bare: a handler that makes one GET.",
+		"write": "A request that reads and changes one key. Bare: a handler that makes one GET and one " +
+			"SET.",
 	}
 	fmt.Fprintf(out, "%s %d at a time.\n", what[t.op], t.connections)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
@@ -52,14 +53,19 @@ func (t *table) print(out io.Writer) {
 		if t.connections == 1 {
 			when = "by itself"
 		}
-		verdict(out, 1/ratio <= writeAtMost, "a write takes, %s, %.2f times what a bare GET and SET take; at most %.2f", when, 1/ratio, writeAtMost)
+		verdict(out, 1/ratio <= writeAtMost,
+			"a write takes, %s, %.2f times what a bare GET and SET take; at most %.2f", when, 1/ratio,
+			writeAtMost)
 		fmt.Fprintln(out)
 		return
 	}
 	n := t.median("scskit", func(f figures) float64 { return f.Allocs })
-	verdict(out, ratio >= readAtLeast, "a read reaches %.2f of the requests of a bare GET; at least %.2f", ratio, readAtLeast)
-	verdict(out, n <= allocsAtMost, "a read allocates %.1f objects, net/http's included; at most %d", n, allocsAtMost)
-	verdict(out, t.size["scskit"] <= sessionAtMost, "a session of three keys takes %d bytes; at most %d", t.size["scskit"], sessionAtMost)
+	verdict(out, ratio >= readAtLeast,
+		"a read reaches %.2f of the requests of a bare GET; at least %.2f", ratio, readAtLeast)
+	verdict(out, n <= allocsAtMost, "a read allocates %.1f objects, net/http's included; at most %d",
+		n, allocsAtMost)
+	verdict(out, t.size["scskit"] <= sessionAtMost,
+		"a session of three keys takes %d bytes; at most %d", t.size["scskit"], sessionAtMost)
 	fmt.Fprintln(out)
 }
 

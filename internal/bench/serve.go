@@ -129,7 +129,8 @@ func serve(in io.Reader, out io.Writer) error {
 	}
 	client := redis.NewClient(&redis.Options{Addr: req.Redis, ContextTimeoutEnabled: req.Deadlines})
 	defer func() { _ = client.Close() }()
-	site := served{Addr: map[string]string{}, Cookies: map[string][]string{}, Size: map[string]int64{}, Body: user}
+	site := served{Addr: map[string]string{}, Cookies: map[string][]string{}, Size: map[string]int64{},
+		Body: user}
 	for _, v := range variants {
 		read, write, sm := v.sites(client)
 		var err error

@@ -28,7 +28,8 @@ func TestEnds(t *testing.T) {
 		end  func(t *testing.T) *Context
 		want error
 	}{
-		"by its deadline": {func(*testing.T) *Context { return begin(background, time.Millisecond) }, context.DeadlineExceeded},
+		"by its deadline": {func(*testing.T) *Context { return begin(background, time.Millisecond) },
+			context.DeadlineExceeded},
 		"by its parent's deadline": {func(t *testing.T) *Context {
 			parent, cancel := context.WithTimeout(background, time.Millisecond)
 			t.Cleanup(cancel)
@@ -135,7 +136,8 @@ func TestLate(t *testing.T) {
 // Contexts whose deadlines are close share an end, which is at most a little later; nothing of it
 // is left afterwards.
 func TestLateIsShared(t *testing.T) { // alone, since it looks at what all share
-	for _, timeout := range []time.Duration{10 * time.Millisecond, time.Second, 5 * time.Second, time.Hour} {
+	for _, timeout := range []time.Duration{10 * time.Millisecond, time.Second, 5 * time.Second,
+		time.Hour} {
 		most := max(timeout/32, time.Millisecond)
 		now := time.Now().Add(time.Hour) // so that none is over before it is asked
 		shared := make(map[<-chan struct{}]bool)
@@ -215,7 +217,8 @@ func TestExtremeTimeouts(t *testing.T) {
 // have been made.
 func TestNearerParent(t *testing.T) {
 	t.Parallel()
-	parent := stale{background, time.Now().Add(50 * time.Millisecond).Round(0)} // without a monotonic reading
+	// without a monotonic reading
+	parent := stale{background, time.Now().Add(50 * time.Millisecond).Round(0)}
 	c := begin(parent, time.Hour)
 	if c.timeout > 50*time.Millisecond {
 		t.Errorf("the time-out is %v", c.timeout)
@@ -270,7 +273,8 @@ func TestAbove(t *testing.T) {
 	if outer.full != nil {
 		t.Error("the outer context has a timer")
 	}
-	if done, ok := begin(begin(context.WithoutCancel(parent), time.Hour), time.Minute).Above(); !ok || done != nil {
+	if done, ok := begin(begin(context.WithoutCancel(parent), time.Hour), time.Minute).Above(); !ok ||
+		done != nil {
 		t.Errorf("got %v, want nothing that ends it before its deadline", ok)
 	}
 	ended := outer.Done()

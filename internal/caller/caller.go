@@ -1,5 +1,5 @@
-// Package caller tells what scs does not: which methods of a session manager are under way, and under
-// which key somebody keeps a value in contexts.
+// Package caller tells what scs does not: which methods of a session manager are under way, and
+// under which key somebody keeps a value in contexts.
 package caller
 
 import (

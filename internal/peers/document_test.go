@@ -36,16 +36,19 @@ func checkDocument(t *testing.T, report conformance.Report) {
 	}
 	want := []byte(overview(t, report) + "\n" + failures(report))
 	if *update && !bytes.Equal(tables, want) {
-		if err := os.WriteFile(document, slices.Concat(head, []byte(begin), want, []byte(end), tail), 0o644); err != nil {
+		if err := os.WriteFile(document, slices.Concat(head, []byte(begin), want, []byte(end), tail),
+			0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if !bytes.Equal(tables, want) {
-		t.Errorf("%s does not hold the results of this run; go test -update writes them:\n%s", document, want)
+		t.Errorf("%s does not hold the results of this run; go test -update writes them:\n%s",
+			document, want)
 	}
 
 	failed := failedChecks(report)
 	named := make(map[string]bool)
-	for _, id := range regexp.MustCompile("`([a-z]+/[a-z0-9-]+)`").FindAllStringSubmatch(string(head)+string(tail), -1) {
+	for _, id := range regexp.MustCompile("`([a-z]+/[a-z0-9-]+)`").FindAllStringSubmatch(string(
+		head)+string(tail), -1) {
 		named[id[1]] = true
 		if failed[id[1]] == nil && known(id[1]) {
 			t.Errorf("%s names %s, which no store fails", document, id[1])
@@ -59,7 +62,8 @@ func checkDocument(t *testing.T, report conformance.Report) {
 }
 
 func known(id string) bool {
-	return slices.ContainsFunc(conformance.Checks(), func(c conformance.Check) bool { return c.ID == id })
+	return slices.ContainsFunc(conformance.Checks(),
+		func(c conformance.Check) bool { return c.ID == id })
 }
 
 func isUnseen(r conformance.Result) bool { return strings.HasPrefix(r.Reason, unseen) }
@@ -71,7 +75,8 @@ type counts struct{ passed, failed, unseen int }
 func overview(t *testing.T, report conformance.Report) string {
 	t.Helper()
 	var b strings.Builder
-	b.WriteString("| store | version | on | store checks: passed | failed | pair checks: passed | failed | not to be seen |\n")
+	b.WriteString("| store | version | on | store checks: passed | failed | pair checks: passed | " +
+		"failed | not to be seen |\n")
 	b.WriteString("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |\n")
 	for _, p := range peers {
 		of := make(map[conformance.Level]counts)
@@ -146,7 +151,8 @@ func version(t *testing.T, module string) string {
 		t.Fatalf("go.mod does not require %s", module)
 	}
 	v := string(required[1])
-	if p := regexp.MustCompile(`^v0\.0\.0-(\d{4})(\d\d)(\d\d)\d{6}-([0-9a-f]{7})`).FindStringSubmatch(v); p != nil {
+	if p := regexp.MustCompile(`^v0\.0\.0-(\d{4})(\d\d)(\d\d)\d{6}-([0-9a-f]{7})`).FindStringSubmatch(
+		v); p != nil {
 		return fmt.Sprintf("%s-%s-%s, %s", p[1], p[2], p[3], p[4])
 	}
 	return v

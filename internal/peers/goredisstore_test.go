@@ -23,14 +23,16 @@ var goredisstorePeer = peer{
 		New:    newGoredisstore,
 		Reopen: reopen,
 		Exempt: failing(map[string]string{
-			"contract/context-methods": "Find, Commit and Delete panic, as its source says; scs itself calls FindCtx and its like",
-			"expiry/past":              endless,
-			"expiry/past-overwrites":   endless,
+			"contract/context-methods": "Find, Commit and Delete panic, as its source says; scs itself " +
+				"calls FindCtx and its like",
+			"expiry/past":            endless,
+			"expiry/past-overwrites": endless,
 		}),
 	},
 }
 
-const endless = "it gives the client a negative time to live, of which go-redis makes a SET without any: the session never ends"
+const endless = "it gives the client a negative time to live, of which go-redis makes a SET " +
+	"without any: the session never ends"
 
 func newGoredisstore(tb testing.TB) scs.Store {
 	tb.Helper()
@@ -53,7 +55,8 @@ func TestGoredisstoreCluster(t *testing.T) {
 	store := goredisstore.NewWithPrefix(client, prefix)
 	stored, moved := 0, 0
 	for i := range 200 {
-		err := store.CommitCtx(t.Context(), fmt.Sprintf("token%d", i), []byte("data"), time.Now().Add(time.Hour))
+		err := store.CommitCtx(t.Context(), fmt.Sprintf("token%d", i), []byte("data"),
+			time.Now().Add(time.Hour))
 		switch {
 		case err == nil:
 			stored++
@@ -66,7 +69,8 @@ func TestGoredisstoreCluster(t *testing.T) {
 	// Of three nodes' slots, two thirds are not the first one's. All 200 tokens on one side would
 	// be a miracle.
 	if stored == 0 || moved == 0 {
-		t.Errorf("of 200 sessions %d were stored and %d belong to other nodes; the document says that there are some of each", stored, moved)
+		t.Errorf("of 200 sessions %d were stored and %d belong to other nodes; the document says that "+
+			"there are some of each", stored, moved)
 	}
 	t.Logf("of 200 sessions %d were stored, and %d failed as belonging to another node", stored, moved)
 }

@@ -15,8 +15,10 @@ import (
 // Two definitions of its table: the one that its documentation gives, and one whose columns hold
 // more.
 const (
-	documented = "CREATE TABLE sessions (token CHAR(43) PRIMARY KEY, data BLOB NOT NULL, expiry TIMESTAMP(6) NOT NULL)"
-	wide       = "CREATE TABLE sessions (token VARBINARY(255) PRIMARY KEY, data MEDIUMBLOB NOT NULL, expiry DATETIME(6) NOT NULL)"
+	documented = "CREATE TABLE sessions (token CHAR(43) PRIMARY KEY, data BLOB NOT NULL, expiry " +
+		"TIMESTAMP(6) NOT NULL)"
+	wide = "CREATE TABLE sessions (token VARBINARY(255) PRIMARY KEY, data MEDIUMBLOB NOT " +
+		"NULL, expiry DATETIME(6) NOT NULL)"
 )
 
 var mysqlstorePeer = peer{
@@ -38,7 +40,8 @@ var mysqlstorePeer = peer{
 	},
 }
 
-const collation = "the column of tokens has the database's own collation, which takes upper for lower case, and accented letters for plain ones"
+const collation = "the column of tokens has the database's own collation, which takes upper for " +
+	"lower case, and accented letters for plain ones"
 
 var mysqlstoreWidePeer = peer{
 	module:  mysqlstorePeer.module,

@@ -30,14 +30,16 @@ type peer struct {
 	conformance.Store
 }
 
-var peers = []peer{memstorePeer, sqlite3storePeer, pgxstorePeer, mysqlstorePeer, mysqlstoreWidePeer, goredisstorePeer}
+var peers = []peer{memstorePeer, sqlite3storePeer, pgxstorePeer, mysqlstorePeer, mysqlstoreWidePeer,
+	goredisstorePeer}
 
 // TestPeers runs every check of a store on every peer, and every check of a pair on each behind the
 // adapter for net/http. The document must tell what came of it.
 func TestPeers(t *testing.T) {
 	var stores []conformance.Store
 	for _, p := range peers {
-		if slices.ContainsFunc(p.needs, func(k testenv.Kind) bool { return testenv.Skipped(k.String()) }) {
+		if slices.ContainsFunc(p.needs,
+			func(k testenv.Kind) bool { return testenv.Skipped(k.String()) }) {
 			t.Logf("%s is left out: SCSKIT_SKIP_BACKENDS names what it needs", p.Name)
 			continue
 		}
@@ -51,7 +53,8 @@ func TestPeers(t *testing.T) {
 
 // matrix is conformance.TestMatrix that returns the report, which it also writes to where the
 // caller of the tests wants reports.
-func matrix(t *testing.T, adapters []conformance.Adapter, stores []conformance.Store) conformance.Report {
+func matrix(t *testing.T, adapters []conformance.Adapter,
+	stores []conformance.Store) conformance.Report {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "report.json")
 	wanted := flag.Lookup("scskit.report").Value
@@ -80,8 +83,10 @@ func matrix(t *testing.T, adapters []conformance.Adapter, stores []conformance.S
 
 const (
 	overwrites = "a commit overwrites whatever is stored: scs gives a store nothing to compare it with"
-	revives    = "a commit makes the record again after Delete has removed it: scs gives a store nothing to tell the two apart"
-	corrupt    = "it stores any bytes, as it should, and the manager takes what it cannot decode for a failure"
+	revives    = "a commit makes the record again after Delete has removed it: scs gives a store " +
+		"nothing to tell the two apart"
+	corrupt = "it stores any bytes, as it should, and the manager takes what it cannot decode " +
+		"for a failure"
 
 	nullData = "nil data becomes SQL NULL, which the column refuses; scs's own codec never gives nil"
 

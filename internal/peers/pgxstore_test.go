@@ -21,8 +21,9 @@ var pgxstorePeer = peer{
 		New:    newPgxstore,
 		Reopen: reopen,
 		Exempt: failing(map[string]string{
-			"contract/empty-payload":  nullData,
-			"hostile/malformed-token": "the token goes into a comparison of texts as it is, and PostgreSQL refuses a text that is not UTF-8",
+			"contract/empty-payload": nullData,
+			"hostile/malformed-token": "the token goes into a comparison of texts as it is, and " +
+				"PostgreSQL refuses a text that is not UTF-8",
 		}),
 	},
 }

@@ -41,7 +41,8 @@ func newSqlite3store(tb testing.TB) scs.Store {
 
 func openSQLite(tb testing.TB, file string) *sql.DB {
 	tb.Helper()
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)")
+	db, err := sql.Open("sqlite",
+		"file:"+file+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)")
 	if err != nil {
 		tb.Fatal(err)
 	}

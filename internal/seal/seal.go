@@ -26,7 +26,8 @@ type Sealer struct{ keys []cipher.AEAD }
 // a password is no key.
 func New(keys [][]byte) (*Sealer, error) {
 	if len(keys) == 0 {
-		return nil, errors.New("there is no key: give one of 32 random bytes, such as openssl rand -hex 32 makes")
+		return nil, errors.New("there is no key: give one of 32 random bytes, such as openssl rand " +
+			"-hex 32 makes")
 	}
 	s := &Sealer{keys: make([]cipher.AEAD, len(keys))}
 	for i, key := range keys {

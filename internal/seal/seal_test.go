@@ -28,12 +28,16 @@ func TestOpen(t *testing.T) {
 	flipped[len(flipped)/2] ^= 1
 	for name, f := range map[string]func() ([]byte, bool, error){
 		"another binding": func() ([]byte, bool, error) { return s.Open(sealed, "there") },
-		"another key":     func() ([]byte, bool, error) { return newSealer(t, key(2)).Open(sealed, "here") },
-		"bit flipped":     func() ([]byte, bool, error) { return s.Open(flipped, "here") },
-		"truncated":       func() ([]byte, bool, error) { return s.Open(sealed[:len(sealed)-1], "here") },
-		"extended":        func() ([]byte, bool, error) { return s.Open(append(bytes.Clone(sealed), 0), "here") },
-		"too short":       func() ([]byte, bool, error) { return s.Open(sealed[:3], "here") },
-		"empty":           func() ([]byte, bool, error) { return s.Open(nil, "here") },
+		"another key": func() ([]byte, bool, error) {
+			return newSealer(t, key(2)).Open(sealed, "here")
+		},
+		"bit flipped": func() ([]byte, bool, error) { return s.Open(flipped, "here") },
+		"truncated":   func() ([]byte, bool, error) { return s.Open(sealed[:len(sealed)-1], "here") },
+		"extended": func() ([]byte, bool, error) {
+			return s.Open(append(bytes.Clone(sealed), 0), "here")
+		},
+		"too short": func() ([]byte, bool, error) { return s.Open(sealed[:3], "here") },
+		"empty":     func() ([]byte, bool, error) { return s.Open(nil, "here") },
 	} {
 		if got, _, err := f(); !errors.Is(err, ErrOpen) || got != nil {
 			t.Errorf("%s: got %q, %v", name, got, err)

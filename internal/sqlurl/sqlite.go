@@ -25,7 +25,8 @@ func SQLiteDriver(registered []string) (sqldriver.Driver, error) {
 		}
 		return db.Driver(), db.Close()
 	}
-	return nil, errors.New(`the program has no driver for SQLite: import one, such as _ "modernc.org/sqlite"`)
+	return nil, errors.New(
+		`the program has no driver for SQLite: import one, such as _ "modernc.org/sqlite"`)
 }
 
 // SQLiteConnector sets up each new connection by statements, since every driver has its own words
@@ -47,7 +48,8 @@ func (c *SQLiteConnector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	}
 	execer, ok := conn.(sqldriver.ExecerContext)
 	if !ok {
-		return nil, errors.Join(fmt.Errorf("the driver %T is too old: import another", c.SQLite), conn.Close())
+		return nil, errors.Join(fmt.Errorf("the driver %T is too old: import another", c.SQLite),
+			conn.Close())
 	}
 	for _, pragma := range c.Pragmas {
 		if _, err := execer.ExecContext(ctx, "PRAGMA "+pragma, nil); err != nil {

@@ -25,7 +25,8 @@ func Params(more ...[]string) []string {
 }
 
 // Open opens the store in a database, of which it takes care from then on.
-func Open(l *storeurl.URL, db *sql.DB, dialect sqlstore.Dialect, pool int, shared scskit.Options) (*scskit.Store, func() error, error) {
+func Open(l *storeurl.URL, db *sql.DB, dialect sqlstore.Dialect, pool int,
+	shared scskit.Options) (*scskit.Store, func() error, error) {
 	size, err := l.Params.Positive("pool_size")
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())
@@ -36,7 +37,8 @@ func Open(l *storeurl.URL, db *sql.DB, dialect sqlstore.Dialect, pool int, share
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	store, err := sqlstore.New(db, dialect, &sqlstore.Options{Options: shared, Table: l.Params.String("table")})
+	store, err := sqlstore.New(db, dialect,
+		&sqlstore.Options{Options: shared, Table: l.Params.String("table")})
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("the parameter table: %w", err), db.Close())
 	}

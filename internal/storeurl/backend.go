@@ -39,7 +39,8 @@ type Backend struct {
 	Authority string
 	// Advise says what to write instead if the server refuses, if the error tells; it may be nil.
 	Advise func(*URL, error) string
-	Open   func(context.Context, *URL, scskit.Options) (store *scskit.Store, release func() error, err error)
+	Open   func(context.Context, *URL,
+		scskit.Options) (store *scskit.Store, release func() error, err error)
 }
 
 const (
@@ -110,7 +111,8 @@ func (l *URL) Place() string {
 	}
 	where := strings.Join(l.Hosts, ",")
 	if where == "" {
-		where = l.Params.String("host") + l.Params.String("socket") // one of them, of those backends that have it
+		// one of them, of those backends that have it
+		where = l.Params.String("host") + l.Params.String("socket")
 	}
 	if l.Path != "" {
 		where += "/" + l.Path

@@ -16,7 +16,8 @@ func (l *URL) TLSConfig(host string, skipVerify bool) (*tls.Config, error) {
 		return c, nil
 	}
 	if skipVerify {
-		return nil, errors.New("tls_ca has no use where certificates are not verified: leave one of the two out")
+		return nil, errors.New("tls_ca has no use where certificates are not verified: leave one of " +
+			"the two out")
 	}
 	pem, err := os.ReadFile(file)
 	if err != nil {

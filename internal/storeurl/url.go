@@ -37,7 +37,8 @@ func Parse(rawURL string) (*URL, error) {
 		return nil, unknownScheme(scheme, rest)
 	}
 	if strings.ContainsFunc(rest, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-		return nil, fmt.Errorf("%s: the URL has a control character in it; is there a line break at its end?", scheme)
+		return nil, fmt.Errorf("%s: the URL has a control character in it; is there a line break at "+
+			"its end?", scheme)
 	}
 	var err error
 	if l.Backend.Local {
@@ -64,7 +65,8 @@ var instead = map[string]string{
 func otherNotation(s string) string {
 	switch {
 	case strings.Contains(s, "tcp(") || strings.Contains(s, "unix("): // go-sql-driver
-		return "write mysql://USER:PASSWORD@HOST:PORT/DATABASE, or for a socket mysql://USER@/DATABASE?socket=PATH"
+		return "write mysql://USER:PASSWORD@HOST:PORT/DATABASE, or for a socket " +
+			"mysql://USER@/DATABASE?socket=PATH"
 	case strings.Contains(s, "dbname=") || strings.HasPrefix(s, "host="): // libpq
 		return "write postgres://USER:PASSWORD@HOST:PORT/DATABASE"
 	}
@@ -79,9 +81,11 @@ func unknownScheme(scheme, rest string) error {
 	list := "it must begin with one of: " + strings.Join(known, ", ")
 	switch {
 	case scheme == "cookie" || scheme == "cookiestore":
-		return errors.New("sessions in cookies need keys, which do not belong into a URL: call cookiestore.New; a URL can begin with " + strings.Join(known, ", "))
+		return errors.New("sessions in cookies need keys, which do not belong into a URL: call " +
+			"cookiestore.New; a URL can begin with " + strings.Join(known, ", "))
 	case instead[strings.ToLower(scheme)] != "":
-		return fmt.Errorf("the scheme %s is another program's: write %s", strings.ToLower(scheme), instead[strings.ToLower(scheme)])
+		return fmt.Errorf("the scheme %s is another program's: write %s", strings.ToLower(scheme),
+			instead[strings.ToLower(scheme)])
 	case otherNotation(scheme+":"+rest) != "":
 		return fmt.Errorf("this is no URL: %s", otherNotation(scheme+":"+rest))
 	case strings.HasPrefix(rest, "//") && len(scheme) <= 20 && isWord(scheme, "+-."):
@@ -94,7 +98,8 @@ func unknownScheme(scheme, rest string) error {
 func isWord(s, others string) bool {
 	for _, r := range s {
 		switch {
-		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9', strings.ContainsRune(others, r):
+		case 'a' <= r && r <= 'z', 'A' <= r && r <= 'Z', '0' <= r && r <= '9',
+			strings.ContainsRune(others, r):
 		default:
 			return false
 		}
@@ -116,7 +121,8 @@ func (l *URL) parseLocal(rest string) (err error) {
 	return l.parseParams(query)
 }
 
-var errEscape = errors.New("a /, ?, #, @ or : in the user name or the password must be written with %, as %2F, %3F, %23, %40 and %3A, and an @ so everywhere but before the host")
+var errEscape = errors.New("a /, ?, #, @ or : in the user name or the password must be written " +
+	"with %, as %2F, %3F, %23, %40 and %3A, and an @ so everywhere but before the host")
 
 func (l *URL) parseServer(rest string) (err error) {
 	rest, ok := strings.CutPrefix(rest, "//")
@@ -179,13 +185,16 @@ func checkHost(s string) error {
 	switch {
 	case host == "":
 		return errors.New("a host is missing: before the port, or between two commas")
-	case strings.HasPrefix(s, "[") && (net.ParseIP(host) == nil || !strings.Contains(s, "]")), !strings.HasPrefix(s, "[") && !isWord(host, "-._"):
-		return errors.New("a host has characters that none has: is it HOST or HOST:PORT, or [ADDRESS]:PORT with IPv6?")
+	case strings.HasPrefix(s, "[") && (net.ParseIP(host) == nil || !strings.Contains(s, "]")),
+		!strings.HasPrefix(s, "[") && !isWord(host, "-._"):
+		return errors.New("a host has characters that none has: is it HOST or HOST:PORT, or " +
+			"[ADDRESS]:PORT with IPv6?")
 	case strings.HasSuffix(s, ":"):
 		return errors.New("a port is missing after the colon")
 	}
 	if n, err := strconv.ParseUint(port, 10, 16); port != "" && (err != nil || n == 0) {
-		return errors.New("a port is not a number from 1 to 65535; if it is part of a password, user and password must end with @, and " + errEscape.Error())
+		return errors.New("a port is not a number from 1 to 65535; if it is part of a password, user " +
+			"and password must end with @, and " + errEscape.Error())
 	}
 	return nil
 }
@@ -248,7 +257,8 @@ func (l *URL) parseParams(query string) error {
 		}
 		name, value, ok := strings.Cut(pair, "=")
 		if !ok || len(name) > 50 || !isWord(name, "_-.") {
-			return errors.New("after the question mark there is something else than name=value, separated by &")
+			return errors.New("after the question mark there is something else than name=value, separated " +
+				"by &")
 		}
 		known, ok := l.Backend.known(name)
 		if !ok {
@@ -258,7 +268,8 @@ func (l *URL) parseParams(query string) error {
 		}
 		value, err := url.QueryUnescape(value)
 		if err != nil || strings.ContainsRune(value, 0) {
-			return fmt.Errorf("the parameter %s has a %% without two hexadecimal digits, or a zero byte: a %% itself is %%25", known)
+			return fmt.Errorf("the parameter %s has a %% without two hexadecimal digits, or a zero byte: "+
+				"a %% itself is %%25", known)
 		}
 		if value == "" {
 			return fmt.Errorf("the parameter %s has no value", known)
@@ -276,7 +287,8 @@ func (b *Backend) known(name string) (string, bool) {
 	if name == "lazy" {
 		return name, true
 	}
-	i := slices.IndexFunc(b.Params, func(p string) bool { return p == name || b.Fold && strings.EqualFold(p, name) })
+	i := slices.IndexFunc(b.Params,
+		func(p string) bool { return p == name || b.Fold && strings.EqualFold(p, name) })
 	if i < 0 {
 		return "", false
 	}
@@ -346,7 +358,8 @@ func (l *URL) Scrub(err error) error {
 	}
 	text := err.Error()
 	for _, secret := range append([]string{l.Password}, l.Params.secrets()...) {
-		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), Escape(secret)} {
+		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret),
+			Escape(secret)} {
 			if len(secret) >= shortSecret {
 				text = strings.ReplaceAll(text, form, "…")
 			}

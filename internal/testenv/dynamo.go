@@ -34,7 +34,8 @@ var dynamoKind = kind{
 			return nil, err
 		}
 		return []*node{{
-			addr: addr, dir: data, path: interpreter, args: []string{server, "--listen", addr, "--dir", data},
+			addr: addr, dir: data, path: interpreter,
+			args: []string{server, "--listen", addr, "--dir", data},
 		}}, nil
 	},
 	probe: probeDynamo,
@@ -44,7 +45,8 @@ var dynamoKind = kind{
 
 // probeDynamo lists the tables. Both servers ask for a date and a signature, and take any.
 func probeDynamo(ctx context.Context, addr string) (string, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/", strings.NewReader("{}"))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/",
+		strings.NewReader("{}"))
 	if err != nil {
 		return "", err
 	}
@@ -52,7 +54,8 @@ func probeDynamo(ctx context.Context, addr string) (string, error) {
 	req.Header.Set("X-Amz-Target", "DynamoDB_20120810.ListTables")
 	req.Header.Set("X-Amz-Date", "20000101T000000Z")
 	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 "+
-		"Credential=local/20000101/us-east-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-target, Signature=0")
+		"Credential=local/20000101/us-east-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-target, "+
+		"Signature=0")
 	transport := &http.Transport{DisableKeepAlives: true}
 	defer transport.CloseIdleConnections()
 	resp, err := (&http.Client{Transport: transport}).Do(req)

@@ -105,7 +105,8 @@ func (b Backend) String() string {
 	if !b.Private {
 		return fmt.Sprintf("%s: %s at %s, from %s", b.Kind, version, b.Addr, b.Kind.Env())
 	}
-	return fmt.Sprintf("%s: %s at %s, private, ready in %s", b.Kind, version, b.Addr, b.Started.Round(time.Millisecond))
+	return fmt.Sprintf("%s: %s at %s, private, ready in %s", b.Kind, version, b.Addr,
+		b.Started.Round(time.Millisecond))
 }
 
 var finders = func() (f [numKinds]func() (Backend, error)) {

@@ -29,7 +29,8 @@ var mongoKind = kind{
 		if err := (*account)(nil).own(data); err != nil {
 			return nil, err
 		}
-		return []*node{{addr: addr, dir: data, path: path, args: []string{"-listen", addr, "-dir", data}}}, nil
+		return []*node{{addr: addr, dir: data, path: path,
+			args: []string{"-listen", addr, "-dir", data}}}, nil
 	},
 	probe: probeMongo,
 	url:   func(addrs []string) string { return "mongodb://" + addrs[0] + "/" },

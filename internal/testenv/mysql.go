@@ -60,12 +60,14 @@ func mysqlNode(dir, more string, args ...string) (*node, error) {
 		addr: addr, dir: data, path: path, user: user,
 		args: append([]string{
 			"--no-defaults", "--datadir=" + data, "--port=" + portOf(addr), "--bind-address=127.0.0.1",
-			"--socket=" + filepath.Join(data, "s"), "--pid-file=" + filepath.Join(data, "pid"), "--init-file=" + create,
+			"--socket=" + filepath.Join(data, "s"), "--pid-file=" + filepath.Join(data, "pid"),
+			"--init-file=" + create,
 			"--skip-name-resolve", "--innodb-flush-log-at-trx-commit=1", "--innodb-log-file-size=16M",
 			"--innodb-buffer-pool-size=64M", "--max-connections=300",
 		}, args...),
 	}
-	return n, n.prepare(install, "--no-defaults", "--datadir="+data, "--auth-root-authentication-method=normal", "--skip-test-db",
+	return n, n.prepare(install, "--no-defaults", "--datadir="+data,
+		"--auth-root-authentication-method=normal", "--skip-test-db",
 		"--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0")
 }
 

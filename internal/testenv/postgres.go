@@ -59,7 +59,8 @@ func builtPostgres18(name string) (string, error) { return built("postgresql-18/
 
 // postgresNode makes a database cluster, with further arguments for initdb. PostgreSQL refuses to
 // run as root.
-func postgresNode(dir string, find func(string) (string, error), initArgs ...string) (*node, error) {
+func postgresNode(dir string, find func(string) (string, error),
+	initArgs ...string) (*node, error) {
 	initdb, err := find("initdb")
 	if err != nil {
 		return nil, err
@@ -84,11 +85,14 @@ func postgresNode(dir string, find func(string) (string, error), initArgs ...str
 		if err := os.CopyFS(programs, os.DirFS(filepath.Dir(filepath.Dir(path)))); err != nil {
 			return nil, err
 		}
-		initdb, path = filepath.Join(programs, "bin", "initdb"), filepath.Join(programs, "bin", "postgres")
+		initdb, path = filepath.Join(programs, "bin", "initdb"),
+			filepath.Join(programs, "bin", "postgres")
 	}
 	args := []string{
-		"-D", dir, "-p", portOf(addr), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
-		"-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "shared_buffers=32MB", "-c", "max_connections=200",
+		"-D", dir, "-p", portOf(addr), "-c", "listen_addresses=127.0.0.1", "-c",
+		"unix_socket_directories=",
+		"-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "shared_buffers=32MB", "-c",
+		"max_connections=200",
 	}
 	if hasStatistics(path) {
 		args = append(args, "-c", "shared_preload_libraries=pg_stat_statements")

@@ -66,7 +66,8 @@ func (n *node) start() error {
 }
 
 // await waits until probe succeeds, the program ends or ctx does.
-func (n *node) await(ctx context.Context, probe func(context.Context, string) (string, error)) (string, error) {
+func (n *node) await(ctx context.Context,
+	probe func(context.Context, string) (string, error)) (string, error) {
 	n.mu.Lock()
 	done := n.done
 	n.mu.Unlock()
@@ -92,7 +93,8 @@ func (n *node) await(ctx context.Context, probe func(context.Context, string) (s
 		case <-done:
 		case <-poll.C:
 		case <-ctx.Done():
-			return "", fmt.Errorf("%s does not answer at %s: %w\n%s", filepath.Base(n.path), n.addr, reason, tail(n.log()))
+			return "", fmt.Errorf("%s does not answer at %s: %w\n%s", filepath.Base(n.path), n.addr, reason,
+				tail(n.log()))
 		}
 	}
 }
@@ -180,8 +182,10 @@ func (n *node) environment() []string {
 	env := append([]string{"LC_ALL=C", "TZ=UTC", "TMPDIR=" + n.dir}, n.env...)
 	for _, entry := range os.Environ() {
 		name, _, _ := strings.Cut(entry, "=")
-		if name == "TZ" || name == "TMPDIR" || name == "LANG" || name == "LANGUAGE" || strings.HasPrefix(name, "LC_") ||
-			strings.HasPrefix(name, "PG") || strings.HasPrefix(name, "MYSQL") || strings.HasPrefix(name, "NODE_") {
+		if name == "TZ" || name == "TMPDIR" || name == "LANG" || name == "LANGUAGE" ||
+			strings.HasPrefix(name, "LC_") ||
+			strings.HasPrefix(name, "PG") || strings.HasPrefix(name, "MYSQL") ||
+			strings.HasPrefix(name, "NODE_") {
 			continue
 		}
 		env = append(env, entry)
@@ -213,7 +217,8 @@ func program(name string, patterns ...string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return filepath.Abs(path)
 	}
-	patterns = append(patterns, "/usr/sbin/"+name, "/usr/local/sbin/"+name, "/usr/local/bin/"+name, "/opt/homebrew/bin/"+name)
+	patterns = append(patterns, "/usr/sbin/"+name, "/usr/local/sbin/"+name, "/usr/local/bin/"+name,
+		"/opt/homebrew/bin/"+name)
 	for _, pattern := range patterns {
 		if found, _ := filepath.Glob(pattern); len(found) > 0 {
 			return found[len(found)-1], nil

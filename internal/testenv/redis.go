@@ -129,7 +129,8 @@ func joinRedisCluster(ctx context.Context, nodes []*node) error {
 		if err != nil {
 			return "", err
 		}
-		for _, line := range []string{"cluster_state:ok\r", "cluster_slots_ok:16384\r", "cluster_known_nodes:" + strconv.Itoa(len(nodes)) + "\r"} {
+		for _, line := range []string{"cluster_state:ok\r", "cluster_slots_ok:16384\r",
+			"cluster_known_nodes:" + strconv.Itoa(len(nodes)) + "\r"} {
 			if !strings.Contains(info, line) {
 				return "", errors.New("the cluster is not complete")
 			}

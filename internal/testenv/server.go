@@ -215,7 +215,8 @@ func (s *server) register() error {
 // close ends the server and removes its data.
 func (s *server) close() {
 	running.Lock()
-	running.servers = slices.DeleteFunc(running.servers, func(other *server) bool { return other == s })
+	running.servers = slices.DeleteFunc(running.servers,
+		func(other *server) bool { return other == s })
 	running.Unlock()
 	s.mu.Lock()
 	s.closed = true

@@ -88,8 +88,10 @@ var mysqlTLSKind = kind{
 		return []*node{n}, err
 	},
 	probe: probeMySQL,
-	url:   func(addrs []string) string { return tlsURL("mysql", addrs[0], "/scskit?tls=true&tls_ca=") },
-	addr:  hostOf,
+	url: func(addrs []string) string {
+		return tlsURL("mysql", addrs[0], "/scskit?tls=true&tls_ca=")
+	},
+	addr: hostOf,
 }
 
 // tlsURL is what stores.Open takes; rest ends with the parameter that names the authority's file.
@@ -124,7 +126,8 @@ func postgresTLSNode(dir string) (*node, error) {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	n, err := postgresNode(data, installedPostgres, "--username", tlsUser, "--pwfile", password, "--auth", "scram-sha-256")
+	n, err := postgresNode(data, installedPostgres, "--username", tlsUser, "--pwfile", password,
+		"--auth", "scram-sha-256")
 	if err != nil {
 		return nil, err
 	}

@@ -92,7 +92,8 @@ func NewDriver(keys [][]byte, opts *Options) (driver.Driver, error) {
 	}
 	switch {
 	case c.max < 0 || c.max > maxMaxBytes:
-		return nil, fmt.Errorf("cookiestore: Options.MaxBytes is %d: it must be from 0 to %d", c.max, maxMaxBytes)
+		return nil, fmt.Errorf("cookiestore: Options.MaxBytes is %d: it must be from 0 to %d", c.max,
+			maxMaxBytes)
 	case c.max == 0:
 		c.max = defaultMaxBytes
 	}
@@ -162,7 +163,8 @@ func (c *carrier) maxData() int {
 	return encoding.DecodedLen(max(room, 0)) - c.sealer.Overhead() - headerBytes
 }
 
-var errCarried = errors.New("cookiestore: the session travels in the cookie: only an adapter can save it")
+var errCarried = errors.New("cookiestore: the session travels in the cookie: only an adapter can " +
+	"save it")
 
 // Save is not called: Carry is.
 func (c *carrier) Save(context.Context, driver.Record, driver.Condition) error { return errCarried }

@@ -37,7 +37,8 @@ type site struct {
 
 // newSite serves put, get, size, destroy and renew under the keys given. Sites share nothing but
 // what carry copies.
-func newSite(t *testing.T, opts *cookiestore.Options, configure func(*scs.SessionManager), keys ...[]byte) *site {
+func newSite(t *testing.T, opts *cookiestore.Options, configure func(*scs.SessionManager),
+	keys ...[]byte) *site {
 	t.Helper()
 	store, err := cookiestore.New(keys, opts)
 	if err != nil {
@@ -49,7 +50,8 @@ func newSite(t *testing.T, opts *cookiestore.Options, configure func(*scs.Sessio
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/put", func(_ http.ResponseWriter, r *http.Request) {
-		sm.Put(r.Context(), r.FormValue("key"), strings.Repeat(r.FormValue("value"), 1+len(r.FormValue("times"))))
+		sm.Put(r.Context(), r.FormValue("key"),
+			strings.Repeat(r.FormValue("value"), 1+len(r.FormValue("times"))))
 	})
 	mux.HandleFunc("/big", func(_ http.ResponseWriter, r *http.Request) {
 		var n int
@@ -59,8 +61,12 @@ func newSite(t *testing.T, opts *cookiestore.Options, configure func(*scs.Sessio
 	mux.HandleFunc("/get", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, sm.GetString(r.Context(), r.FormValue("key")))
 	})
-	mux.HandleFunc("/destroy", func(_ http.ResponseWriter, r *http.Request) { _ = sm.Destroy(r.Context()) })
-	mux.HandleFunc("/renew", func(_ http.ResponseWriter, r *http.Request) { _ = sm.RenewToken(r.Context()) })
+	mux.HandleFunc("/destroy", func(_ http.ResponseWriter, r *http.Request) {
+		_ = sm.Destroy(r.Context())
+	})
+	mux.HandleFunc("/renew", func(_ http.ResponseWriter, r *http.Request) {
+		_ = sm.RenewToken(r.Context())
+	})
 	server := httptest.NewServer(scshttp.LoadAndSave(sm)(mux))
 	t.Cleanup(server.Close)
 	u, _ := url.Parse(server.URL)
@@ -157,7 +163,9 @@ func TestChunks(t *testing.T) {
 		},
 		"another count": func(s *site, c map[string]string) { s.set("session", "3"+c["session"][1:]) },
 		"count gone":    func(s *site, c map[string]string) { s.set("session", c["session"][2:]) },
-		"huge count":    func(s *site, c map[string]string) { s.set("session", "99999999999"+c["session"][1:]) },
+		"huge count": func(s *site, c map[string]string) {
+			s.set("session", "99999999999"+c["session"][1:])
+		},
 	} {
 		t.Run(name+" is refused", func(t *testing.T) {
 			s := big(t)
@@ -214,7 +222,8 @@ func TestTampering(t *testing.T) {
 	s := newSite(t, nil, nil, newKey())
 	s.get("/put?key=user&value=ada")
 	v := s.cookies()["session"]
-	for _, bad := range []string{v[:len(v)-1], v + "A", "A" + v, strings.ToLower(v), v[:20] + "A" + v[21:], "1." + v, "x", strings.Repeat("A", 4000)} {
+	for _, bad := range []string{v[:len(v)-1], v + "A", "A" + v, strings.ToLower(v),
+		v[:20] + "A" + v[21:], "1." + v, "x", strings.Repeat("A", 4000)} {
 		if bad == v {
 			continue
 		}
@@ -232,7 +241,8 @@ func TestTampering(t *testing.T) {
 func TestPurpose(t *testing.T) {
 	key := newKey()
 	a := newSite(t, nil, nil, key)
-	b := newSite(t, &cookiestore.Options{CookieName: "admin"}, func(sm *scs.SessionManager) { sm.Cookie.Name = "admin" }, key)
+	b := newSite(t, &cookiestore.Options{CookieName: "admin"},
+		func(sm *scs.SessionManager) { sm.Cookie.Name = "admin" }, key)
 	a.get("/put?key=user&value=ada")
 	b.set("admin", a.cookies()["session"])
 	if got := b.get("/get?key=user"); got != "" {
@@ -265,7 +275,9 @@ func TestRotation(t *testing.T) {
 
 func TestExpiry(t *testing.T) {
 	now := time.Now()
-	s := newSite(t, &cookiestore.Options{Options: scskit.Options{Now: func() time.Time { return now }}},
+	s := newSite(t, &cookiestore.Options{Options: scskit.Options{Now: func() time.Time {
+		return now
+	}}},
 		func(sm *scs.SessionManager) { sm.Lifetime = time.Hour; sm.Cookie.Persist = false }, newKey())
 	s.get("/put?key=user&value=ada")
 	now = now.Add(time.Hour + time.Second)
@@ -315,11 +327,13 @@ func FuzzLoad(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	value, err := d.(driver.Carrier).Carry(driver.Record{Expiry: time.Now().Add(time.Hour), Version: 1, Data: []byte("data")})
+	value, err := d.(driver.Carrier).Carry(driver.Record{Expiry: time.Now().Add(time.Hour), Version: 1,
+		Data: []byte("data")})
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, seed := range []string{"", "A", "!", value, value[:len(value)-1], value + "\n", value + "="} {
+	for _, seed := range []string{"", "A", "!", value, value[:len(value)-1], value + "\n",
+		value + "="} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -70,11 +70,13 @@ func TestTossedParts(t *testing.T) {
 	other := s.cookies()
 	first, second := "session="+own["session"], "session.1="+own["session.1"]
 	for name, cookies := range map[string]string{
-		"in front":        "session.1=x; session.1=" + strings.Repeat("y", 100) + "; " + first + "; " + second,
+		"in front": "session.1=x; session.1=" + strings.Repeat("y", 100) + "; " + first + "; " +
+			second,
 		"of another time": "session.1=" + other["session.1"] + "; " + first + "; " + second,
 		"behind":          first + "; " + second + "; session.1=x; session.2=x",
 		"many":            strings.Repeat("session.1=x; ", 30) + first + "; " + second,
-		"wrongly named":   "session.01=x; session.+1=x; session.=x; session.16=x; " + first + "; " + second,
+		"wrongly named": "session.01=x; session.+1=x; session.=x; session.16=x; " + first + "; " +
+			second,
 	} {
 		if got := len(s.send("/get?key=big", cookies)); got != 5000 {
 			t.Errorf("%s: the session has %d bytes, want 5000", name, got)

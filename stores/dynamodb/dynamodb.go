@@ -20,7 +20,8 @@ import (
 	"github.com/scskit/scskit/stores/dynamostore"
 )
 
-var params = []string{"endpoint", "profile", "sweep", "eventually_consistent_reads", "ttl", "read_capacity", "write_capacity"}
+var params = []string{"endpoint", "profile", "sweep", "eventually_consistent_reads", "ttl",
+	"read_capacity", "write_capacity"}
 
 func init() {
 	storeurl.Register(storeurl.Backend{
@@ -29,9 +30,11 @@ func init() {
 	})
 }
 
-func open(ctx context.Context, l *storeurl.URL, shared scskit.Options) (*scskit.Store, func() error, error) {
+func open(ctx context.Context, l *storeurl.URL,
+	shared scskit.Options) (*scskit.Store, func() error, error) {
 	if l.HasUser {
-		return nil, nil, errors.New("credentials do not belong into the URL: they are found as the AWS command line finds them, in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for instance")
+		return nil, nil, errors.New("credentials do not belong into the URL: they are found as the AWS " +
+			"command line finds them, in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for instance")
 	}
 	if l.Path == "" {
 		return nil, nil, l.Lacks("table")
@@ -81,7 +84,8 @@ func newClient(ctx context.Context, l *storeurl.URL) (*dynamodb.Client, func() e
 			return nil, nil, err
 		}
 		if strings.ContainsAny(region, ":[") {
-			return nil, nil, errors.New("in the place of the host is the region: for another server, write dynamodb://REGION/TABLE?endpoint=http://HOST:PORT")
+			return nil, nil, errors.New("in the place of the host is the region: for another server, " +
+				"write dynamodb://REGION/TABLE?endpoint=http://HOST:PORT")
 		}
 		load = append(load, config.WithRegion(region))
 	}
@@ -100,7 +104,8 @@ func newClient(ctx context.Context, l *storeurl.URL) (*dynamodb.Client, func() e
 		return nil, nil, err
 	}
 	if cfg.Region == "" {
-		return nil, nil, errors.New("the region is missing: write dynamodb://REGION/TABLE, or set AWS_REGION")
+		return nil, nil, errors.New("the region is missing: write dynamodb://REGION/TABLE, or set " +
+			"AWS_REGION")
 	}
 	// A transport of our own can be closed; the configuration's certificates and time-outs are
 	// kept.
@@ -114,5 +119,6 @@ func newClient(ctx context.Context, l *storeurl.URL) (*dynamodb.Client, func() e
 		Timeout:       shared.GetTimeout(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return dynamodb.NewFromConfig(cfg), func() error { transport.CloseIdleConnections(); return nil }, nil
+	return dynamodb.NewFromConfig(cfg),
+		func() error { transport.CloseIdleConnections(); return nil }, nil
 }

@@ -29,7 +29,8 @@ var credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credent
 // connect returns a client with a connection pool of its own.
 func connect(tb testing.TB) *dynamodb.Client {
 	tb.Helper()
-	return clientOf(testenv.DynamoDB(tb), &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()})
+	return clientOf(testenv.DynamoDB(tb),
+		&http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()})
 }
 
 func clientOf(endpoint string, c dynamodb.HTTPClient) *dynamodb.Client {
@@ -96,12 +97,15 @@ func newTable(tb testing.TB, client *dynamodb.Client, opts Options) *table {
 // A second process is a second client on the same table.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	for name, shared := range map[string]scskit.Options{"dynamodb": {}, "dynamodb-users": {UserKey: "user"}} {
+	for name, shared := range map[string]scskit.Options{"dynamodb": {},
+		"dynamodb-users": {UserKey: "user"}} {
 		client := connect(t)
 		made := func(tb testing.TB) *Options {
 			return &Options{Options: shared, Table: newTable(tb, client, Options{Options: shared}).name}
 		}
-		again := func(d driver.Driver) *Options { return &Options{Options: shared, Table: tableOf(d).name} }
+		again := func(d driver.Driver) *Options {
+			return &Options{Options: shared, Table: tableOf(d).name}
+		}
 		driverOver := func(tb testing.TB, client *dynamodb.Client, opts *Options) driver.Driver {
 			d, err := NewDriver(client, opts)
 			if err != nil {
@@ -118,8 +122,10 @@ func TestConformance(t *testing.T) {
 		}
 		conformance.TestDriver(t, conformance.Driver{
 			Name: name, RemovesExpired: true,
-			New:    func(tb testing.TB) driver.Driver { return driverOver(tb, client, made(tb)) },
-			Reopen: func(tb testing.TB, d driver.Driver) driver.Driver { return driverOver(tb, connect(tb), again(d)) },
+			New: func(tb testing.TB) driver.Driver { return driverOver(tb, client, made(tb)) },
+			Reopen: func(tb testing.TB, d driver.Driver) driver.Driver {
+				return driverOver(tb, connect(tb), again(d))
+			},
 		})
 		conformance.TestStore(t, conformance.Store{
 			Name: name, RemovesExpired: true,

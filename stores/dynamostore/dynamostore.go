@@ -126,17 +126,21 @@ func NewDriver(client *dynamodb.Client, opts *Options) (driver.Driver, error) {
 		opts = new(Options)
 	}
 	t := &table{
-		client: client, name: opts.Table, consistent: !opts.EventuallyConsistentReads, ttl: !opts.TTLDisabled,
-		users: opts.UserKey != "", readCapacity: opts.ReadCapacity, writeCapacity: opts.WriteCapacity, now: opts.Now,
+		client: client, name: opts.Table, consistent: !opts.EventuallyConsistentReads,
+		ttl:   !opts.TTLDisabled,
+		users: opts.UserKey != "", readCapacity: opts.ReadCapacity, writeCapacity: opts.WriteCapacity,
+		now: opts.Now,
 	}
 	if t.name == "" {
 		t.name = defaultTable
 	}
 	if !isTableName(t.name) {
-		return nil, fmt.Errorf("dynamostore: Options.Table is %q: it must be 3 to 255 ASCII letters, digits, underscores, hyphens and dots", t.name)
+		return nil, fmt.Errorf("dynamostore: Options.Table is %q: it must be 3 to 255 ASCII letters, "+
+			"digits, underscores, hyphens and dots", t.name)
 	}
 	if t.readCapacity < 0 || t.writeCapacity < 0 || (t.readCapacity == 0) != (t.writeCapacity == 0) {
-		return nil, fmt.Errorf("dynamostore: Options.ReadCapacity is %d and WriteCapacity %d: both must be positive, or both zero for on-demand", t.readCapacity, t.writeCapacity)
+		return nil, fmt.Errorf("dynamostore: Options.ReadCapacity is %d and WriteCapacity %d: both "+
+			"must be positive, or both zero for on-demand", t.readCapacity, t.writeCapacity)
 	}
 	if t.now == nil {
 		t.now = time.Now
@@ -153,7 +157,8 @@ func isTableName(s string) bool {
 	}
 	for i := range len(s) {
 		switch c := s[i]; {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-', c == '.':
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-',
+			c == '.':
 		default:
 			return false
 		}

@@ -37,12 +37,14 @@ func (c *clock) advance(d time.Duration) { c.at.Add(d.Milliseconds()) }
 func newTestTable(t testing.TB) (*table, *clock, *wire) {
 	t.Helper()
 	c, w := newClock(), &wire{transport: http.DefaultTransport}
-	return newTable(t, clientOf(testenv.DynamoDB(t), w), Options{Options: scskit.Options{Now: c.now}}), c, w
+	return newTable(t, clientOf(testenv.DynamoDB(t), w),
+		Options{Options: scskit.Options{Now: c.now}}), c, w
 }
 
 func record(c *clock, id string, version int64, ttl time.Duration) driver.Record {
 	now := c.now()
-	return driver.Record{ID: id, Data: []byte("data of " + id), Expiry: now.Add(ttl), Created: now, Updated: now, Version: version}
+	return driver.Record{ID: id, Data: []byte("data of " + id), Expiry: now.Add(ttl), Created: now,
+		Updated: now, Version: version}
 }
 
 func save(t testing.TB, d driver.Driver, rec driver.Record) {
@@ -99,19 +101,29 @@ func TestRoundTrips(t *testing.T) {
 		call        func() error
 		want        error
 	}{
-		{"load of nothing", "GetItem", func() error { _, err := d.Load(background, "a"); return err }, driver.ErrNotFound},
-		{"save over nothing", "UpdateItem", func() error { return d.Save(background, rec, driver.IfVersion(1)) }, driver.ErrConflict},
+		{"load of nothing", "GetItem", func() error { _, err := d.Load(background, "a"); return err },
+			driver.ErrNotFound},
+		{"save over nothing", "UpdateItem",
+			func() error { return d.Save(background, rec, driver.IfVersion(1)) }, driver.ErrConflict},
 		{"create", "PutItem", func() error { return d.Save(background, rec, driver.IfAbsent()) }, nil},
-		{"create again", "PutItem", func() error { return d.Save(background, rec, driver.IfAbsent()) }, driver.ErrConflict},
-		{"overwrite", "UpdateItem", func() error { return d.Save(background, rec, driver.Always()) }, nil},
+		{"create again", "PutItem", func() error { return d.Save(background, rec, driver.IfAbsent()) },
+			driver.ErrConflict},
+		{"overwrite", "UpdateItem",
+			func() error { return d.Save(background, rec, driver.Always()) }, nil},
 		{"save", "UpdateItem", func() error { return d.Save(background, rec, driver.IfVersion(1)) }, nil},
-		{"save over another", "UpdateItem", func() error { return d.Save(background, rec, driver.IfVersion(2)) }, driver.ErrConflict},
-		{"touch", "UpdateItem", func() error { return d.Touch(background, "a", 1, c.now().Add(time.Hour)) }, nil},
-		{"touch of another", "UpdateItem", func() error { return d.Touch(background, "a", 2, c.now().Add(time.Hour)) }, driver.ErrConflict},
+		{"save over another", "UpdateItem",
+			func() error { return d.Save(background, rec, driver.IfVersion(2)) }, driver.ErrConflict},
+		{"touch", "UpdateItem", func() error {
+			return d.Touch(background, "a", 1, c.now().Add(time.Hour))
+		}, nil},
+		{"touch of another", "UpdateItem",
+			func() error { return d.Touch(background, "a", 2, c.now().Add(time.Hour)) }, driver.ErrConflict},
 		{"load", "GetItem", func() error { _, err := d.Load(background, "a"); return err }, nil},
 		{"delete", "DeleteItem", func() error { return d.Delete(background, "a") }, nil},
-		{"delete again", "DeleteItem", func() error { return d.Delete(background, "a") }, driver.ErrNotFound},
-		{"overwrite of nothing", "UpdateItem", func() error { return d.Save(background, rec, driver.Always()) }, nil},
+		{"delete again", "DeleteItem", func() error { return d.Delete(background, "a") },
+			driver.ErrNotFound},
+		{"overwrite of nothing", "UpdateItem",
+			func() error { return d.Save(background, rec, driver.Always()) }, nil},
 		{"too large", "", func() error {
 			rec.Data = make([]byte, maxData+1)
 			return d.Save(background, rec, driver.Always())
@@ -137,7 +149,8 @@ func TestItem(t *testing.T) {
 	d, c, _ := newTestTable(t)
 	raw := func() map[string]string {
 		t.Helper()
-		out, err := d.client.GetItem(background, &dynamodb.GetItemInput{TableName: &d.name, Key: key("\xff\x00")})
+		out, err := d.client.GetItem(background,
+			&dynamodb.GetItemInput{TableName: &d.name, Key: key("\xff\x00")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -159,8 +172,9 @@ func TestItem(t *testing.T) {
 	rec.Data = []byte{0, 0xff}
 	rec.Expiry = time.UnixMilli(4_000_000_001_500)
 	wanted := map[string]string{
-		"id": `B "\xff\x00"`, "data": `B "\x00\xff"`, "version": "N 4611686018427387905", "expiry_ms": "N 4000000001500",
-		"created": "N 4000000000001", "updated": "N 4000000000001", "expire_at": "N 4000000002",
+		"id": `B "\xff\x00"`, "data": `B "\x00\xff"`, "version": "N 4611686018427387905",
+		"expiry_ms": "N 4000000001500",
+		"created":   "N 4000000000001", "updated": "N 4000000000001", "expire_at": "N 4000000002",
 	}
 	save(t, d, rec)
 	if got := raw(); !maps.Equal(got, wanted) {
@@ -187,7 +201,8 @@ func TestItem(t *testing.T) {
 
 func TestSeconds(t *testing.T) {
 	t.Parallel()
-	for ms, s := range map[int64]int64{0: 0, 1: 1, 999: 1, 1000: 1, 1001: 2, -1: 0, -1000: -1, -1001: -1} {
+	for ms, s := range map[int64]int64{0: 0, 1: 1, 999: 1, 1000: 1, 1001: 2, -1: 0, -1000: -1,
+		-1001: -1} {
 		if got := seconds(time.UnixMilli(ms)); got != s {
 			t.Errorf("%d ms are %d s, want %d", ms, got, s)
 		}
@@ -203,7 +218,8 @@ func TestCreatedOfExpired(t *testing.T) {
 		rec := record(c, "a", 2, time.Minute)
 		w.take()
 		want(t, "save", d.Save(background, rec, cond), nil)
-		if got := w.take(); cond == driver.Always() && got != "UpdateItem PutItem" || cond.Absent() && got != "PutItem" {
+		if got := w.take(); cond == driver.Always() && got != "UpdateItem PutItem" || cond.Absent() &&
+			got != "PutItem" {
 			t.Errorf("%+v: the requests are %q", cond, got)
 		}
 		got, err := d.Load(background, "a")
@@ -220,7 +236,8 @@ func TestFirstWriters(t *testing.T) {
 	var wg sync.WaitGroup
 	for i := range 50 {
 		wg.Go(func() {
-			want(t, "save", d.Save(background, record(c, "a", int64(i+1), time.Minute), driver.Always()), nil)
+			want(t, "save", d.Save(background, record(c, "a", int64(i+1), time.Minute),
+				driver.Always()), nil)
 		})
 	}
 	wg.Wait()
@@ -243,7 +260,8 @@ func TestLimit(t *testing.T) {
 	for name, err := range map[string]error{
 		"update": d.update(background, over, rec.Version),
 		"create": d.create(background, record(c, "b", 1, time.Minute)),
-		"put":    d.create(background, driver.Record{ID: "c", Data: over.Data, Expiry: rec.Expiry, Version: 1}),
+		"put": d.create(background,
+			driver.Record{ID: "c", Data: over.Data, Expiry: rec.Expiry, Version: 1}),
 	} {
 		if tooLarge := name != "create"; isItemTooLarge(err) != tooLarge {
 			t.Errorf("%s: got error %v", name, err)

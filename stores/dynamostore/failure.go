@@ -23,10 +23,13 @@ func (t *table) failure(ctx context.Context, op string, err error) error {
 	case ended != nil && !errors.Is(err, ended):
 		return fmt.Errorf("dynamostore: %s: %w: %w", op, ended, err)
 	case errors.As(err, &missing):
-		return fmt.Errorf("dynamostore: %s: %w: table %s: %s: %w", op, driver.ErrNoSchema, t.name, schemaFix, err)
+		return fmt.Errorf("dynamostore: %s: %w: table %s: %s: %w", op, driver.ErrNoSchema, t.name,
+			schemaFix, err)
 	case isThrottled(err):
-		return fmt.Errorf("dynamostore: %s: throttled, after every attempt that the client is configured to make: give table %s more capacity: %w", op, t.name, err)
-	case errors.As(err, &invalid) && invalid.ErrorCode() == "ValidationException" && invalid.ErrorMessage() != "":
+		return fmt.Errorf("dynamostore: %s: throttled, after every attempt that the client is "+
+			"configured to make: give table %s more capacity: %w", op, t.name, err)
+	case errors.As(err, &invalid) && invalid.ErrorCode() == "ValidationException" &&
+		invalid.ErrorMessage() != "":
 		// What is invalid may be quoted.
 		return fmt.Errorf("dynamostore: %s: %w", op, &smithy.GenericAPIError{
 			Code: invalid.ErrorCode(), Message: "DynamoDB refuses the request", Fault: invalid.ErrorFault(),

@@ -24,9 +24,11 @@ type refusing struct {
 
 func (r *refusing) Do(*http.Request) (*http.Response, error) {
 	r.requests++
-	body := fmt.Sprintf(`{"__type": "com.amazonaws.dynamodb.v20120810#%s", "message": %q}`, r.code, r.message)
+	body := fmt.Sprintf(`{"__type": "com.amazonaws.dynamodb.v20120810#%s", "message": %q}`, r.code,
+		r.message)
 	return &http.Response{
-		StatusCode: http.StatusBadRequest, Header: http.Header{}, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body)),
+		StatusCode: http.StatusBadRequest, Header: http.Header{}, ContentLength: int64(len(body)),
+		Body: io.NopCloser(strings.NewReader(body)),
 	}, nil
 }
 
@@ -44,9 +46,12 @@ func TestFailures(t *testing.T) {
 		{"ThrottlingException", "slow down", "throttled", nil},
 		{"RequestLimitExceeded", "slow down", "throttled", nil},
 		{"ValidationException", "the value secret-id is not good", "ValidationException", nil},
-		{"ValidationException", "Item size has exceeded the maximum allowed size", "session too large: 17 bytes, limit 16", driver.ErrTooLarge},
-		{"ValidationException", "Item size to update has exceeded the maximum allowed size", "session too large: 17 bytes, limit 16", driver.ErrTooLarge},
-		{"AccessDeniedException", "not authorized to perform dynamodb:UpdateItem", "dynamodb:UpdateItem", nil},
+		{"ValidationException", "Item size has exceeded the maximum allowed size",
+			"session too large: 17 bytes, limit 16", driver.ErrTooLarge},
+		{"ValidationException", "Item size to update has exceeded the maximum allowed size",
+			"session too large: 17 bytes, limit 16", driver.ErrTooLarge},
+		{"AccessDeniedException", "not authorized to perform dynamodb:UpdateItem",
+			"dynamodb:UpdateItem", nil},
 	} {
 		server := &refusing{code: tc.code, message: tc.message}
 		o := clientOf("http://127.0.0.1:1", server).Options()
@@ -56,11 +61,14 @@ func TestFailures(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = d.Save(background, rec, driver.IfVersion(1))
-		if err == nil || tc.target != nil && !errors.Is(err, tc.target) || !strings.Contains(err.Error(), tc.contains) || strings.Contains(err.Error(), rec.ID) {
+		if err == nil || tc.target != nil && !errors.Is(err, tc.target) ||
+			!strings.Contains(err.Error(), tc.contains) || strings.Contains(err.Error(), rec.ID) {
 			t.Errorf("%s: got error %v", tc.code, err)
 		}
 		var api smithy.APIError
-		if !errors.Is(err, driver.ErrTooLarge) && (!errors.As(err, &api) || api.ErrorCode() != tc.code || !strings.HasPrefix(err.Error(), "dynamostore: save: ")) {
+		if !errors.Is(err, driver.ErrTooLarge) &&
+			(!errors.As(err, &api) || api.ErrorCode() != tc.code ||
+				!strings.HasPrefix(err.Error(), "dynamostore: save: ")) {
 			t.Errorf("%s: got error %v", tc.code, err)
 		}
 		if server.requests != 1 {

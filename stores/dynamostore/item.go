@@ -84,7 +84,8 @@ func decode(it item) (driver.Record, error) {
 		return rec, errors.New("an item is not a session: data is no binary")
 	}
 	var expiry, created, updated int64
-	for name, to := range map[string]*int64{attrVersion: &rec.Version, attrExpiry: &expiry, attrCreated: &created, attrUpdated: &updated} {
+	for name, to := range map[string]*int64{attrVersion: &rec.Version, attrExpiry: &expiry,
+		attrCreated: &created, attrUpdated: &updated} {
 		n, ok := it[name].(*types.AttributeValueMemberN)
 		if ok {
 			var err error

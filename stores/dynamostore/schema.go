@@ -84,11 +84,13 @@ func (t *table) ttlEnabled(ctx context.Context, op string) (bool, error) {
 		return false, t.failureExplained(ctx, op, err)
 	}
 	d := out.TimeToLiveDescription
-	if d == nil || d.TimeToLiveStatus != types.TimeToLiveStatusEnabled && d.TimeToLiveStatus != types.TimeToLiveStatusEnabling {
+	if d == nil || d.TimeToLiveStatus != types.TimeToLiveStatusEnabled &&
+		d.TimeToLiveStatus != types.TimeToLiveStatusEnabling {
 		return false, nil
 	}
 	if name := aws.ToString(d.AttributeName); name != attrExpireAt {
-		return false, fmt.Errorf("dynamostore: %s: %w: the TTL of table %s goes by %s, not %s: turn it off first", op, driver.ErrNoSchema, t.name, name, attrExpireAt)
+		return false, fmt.Errorf("dynamostore: %s: %w: the TTL of table %s goes by %s, not %s: turn it "+
+			"off first", op, driver.ErrNoSchema, t.name, name, attrExpireAt)
 	}
 	return true, nil
 }
@@ -106,7 +108,8 @@ func (t *table) CheckSchema(ctx context.Context) error {
 	switch s := out.Table.TableStatus; s {
 	case types.TableStatusActive, types.TableStatusUpdating:
 	default:
-		return fmt.Errorf("dynamostore: %s: %w: table %s is %s: wait until it is ACTIVE; if it is being deleted, %s", op, driver.ErrNoSchema, t.name, s, schemaFix)
+		return fmt.Errorf("dynamostore: %s: %w: table %s is %s: wait until it is ACTIVE; if it is "+
+			"being deleted, %s", op, driver.ErrNoSchema, t.name, s, schemaFix)
 	}
 	if t.users {
 		if err := t.checkIndex(op, out.Table); err != nil {
@@ -118,7 +121,8 @@ func (t *table) CheckSchema(ctx context.Context) error {
 	}
 	on, err := t.ttlEnabled(ctx, op)
 	if err == nil && !on {
-		err = fmt.Errorf("dynamostore: %s: %w: table %s has no TTL on %s: turn it on with the store's CreateSchema", op, driver.ErrNoSchema, t.name, attrExpireAt)
+		err = fmt.Errorf("dynamostore: %s: %w: table %s has no TTL on %s: turn it on with the store's "+
+			"CreateSchema", op, driver.ErrNoSchema, t.name, attrExpireAt)
 	}
 	return err
 }
@@ -143,10 +147,12 @@ func (t *table) DropSchema(ctx context.Context) error {
 			return t.failureExplained(ctx, op, err)
 		}
 	}
-	waiter := dynamodb.NewTableNotExistsWaiter(t.client, func(o *dynamodb.TableNotExistsWaiterOptions) {
-		o.MinDelay, o.MaxDelay = lookSoon, lookLate
-	})
-	if err := waiter.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &t.name}, patience); err != nil {
+	waiter := dynamodb.NewTableNotExistsWaiter(t.client,
+		func(o *dynamodb.TableNotExistsWaiterOptions) {
+			o.MinDelay, o.MaxDelay = lookSoon, lookLate
+		})
+	if err := waiter.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &t.name},
+		patience); err != nil {
 		return t.failureExplained(ctx, op, err)
 	}
 	return nil
@@ -157,13 +163,15 @@ func (t *table) Schema() string {
 	d := t.definition()
 	create := tableJSON{TableName: t.name, BillingMode: d.BillingMode}
 	for _, a := range d.AttributeDefinitions {
-		create.AttributeDefinitions = append(create.AttributeDefinitions, attributeJSON{*a.AttributeName, a.AttributeType})
+		create.AttributeDefinitions = append(create.AttributeDefinitions,
+			attributeJSON{*a.AttributeName, a.AttributeType})
 	}
 	create.KeySchema = keysJSON(d.KeySchema)
 	create.ProvisionedThroughput = capacityJSON(d.ProvisionedThroughput)
 	for _, i := range d.GlobalSecondaryIndexes {
 		create.GlobalSecondaryIndexes = append(create.GlobalSecondaryIndexes, indexJSON{
-			*i.IndexName, keysJSON(i.KeySchema), projectionJSON{i.Projection.ProjectionType}, capacityJSON(i.ProvisionedThroughput),
+			*i.IndexName, keysJSON(i.KeySchema), projectionJSON{i.Projection.ProjectionType},
+			capacityJSON(i.ProvisionedThroughput),
 		})
 	}
 	var b strings.Builder
@@ -237,26 +245,31 @@ func capacityJSON(p *types.ProvisionedThroughput) *throughputJSON {
 
 func (t *table) definition() *dynamodb.CreateTableInput {
 	in := &dynamodb.CreateTableInput{
-		TableName:            &t.name,
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String(attrID), AttributeType: types.ScalarAttributeTypeB}},
-		KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String(attrID), KeyType: types.KeyTypeHash}},
-		BillingMode:          types.BillingModePayPerRequest,
+		TableName: &t.name,
+		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String(attrID),
+			AttributeType: types.ScalarAttributeTypeB}},
+		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String(attrID),
+			KeyType: types.KeyTypeHash}},
+		BillingMode: types.BillingModePayPerRequest,
 	}
 	if t.readCapacity > 0 {
 		in.BillingMode = types.BillingModeProvisioned
-		in.ProvisionedThroughput = &types.ProvisionedThroughput{ReadCapacityUnits: &t.readCapacity, WriteCapacityUnits: &t.writeCapacity}
+		in.ProvisionedThroughput = &types.ProvisionedThroughput{ReadCapacityUnits: &t.readCapacity,
+			WriteCapacityUnits: &t.writeCapacity}
 	}
 	if t.users {
 		in.AttributeDefinitions = append(in.AttributeDefinitions, indexAttribute())
 		in.GlobalSecondaryIndexes = []types.GlobalSecondaryIndex{{
-			IndexName: aws.String(indexName), KeySchema: indexKey(), Projection: indexProjection(), ProvisionedThroughput: in.ProvisionedThroughput,
+			IndexName: aws.String(indexName), KeySchema: indexKey(), Projection: indexProjection(),
+			ProvisionedThroughput: in.ProvisionedThroughput,
 		}}
 	}
 	return in
 }
 
 func (t *table) ttlSpecification() *types.TimeToLiveSpecification {
-	return &types.TimeToLiveSpecification{AttributeName: aws.String(attrExpireAt), Enabled: aws.Bool(true)}
+	return &types.TimeToLiveSpecification{AttributeName: aws.String(attrExpireAt),
+		Enabled: aws.Bool(true)}
 }
 
 // isOurs reports whether the key of a table is the one of this package.
@@ -274,7 +287,8 @@ func isOurs(d *types.TableDescription) bool {
 
 // foreign says that the table is somebody else's.
 func (t *table) foreign(op string) error {
-	return fmt.Errorf("dynamostore: %s: %w: table %s is another one, whose key is not the binary attribute %s alone: choose another name in Options.Table",
+	return fmt.Errorf("dynamostore: %s: %w: table %s is another one, whose key is not the binary "+
+		"attribute %s alone: choose another name in Options.Table",
 		op, driver.ErrNoSchema, t.name, attrID)
 }
 

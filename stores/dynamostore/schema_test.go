@@ -20,9 +20,10 @@ var update = flag.Bool("update", false, "rewrite the golden files")
 func TestSchemaText(t *testing.T) {
 	t.Parallel()
 	for golden, opts := range map[string]Options{
-		"schema.sh":             {},
-		"schema_users.sh":       withUsers(Options{ReadCapacity: 10, WriteCapacity: 5}),
-		"schema_provisioned.sh": {Table: "web.sessions", ReadCapacity: 10, WriteCapacity: 5, TTLDisabled: true},
+		"schema.sh":       {},
+		"schema_users.sh": withUsers(Options{ReadCapacity: 10, WriteCapacity: 5}),
+		"schema_provisioned.sh": {Table: "web.sessions", ReadCapacity: 10, WriteCapacity: 5,
+			TTLDisabled: true},
 	} {
 		d, err := NewDriver(clientOf("http://127.0.0.1:1", nil), &opts)
 		if err != nil {
@@ -59,11 +60,13 @@ func TestCreateSchema(t *testing.T) {
 		if p := out.Table.ProvisionedThroughput; *p.ReadCapacityUnits != 7 || *p.WriteCapacityUnits != 3 {
 			t.Errorf("capacity %d and %d", *p.ReadCapacityUnits, *p.WriteCapacityUnits)
 		}
-		ttl, err := client.DescribeTimeToLive(background, &dynamodb.DescribeTimeToLiveInput{TableName: &d.name})
+		ttl, err := client.DescribeTimeToLive(background,
+			&dynamodb.DescribeTimeToLiveInput{TableName: &d.name})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := ttl.TimeToLiveDescription; got.TimeToLiveStatus != types.TimeToLiveStatusEnabled || aws.ToString(got.AttributeName) != "expire_at" {
+		if got := ttl.TimeToLiveDescription; got.TimeToLiveStatus != types.TimeToLiveStatusEnabled ||
+			aws.ToString(got.AttributeName) != "expire_at" {
 			t.Errorf("TTL is %s, on %s", got.TimeToLiveStatus, aws.ToString(got.AttributeName))
 		}
 		want(t, "create", d.CreateSchema(background), nil)
@@ -81,7 +84,9 @@ func TestCheckSchema(t *testing.T) {
 	}
 	err = with.(*table).CheckSchema(background)
 	want(t, "check", err, driver.ErrNoSchema)
-	if text := "dynamostore: check schema: session schema missing: table " + without.name + " has no TTL on expire_at: turn it on with the store's CreateSchema"; err == nil || err.Error() != text {
+	if text := "dynamostore: check schema: session schema missing: table " + without.name +
+		" has no TTL on expire_at: turn it on with the store's CreateSchema"; err == nil ||
+		err.Error() != text {
 		t.Errorf("got %v", err)
 	}
 	want(t, "create", with.(*table).CreateSchema(background), nil)
@@ -94,12 +99,16 @@ func TestForeignTable(t *testing.T) {
 	client := connect(t)
 	for what, definition := range map[string]*dynamodb.CreateTableInput{
 		"another key": {
-			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("session_id"), AttributeType: types.ScalarAttributeTypeS}},
-			KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("session_id"), KeyType: types.KeyTypeHash}},
+			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("session_id"),
+				AttributeType: types.ScalarAttributeTypeS}},
+			KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("session_id"),
+				KeyType: types.KeyTypeHash}},
 		},
 		"a key of text": {
-			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeS}},
-			KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
+			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"),
+				AttributeType: types.ScalarAttributeTypeS}},
+			KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("id"),
+				KeyType: types.KeyTypeHash}},
 		},
 	} {
 		name := testenv.Name(t)
@@ -114,13 +123,15 @@ func TestForeignTable(t *testing.T) {
 		}
 		m := d.(driver.SchemaManager)
 		for op, err := range map[string]error{
-			"create": m.CreateSchema(background), "check": m.CheckSchema(background), "drop": m.DropSchema(background),
+			"create": m.CreateSchema(background), "check": m.CheckSchema(background),
+			"drop": m.DropSchema(background),
 		} {
 			if err == nil || !strings.Contains(err.Error(), "choose another name in Options.Table") {
 				t.Errorf("%s: %s: got error %v", what, op, err)
 			}
 		}
-		if _, err := client.DeleteTable(background, &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
+		if _, err := client.DeleteTable(background,
+			&dynamodb.DeleteTableInput{TableName: &name}); err != nil {
 			t.Errorf("the table is gone: %v", err)
 		}
 	}
@@ -133,7 +144,8 @@ func TestForeignTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	other.ttl = true
-	for op, err := range map[string]error{"create": other.CreateSchema(background), "check": other.CheckSchema(background)} {
+	for op, err := range map[string]error{"create": other.CreateSchema(background),
+		"check": other.CheckSchema(background)} {
 		if err == nil || !strings.Contains(err.Error(), "goes by ttl, not expire_at") {
 			t.Errorf("%s: got error %v", op, err)
 		}

@@ -17,7 +17,8 @@ func newSweptTable(t *testing.T) (*table, *clock, *wire) {
 	t.Helper()
 	c, w := newClock(), &wire{transport: http.DefaultTransport}
 	c.at.Store(time.Now().Add(-24 * time.Hour).UnixMilli())
-	d := newTable(t, clientOf(testenv.DynamoDB(t), w), Options{Options: scskit.Options{Now: c.now}, TTLDisabled: true})
+	d := newTable(t, clientOf(testenv.DynamoDB(t), w),
+		Options{Options: scskit.Options{Now: c.now}, TTLDisabled: true})
 	return d, c, w
 }
 
@@ -26,7 +27,8 @@ func newSweptTable(t *testing.T) (*table, *clock, *wire) {
 func TestSweepByBothClocks(t *testing.T) {
 	t.Parallel()
 	d, c, _ := newSweptTable(t)
-	for _, left := range []time.Duration{-2 * time.Hour, -30 * time.Minute, 30 * time.Minute, 2 * time.Hour} {
+	for _, left := range []time.Duration{-2 * time.Hour, -30 * time.Minute, 30 * time.Minute,
+		2 * time.Hour} {
 		save(t, d, driver.Record{ID: fmt.Sprint(left), Expiry: time.Now().Add(left), Version: 1})
 	}
 	for _, sweep := range []struct {

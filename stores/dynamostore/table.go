@@ -44,7 +44,8 @@ const (
 	condLive    = "#version = :held AND #expiry > :now"
 	condNotDead = "attribute_not_exists(#id) OR #expiry > :now"
 
-	setFields  = "SET #version = :version, #expiry = :expiry, #updated = :updated, #expireat = :expireat"
+	setFields = "SET #version = :version, #expiry = :expiry, #updated = :updated, #expireat = " +
+		":expireat"
 	setCreated = ", #created = if_not_exists(#created, :created)"
 	setData    = ", #data = :data"
 	setUser    = ", #user = :user"
@@ -157,10 +158,12 @@ func (t *table) updateOf(rec driver.Record, set, cond string) *dynamodb.UpdateIt
 		Key:                 key(rec.ID),
 		ConditionExpression: &cond,
 		ExpressionAttributeNames: map[string]string{
-			"#data": attrData, "#version": attrVersion, "#expiry": attrExpiry, "#updated": attrUpdated, "#expireat": attrExpireAt,
+			"#data": attrData, "#version": attrVersion, "#expiry": attrExpiry, "#updated": attrUpdated,
+			"#expireat": attrExpireAt,
 		},
 		ExpressionAttributeValues: item{
-			":version": number(rec.Version), ":expiry": number(rec.Expiry.UnixMilli()), ":updated": number(rec.Updated.UnixMilli()),
+			":version": number(rec.Version), ":expiry": number(rec.Expiry.UnixMilli()),
+			":updated":  number(rec.Updated.UnixMilli()),
 			":expireat": number(seconds(rec.Expiry)), ":now": number(t.millis()),
 		},
 	}
@@ -189,13 +192,15 @@ func (t *table) updateOf(rec driver.Record, set, cond string) *dynamodb.UpdateIt
 
 func (t *table) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
 	_, err := t.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:                &t.name,
-		Key:                      key(id),
-		UpdateExpression:         aws.String(setExpiry),
-		ConditionExpression:      aws.String(condLive),
-		ExpressionAttributeNames: map[string]string{"#version": attrVersion, "#expiry": attrExpiry, "#expireat": attrExpireAt},
+		TableName:           &t.name,
+		Key:                 key(id),
+		UpdateExpression:    aws.String(setExpiry),
+		ConditionExpression: aws.String(condLive),
+		ExpressionAttributeNames: map[string]string{"#version": attrVersion, "#expiry": attrExpiry,
+			"#expireat": attrExpireAt},
 		ExpressionAttributeValues: item{
-			":held": number(version), ":expiry": number(expiry.UnixMilli()), ":expireat": number(seconds(expiry)), ":now": number(t.millis()),
+			":held": number(version), ":expiry": number(expiry.UnixMilli()),
+			":expireat": number(seconds(expiry)), ":now": number(t.millis()),
 		},
 	})
 	if isConditionFailed(err) {

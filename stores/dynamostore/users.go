@@ -87,7 +87,8 @@ func (t *table) items(ctx context.Context, keys []item) iter.Seq2[item, error] {
 		}
 		for nothing := 0; len(rest) > 0; {
 			out, err := t.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
-				RequestItems: map[string]types.KeysAndAttributes{t.name: {Keys: rest, ConsistentRead: aws.Bool(true)}},
+				RequestItems: map[string]types.KeysAndAttributes{t.name: {Keys: rest,
+					ConsistentRead: aws.Bool(true)}},
 			})
 			if err == nil && len(out.Responses[t.name]) == 0 && len(out.UnprocessedKeys) > 0 {
 				err = pause(ctx, nothing)
@@ -131,7 +132,8 @@ func (t *table) indexFailure(ctx context.Context, op string, err error) error {
 }
 
 func indexAttribute() types.AttributeDefinition {
-	return types.AttributeDefinition{AttributeName: aws.String(attrUser), AttributeType: types.ScalarAttributeTypeB}
+	return types.AttributeDefinition{AttributeName: aws.String(attrUser),
+		AttributeType: types.ScalarAttributeTypeB}
 }
 
 func indexKey() []types.KeySchemaElement {
@@ -148,7 +150,8 @@ func indexProjection() *types.Projection {
 // until it can be asked. Of two that add it at once, DynamoDB refuses one.
 func (t *table) createIndex(ctx context.Context, op string, d *types.TableDescription) error {
 	if indexOf(d) == nil {
-		action := &types.CreateGlobalSecondaryIndexAction{IndexName: aws.String(indexName), KeySchema: indexKey(), Projection: indexProjection()}
+		action := &types.CreateGlobalSecondaryIndexAction{IndexName: aws.String(indexName),
+			KeySchema: indexKey(), Projection: indexProjection()}
 		if p := d.ProvisionedThroughput; p != nil && aws.ToInt64(p.ReadCapacityUnits) > 0 {
 			action.ProvisionedThroughput = &types.ProvisionedThroughput{ReadCapacityUnits: p.ReadCapacityUnits, WriteCapacityUnits: p.WriteCapacityUnits}
 		}
@@ -166,7 +169,8 @@ func (t *table) createIndex(ctx context.Context, op string, d *types.TableDescri
 	}
 	waiter := dynamodb.NewTableExistsWaiter(t.client, func(o *dynamodb.TableExistsWaiterOptions) {
 		o.MinDelay, o.MaxDelay = lookSoon, lookLate
-		o.Retryable = func(_ context.Context, _ *dynamodb.DescribeTableInput, out *dynamodb.DescribeTableOutput, err error) (bool, error) {
+		o.Retryable = func(_ context.Context, _ *dynamodb.DescribeTableInput,
+			out *dynamodb.DescribeTableOutput, err error) (bool, error) {
 			if err != nil {
 				return false, err
 			}
@@ -188,20 +192,23 @@ func (t *table) checkIndex(op string, d *types.TableDescription) error {
 		return t.noIndex(op)
 	}
 	if !isOurIndex(d, i) {
-		return fmt.Errorf("dynamostore: %s: %w: the index %s of table %s is another one, whose key is not the binary attribute %s alone: delete it first",
+		return fmt.Errorf("dynamostore: %s: %w: the index %s of table %s is another one, whose key is "+
+			"not the binary attribute %s alone: delete it first",
 			op, driver.ErrNoSchema, indexName, t.name, attrUser)
 	}
 	switch s := i.IndexStatus; s {
 	case types.IndexStatusActive, types.IndexStatusUpdating:
 		return nil
 	default:
-		return fmt.Errorf("dynamostore: %s: %w: the index %s of table %s is %s: wait until it is ACTIVE; if it is being deleted, add it again with the store's CreateSchema",
+		return fmt.Errorf("dynamostore: %s: %w: the index %s of table %s is %s: wait until it is "+
+			"ACTIVE; if it is being deleted, add it again with the store's CreateSchema",
 			op, driver.ErrNoSchema, indexName, t.name, s)
 	}
 }
 
 func (t *table) noIndex(op string) error {
-	return fmt.Errorf("dynamostore: %s: %w: table %s has no index %s, which Options.UserKey asks for: add it with the store's CreateSchema", op, driver.ErrNoSchema, t.name, indexName)
+	return fmt.Errorf("dynamostore: %s: %w: table %s has no index %s, which Options.UserKey asks "+
+		"for: add it with the store's CreateSchema", op, driver.ErrNoSchema, t.name, indexName)
 }
 
 func indexOf(d *types.TableDescription) *types.GlobalSecondaryIndexDescription {

@@ -30,7 +30,8 @@ func withUsers(o Options) Options {
 func newUserTable(t testing.TB) (*userTable, *clock, *wire) {
 	t.Helper()
 	c, w := newClock(), &wire{transport: http.DefaultTransport}
-	return &userTable{newTable(t, clientOf(testenv.DynamoDB(t), w), withUsers(Options{Options: scskit.Options{Now: c.now}}))}, c, w
+	return &userTable{newTable(t, clientOf(testenv.DynamoDB(t), w),
+		withUsers(Options{Options: scskit.Options{Now: c.now}}))}, c, w
 }
 
 func owned(c *clock, id, user string) driver.Record {
@@ -67,7 +68,8 @@ func TestUserAttribute(t *testing.T) {
 	d, c, w := newUserTable(t)
 	attribute := func() string {
 		t.Helper()
-		out, err := d.client.GetItem(background, &dynamodb.GetItemInput{TableName: &d.name, Key: key("a")})
+		out, err := d.client.GetItem(background,
+			&dynamodb.GetItemInput{TableName: &d.name, Key: key("a")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,12 +91,22 @@ func TestUserAttribute(t *testing.T) {
 		request string
 		user    string
 	}{
-		{"create", func() error { return d.Save(background, owned(c, "a", "alice"), driver.IfAbsent()) }, "PutItem", "alice"},
-		{"touch", func() error { return d.Touch(background, "a", 1, c.now().Add(time.Hour)) }, "UpdateItem", "alice"},
-		{"save for another", func() error { return d.Save(background, owned(c, "a", "bob"), driver.IfVersion(1)) }, "UpdateItem", "bob"},
-		{"save for nobody", func() error { return d.Save(background, owned(c, "a", ""), driver.IfVersion(1)) }, "UpdateItem", ""},
-		{"overwrite", func() error { return d.Save(background, empty, driver.Always()) }, "UpdateItem", "\xff\x00"},
-		{"overwrite without anything", func() error { empty.User = ""; return d.Save(background, empty, driver.Always()) }, "UpdateItem", ""},
+		{"create", func() error { return d.Save(background, owned(c, "a", "alice"), driver.IfAbsent()) },
+			"PutItem", "alice"},
+		{"touch", func() error { return d.Touch(background, "a", 1, c.now().Add(time.Hour)) },
+			"UpdateItem", "alice"},
+		{"save for another", func() error {
+			return d.Save(background, owned(c, "a", "bob"), driver.IfVersion(1))
+		}, "UpdateItem", "bob"},
+		{"save for nobody", func() error {
+			return d.Save(background, owned(c, "a", ""), driver.IfVersion(1))
+		}, "UpdateItem", ""},
+		{"overwrite", func() error { return d.Save(background, empty, driver.Always()) }, "UpdateItem",
+			"\xff\x00"},
+		{"overwrite without anything", func() error {
+			empty.User = ""
+			return d.Save(background, empty, driver.Always())
+		}, "UpdateItem", ""},
 	} {
 		w.take()
 		want(t, tc.what, tc.call(), nil)
@@ -233,7 +245,8 @@ func (h *throttling) Do(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	body := fmt.Sprintf(`{"Responses": {}, "UnprocessedKeys": %s}`, in.RequestItems)
-	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body))}, nil
+	return &http.Response{StatusCode: http.StatusOK, Header: http.Header{},
+		ContentLength: int64(len(body)), Body: io.NopCloser(strings.NewReader(body))}, nil
 }
 
 // What DynamoDB does not come to when it is throttled is asked for again, until the context ends.
@@ -311,7 +324,8 @@ func TestCreateIndex(t *testing.T) {
 			t.Fatal(err)
 		}
 		d := made.(*userTable)
-		lacks := "session schema missing: table " + d.name + " has no index user, which Options.UserKey asks for: add it with the store's CreateSchema"
+		lacks := "session schema missing: table " + d.name +
+			" has no index user, which Options.UserKey asks for: add it with the store's CreateSchema"
 		checkErr := d.CheckSchema(background)
 		for _, err := range d.RangeUser(background, "alice") {
 			for op, err := range map[string]error{"check schema": checkErr, "range user": err} {
@@ -355,10 +369,12 @@ func TestIndexOfNewTable(t *testing.T) {
 			t.Fatal(err)
 		}
 		i := indexOf(out.Table)
-		if len(out.Table.GlobalSecondaryIndexes) != 1 || i.Projection.ProjectionType != types.ProjectionTypeKeysOnly || !isOurIndex(out.Table, i) {
+		if len(out.Table.GlobalSecondaryIndexes) != 1 ||
+			i.Projection.ProjectionType != types.ProjectionTypeKeysOnly || !isOurIndex(out.Table, i) {
 			t.Fatalf("got %+v", i)
 		}
-		if p := i.ProvisionedThroughput; p != nil && aws.ToInt64(p.ReadCapacityUnits) != opts.ReadCapacity {
+		if p := i.ProvisionedThroughput; p != nil &&
+			aws.ToInt64(p.ReadCapacityUnits) != opts.ReadCapacity {
 			t.Errorf("the index has capacity %d", *p.ReadCapacityUnits)
 		}
 	}
@@ -377,7 +393,8 @@ func TestForeignIndex(t *testing.T) {
 			{AttributeName: aws.String("id"), AttributeType: types.ScalarAttributeTypeB},
 			{AttributeName: aws.String("user"), AttributeType: types.ScalarAttributeTypeS},
 		},
-		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("id"), KeyType: types.KeyTypeHash}},
+		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("id"),
+			KeyType: types.KeyTypeHash}},
 		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{{
 			IndexName: aws.String("user"), KeySchema: indexKey(), Projection: indexProjection(),
 		}},
@@ -391,8 +408,10 @@ func TestForeignIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := d.(driver.SchemaManager)
-	for op, err := range map[string]error{"create": m.CreateSchema(background), "check": m.CheckSchema(background)} {
-		if !errors.Is(err, driver.ErrNoSchema) || !strings.Contains(err.Error(), "the index user of table "+name+" is another one") {
+	for op, err := range map[string]error{"create": m.CreateSchema(background),
+		"check": m.CheckSchema(background)} {
+		if !errors.Is(err, driver.ErrNoSchema) ||
+			!strings.Contains(err.Error(), "the index user of table "+name+" is another one") {
 			t.Errorf("%s: got error %v", op, err)
 		}
 	}

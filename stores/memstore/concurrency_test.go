@@ -21,7 +21,8 @@ func TestOneWinnerPerVersion(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
-				err := m.Save(context.Background(), record(c, "a", version+1, time.Hour), driver.IfVersion(version))
+				err := m.Save(context.Background(), record(c, "a", version+1, time.Hour),
+					driver.IfVersion(version))
 				if err == nil {
 					wins.Add(1)
 				} else if !errors.Is(err, driver.ErrConflict) {

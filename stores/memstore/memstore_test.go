@@ -37,7 +37,8 @@ func newMemory(t testing.TB, limit int) (*memory, *clock) {
 
 func record(c *clock, id string, version int64, ttl time.Duration) driver.Record {
 	now := c.now()
-	return driver.Record{ID: id, Data: []byte("data of " + id), Expiry: now.Add(ttl), Created: now, Updated: now, Version: version}
+	return driver.Record{ID: id, Data: []byte("data of " + id), Expiry: now.Add(ttl), Created: now,
+		Updated: now, Version: version}
 }
 
 func save(t testing.TB, m *memory, rec driver.Record) {
@@ -105,7 +106,8 @@ func TestRecordIsCopied(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if string(got.Data) != "data of a" || got.Version != 1 || !got.Expiry.Equal(rec.Expiry) || got.Expiry.Location() != time.UTC {
+		if string(got.Data) != "data of a" || got.Version != 1 || !got.Expiry.Equal(rec.Expiry) ||
+			got.Expiry.Location() != time.UTC {
 			t.Fatalf("got %+v", got)
 		}
 		got.Data[0] = 'Y'
@@ -177,13 +179,15 @@ func TestTouchAndDelete(t *testing.T) {
 
 	rec := record(c, "a", 1, time.Minute)
 	save(t, m, rec)
-	want(t, "touch of another version", m.Touch(ctx, "a", 2, c.now().Add(time.Hour)), driver.ErrConflict)
+	want(t, "touch of another version", m.Touch(ctx, "a", 2, c.now().Add(time.Hour)),
+		driver.ErrConflict)
 	if err := m.Touch(ctx, "a", 1, c.now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	c.advance(time.Hour - 1)
 	got, err := m.Load(ctx, "a")
-	if err != nil || got.Version != 1 || !got.Updated.Equal(rec.Updated) || !got.Created.Equal(rec.Created) {
+	if err != nil || got.Version != 1 || !got.Updated.Equal(rec.Updated) ||
+		!got.Created.Equal(rec.Created) {
 		t.Fatalf("got %+v, %v", got, err)
 	}
 
@@ -288,7 +292,8 @@ func TestRangeWhileTheBodyWrites(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen[rec.ID]++
-		if err := m.Delete(ctx, fmt.Sprint("drop", i%2500)); err != nil && !errors.Is(err, driver.ErrNotFound) {
+		if err := m.Delete(ctx, fmt.Sprint("drop", i%2500)); err != nil &&
+			!errors.Is(err, driver.ErrNotFound) {
 			t.Fatal(err)
 		}
 		if i < 10_000 { // the map grows under the iteration

@@ -18,11 +18,15 @@ import (
 
 // clientParams are those that go to the driver, which would pass over a name that it does not know.
 var clientParams = []string{
-	"appName", "authMechanism", "authMechanismProperties", "authSource", "compressors", "storeurl.ConnectTimeoutMS", "directConnection",
-	"heartbeatFrequencyMS", "journal", "loadBalanced", "localThresholdMS", "maxConnecting", "maxIdleTimeMS", "maxPoolSize", "minPoolSize",
+	"appName", "authMechanism", "authMechanismProperties", "authSource", "compressors",
+	"storeurl.ConnectTimeoutMS", "directConnection",
+	"heartbeatFrequencyMS", "journal", "loadBalanced", "localThresholdMS", "maxConnecting",
+	"maxIdleTimeMS", "maxPoolSize", "minPoolSize",
 	"readConcernLevel", "replicaSet", "retryReads", "retryWrites", "serverSelectionTimeoutMS",
-	"srvMaxHosts", "srvServiceName", "ssl", "timeoutMS", "tls", "tlsCAFile", "tlsCertificateFile", "tlsCertificateKeyFile",
-	"tlsDisableOCSPEndpointCheck", "tlsInsecure", "tlsPrivateKeyFile", "w", "zlibCompressionLevel", "zstdCompressionLevel",
+	"srvMaxHosts", "srvServiceName", "ssl", "timeoutMS", "tls", "tlsCAFile", "tlsCertificateFile",
+	"tlsCertificateKeyFile",
+	"tlsDisableOCSPEndpointCheck", "tlsInsecure", "tlsPrivateKeyFile", "w", "zlibCompressionLevel",
+	"zstdCompressionLevel",
 }
 
 func init() {
@@ -34,14 +38,16 @@ func init() {
 	})
 }
 
-func open(_ context.Context, l *storeurl.URL, shared scskit.Options) (*scskit.Store, func() error, error) {
+func open(_ context.Context, l *storeurl.URL,
+	shared scskit.Options) (*scskit.Store, func() error, error) {
 	switch {
 	case len(l.Hosts) == 0:
 		return nil, nil, l.Lacks("host")
 	case l.Path == "" || strings.ContainsAny(l.Path, `/\. "$`): // MongoDB's own rule
 		return nil, nil, l.Lacks("database")
 	case l.Scheme == "mongodb+srv" && (len(l.Hosts) > 1 || strings.Contains(l.Hosts[0], ":")):
-		return nil, nil, errors.New("with mongodb+srv there is one host, without a port: write mongodb+srv://HOST/DATABASE")
+		return nil, nil, errors.New("with mongodb+srv there is one host, without a port: write " +
+			"mongodb+srv://HOST/DATABASE")
 	}
 	o := options.Client().ApplyURI(clientURI(l))
 	if err := o.Validate(); err != nil {
@@ -66,7 +72,8 @@ func open(_ context.Context, l *storeurl.URL, shared scskit.Options) (*scskit.St
 	if collection == "" {
 		collection = "sessions"
 	}
-	store, err := mongostore.New(client.Database(l.Path).Collection(collection), &mongostore.Options{Options: shared})
+	store, err := mongostore.New(client.Database(l.Path).Collection(collection),
+		&mongostore.Options{Options: shared})
 	if err != nil {
 		return nil, nil, errors.Join(err, release())
 	}
@@ -101,7 +108,8 @@ func advise(l *storeurl.URL, err error) string {
 	text := err.Error()
 	tls := l.Params.String("tls") + l.Params.String("ssl")
 	encrypted := tls == "true" || tls == "" && l.Scheme == "mongodb+srv"
-	closed := strings.Contains(text, "incomplete read of message header") || strings.Contains(text, "EOF") ||
+	closed := strings.Contains(text, "incomplete read of message header") ||
+		strings.Contains(text, "EOF") ||
 		strings.Contains(text, "connection reset")
 	switch {
 	case errors.As(err, &server) && server.Code == 18: // AuthenticationFailed

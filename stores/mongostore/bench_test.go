@@ -33,7 +33,8 @@ func BenchmarkDriver(b *testing.B) {
 			}
 		}
 	})
-	for name, cond := range map[string]driver.Condition{"Save": driver.IfVersion(1), "Overwrite": driver.Always()} {
+	for name, cond := range map[string]driver.Condition{"Save": driver.IfVersion(1),
+		"Overwrite": driver.Always()} {
 		b.Run(name, func(b *testing.B) {
 			d, recs := setup(b)
 			for i := 0; b.Loop(); i++ {
@@ -47,7 +48,8 @@ func BenchmarkDriver(b *testing.B) {
 		d, recs := setup(b)
 		for i := 0; b.Loop(); i++ {
 			rec := recs[i%n]
-			if err := d.Touch(background, rec.ID, 1, rec.Expiry.Add(time.Duration(i)*time.Millisecond)); err != nil {
+			if err := d.Touch(background, rec.ID, 1,
+				rec.Expiry.Add(time.Duration(i)*time.Millisecond)); err != nil {
 				b.Fatal(err)
 			}
 		}

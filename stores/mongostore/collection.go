@@ -73,7 +73,8 @@ func (c *collection) Save(ctx context.Context, rec driver.Record, cond driver.Co
 }
 
 func (c *collection) replace(ctx context.Context, rec driver.Record, held int64) error {
-	result, err := c.coll.UpdateOne(ctx, c.live(rec.ID, held), bson.D{{Key: "$set", Value: fields(rec)}})
+	result, err := c.coll.UpdateOne(ctx, c.live(rec.ID, held),
+		bson.D{{Key: "$set", Value: fields(rec)}})
 	return matched(result, err)
 }
 
@@ -81,7 +82,8 @@ func (c *collection) replace(ctx context.Context, rec driver.Record, held int64)
 // not match it, the server tries to insert, and the unique index on _id refuses.
 func (c *collection) create(ctx context.Context, rec driver.Record) error {
 	all := append(fields(rec), bson.E{Key: "created", Value: bson.NewDateTimeFromTime(rec.Created)})
-	result, err := c.coll.UpdateOne(ctx, c.expired(rec.ID), bson.D{{Key: "$set", Value: all}}, options.UpdateOne().SetUpsert(true))
+	result, err := c.coll.UpdateOne(ctx, c.expired(rec.ID), bson.D{{Key: "$set", Value: all}},
+		options.UpdateOne().SetUpsert(true))
 	if mongo.IsDuplicateKeyError(err) {
 		return driver.ErrConflict
 	}
@@ -181,13 +183,15 @@ func (c *collection) Range(ctx context.Context) iter.Seq2[driver.Record, error] 
 
 // readPage returns live records in the order of their ids, those after one that was the last of
 // another page, with the last id that was read, and whether there may be more.
-func (c *collection) readPage(ctx context.Context, after bson.RawValue) (page []driver.Record, last bson.RawValue, more bool, err error) {
+func (c *collection) readPage(ctx context.Context,
+	after bson.RawValue) (page []driver.Record, last bson.RawValue, more bool, err error) {
 	filter := bson.D{{Key: "expiry", Value: bson.D{{Key: "$gt", Value: c.clock()}}}}
 	if !after.IsZero() {
 		filter = append(filter, bson.E{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}})
 	}
 	// The batch is larger than the limit: the server then knows that nobody will ask for another.
-	opts := options.Find().SetSort(bson.D{{Key: "_id", Value: 1}}).SetLimit(pageRecords).SetBatchSize(pageRecords + 1)
+	opts := options.Find().SetSort(bson.D{{Key: "_id",
+		Value: 1}}).SetLimit(pageRecords).SetBatchSize(pageRecords + 1)
 	cursor, err := c.coll.Find(ctx, filter, opts)
 	if err != nil {
 		return nil, last, false, err
@@ -252,9 +256,12 @@ func (c *collection) bothClocks(ctx context.Context) (bson.DateTime, error) {
 	return min(c.clock(), hello.LocalTime), nil
 }
 
-func (c *collection) expiredIDs(ctx context.Context, now bson.DateTime, limit int) (ids bson.A, err error) {
-	opts := options.Find().SetProjection(bson.D{{Key: "_id", Value: 1}}).SetLimit(int64(limit)).SetBatchSize(int32(limit) + 1)
-	cursor, err := c.coll.Find(ctx, bson.D{{Key: "expiry", Value: bson.D{{Key: "$lte", Value: now}}}}, opts)
+func (c *collection) expiredIDs(ctx context.Context, now bson.DateTime,
+	limit int) (ids bson.A, err error) {
+	opts := options.Find().SetProjection(bson.D{{Key: "_id",
+		Value: 1}}).SetLimit(int64(limit)).SetBatchSize(int32(limit) + 1)
+	cursor, err := c.coll.Find(ctx,
+		bson.D{{Key: "expiry", Value: bson.D{{Key: "$lte", Value: now}}}}, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -342,7 +349,8 @@ func decode(doc bson.Raw) (driver.Record, error) {
 	var okVersion bool
 	rec.Version, okVersion = doc.Lookup("version").AsInt64OK()
 	if !okID || !okData || !okVersion {
-		return driver.Record{}, errors.New("a document is not a session: _id, data or version is missing, or of another type")
+		return driver.Record{}, errors.New("a document is not a session: _id, data or version is " +
+			"missing, or of another type")
 	}
 	rec.ID, rec.Data = string(id), bytes.Clone(data)
 	for _, f := range []struct {

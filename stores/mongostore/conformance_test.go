@@ -41,7 +41,8 @@ func newCollection(tb testing.TB, client *mongo.Client) *mongo.Collection {
 
 // exempt: there is nothing that CreateSchema makes without which MongoDB would not work.
 var exempt = map[string]string{
-	"driver/schema-missing": "MongoDB makes a collection when the first document is stored; without the index every promise holds, and the sweep removes what has expired",
+	"driver/schema-missing": "MongoDB makes a collection when the first document is stored; without " +
+		"the index every promise holds, and the sweep removes what has expired",
 }
 
 // A second process is a second client on the same collection.

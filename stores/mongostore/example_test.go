@@ -14,7 +14,8 @@ import (
 )
 
 func ExampleNew() {
-	client, err := mongo.Connect(options.Client().ApplyURI(mongoURI())) // such as "mongodb://localhost:27017"
+	// such as "mongodb://localhost:27017"
+	client, err := mongo.Connect(options.Client().ApplyURI(mongoURI()))
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -8,7 +8,8 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
-var errUnacknowledged = errors.New("the collection's write concern is w: 0, with which nobody knows what becomes of a session: use majority")
+var errUnacknowledged = errors.New("the collection's write concern is w: 0, with which nobody " +
+	"knows what becomes of a session: use majority")
 
 // failure is the error of an operation on records. Where the context has ended it says so, whatever
 // the driver made of that.

@@ -20,18 +20,24 @@ import (
 func TestFailuresWithhold(t *testing.T) {
 	t.Parallel()
 	const secret = "73657373"
-	duplicate := mongo.WriteError{Code: 11000, Message: "E11000 dup key: { _id: BinData(0, " + secret + ") }", Raw: bson.Raw(secret)}
+	duplicate := mongo.WriteError{Code: 11000,
+		Message: "E11000 dup key: { _id: BinData(0, " + secret + ") }", Raw: bson.Raw(secret)}
 	for _, tc := range []struct {
 		err  error
 		text string
 	}{
-		{mongo.WriteException{WriteErrors: mongo.WriteErrors{duplicate}, Raw: bson.Raw(secret), Labels: []string{"label"}},
+		{mongo.WriteException{WriteErrors: mongo.WriteErrors{duplicate}, Raw: bson.Raw(secret),
+			Labels: []string{"label"}},
 			"mongostore: save: (DuplicateKey) the server answered with error code 11000"},
-		{mongo.BulkWriteException{WriteErrors: []mongo.BulkWriteError{{WriteError: duplicate, Request: mongo.NewInsertOneModel().SetDocument(secret)}}, Labels: []string{"label"}},
+		{mongo.BulkWriteException{WriteErrors: []mongo.BulkWriteError{{WriteError: duplicate,
+			Request: mongo.NewInsertOneModel().SetDocument(secret)}}, Labels: []string{"label"}},
 			"mongostore: save: (DuplicateKey) the server answered with error code 11000"},
-		{mongo.WriteException{WriteConcernError: &mongo.WriteConcernError{Name: "WriteConcernFailed", Code: 64, Message: secret}, Labels: []string{"label"}},
+		{mongo.WriteException{WriteConcernError: &mongo.WriteConcernError{Name: "WriteConcernFailed",
+			Code: 64, Message: secret}, Labels: []string{"label"}},
 			"mongostore: save: (WriteConcernFailed) the server answered with error code 64"},
-		{mongo.CommandError{Code: 13, Name: "Unauthorized", Message: "not authorized to execute { find: … " + secret, Raw: bson.Raw(secret), Wrapped: errors.New(secret), Labels: []string{"label"}},
+		{mongo.CommandError{Code: 13, Name: "Unauthorized",
+			Message: "not authorized to execute { find: … " + secret, Raw: bson.Raw(secret),
+			Wrapped: errors.New(secret), Labels: []string{"label"}},
 			"mongostore: save: (Unauthorized) the server answered with error code 13"},
 	} {
 		err := failure(context.Background(), "save", fmt.Errorf("wrapped: %w", tc.err))
@@ -39,7 +45,8 @@ func TestFailuresWithhold(t *testing.T) {
 			t.Errorf("got %q, want %q", err, tc.text)
 		}
 		var before, after mongo.ServerError
-		if !errors.As(tc.err, &before) || !errors.As(err, &after) || !after.HasErrorCode(before.ErrorCodes()[0]) || !after.HasErrorLabel("label") {
+		if !errors.As(tc.err, &before) || !errors.As(err, &after) ||
+			!after.HasErrorCode(before.ErrorCodes()[0]) || !after.HasErrorLabel("label") {
 			t.Errorf("%v: code or label is lost", err)
 		}
 		for e := err; e != nil; e = errors.Unwrap(e) {
@@ -48,8 +55,10 @@ func TestFailuresWithhold(t *testing.T) {
 			}
 		}
 	}
-	network := mongo.CommandError{Message: "connection(…) broken pipe", Labels: []string{"NetworkError"}}
-	if err := failure(context.Background(), "load", network); !mongo.IsNetworkError(err) || !strings.Contains(err.Error(), "broken pipe") {
+	network := mongo.CommandError{Message: "connection(…) broken pipe",
+		Labels: []string{"NetworkError"}}
+	if err := failure(context.Background(), "load", network); !mongo.IsNetworkError(err) ||
+		!strings.Contains(err.Error(), "broken pipe") {
 		t.Errorf("got %v", err)
 	}
 }

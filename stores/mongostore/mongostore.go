@@ -91,13 +91,15 @@ func NewDriver(coll *mongo.Collection, opts *Options) (driver.Driver, error) {
 		return nil, errors.New("mongostore: the collection is nil")
 	}
 	if coll.Database() == nil {
-		return nil, errors.New("mongostore: the collection belongs to no database: get it from a client, with Database and Collection")
+		return nil, errors.New("mongostore: the collection belongs to no database: get it from a " +
+			"client, with Database and Collection")
 	}
 	if opts == nil {
 		opts = new(Options)
 	}
 	if w := opts.WriteConcern; w != nil && !w.Acknowledged() {
-		return nil, errors.New("mongostore: Options.WriteConcern is of unacknowledged writes, which tell nothing of what became of them: use writeconcern.Majority()")
+		return nil, errors.New("mongostore: Options.WriteConcern is of unacknowledged writes, which " +
+			"tell nothing of what became of them: use writeconcern.Majority()")
 	}
 	c := &collection{now: time.Now}
 	if opts.Now != nil {
@@ -105,7 +107,8 @@ func NewDriver(coll *mongo.Collection, opts *Options) (driver.Driver, error) {
 	}
 	// The registry is the default one: what is stored must not depend on how the
 	// application has its own types encoded.
-	settings := options.Collection().SetReadPreference(readpref.Primary()).SetRegistry(bson.NewRegistry())
+	settings := options.Collection().SetReadPreference(readpref.Primary()).SetRegistry(
+		bson.NewRegistry())
 	if opts.WriteConcern != nil {
 		settings.SetWriteConcern(opts.WriteConcern)
 	}

@@ -80,7 +80,8 @@ func newTestDriver(t testing.TB, coll *mongo.Collection, c *clock) *collection {
 
 func record(c *clock, id string, version int64, ttl time.Duration) driver.Record {
 	now := c.now()
-	return driver.Record{ID: id, Data: []byte("data of " + id), Expiry: now.Add(ttl), Created: now, Updated: now, Version: version}
+	return driver.Record{ID: id, Data: []byte("data of " + id), Expiry: now.Add(ttl), Created: now,
+		Updated: now, Version: version}
 }
 
 func save(t testing.TB, d driver.Driver, rec driver.Record) {
@@ -125,15 +126,22 @@ func TestRoundTrips(t *testing.T) {
 		call        func() error
 		want        error
 	}{
-		{"load of nothing", "find", func() error { _, err := d.Load(background, "a"); return err }, driver.ErrNotFound},
-		{"save over nothing", "update", func() error { return d.Save(background, rec, driver.IfVersion(1)) }, driver.ErrConflict},
+		{"load of nothing", "find", func() error { _, err := d.Load(background, "a"); return err },
+			driver.ErrNotFound},
+		{"save over nothing", "update",
+			func() error { return d.Save(background, rec, driver.IfVersion(1)) }, driver.ErrConflict},
 		{"create", "update", func() error { return d.Save(background, rec, driver.IfAbsent()) }, nil},
-		{"create again", "update", func() error { return d.Save(background, rec, driver.IfAbsent()) }, driver.ErrConflict},
+		{"create again", "update", func() error { return d.Save(background, rec, driver.IfAbsent()) },
+			driver.ErrConflict},
 		{"overwrite", "update", func() error { return d.Save(background, rec, driver.Always()) }, nil},
 		{"save", "update", func() error { return d.Save(background, rec, driver.IfVersion(1)) }, nil},
-		{"save over another", "update", func() error { return d.Save(background, rec, driver.IfVersion(2)) }, driver.ErrConflict},
-		{"touch", "update", func() error { return d.Touch(background, "a", 1, c.now().Add(time.Hour)) }, nil},
-		{"touch of another", "update", func() error { return d.Touch(background, "a", 2, c.now().Add(time.Hour)) }, driver.ErrConflict},
+		{"save over another", "update",
+			func() error { return d.Save(background, rec, driver.IfVersion(2)) }, driver.ErrConflict},
+		{"touch", "update", func() error {
+			return d.Touch(background, "a", 1, c.now().Add(time.Hour))
+		}, nil},
+		{"touch of another", "update",
+			func() error { return d.Touch(background, "a", 2, c.now().Add(time.Hour)) }, driver.ErrConflict},
 		{"load", "find", func() error { _, err := d.Load(background, "a"); return err }, nil},
 		{"delete", "delete", func() error { return d.Delete(background, "a") }, nil},
 		{"delete again", "delete", func() error { return d.Delete(background, "a") }, driver.ErrNotFound},
@@ -143,7 +151,8 @@ func TestRoundTrips(t *testing.T) {
 			}
 			return nil
 		}, nil},
-		{"sweep of nothing", "hello find", func() error { _, err := d.Sweep(background, 10); return err }, nil},
+		{"sweep of nothing", "hello find",
+			func() error { _, err := d.Sweep(background, 10); return err }, nil},
 	} {
 		want(t, tc.op, tc.call(), tc.want)
 		if got := names(m.take()); got != tc.command {
@@ -207,7 +216,8 @@ func TestReadsAndTransactions(t *testing.T) {
 				t.Errorf("a command is part of a transaction: %s", names([]bson.Raw{command}))
 			}
 		}
-		if mode, err := command.LookupErr("$readPreference", "mode"); err == nil && !strings.HasPrefix(mode.StringValue(), "primary") {
+		if mode, err := command.LookupErr("$readPreference", "mode"); err == nil &&
+			!strings.HasPrefix(mode.StringValue(), "primary") {
 			t.Errorf("a command may go to a secondary: read preference %v", mode)
 		}
 	}
@@ -240,7 +250,8 @@ func TestFirstWriters(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 50 {
 			wg.Go(func() {
-				want(t, "save", d.Save(background, record(c, id, int64(i+1), time.Minute), driver.Always()), nil)
+				want(t, "save", d.Save(background, record(c, id, int64(i+1), time.Minute),
+					driver.Always()), nil)
 			})
 		}
 		wg.Wait()
@@ -250,9 +261,11 @@ func TestFirstWriters(t *testing.T) {
 // How the application has its own types encoded does not change what is stored.
 func TestEncodingIsOurs(t *testing.T) {
 	t.Parallel()
-	client, err := mongo.Connect(options.Client().ApplyURI(testenv.Mongo(t)).SetBSONOptions(&options.BSONOptions{
-		IntMinSize: true, NilByteSliceAsEmpty: true, UseLocalTimeZone: true, ObjectIDAsHexString: true, DefaultDocumentMap: true, BinaryAsSlice: true,
-	}))
+	client, err := mongo.Connect(options.Client().ApplyURI(testenv.Mongo(t)).SetBSONOptions(
+		&options.BSONOptions{
+			IntMinSize: true, NilByteSliceAsEmpty: true, UseLocalTimeZone: true, ObjectIDAsHexString: true,
+			DefaultDocumentMap: true, BinaryAsSlice: true,
+		}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -264,7 +277,8 @@ func TestEncodingIsOurs(t *testing.T) {
 		rec.Data = nil
 		save(t, d, rec)
 		got, err := d.Load(background, rec.ID)
-		if err != nil || got.ID != rec.ID || got.Version != version || got.Data == nil || len(got.Data) != 0 || !got.Expiry.Equal(rec.Expiry) || got.Expiry.Location() != time.UTC {
+		if err != nil || got.ID != rec.ID || got.Version != version || got.Data == nil ||
+			len(got.Data) != 0 || !got.Expiry.Equal(rec.Expiry) || got.Expiry.Location() != time.UTC {
 			t.Errorf("got %+v, %v", got, err)
 		}
 		want(t, "touch", d.Touch(background, rec.ID, version, rec.Expiry), nil)
@@ -279,7 +293,8 @@ func TestForeignDocuments(t *testing.T) {
 	expiry := bson.NewDateTimeFromTime(c.now().Add(time.Minute))
 	for _, doc := range []bson.D{
 		{{Key: "_id", Value: "a"}, {Key: "expiry", Value: expiry}},
-		{{Key: "_id", Value: bson.NewObjectID()}, {Key: "token", Value: "a"}, {Key: "expiration", Value: expiry}},
+		{{Key: "_id", Value: bson.NewObjectID()}, {Key: "token", Value: "a"},
+			{Key: "expiration", Value: expiry}},
 	} {
 		if _, err := d.coll.InsertOne(background, doc); err != nil {
 			t.Fatal(err)
@@ -297,10 +312,12 @@ func TestForeignDocuments(t *testing.T) {
 	if n, err := d.coll.CountDocuments(background, bson.D{}); err != nil || n != 2 {
 		t.Errorf("%d documents are left, %v", n, err)
 	}
-	if _, err := d.coll.InsertOne(background, bson.D{{Key: "_id", Value: key("broken")}, {Key: "expiry", Value: expiry}}); err != nil {
+	if _, err := d.coll.InsertOne(background,
+		bson.D{{Key: "_id", Value: key("broken")}, {Key: "expiry", Value: expiry}}); err != nil {
 		t.Fatal(err)
 	}
-	const text = "mongostore: load: a document is not a session: _id, data or version is missing, or of another type"
+	const text = "mongostore: load: a document is not a session: _id, data or version is missing, " +
+		"or of another type"
 	if _, err := d.Load(background, "broken"); err == nil || err.Error() != text {
 		t.Errorf("load: got error %v", err)
 	}
@@ -310,7 +327,8 @@ func TestUnacknowledged(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	coll := newCollection(t, connect(t, nil))
-	d := newTestDriver(t, coll.Clone(options.Collection().SetWriteConcern(writeconcern.Unacknowledged())), c)
+	d := newTestDriver(t, coll.Clone(options.Collection().SetWriteConcern(
+		writeconcern.Unacknowledged())), c)
 	rec := record(c, "a", 1, time.Minute)
 	for op, err := range map[string]error{
 		"always":     d.Save(background, rec, driver.Always()),
@@ -328,23 +346,26 @@ func TestConcerns(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	concerns := make(map[string]string)
-	coll := newCollection(t, connect(t, &event.CommandMonitor{Started: func(_ context.Context, e *event.CommandStartedEvent) {
-		mu.Lock()
-		defer mu.Unlock()
-		for _, concern := range []string{"writeConcern", "readConcern"} {
-			if v, err := e.Command.LookupErr(concern); err == nil {
-				concerns[e.CommandName] = v.String()
+	coll := newCollection(t, connect(t,
+		&event.CommandMonitor{Started: func(_ context.Context, e *event.CommandStartedEvent) {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, concern := range []string{"writeConcern", "readConcern"} {
+				if v, err := e.Command.LookupErr(concern); err == nil {
+					concerns[e.CommandName] = v.String()
+				}
 			}
-		}
-	}}))
-	own := coll.Clone(options.Collection().SetWriteConcern(writeconcern.W1()).SetReadConcern(readconcern.Local()))
+		}}))
+	own := coll.Clone(options.Collection().SetWriteConcern(writeconcern.W1()).SetReadConcern(
+		readconcern.Local()))
 	c := newClock()
 	for _, test := range []struct {
 		opts        *Options
 		write, read string
 	}{
 		{nil, `{"w": {"$numberInt":"1"}}`, `{"level": "local"}`},
-		{&Options{WriteConcern: writeconcern.Majority(), ReadConcern: readconcern.Majority()}, `{"w": "majority"}`, `{"level": "majority"}`},
+		{&Options{WriteConcern: writeconcern.Majority(), ReadConcern: readconcern.Majority()},
+			`{"w": "majority"}`, `{"level": "majority"}`},
 	} {
 		d, err := NewDriver(own, test.opts)
 		if err != nil {

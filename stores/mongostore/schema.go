@@ -35,7 +35,8 @@ func (c *collection) CreateSchema(ctx context.Context) error {
 		err = c.createIndex(ctx, false)
 	}
 	if hasCode(err, codeIndexOptionsConflict, codeIndexKeySpecsConflict) {
-		return fmt.Errorf("mongostore: %s: collection %s: there is another index on expiry, or of the name %s: drop it first: %w", op, c.coll.Name(), indexName, err)
+		return fmt.Errorf("mongostore: %s: collection %s: there is another index on expiry, or of the "+
+			"name %s: drop it first: %w", op, c.coll.Name(), indexName, err)
 	}
 	if err != nil {
 		return schemaFailure(ctx, op, err)
@@ -48,7 +49,8 @@ func (c *collection) createIndex(ctx context.Context, ttl bool) error {
 	if ttl {
 		opts.SetExpireAfterSeconds(0) // after the date in the field itself
 	}
-	_, err := c.coll.Indexes().CreateOne(ctx, mongo.IndexModel{Keys: bson.D{{Key: "expiry", Value: 1}}, Options: opts})
+	_, err := c.coll.Indexes().CreateOne(ctx,
+		mongo.IndexModel{Keys: bson.D{{Key: "expiry", Value: 1}}, Options: opts})
 	return err
 }
 
@@ -63,7 +65,8 @@ func (c *collection) CheckSchema(ctx context.Context) error {
 		return schemaFailure(ctx, op, err)
 	}
 	if !found {
-		return fmt.Errorf("mongostore: %s: %w: collection %s has no TTL index on expiry: %s", op, driver.ErrNoSchema, c.coll.Name(), schemaFix)
+		return fmt.Errorf("mongostore: %s: %w: collection %s has no TTL index on expiry: %s", op,
+			driver.ErrNoSchema, c.coll.Name(), schemaFix)
 	}
 	if ttl {
 		return nil
@@ -73,7 +76,8 @@ func (c *collection) CheckSchema(ctx context.Context) error {
 	case err == nil, hasCode(err, codeNotImplemented):
 		return nil
 	case hasCode(err, codeIndexOptionsConflict, codeIndexKeySpecsConflict):
-		return fmt.Errorf("mongostore: %s: %w: collection %s has an index on expiry without expireAfterSeconds: 0: drop it, and %s", op, driver.ErrNoSchema, c.coll.Name(), schemaFix)
+		return fmt.Errorf("mongostore: %s: %w: collection %s has an index on expiry without "+
+			"expireAfterSeconds: 0: drop it, and %s", op, driver.ErrNoSchema, c.coll.Name(), schemaFix)
 	}
 	return schemaFailure(ctx, op, err)
 }
@@ -114,10 +118,12 @@ func (c *collection) DropSchema(ctx context.Context) error {
 	for _, field := range []string{"data", "expiry", "version"} {
 		foreign = append(foreign, bson.D{{Key: field, Value: bson.D{{Key: "$exists", Value: false}}}})
 	}
-	err := c.coll.FindOne(ctx, bson.D{{Key: "$or", Value: foreign}}, options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Err()
+	err := c.coll.FindOne(ctx, bson.D{{Key: "$or", Value: foreign}},
+		options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Err()
 	switch {
 	case err == nil:
-		return fmt.Errorf("mongostore: %s: collection %s holds documents that are not sessions: it is left as it is", op, c.coll.Name())
+		return fmt.Errorf("mongostore: %s: collection %s holds documents that are not sessions: it is "+
+			"left as it is", op, c.coll.Name())
 	case !errors.Is(err, mongo.ErrNoDocuments):
 		return schemaFailure(ctx, op, err)
 	}

@@ -91,7 +91,8 @@ func TestCheckSchema(t *testing.T) {
 	t.Parallel()
 	d := newTestDriver(t, newCollection(t, connect(t, nil)), newClock())
 	missing := "mongostore: check schema: session schema missing: collection " + d.coll.Name() +
-		" has no TTL index on expiry: create it with the store's CreateSchema, or apply its Schema by hand"
+		" has no TTL index on expiry: create it with the store's CreateSchema, or apply its Schema by " +
+		"hand"
 	check := func(what string) {
 		t.Helper()
 		err := d.CheckSchema(background)
@@ -101,7 +102,8 @@ func TestCheckSchema(t *testing.T) {
 		}
 	}
 	check("no collection")
-	for _, keys := range []bson.D{{{Key: "updated", Value: 1}}, {{Key: "expiry", Value: 1}, {Key: "updated", Value: 1}}} {
+	for _, keys := range []bson.D{{{Key: "updated", Value: 1}},
+		{{Key: "expiry", Value: 1}, {Key: "updated", Value: 1}}} {
 		if _, err := d.coll.Indexes().CreateOne(background, mongo.IndexModel{Keys: keys}); err != nil {
 			t.Fatal(err)
 		}
@@ -121,7 +123,8 @@ func TestCheckSchema(t *testing.T) {
 	}
 	want(t, "create", d.createIndex(background, false), nil)
 	want(t, "check", d.CheckSchema(background), driver.ErrNoSchema)
-	if err := d.CreateSchema(background); err == nil || !strings.Contains(err.Error(), "drop it first") {
+	if err := d.CreateSchema(background); err == nil ||
+		!strings.Contains(err.Error(), "drop it first") {
 		t.Errorf("create: got error %v", err)
 	}
 }

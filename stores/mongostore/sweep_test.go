@@ -41,7 +41,8 @@ func TestSweepByBothClocks(t *testing.T) {
 		return newTestDriver(t, coll, c)
 	}
 	exact, behind, ahead := at(0), at(-time.Hour), at(time.Hour)
-	for _, left := range []time.Duration{-2 * time.Hour, -30 * time.Minute, 30 * time.Minute, 2 * time.Hour} {
+	for _, left := range []time.Duration{-2 * time.Hour, -30 * time.Minute, 30 * time.Minute,
+		2 * time.Hour} {
 		save(t, exact, driver.Record{ID: fmt.Sprint(left), Expiry: time.Now().Add(left), Version: 1})
 	}
 	for _, sweep := range []struct {

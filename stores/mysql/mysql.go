@@ -21,8 +21,10 @@ import (
 // clientParams are those that go to go-sql-driver, which would send any other name to the server as
 // a setting.
 var clientParams = []string{
-	"tls", "timeout", "readTimeout", "writeTimeout", "charset", "collation", "maxAllowedPacket", "compress", "interpolateParams",
-	"allowCleartextPasswords", "allowFallbackToPlaintext", "allowNativePasswords", "checkConnLiveness", "rejectReadOnly", "connectionAttributes",
+	"tls", "timeout", "readTimeout", "writeTimeout", "charset", "collation", "maxAllowedPacket",
+	"compress", "interpolateParams",
+	"allowCleartextPasswords", "allowFallbackToPlaintext", "allowNativePasswords", "checkConnLiveness",
+	"rejectReadOnly", "connectionAttributes",
 	"innodb_lock_wait_timeout", "wsrep_sync_wait",
 }
 
@@ -36,11 +38,13 @@ func init() {
 	})
 }
 
-func open(_ context.Context, l *storeurl.URL, shared scskit.Options) (*scskit.Store, func() error, error) {
+func open(_ context.Context, l *storeurl.URL,
+	shared scskit.Options) (*scskit.Store, func() error, error) {
 	if l.Path == "" || strings.Contains(l.Path, "/") {
 		return nil, nil, l.Lacks("database")
 	}
-	switch l.Params.String("tls") { // ParseDSN would take others for the names of settings in the program
+	// ParseDSN would take others for the names of settings in the program
+	switch l.Params.String("tls") {
 	case "", "true", "false", "preferred", "skip-verify":
 	default:
 		return nil, nil, errors.New("the parameter tls must be true, false, preferred or skip-verify")
@@ -52,7 +56,8 @@ func open(_ context.Context, l *storeurl.URL, shared scskit.Options) (*scskit.St
 	socket := l.Params.String("socket")
 	switch {
 	case socket != "" && len(l.Hosts) > 0:
-		return nil, nil, errors.New("the parameter socket is in place of a host: mysql://USER@/DATABASE?socket=PATH")
+		return nil, nil, errors.New("the parameter socket is in place of a host: " +
+			"mysql://USER@/DATABASE?socket=PATH")
 	case socket != "":
 		cfg.Net, cfg.Addr = "unix", socket
 	default:

@@ -40,7 +40,8 @@ func init() {
 	})
 }
 
-func open(_ context.Context, l *storeurl.URL, shared scskit.Options) (*scskit.Store, func() error, error) {
+func open(_ context.Context, l *storeurl.URL,
+	shared scskit.Options) (*scskit.Store, func() error, error) {
 	if l.Path == "" {
 		return nil, nil, l.Lacks("database")
 	}
@@ -57,7 +58,8 @@ func open(_ context.Context, l *storeurl.URL, shared scskit.Options) (*scskit.St
 	case socket == "" && len(hosts) == 0:
 		return nil, nil, l.LacksHost()
 	case socket != "" && (len(hosts) > 0 || !strings.HasPrefix(socket, "/")):
-		return nil, nil, errors.New("the parameter host is for the directory of a socket, in place of a host: postgres:///DATABASE?host=/var/run/postgresql")
+		return nil, nil, errors.New("the parameter host is for the directory of a socket, in place of " +
+			"a host: postgres:///DATABASE?host=/var/run/postgresql")
 	case socket != "":
 		hosts = []string{socket}
 	}

@@ -22,7 +22,8 @@ import (
 
 // clientParams are those of redis.ParseURL that all three kinds of client have.
 var clientParams = []string{
-	"protocol", "client_name", "max_retries", "min_retry_backoff", "max_retry_backoff", "dial_timeout", "read_timeout", "write_timeout",
+	"protocol", "client_name", "max_retries", "min_retry_backoff", "max_retry_backoff", "dial_timeout",
+	"read_timeout", "write_timeout",
 	"pool_fifo", "pool_size", "pool_timeout", "min_idle_conns", "max_idle_conns", "max_active_conns",
 	"conn_max_idle_time", "conn_max_lifetime", "conn_max_lifetime_jitter",
 }
@@ -49,9 +50,11 @@ func init() {
 	})
 }
 
-func open(ctx context.Context, l *storeurl.URL, shared scskit.Options) (*scskit.Store, func() error, error) {
+func open(ctx context.Context, l *storeurl.URL,
+	shared scskit.Options) (*scskit.Store, func() error, error) {
 	if len(l.Hosts) > 1 {
-		return nil, nil, errors.New("there is more than one host: for a Cluster write redis+cluster://, with Sentinels redis+sentinel://")
+		return nil, nil, errors.New("there is more than one host: for a Cluster write " +
+			"redis+cluster://, with Sentinels redis+sentinel://")
 	}
 	o, err := options(l, "6379", l.Path)
 	if err != nil {
@@ -74,15 +77,18 @@ func refuseNode(ctx context.Context, client *redis.Client, err error) error {
 	if !moved && !errors.Is(err, driver.ErrNotFound) {
 		return err
 	}
-	if info, _ := client.Info(ctx, "cluster").Result(); !moved && !strings.Contains(info, "cluster_enabled:1") {
+	if info, _ := client.Info(ctx, "cluster").Result(); !moved &&
+		!strings.Contains(info, "cluster_enabled:1") {
 		return err
 	}
 	return errors.New("the server is a node of a Cluster: write redis+cluster:// or rediss+cluster://")
 }
 
-func openCluster(_ context.Context, l *storeurl.URL, shared scskit.Options) (*scskit.Store, func() error, error) {
+func openCluster(_ context.Context, l *storeurl.URL,
+	shared scskit.Options) (*scskit.Store, func() error, error) {
 	if l.Path != "" {
-		return nil, nil, fmt.Errorf("a Cluster has no databases to choose from, and so the URL no path: write %s", l.Backend.Syntax)
+		return nil, nil, fmt.Errorf("a Cluster has no databases to choose from, and so the URL no "+
+			"path: write %s", l.Backend.Syntax)
 	}
 	o, err := options(l, "6379", "")
 	if err != nil {
@@ -91,7 +97,8 @@ func openCluster(_ context.Context, l *storeurl.URL, shared scskit.Options) (*sc
 	return newStore(l, redis.NewClusterClient(o.Cluster()), shared)
 }
 
-func openSentinel(_ context.Context, l *storeurl.URL, shared scskit.Options) (*scskit.Store, func() error, error) {
+func openSentinel(_ context.Context, l *storeurl.URL,
+	shared scskit.Options) (*scskit.Store, func() error, error) {
 	master, db, _ := strings.Cut(l.Path, "/")
 	if master == "" {
 		return nil, nil, l.Lacks("name of the master")
@@ -101,15 +108,18 @@ func openSentinel(_ context.Context, l *storeurl.URL, shared scskit.Options) (*s
 		return nil, nil, err
 	}
 	o.MasterName = master
-	o.SentinelUsername, o.SentinelPassword = l.Params.String("sentinel_username"), l.Params.String("sentinel_password")
+	o.SentinelUsername, o.SentinelPassword = l.Params.String("sentinel_username"),
+		l.Params.String("sentinel_password")
 	if o.TLSConfig != nil {
 		o.TLSConfig.ServerName = "" // each Sentinel and each server has its own
 	}
 	return newStore(l, redis.NewFailoverClient(o.Failover()), shared)
 }
 
-func newStore(l *storeurl.URL, client redis.UniversalClient, shared scskit.Options) (*scskit.Store, func() error, error) {
-	store, err := redisstore.New(client, &redisstore.Options{Options: shared, Prefix: l.Params.String("prefix")})
+func newStore(l *storeurl.URL, client redis.UniversalClient,
+	shared scskit.Options) (*scskit.Store, func() error, error) {
+	store, err := redisstore.New(client,
+		&redisstore.Options{Options: shared, Prefix: l.Params.String("prefix")})
 	if err != nil {
 		return nil, nil, errors.Join(err, client.Close())
 	}
@@ -130,7 +140,8 @@ func options(l *storeurl.URL, port, db string) (*redis.UniversalOptions, error) 
 		return nil, fmt.Errorf("the database must be a number: write %s", l.Backend.Syntax)
 	}
 	if l.User != "" && l.Password == "" {
-		return nil, errors.New("the user name has no password: a password alone is written redis://:PASSWORD@HOST")
+		return nil, errors.New("the user name has no password: a password alone is written " +
+			"redis://:PASSWORD@HOST")
 	}
 	p, err := redis.ParseURL("redis://localhost/" + db + "?" + l.Params.Pick(clientParams).Encode())
 	if err != nil {
@@ -140,10 +151,12 @@ func options(l *storeurl.URL, port, db string) (*redis.UniversalOptions, error) 
 		DB: p.DB, Username: l.User, Password: l.Password,
 		Protocol: p.Protocol, ClientName: p.ClientName,
 		MaxRetries: p.MaxRetries, MinRetryBackoff: p.MinRetryBackoff, MaxRetryBackoff: p.MaxRetryBackoff,
-		DialTimeout: p.DialTimeout, ReadTimeout: p.ReadTimeout, WriteTimeout: p.WriteTimeout, ContextTimeoutEnabled: true,
-		PoolFIFO: p.PoolFIFO, PoolSize: p.PoolSize, PoolTimeout: p.PoolTimeout,
+		DialTimeout: p.DialTimeout, ReadTimeout: p.ReadTimeout, WriteTimeout: p.WriteTimeout,
+		ContextTimeoutEnabled: true,
+		PoolFIFO:              p.PoolFIFO, PoolSize: p.PoolSize, PoolTimeout: p.PoolTimeout,
 		MinIdleConns: p.MinIdleConns, MaxIdleConns: p.MaxIdleConns, MaxActiveConns: p.MaxActiveConns,
-		ConnMaxIdleTime: p.ConnMaxIdleTime, ConnMaxLifetime: p.ConnMaxLifetime, ConnMaxLifetimeJitter: p.ConnMaxLifetimeJitter,
+		ConnMaxIdleTime: p.ConnMaxIdleTime, ConnMaxLifetime: p.ConnMaxLifetime,
+		ConnMaxLifetimeJitter: p.ConnMaxLifetimeJitter,
 	}
 	for _, h := range l.Hosts {
 		o.Addrs = append(o.Addrs, storeurl.Address(h, port))
@@ -159,7 +172,8 @@ func tlsConfig(l *storeurl.URL) (*tls.Config, error) {
 	}
 	if !strings.HasPrefix(l.Scheme, "rediss") {
 		if skip || l.Params.String("tls_ca") != "" {
-			return nil, fmt.Errorf("tls_ca and skip_verify are for TLS: write rediss%s://", strings.TrimPrefix(l.Scheme, "redis"))
+			return nil, fmt.Errorf("tls_ca and skip_verify are for TLS: write rediss%s://",
+				strings.TrimPrefix(l.Scheme, "redis"))
 		}
 		return nil, nil
 	}
@@ -173,9 +187,12 @@ func advise(l *storeurl.URL, err error) string {
 	kind, encrypted := strings.CutPrefix(strings.TrimPrefix(l.Scheme, "redis"), "s")
 	switch {
 	case errors.Is(err, io.EOF) && !encrypted:
-		return "does the server want TLS? Then write rediss" + kind + "://; or is it no Redis? Check the port"
-	case encrypted && (errors.Is(err, io.EOF) || errors.As(err, &plain) || errors.Is(err, context.DeadlineExceeded)):
-		return "does the server have no TLS? Then write redis" + kind + "://; or is it no Redis? Check the port"
+		return "does the server want TLS? Then write rediss" + kind +
+			"://; or is it no Redis? Check the port"
+	case encrypted && (errors.Is(err, io.EOF) || errors.As(err, &plain) ||
+		errors.Is(err, context.DeadlineExceeded)):
+		return "does the server have no TLS? Then write redis" + kind +
+			"://; or is it no Redis? Check the port"
 	case isStrange(err):
 		return "the server does not speak Redis's protocol: check the host and the port"
 	case !errors.As(err, &answer):
@@ -190,5 +207,6 @@ func advise(l *storeurl.URL, err error) string {
 // isStrange reports whether the client did not understand an answer.
 func isStrange(err error) bool {
 	text := err.Error()
-	return strings.Contains(text, "redis: invalid reply") || strings.Contains(text, "redis: can't parse")
+	return strings.Contains(text, "redis: invalid reply") ||
+		strings.Contains(text, "redis: can't parse")
 }

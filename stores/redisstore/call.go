@@ -162,7 +162,8 @@ func isPunctual(client redis.UniversalClient) bool {
 		return o.ContextTimeoutEnabled && o.ReadTimeout >= 0 && o.WriteTimeout >= 0
 	case interface{ Options() *redis.ClusterOptions }:
 		o := c.Options()
-		ownClients := reflect.ValueOf(o.NewClient).Pointer() != reflect.ValueOf(redis.NewClient).Pointer() // with settings of their own
+		// with settings of their own
+		ownClients := reflect.ValueOf(o.NewClient).Pointer() != reflect.ValueOf(redis.NewClient).Pointer()
 		return o.ContextTimeoutEnabled && o.ReadTimeout >= 0 && o.WriteTimeout >= 0 && !ownClients
 	}
 	return false

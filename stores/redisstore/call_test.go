@@ -78,7 +78,8 @@ func TestContextIsShared(t *testing.T) {
 // itself, also when the request ends.
 func TestBoundContextEndsWhileWaiting(t *testing.T) {
 	t.Parallel()
-	for name, punctual := range map[string]bool{"client that keeps deadlines": true, "default client": false} {
+	for name, punctual := range map[string]bool{"client that keeps deadlines": true,
+		"default client": false} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			proxy := testenv.NewProxy(t, testenv.Redis(t))
@@ -134,7 +135,8 @@ func TestTimeOutCostsOneConnection(t *testing.T) {
 	t.Parallel()
 	proxy := testenv.NewProxy(t, testenv.Redis(t))
 	const size = 8
-	c := redis.NewClient(&redis.Options{Addr: proxy.Addr(), ContextTimeoutEnabled: true, PoolSize: size, MinIdleConns: size})
+	c := redis.NewClient(&redis.Options{Addr: proxy.Addr(), ContextTimeoutEnabled: true,
+		PoolSize: size, MinIdleConns: size})
 	t.Cleanup(func() { _ = c.Close() })
 	s := newSessions(t, c, testenv.Name(t))
 	var conns []*redis.Conn
@@ -162,7 +164,8 @@ func TestTimeOutCostsOneConnection(t *testing.T) {
 // A hook may put its own words around an error, and the key in them.
 func TestWrappedTimeOut(t *testing.T) {
 	t.Parallel()
-	for name, punctual := range map[string]bool{"client that keeps deadlines": true, "default client": false} {
+	for name, punctual := range map[string]bool{"client that keeps deadlines": true,
+		"default client": false} {
 		c := redis.NewClient(&redis.Options{Addr: testenv.Redis(t), ContextTimeoutEnabled: punctual})
 		t.Cleanup(func() { _ = c.Close() })
 		c.AddHook(quoting{})
@@ -170,7 +173,8 @@ func TestWrappedTimeOut(t *testing.T) {
 		for op, f := range operations(s) {
 			err := f(bounded(background, 20*time.Millisecond))
 			want(t, name+": "+op, err, context.DeadlineExceeded)
-			if err != nil && strings.Contains(err.Error(), s.prefix) && !strings.Contains(err.Error(), s.prefix+"…") {
+			if err != nil && strings.Contains(err.Error(), s.prefix) &&
+				!strings.Contains(err.Error(), s.prefix+"…") {
 				t.Errorf("%s: %s: got error %q", name, op, err)
 			}
 		}
@@ -200,17 +204,26 @@ func TestPunctualClients(t *testing.T) {
 		client redis.UniversalClient
 		want   bool
 	}{
-		"default":                        {redis.NewClient(&redis.Options{}), false},
-		"with deadlines":                 {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}), true},
-		"without time-outs":              {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true, ReadTimeout: -1, WriteTimeout: -1}), true},
-		"that sets no deadline":          {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true, ReadTimeout: -2}), false},
-		"cluster":                        {redis.NewClusterClient(&redis.ClusterOptions{}), false},
-		"cluster with deadlines":         {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true}), true},
-		"cluster that sets none":         {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true, WriteTimeout: -2}), false},
-		"cluster with others' clients":   {redis.NewClusterClient(&redis.ClusterOptions{ContextTimeoutEnabled: true, NewClient: hasty}), false},
-		"sentinel with deadlines":        {redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "m", ContextTimeoutEnabled: true}), true},
-		"wrapped":                        {struct{ *redis.Client }{redis.NewClient(&redis.Options{ContextTimeoutEnabled: true})}, true},
-		"of whose options we don't know": {struct{ redis.UniversalClient }{redis.NewClient(&redis.Options{ContextTimeoutEnabled: true})}, false},
+		"default": {redis.NewClient(&redis.Options{}), false},
+		"with deadlines": {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}),
+			true},
+		"without time-outs": {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true,
+			ReadTimeout: -1, WriteTimeout: -1}), true},
+		"that sets no deadline": {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true,
+			ReadTimeout: -2}), false},
+		"cluster": {redis.NewClusterClient(&redis.ClusterOptions{}), false},
+		"cluster with deadlines": {redis.NewClusterClient(
+			&redis.ClusterOptions{ContextTimeoutEnabled: true}), true},
+		"cluster that sets none": {redis.NewClusterClient(
+			&redis.ClusterOptions{ContextTimeoutEnabled: true, WriteTimeout: -2}), false},
+		"cluster with others' clients": {redis.NewClusterClient(
+			&redis.ClusterOptions{ContextTimeoutEnabled: true, NewClient: hasty}), false},
+		"sentinel with deadlines": {redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "m",
+			ContextTimeoutEnabled: true}), true},
+		"wrapped": {struct{ *redis.Client }{redis.NewClient(
+			&redis.Options{ContextTimeoutEnabled: true})}, true},
+		"of whose options we don't know": {struct{ redis.UniversalClient }{redis.NewClient(
+			&redis.Options{ContextTimeoutEnabled: true})}, false},
 	} {
 		if got := isPunctual(tc.client); got != tc.want {
 			t.Errorf("client %s: got %v", name, got)
@@ -230,8 +243,12 @@ type ender struct{ nop }
 
 type nop struct{}
 
-func (nop) DialHook(next redis.DialHook) redis.DialHook                               { return next }
-func (nop) ProcessHook(next redis.ProcessHook) redis.ProcessHook                      { return next }
+func (nop) DialHook(next redis.DialHook) redis.DialHook {
+	return next
+}
+func (nop) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
+	return next
+}
 func (nop) ProcessPipelineHook(n redis.ProcessPipelineHook) redis.ProcessPipelineHook { return n }
 
 func (ender) ProcessHook(redis.ProcessHook) redis.ProcessHook {

@@ -45,7 +45,8 @@ func TestSlotMigration(t *testing.T) {
 			t.Fatalf("%v: %v", args, err)
 		}
 	}
-	fromID, toID := from.Do(background, "cluster", "myid").Val(), to.Do(background, "cluster", "myid").Val()
+	fromID, toID := from.Do(background, "cluster", "myid").Val(),
+		to.Do(background, "cluster", "myid").Val()
 
 	steps := []struct {
 		name string
@@ -91,12 +92,14 @@ func TestSlotMigration(t *testing.T) {
 		if err := s.Save(background, rec, driver.IfVersion(1)); err != nil {
 			t.Errorf("%s: save: %v", step.name, err)
 		}
-		want(t, step.name+": save again", s.Save(background, rec, driver.IfVersion(1)), driver.ErrConflict)
+		want(t, step.name+": save again", s.Save(background, rec, driver.IfVersion(1)),
+			driver.ErrConflict)
 		fresh := record("new"+id, 1, time.Hour)
 		if err := s.Save(background, fresh, driver.IfAbsent()); err != nil {
 			t.Errorf("%s: save if absent: %v", step.name, err)
 		}
-		want(t, step.name+": save if absent again", s.Save(background, fresh, driver.IfAbsent()), driver.ErrConflict)
+		want(t, step.name+": save if absent again", s.Save(background, fresh, driver.IfAbsent()),
+			driver.ErrConflict)
 		if seen := ids(t, s); len(seen) != len(steps)+i+1 {
 			t.Errorf("%s: range yields %v", step.name, seen)
 		}

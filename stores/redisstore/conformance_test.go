@@ -27,7 +27,8 @@ func TestConformanceOfCluster(t *testing.T) {
 	conform(t, "redis-cluster",
 		func(tb testing.TB) redis.UniversalClient { return clusterClient(tb) },
 		func(tb testing.TB) redis.UniversalClient {
-			return redis.NewClusterClient(&redis.ClusterOptions{Addrs: testenv.RedisCluster(tb), ContextTimeoutEnabled: true})
+			return redis.NewClusterClient(&redis.ClusterOptions{Addrs: testenv.RedisCluster(tb),
+				ContextTimeoutEnabled: true})
 		})
 }
 
@@ -53,7 +54,9 @@ func conform(t *testing.T, name string, shared, another func(tb testing.TB) redi
 	})
 	conformance.TestDriver(t, conformance.Driver{
 		Name: name,
-		New:  func(tb testing.TB) driver.Driver { return newSessions(tb, shared(tb), testenv.Name(tb)+":") },
+		New: func(tb testing.TB) driver.Driver {
+			return newSessions(tb, shared(tb), testenv.Name(tb)+":")
+		},
 		Reopen: func(tb testing.TB, d driver.Driver) driver.Driver {
 			return newSessions(tb, second(tb), d.(*sessions).prefix)
 		},

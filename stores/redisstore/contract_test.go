@@ -24,7 +24,8 @@ func TestRoundTrip(t *testing.T) {
 			every[i] = byte(i)
 		}
 		for name, data := range map[string][]byte{
-			"nil": nil, "empty": {}, "every byte": every, "1 MiB": bytes.Repeat([]byte{0, 0xff, 'x', '\n'}, 1<<18),
+			"nil": nil, "empty": {}, "every byte": every,
+			"1 MiB": bytes.Repeat([]byte{0, 0xff, 'x', '\n'}, 1<<18),
 		} {
 			rec := record("a", 7, time.Hour)
 			rec.Data = data
@@ -104,7 +105,8 @@ func TestTouch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, by := range []time.Duration{time.Minute + 3*time.Millisecond, -30 * time.Minute, 200 * 365 * 24 * time.Hour} {
+		for _, by := range []time.Duration{time.Minute + 3*time.Millisecond, -30 * time.Minute,
+			200 * 365 * 24 * time.Hour} {
 			rec.Expiry = rec.Expiry.Add(by)
 			if err := s.Touch(background, "a", rec.Version, rec.Expiry); err != nil {
 				t.Fatal(err)
@@ -130,7 +132,8 @@ func TestTouch(t *testing.T) {
 func TestPastExpiry(t *testing.T) {
 	onEach(t, func(t *testing.T, s *sessions) {
 		for i, expiry := range []time.Time{
-			time.Now().Add(-time.Millisecond), time.Now().Add(-30 * 365 * 24 * time.Hour), time.Unix(0, 0), time.Unix(-1, 0), {},
+			time.Now().Add(-time.Millisecond), time.Now().Add(-30 * 365 * 24 * time.Hour), time.Unix(0, 0),
+			time.Unix(-1, 0), {},
 		} {
 			for name, op := range map[string]func(id string) error{
 				"save": func(id string) error {
@@ -143,7 +146,8 @@ func TestPastExpiry(t *testing.T) {
 					return s.Save(background, driver.Record{ID: id, Expiry: expiry, Version: 2}, driver.IfAbsent())
 				},
 				"save if version": func(id string) error {
-					return s.Save(background, driver.Record{ID: id, Expiry: expiry, Version: 2}, driver.IfVersion(1))
+					return s.Save(background, driver.Record{ID: id, Expiry: expiry, Version: 2},
+						driver.IfVersion(1))
 				},
 				"touch": func(id string) error { return s.Touch(background, id, 1, expiry) },
 			} {
@@ -271,15 +275,25 @@ func TestForeignValues(t *testing.T) {
 			"text": func(id string) error {
 				return c.Set(background, key(id), "a value of somebody else's, long enough", 0).Err()
 			},
-			"gob":        func(id string) error { return c.Set(background, key(id), gob, time.Hour).Err() },
-			"number":     func(id string) error { return c.Incr(background, key(id)).Err() },
-			"first byte": func(id string) error { return c.Set(background, key(id), ours[:1], time.Hour).Err() },
-			"cut":        func(id string) error { return c.Set(background, key(id), ours[:shortHeader-1], time.Hour).Err() },
-			"cut long":   func(id string) error { return c.Set(background, key(id), "\xf6"+ours[1:longHeader-1], time.Hour).Err() },
-			"hash":       func(id string) error { return c.HSet(background, key(id), "field", "value").Err() },
-			"list":       func(id string) error { return c.RPush(background, key(id), "value").Err() },
-			"set":        func(id string) error { return c.SAdd(background, key(id), "value").Err() },
-			"stream":     func(id string) error { return c.Do(background, "xadd", key(id), "*", "field", "value").Err() },
+			"gob":    func(id string) error { return c.Set(background, key(id), gob, time.Hour).Err() },
+			"number": func(id string) error { return c.Incr(background, key(id)).Err() },
+			"first byte": func(id string) error {
+				return c.Set(background, key(id), ours[:1], time.Hour).Err()
+			},
+			"cut": func(id string) error {
+				return c.Set(background, key(id), ours[:shortHeader-1], time.Hour).Err()
+			},
+			"cut long": func(id string) error {
+				return c.Set(background, key(id), "\xf6"+ours[1:longHeader-1], time.Hour).Err()
+			},
+			"hash": func(id string) error {
+				return c.HSet(background, key(id), "field", "value").Err()
+			},
+			"list": func(id string) error { return c.RPush(background, key(id), "value").Err() },
+			"set":  func(id string) error { return c.SAdd(background, key(id), "value").Err() },
+			"stream": func(id string) error {
+				return c.Do(background, "xadd", key(id), "*", "field", "value").Err()
+			},
 		}
 		for id, put := range foreign {
 			if err := put(id); err != nil {
@@ -289,8 +303,10 @@ func TestForeignValues(t *testing.T) {
 			_, err := s.Load(background, id)
 			want(t, id+": load", err, driver.ErrNotFound)
 			want(t, id+": touch", s.Touch(background, id, 2, time.Now().Add(time.Hour)), driver.ErrNotFound)
-			want(t, id+": save if version", s.Save(background, record(id, 3, time.Hour), driver.IfVersion(2)), driver.ErrNotFound)
-			want(t, id+": save if absent", s.Save(background, record(id, 3, time.Hour), driver.IfAbsent()), driver.ErrConflict)
+			want(t, id+": save if version",
+				s.Save(background, record(id, 3, time.Hour), driver.IfVersion(2)), driver.ErrNotFound)
+			want(t, id+": save if absent", s.Save(background, record(id, 3, time.Hour), driver.IfAbsent()),
+				driver.ErrConflict)
 			if after := c.Dump(background, key(id)).Val(); after != before || after == "" {
 				t.Errorf("%s: it was changed", id)
 			}
@@ -321,7 +337,8 @@ func TestForeignValueIsANewSession(t *testing.T) {
 		}
 		sm := scskit.New(store)
 		token := testenv.Name(t)
-		if err := s.client.HSet(background, s.prefix+scskit.HashToken(token), "field", "value").Err(); err != nil {
+		if err := s.client.HSet(background, s.prefix+scskit.HashToken(token), "field",
+			"value").Err(); err != nil {
 			t.Fatal(err)
 		}
 		ctx, err := sm.Load(scskit.WithTracker(background), token)
@@ -342,7 +359,8 @@ func TestTooLarge(t *testing.T) {
 	rec.Data = make([]byte, maxData+1) // zeros that are never touched cost no memory
 	err := s.Save(background, rec, driver.Always())
 	var tooLarge *driver.TooLargeError
-	if !errors.As(err, &tooLarge) || *tooLarge != (driver.TooLargeError{Size: maxData + 1, Limit: maxData}) {
+	if !errors.As(err, &tooLarge) ||
+		*tooLarge != (driver.TooLargeError{Size: maxData + 1, Limit: maxData}) {
 		t.Errorf("got error %v", err)
 	}
 }

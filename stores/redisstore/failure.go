@@ -37,12 +37,14 @@ func (s *sessions) failure(ctx context.Context, op, id string, err error) error 
 // poolFix is what an error advises if the client has found no connection free, or if all are in use
 // at the deadline.
 func (s *sessions) poolFix(ended, err error) string {
-	const fix = "in use elsewhere: raise PoolSize (pool_size in a URL), or hold none while a session is used"
+	const fix = "in use elsewhere: raise PoolSize (pool_size in a URL), or hold none while a " +
+		"session is used"
 	if errors.Is(err, redis.ErrPoolExhausted) {
 		return "the connections that MaxActiveConns allows are in use elsewhere: raise it " +
 			"(max_active_conns in a URL), or hold none while a session is used"
 	}
-	if c, ok := s.client.(interface{ Options() *redis.Options }); ok && errors.Is(ended, context.DeadlineExceeded) {
+	if c, ok := s.client.(interface{ Options() *redis.Options }); ok &&
+		errors.Is(ended, context.DeadlineExceeded) {
 		size, stats := c.Options().PoolSize, s.client.PoolStats()
 		if stats.IdleConns == 0 && int(stats.TotalConns) >= size {
 			return fmt.Sprintf("the pool's connections, PoolSize %d, are %s", size, fix)

@@ -50,7 +50,9 @@ func TestFullServer(t *testing.T) {
 		}
 		return w.Code
 	}
-	write := func(_ http.ResponseWriter, r *http.Request) { sm.Put(r.Context(), "at", time.Now().String()) }
+	write := func(_ http.ResponseWriter, r *http.Request) {
+		sm.Put(r.Context(), "at", time.Now().String())
+	}
 	read := func(w http.ResponseWriter, r *http.Request) {
 		if sm.GetString(r.Context(), "at") == "" {
 			w.WriteHeader(http.StatusTeapot)

@@ -88,7 +88,8 @@ func (s *sessions) masters(ctx context.Context) (masters []redis.Cmdable, err er
 	case interface{ Options() *redis.Options }:
 		return []redis.Cmdable{s.client}, nil
 	default:
-		return nil, fmt.Errorf("a %T does not tell which servers there are: %w", s.client, errors.ErrUnsupported)
+		return nil, fmt.Errorf("a %T does not tell which servers there are: %w", s.client,
+			errors.ErrUnsupported)
 	}
 	err = s.await(ctx, func() error { return forEach(ctx, add) })
 	mu.Lock()
@@ -101,7 +102,8 @@ type page struct{ room int }
 
 // values reads the records under keys and calls yield with each; more is false if that returned
 // false.
-func (s *sessions) values(ctx context.Context, p *page, keys []string, yield func(driver.Record) bool) (more bool, err error) {
+func (s *sessions) values(ctx context.Context, p *page, keys []string,
+	yield func(driver.Record) bool) (more bool, err error) {
 	for len(keys) > 0 {
 		n := min(p.room, len(keys))
 		cmds := make([]*redis.StringCmd, n)

@@ -69,8 +69,10 @@ func TestRangePrefixes(t *testing.T) {
 	onEach(t, func(t *testing.T, s *sessions) {
 		name := testenv.Name(t)
 		prefixes := []string{
-			name + "*", name + "?", name + "[ab]", name + "[^x]", name + `\*`, name + `\`, name + `a*[b]?\:`, name + "a", name + "b*",
-			name + "\x00", name + "\xff\xfe", name + "\r\n", name + "{", name + "{}", name + "é", "*" + name, "[" + name, "{" + name + "}",
+			name + "*", name + "?", name + "[ab]", name + "[^x]", name + `\*`, name + `\`, name + `a*[b]?\:`,
+			name + "a", name + "b*",
+			name + "\x00", name + "\xff\xfe", name + "\r\n", name + "{", name + "{}", name + "é", "*" + name,
+			"[" + name, "{" + name + "}",
 		}
 		var stores []*sessions
 		for i, p := range prefixes {
@@ -105,7 +107,8 @@ func TestRangeWhileKeysChange(t *testing.T) {
 				continue // one of the new ones
 			}
 			if i%2 == 1 {
-				if err := s.Delete(background, fmt.Sprint("id", (i+2*turn)%n)); err != nil && !errors.Is(err, driver.ErrNotFound) {
+				if err := s.Delete(background, fmt.Sprint("id", (i+2*turn)%n)); err != nil &&
+					!errors.Is(err, driver.ErrNotFound) {
 					t.Error(err)
 				}
 			} else if turn%3 == 0 {
@@ -203,7 +206,8 @@ func TestRangeThroughAWrapper(t *testing.T) {
 			t.Errorf("%T: %d turns", client, n)
 		case ok && got != nil:
 			t.Errorf("%T: %v", client, got)
-		case !ok && (!errors.Is(got, errors.ErrUnsupported) || !strings.HasPrefix(got.Error(), "redisstore: range: a redisstore.wrapped does not tell")):
+		case !ok && (!errors.Is(got, errors.ErrUnsupported) ||
+			!strings.HasPrefix(got.Error(), "redisstore: range: a redisstore.wrapped does not tell")):
 			t.Errorf("%T: got error %v", client, got)
 		}
 	}

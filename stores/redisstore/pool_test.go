@@ -16,7 +16,8 @@ import (
 // what to do.
 func TestNoConnectionFree(t *testing.T) {
 	t.Parallel()
-	const size, active = "in use elsewhere: raise PoolSize", "MaxActiveConns allows are in use elsewhere: raise it"
+	const size, active = "in use elsewhere: raise PoolSize",
+		"MaxActiveConns allows are in use elsewhere: raise it"
 	const late, early = 20 * time.Millisecond, 5 * time.Minute
 	for name, tc := range map[string]struct {
 		opts    redis.Options

@@ -14,7 +14,8 @@ func TestLayout(t *testing.T) {
 	t.Parallel()
 	created := time.UnixMilli(0x0102_0304_0506)
 	rec := driver.Record{
-		ID: "a", Data: []byte("data"), Version: 0x1112131415161718, Expiry: time.UnixMilli(0x2122_2324_2526),
+		ID: "a", Data: []byte("data"), Version: 0x1112131415161718,
+		Expiry:  time.UnixMilli(0x2122_2324_2526),
 		Created: created, Updated: created.Add(0x31323334 * time.Millisecond),
 	}
 	const short = "\xf5\x11\x12\x13\x14\x15\x16\x17\x18\x21\x22\x23\x24\x25\x26\x01\x02\x03\x04\x05\x06\x31\x32\x33\x34data"
@@ -42,17 +43,20 @@ func TestTimes(t *testing.T) {
 		{year(2200), now, now.Add(50 * 24 * time.Hour)},
 		{year(2039), year(2038), year(2200)},
 	} {
-		rec := driver.Record{ID: "a", Expiry: tc.expiry, Created: tc.created, Updated: tc.updated, Version: 1}
+		rec := driver.Record{ID: "a", Expiry: tc.expiry, Created: tc.created, Updated: tc.updated,
+			Version: 1}
 		got, ok := decode("a", encode(rec))
 		if !ok || !equal(got, rec) || got.Expiry.After(tc.expiry) {
 			t.Errorf("got %+v, want %+v", got, rec)
 		}
 	}
-	got, _ := decode("a", encode(driver.Record{Expiry: time.UnixMilli(1 << 48), Updated: now.Add(-time.Hour), Created: now}))
+	got, _ := decode("a", encode(driver.Record{Expiry: time.UnixMilli(1 << 48),
+		Updated: now.Add(-time.Hour), Created: now}))
 	if got.Expiry.UnixMilli() != 1<<48-1 || !got.Updated.Equal(got.Created) {
 		t.Errorf("got %+v", got)
 	}
-	if got, _ := decode("a", encode(driver.Record{})); got.Expiry.UnixMilli() != 0 || got.Created.UnixMilli() != 0 {
+	if got, _ := decode("a", encode(driver.Record{})); got.Expiry.UnixMilli() != 0 ||
+		got.Created.UnixMilli() != 0 {
 		t.Errorf("got %+v", got)
 	}
 }
@@ -63,9 +67,12 @@ func TestSaveKeepsCreated(t *testing.T) {
 		const day = 24 * time.Hour
 		created := time.Now().Add(-365 * day)
 		for _, cond := range []driver.Condition{driver.Always(), driver.IfVersion(1)} {
-			for _, before := range []time.Duration{0, time.Millisecond, 40 * day, 60 * day} { // of updated, after created
-				for _, other := range []time.Duration{-100 * day, 0, day, 60 * day} { // of the new record's created, after that of the old
-					for _, after := range []time.Duration{-day, 0, 49 * day, 50 * day, 300 * day} { // of updated, after the new created
+			// of updated, after created
+			for _, before := range []time.Duration{0, time.Millisecond, 40 * day, 60 * day} {
+				// of the new record's created, after that of the old
+				for _, other := range []time.Duration{-100 * day, 0, day, 60 * day} {
+					// of updated, after the new created
+					for _, after := range []time.Duration{-day, 0, 49 * day, 50 * day, 300 * day} {
 						if err := s.Delete(background, "a"); err != nil && !errors.Is(err, driver.ErrNotFound) {
 							t.Fatal(err)
 						}
@@ -109,7 +116,8 @@ func TestSize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec := driver.Record{Data: data, Expiry: now.Add(time.Hour), Created: now, Updated: now.Add(40 * 24 * time.Hour), Version: 1}
+	rec := driver.Record{Data: data, Expiry: now.Add(time.Hour), Created: now,
+		Updated: now.Add(40 * 24 * time.Hour), Version: 1}
 	if n := len(encode(rec)); n > 100 || n-len(data) > 25 {
 		t.Errorf("%d bytes, of which %d are data", n, len(data))
 	}

@@ -106,7 +106,8 @@ func NewDriver(client redis.UniversalClient, opts *Options) (driver.Driver, erro
 	}
 	if c, ok := client.(interface{ Options() *redis.ClusterOptions }); ok {
 		if names := replicaReads(c.Options()); len(names) > 0 {
-			return nil, fmt.Errorf("redisstore: the client's options have %s, with which it reads from replicas: they may still have a session that was destroyed, or not yet have one that was saved", strings.Join(names, " and "))
+			return nil, fmt.Errorf("redisstore: the client's options have %s, with which it reads from "+
+				"replicas: they may still have a session that was destroyed, or not yet have one that was saved", strings.Join(names, " and "))
 		}
 	}
 	s := &sessions{client: client, punctual: isPunctual(client), prefix: defaultPrefix, now: time.Now}

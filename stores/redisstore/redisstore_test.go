@@ -52,7 +52,8 @@ func clusterClient(tb testing.TB) *redis.ClusterClient {
 	dialing.Lock()
 	defer dialing.Unlock()
 	if cluster.Load() == nil {
-		cluster.Store(redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs, ContextTimeoutEnabled: true}))
+		cluster.Store(redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs,
+			ContextTimeoutEnabled: true}))
 	}
 	return cluster.Load()
 }
@@ -81,7 +82,8 @@ func newSessions(tb testing.TB, client redis.UniversalClient, prefix string) *se
 
 func record(id string, version int64, ttl time.Duration) driver.Record {
 	now := time.Now().Truncate(time.Millisecond)
-	return driver.Record{ID: id, Data: []byte("data of " + id), Expiry: now.Add(ttl), Created: now, Updated: now, Version: version}
+	return driver.Record{ID: id, Data: []byte("data of " + id), Expiry: now.Add(ttl), Created: now,
+		Updated: now, Version: version}
 }
 
 func save(tb testing.TB, s *sessions, rec driver.Record) {
@@ -110,7 +112,8 @@ func want(tb testing.TB, what string, got, target error) {
 // equal compares records, times to the millisecond.
 func equal(a, b driver.Record) bool {
 	return a.ID == b.ID && string(a.Data) == string(b.Data) && a.Version == b.Version &&
-		millis(a.Expiry) == millis(b.Expiry) && millis(a.Created) == millis(b.Created) && millis(a.Updated) == millis(b.Updated)
+		millis(a.Expiry) == millis(b.Expiry) && millis(a.Created) == millis(b.Created) &&
+		millis(a.Updated) == millis(b.Updated)
 }
 
 // wrapped is a client of which only the interface is known.
@@ -126,7 +129,8 @@ func TestOptions(t *testing.T) {
 	}
 	single := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
 	t.Cleanup(func() { _ = single.Close() })
-	const replicas = ", with which it reads from replicas: they may still have a session that was destroyed, or not yet have one that was saved"
+	const replicas = ", with which it reads from replicas: they may still have a session that was " +
+		"destroyed, or not yet have one that was saved"
 	for _, tc := range []struct {
 		client redis.UniversalClient
 		opts   *Options
@@ -136,16 +140,21 @@ func TestOptions(t *testing.T) {
 		{(*redis.Client)(nil), nil, "redisstore: client is nil"},
 		{(*redis.ClusterClient)(nil), nil, "redisstore: client is nil"},
 		{(*redis.Ring)(nil), nil, "redisstore: client is nil"},
-		{client(&redis.ClusterOptions{ReadOnly: true}), nil, "redisstore: the client's options have ReadOnly" + replicas},
-		{client(&redis.ClusterOptions{RouteByLatency: true}), nil, "redisstore: the client's options have RouteByLatency" + replicas},
-		{client(&redis.ClusterOptions{RouteRandomly: true}), nil, "redisstore: the client's options have RouteRandomly" + replicas},
-		{single, &Options{Options: scskit.Options{MaxSize: -1}}, "scskit: Options.MaxSize is -1: it must not be negative"},
+		{client(&redis.ClusterOptions{ReadOnly: true}), nil,
+			"redisstore: the client's options have ReadOnly" + replicas},
+		{client(&redis.ClusterOptions{RouteByLatency: true}), nil,
+			"redisstore: the client's options have RouteByLatency" + replicas},
+		{client(&redis.ClusterOptions{RouteRandomly: true}), nil,
+			"redisstore: the client's options have RouteRandomly" + replicas},
+		{single, &Options{Options: scskit.Options{MaxSize: -1}},
+			"scskit: Options.MaxSize is -1: it must not be negative"},
 	} {
 		if _, err := New(tc.client, tc.opts); err == nil || err.Error() != tc.want {
 			t.Errorf("got error %v, want %s", err, tc.want)
 		}
 	}
-	for _, c := range []redis.UniversalClient{single, client(&redis.ClusterOptions{}), wrapped{single}} {
+	for _, c := range []redis.UniversalClient{single, client(&redis.ClusterOptions{}),
+		wrapped{single}} {
 		if _, err := New(c, nil); err != nil {
 			t.Error(err)
 		}
@@ -187,7 +196,8 @@ func TestClosedClient(t *testing.T) {
 func TestRing(t *testing.T) {
 	t.Parallel()
 	other := testenv.Start(t, testenv.KindRedis)
-	ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": testenv.Redis(t), "b": other.URL()}})
+	ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": testenv.Redis(t),
+		"b": other.URL()}})
 	t.Cleanup(func() { _ = ring.Close() })
 	s := newSessions(t, ring, testenv.Name(t)+":")
 	var ids, seen []string

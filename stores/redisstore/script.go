@@ -76,7 +76,8 @@ func newScript(source string) script {
 
 // run runs a script on the server that has the key. A server that does not know it yet gets all of
 // it, and knows it from then on.
-func (s *sessions) run(ctx context.Context, script script, key string, a, b []byte, expiry int64) (int64, error) {
+func (s *sessions) run(ctx context.Context, script script, key string, a, b []byte,
+	expiry int64) (int64, error) {
 	cmd := redis.NewIntCmd(ctx, "evalsha", script.hash, 1, key, a, b, expiry)
 	err := s.process(ctx, cmd)
 	if err == nil {

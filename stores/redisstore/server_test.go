@@ -54,12 +54,14 @@ func operations(s *sessions) map[string]func(ctx context.Context) error {
 	const id = "a"
 	rec := record(id, 1, time.Hour)
 	return map[string]func(ctx context.Context) error{
-		"load":            func(ctx context.Context) error { _, err := s.Load(ctx, id); return err },
-		"save":            func(ctx context.Context) error { return s.Save(ctx, rec, driver.Always()) },
-		"save if version": func(ctx context.Context) error { return s.Save(ctx, rec, driver.IfVersion(1)) },
-		"save if absent":  func(ctx context.Context) error { return s.Save(ctx, rec, driver.IfAbsent()) },
-		"touch":           func(ctx context.Context) error { return s.Touch(ctx, id, 1, rec.Expiry) },
-		"delete":          func(ctx context.Context) error { return s.Delete(ctx, id) },
+		"load": func(ctx context.Context) error { _, err := s.Load(ctx, id); return err },
+		"save": func(ctx context.Context) error { return s.Save(ctx, rec, driver.Always()) },
+		"save if version": func(ctx context.Context) error {
+			return s.Save(ctx, rec, driver.IfVersion(1))
+		},
+		"save if absent": func(ctx context.Context) error { return s.Save(ctx, rec, driver.IfAbsent()) },
+		"touch":          func(ctx context.Context) error { return s.Touch(ctx, id, 1, rec.Expiry) },
+		"delete":         func(ctx context.Context) error { return s.Delete(ctx, id) },
 	}
 }
 
@@ -80,10 +82,12 @@ func TestRoundTrips(t *testing.T) {
 		t.Parallel()
 		var count trips
 		server := testenv.Start(t, testenv.KindRedisCluster)
-		c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(server.URL(), ","), Dialer: count.dial, PoolSize: 1})
+		c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(server.URL(), ","),
+			Dialer: count.dial, PoolSize: 1})
 		t.Cleanup(func() { _ = c.Close() })
 		forget := func() error {
-			return c.ForEachMaster(background, func(ctx context.Context, c *redis.Client) error { return c.ScriptFlush(ctx).Err() })
+			return c.ForEachMaster(background,
+				func(ctx context.Context, c *redis.Client) error { return c.ScriptFlush(ctx).Err() })
 		}
 		roundTrips(t, newSessions(t, c, testenv.Name(t)), &count, forget)
 	})
@@ -242,7 +246,8 @@ func TestErrorsQuoteNothing(t *testing.T) {
 	}{
 		{unknown, "redisstore: load: ERR unknown command 'nosuchcommand'"},
 		{errors.New(`redis: can't parse "` + data + `"`), "redisstore: load: redis: can't parse "},
-		{serverError("NOPERM no access to 'app:" + id + "'"), "redisstore: load: NOPERM no access to 'app:…'"},
+		{serverError("NOPERM no access to 'app:" + id + "'"),
+			"redisstore: load: NOPERM no access to 'app:…'"},
 		{serverError("OOM command not allowed"), "redisstore: load: OOM command not allowed"},
 		{redis.ErrClosed, "redisstore: load: redis: client is closed"},
 	} {
@@ -264,9 +269,11 @@ func TestMissingPermission(t *testing.T) {
 	server := testenv.Start(t, testenv.KindRedis)
 	admin := redis.NewClient(&redis.Options{Addr: server.URL()})
 	t.Cleanup(func() { _ = admin.Close() })
-	all := []any{"+get", "+set", "+del", "+getrange", "+setrange", "+pexpireat", "+eval", "+evalsha", "+scan"}
+	all := []any{"+get", "+set", "+del", "+getrange", "+setrange", "+pexpireat", "+eval", "+evalsha",
+		"+scan"}
 	user := func(name string, without ...string) *sessions {
-		rules := append([]any{"acl", "setuser", name, "on", ">pw", "~app:*", "+hello", "+client", "+ping", "+select"}, all...)
+		rules := append([]any{"acl", "setuser", name, "on", ">pw", "~app:*", "+hello", "+client", "+ping",
+			"+select"}, all...)
 		for _, command := range without {
 			rules = append(rules, "-"+command)
 		}
@@ -293,11 +300,14 @@ func TestMissingPermission(t *testing.T) {
 		}
 	}
 	denied := func(err error) bool { // the second, from within a script
-		return redis.HasErrorPrefix(err, "NOPERM") || redis.HasErrorPrefix(err, "The user executing the script can't run this command")
+		return redis.HasErrorPrefix(err, "NOPERM") ||
+			redis.HasErrorPrefix(err, "The user executing the script can't run this command")
 	}
 	for command, ops := range map[string][]string{
-		"get": {"load"}, "set": {"save", "save if version", "save if absent"}, "getrange": {"save", "save if version", "touch"},
-		"setrange": {"touch"}, "pexpireat": {"touch"}, "del": {"delete"}, "evalsha": {"save", "save if version", "touch"},
+		"get": {"load"}, "set": {"save", "save if version", "save if absent"},
+		"getrange": {"save", "save if version", "touch"},
+		"setrange": {"touch"}, "pexpireat": {"touch"}, "del": {"delete"},
+		"evalsha": {"save", "save if version", "touch"},
 	} {
 		s := user("no-"+command, command)
 		for _, op := range ops {

@@ -89,7 +89,8 @@ func (s *sessions) Save(ctx context.Context, rec driver.Record, cond driver.Cond
 }
 
 func (s *sessions) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
-	n, err := s.run(ctx, touchScript, s.prefix+id, encodeVersion(version), encodeExpiry(expiry), expireAt(expiry))
+	n, err := s.run(ctx, touchScript, s.prefix+id, encodeVersion(version), encodeExpiry(expiry),
+		expireAt(expiry))
 	return s.outcome(ctx, "touch", id, n, err)
 }
 

@@ -28,12 +28,14 @@ func init() {
 	})
 }
 
-func open(_ context.Context, l *storeurl.URL, shared scskit.Options) (*scskit.Store, func() error, error) {
+func open(_ context.Context, l *storeurl.URL,
+	shared scskit.Options) (*scskit.Store, func() error, error) {
 	switch {
 	case l.Path == "":
 		return nil, nil, l.Lacks("path of the file")
 	case strings.HasPrefix(l.Path, ":memory:"):
-		return nil, nil, errors.New("a database in memory would exist once for each connection: write memory:, or sqlite:PATH with a file")
+		return nil, nil, errors.New("a database in memory would exist once for each connection: write " +
+			"memory:, or sqlite:PATH with a file")
 	case strings.HasPrefix(l.Path, "file:"):
 		return nil, nil, errors.New("write sqlite:PATH, without file: and SQLite's own parameters")
 	}

@@ -60,7 +60,8 @@ var onDuplicateKey = func() templates {
 			data = VALUES(data), expiry = VALUES(expiry)`,
 
 		create: upsert + `created = IF(` + tell(`expiry > {now}`) + `, VALUES(created), created), ` +
-			strings.Join([]string{ifExpired("version"), ifExpired("updated"), ifExpired("data"), ifExpired("expiry")}, ", "),
+			strings.Join([]string{ifExpired("version"), ifExpired("updated"), ifExpired("data"),
+				ifExpired("expiry")}, ", "),
 
 		replace: `UPDATE {table} SET version = IF(` + tell(`expiry <= {now}`) + `, {version}, version),
 			updated = {updated}, data = {data}, expiry = {expiry}
@@ -110,7 +111,8 @@ func mysqlTable(n tableName) string {
 }
 
 func mysqlIndexes(n tableName) []string {
-	return []string{`CREATE INDEX ` + backquote(n.table+"_expiry") + ` ON ` + mysqlName(n) + ` (expiry)`}
+	return []string{`CREATE INDEX ` + backquote(n.table+"_expiry") + ` ON ` + mysqlName(n) +
+		` (expiry)`}
 }
 
 func mysqlName(n tableName) string {

@@ -70,7 +70,8 @@ func (t *table) exec(ctx context.Context, s *statement, v *values) (n int64, err
 
 // query runs a statement that reads and has read take what it wants from the
 // rows, from the start if the database was busy.
-func (t *table) query(ctx context.Context, s *statement, v *values, read func(*sql.Rows) error) error {
+func (t *table) query(ctx context.Context, s *statement, v *values,
+	read func(*sql.Rows) error) error {
 	args := s.args(v)
 	return t.retry(ctx, func() error {
 		return t.run(ctx, s, func(ctx context.Context, r runner) error {
@@ -112,7 +113,8 @@ func (r runner) query(ctx context.Context, args []any) (*sql.Rows, error) {
 }
 
 // run calls f with what the statement runs on, and the context for it.
-func (t *table) run(ctx context.Context, s *statement, f func(context.Context, runner) error) error {
+func (t *table) run(ctx context.Context, s *statement,
+	f func(context.Context, runner) error) error {
 	if t.dialect.uninterrupted {
 		return t.onConn(ctx, func(ctx context.Context, conn *sql.Conn) error {
 			return f(ctx, runner{text: s.text, db: conn})
@@ -202,7 +204,8 @@ func (t *table) failure(ctx context.Context, op string, err error) error {
 	}
 	switch t.dialect.classify(err) {
 	case faultNoSchema:
-		return fmt.Errorf("sqlstore: %s: %w: table %s: %s: %w", op, driver.ErrNoSchema, t.name, schemaFix, err)
+		return fmt.Errorf("sqlstore: %s: %w: table %s: %s: %w", op, driver.ErrNoSchema, t.name,
+			schemaFix, err)
 	case faultPooler:
 		return fmt.Errorf("sqlstore: %s: %w: %s", op, err, poolerFix)
 	}
@@ -212,7 +215,8 @@ func (t *table) failure(ctx context.Context, op string, err error) error {
 // poolFix is what an error advises if every connection of the pool is in use at the deadline.
 func (t *table) poolFix(ended error) string {
 	s := t.db.Stats()
-	if !errors.Is(ended, context.DeadlineExceeded) || s.MaxOpenConnections == 0 || s.InUse < s.MaxOpenConnections {
+	if !errors.Is(ended, context.DeadlineExceeded) || s.MaxOpenConnections == 0 ||
+		s.InUse < s.MaxOpenConnections {
 		return ""
 	}
 	plural := "s"

@@ -60,10 +60,12 @@ func (t *table) check(ctx context.Context, op string) error {
 		return t.foreign(op, missing)
 	}
 	if !l.uniqueID {
-		return fmt.Errorf("sqlstore: %s: %w: table %s: id alone is neither primary key nor unique: recreate the table, with the store's Schema", op, driver.ErrNoSchema, t.name)
+		return fmt.Errorf("sqlstore: %s: %w: table %s: id alone is neither primary key nor unique: "+
+			"recreate the table, with the store's Schema", op, driver.ErrNoSchema, t.name)
 	}
 	if !l.expiryIndex {
-		return fmt.Errorf("sqlstore: %s: %w: table %s: no index on expiry: %s", op, driver.ErrNoSchema, t.name, schemaFix)
+		return fmt.Errorf("sqlstore: %s: %w: table %s: no index on expiry: %s", op, driver.ErrNoSchema,
+			t.name, schemaFix)
 	}
 	return nil
 }
@@ -147,7 +149,8 @@ func readLayout(rows *sql.Rows) (layout, error) {
 
 // foreign says that the table is somebody else's.
 func (t *table) foreign(op string, missing []string) error {
-	return fmt.Errorf("sqlstore: %s: %w: table %s is another one, without %s: choose another name in Options.Table",
+	return fmt.Errorf("sqlstore: %s: %w: table %s is another one, without %s: choose another name "+
+		"in Options.Table",
 		op, driver.ErrNoSchema, t.name, strings.Join(missing, ", "))
 }
 

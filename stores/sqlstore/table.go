@@ -68,7 +68,8 @@ func (t *table) Load(ctx context.Context, id string) (driver.Record, error) {
 func (t *table) Save(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 	v := values{
 		id: []byte(rec.ID), data: rec.Data, version: rec.Version, now: t.micros(),
-		expiry: rec.Expiry.UnixMicro(), created: rec.Created.UnixMicro(), updated: rec.Updated.UnixMicro(),
+		expiry: rec.Expiry.UnixMicro(), created: rec.Created.UnixMicro(),
+		updated: rec.Updated.UnixMicro(),
 	}
 	if v.data == nil {
 		v.data = []byte{} // nil is NULL
@@ -167,7 +168,8 @@ func (t *table) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 
 // readPage returns live records in the order of their ids, from an id on, and whether
 // there may be more.
-func (t *table) readPage(ctx context.Context, from []byte) (page []driver.Record, more bool, err error) {
+func (t *table) readPage(ctx context.Context,
+	from []byte) (page []driver.Record, more bool, err error) {
 	if from == nil {
 		from = []byte{}
 	}

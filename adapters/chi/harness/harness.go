@@ -35,7 +35,8 @@ var chiNeighbours = map[conformance.Neighbour]func(http.Handler) http.Handler{
 	conformance.Timeout:  middleware.Timeout(10 * time.Minute),
 	conformance.Files:    chiFiles,
 	conformance.Abandon:  abandon,
-	conformance.Log:      middleware.RequestLogger(&middleware.DefaultLogFormatter{Logger: log.New(io.Discard, "", 0)}),
+	conformance.Log: middleware.RequestLogger(&middleware.DefaultLogFormatter{Logger: log.New(
+		io.Discard, "", 0)}),
 }
 
 // abandon answers for handlers that take too long.

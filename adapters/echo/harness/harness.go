@@ -1,5 +1,5 @@
-// Package harness runs the applications of the conformance kit on Echo v4, for those who want to hold a
-// store of their own, or an adapter of their own, to the checks of pairs:
+// Package harness runs the applications of the conformance kit on Echo v4, for those who want to
+// hold a store of their own, or an adapter of their own, to the checks of pairs:
 //
 //	conformance.TestMatrix(t, []conformance.Adapter{harness.New(LoadAndSave)}, stores)
 //
@@ -23,7 +23,8 @@ import (
 )
 
 // New returns the harness, which serves applications behind an adapter of this kind.
-func New(session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc) conformance.Adapter {
+func New(session func(*scs.SessionManager,
+	...adapters.Option) echo.MiddlewareFunc) conformance.Adapter {
 	return conformance.Adapter{
 		Name:       "echo",
 		Neighbours: conformance.Kinds(echoNeighbours, conformance.Forward, conformance.Proxy),
@@ -44,7 +45,8 @@ var echoNeighbours = map[conformance.Neighbour]echo.MiddlewareFunc{
 	}),
 }
 
-func echoServer(app conformance.App, session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc) *echo.Echo {
+func echoServer(app conformance.App,
+	session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc) *echo.Echo {
 	handler := func(h conformance.Handler) echo.HandlerFunc {
 		return func(c echo.Context) error { return h(echoContext{c}) }
 	}
@@ -77,7 +79,8 @@ func echoServer(app conformance.App, session func(*scs.SessionManager, ...adapte
 			add(r.Method, r.Path, handler(r.Handler))
 			continue
 		}
-		add(r.Method, r.Path, handler(r.Handler), func(echo.HandlerFunc) echo.HandlerFunc { return handler(r.Guard) })
+		add(r.Method, r.Path, handler(r.Handler),
+			func(echo.HandlerFunc) echo.HandlerFunc { return handler(r.Guard) })
 	}
 	return e
 }

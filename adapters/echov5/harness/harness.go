@@ -1,5 +1,5 @@
-// Package harness runs the applications of the conformance kit on Echo v5, for those who want to hold a
-// store of their own, or an adapter of their own, to the checks of pairs:
+// Package harness runs the applications of the conformance kit on Echo v5, for those who want to
+// hold a store of their own, or an adapter of their own, to the checks of pairs:
 //
 //	conformance.TestMatrix(t, []conformance.Adapter{harness.New(LoadAndSave)}, stores)
 //
@@ -26,7 +26,8 @@ import (
 )
 
 // New returns the harness, which serves applications behind an adapter of this kind.
-func New(session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc) conformance.Adapter {
+func New(session func(*scs.SessionManager,
+	...adapters.Option) echo.MiddlewareFunc) conformance.Adapter {
 	return conformance.Adapter{
 		Name:       "echov5",
 		Neighbours: conformance.Kinds(echov5Neighbours, conformance.Forward, conformance.Proxy),
@@ -58,7 +59,8 @@ var echov5Neighbours = map[conformance.Neighbour]echo.MiddlewareFunc{
 	}),
 }
 
-func echov5Server(app conformance.App, session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc) *echo.Echo {
+func echov5Server(app conformance.App,
+	session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc) *echo.Echo {
 	handler := func(h conformance.Handler) echo.HandlerFunc {
 		return func(c *echo.Context) error { return h(echov5Context{c}) }
 	}
@@ -91,7 +93,8 @@ func echov5Server(app conformance.App, session func(*scs.SessionManager, ...adap
 			add(r.Method, r.Path, handler(r.Handler))
 			continue
 		}
-		add(r.Method, r.Path, handler(r.Handler), func(echo.HandlerFunc) echo.HandlerFunc { return handler(r.Guard) })
+		add(r.Method, r.Path, handler(r.Handler),
+			func(echo.HandlerFunc) echo.HandlerFunc { return handler(r.Guard) })
 	}
 	return e
 }

@@ -1,5 +1,5 @@
-// Package harness runs the applications of the conformance kit on Fiber v2, for those who want to hold a
-// store of their own, or an adapter of their own, to the checks of pairs:
+// Package harness runs the applications of the conformance kit on Fiber v2, for those who want to
+// hold a store of their own, or an adapter of their own, to the checks of pairs:
 //
 //	conformance.TestMatrix(t, []conformance.Adapter{harness.New(LoadAndSave)}, stores)
 //
@@ -35,13 +35,14 @@ import (
 // New returns the harness, which serves applications behind an adapter of this kind.
 func New(session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) conformance.Adapter {
 	neighbours := conformance.Kinds(fiberNeighbours(), conformance.Forward)
-	return conformance.Adapter{Name: "fiber", Neighbours: neighbours, Serve: func(tb testing.TB, app conformance.App) string {
-		server := fiberApp(app, session)
-		return conformance.ListenWith(tb, func(l net.Listener) (serve func() error, stop func()) {
-			stop = func() { _ = server.ShutdownWithTimeout(time.Second) }
-			return func() error { return server.Listener(l) }, stop
-		})
-	}}
+	return conformance.Adapter{Name: "fiber", Neighbours: neighbours,
+		Serve: func(tb testing.TB, app conformance.App) string {
+			server := fiberApp(app, session)
+			return conformance.ListenWith(tb, func(l net.Listener) (serve func() error, stop func()) {
+				stop = func() { _ = server.ShutdownWithTimeout(time.Second) }
+				return func() error { return server.Listener(l) }, stop
+			})
+		}}
 }
 
 // fiberNeighbours has no Proxy: fasthttp uses its context again while an http.Transport still looks
@@ -62,12 +63,14 @@ func fiberNeighbours() map[conformance.Neighbour]fiber.Handler {
 	}
 }
 
-func fiberApp(app conformance.App, session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) *fiber.App {
+func fiberApp(app conformance.App,
+	session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) *fiber.App {
 	handler := func(h conformance.Handler) fiber.Handler {
 		return func(c *fiber.Ctx) error { return h(fiberContext{c}) }
 	}
 	server := fiber.New(fiber.Config{
-		ReadBufferSize:        16 << 10, // of a request's header, in which sessions may travel; Fiber's default is 4096
+		// of a request's header, in which sessions may travel; Fiber's default is 4096
+		ReadBufferSize:        16 << 10,
 		DisableStartupMessage: true,
 		ErrorHandler: func(c *fiber.Ctx, err error) error {
 			page := app.OnError

@@ -1,5 +1,5 @@
-// Package harness runs the applications of the conformance kit on Fiber v3, for those who want to hold a
-// store of their own, or an adapter of their own, to the checks of pairs:
+// Package harness runs the applications of the conformance kit on Fiber v3, for those who want to
+// hold a store of their own, or an adapter of their own, to the checks of pairs:
 //
 //	conformance.TestMatrix(t, []conformance.Adapter{harness.New(LoadAndSave)}, stores)
 //
@@ -35,23 +35,29 @@ import (
 // New returns the harness, which serves applications behind an adapter of this kind.
 func New(session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) conformance.Adapter {
 	neighbours := conformance.Kinds(fiberv3Neighbours(), conformance.Forward)
-	return conformance.Adapter{Name: "fiberv3", Neighbours: neighbours, Recovers: []conformance.Neighbour{conformance.Timeout}, Serve: func(tb testing.TB, app conformance.App) string {
-		server := fiberv3App(app, session)
-		return conformance.ListenWith(tb, func(l net.Listener) (serve func() error, stop func()) {
-			stop = func() { _ = server.ShutdownWithTimeout(time.Second) }
-			return func() error { return server.Listener(l, fiber.ListenConfig{DisableStartupMessage: true}) }, stop
-		})
-	}}
+	return conformance.Adapter{Name: "fiberv3", Neighbours: neighbours,
+		Recovers: []conformance.Neighbour{conformance.Timeout},
+		Serve: func(tb testing.TB, app conformance.App) string {
+			server := fiberv3App(app, session)
+			return conformance.ListenWith(tb, func(l net.Listener) (serve func() error, stop func()) {
+				stop = func() { _ = server.ShutdownWithTimeout(time.Second) }
+				return func() error {
+					return server.Listener(l, fiber.ListenConfig{DisableStartupMessage: true})
+				}, stop
+			})
+		}}
 }
 
 // abandon answers for handlers that take too long.
 func abandon(c fiber.Ctx) error {
 	c.SetContext(conformance.Abandonable(c.Context()))
-	return timeout.New(func(c fiber.Ctx) error { return c.Next() }, timeout.Config{Timeout: 10 * time.Minute})(c)
+	return timeout.New(func(c fiber.Ctx) error { return c.Next() },
+		timeout.Config{Timeout: 10 * time.Minute})(c)
 }
 
-// fiberv3Neighbours has no Proxy: fasthttp uses its context again while an http.Transport still looks
-// at it. It returns middleware that is not shared: Fiber's note the app at their first request.
+// fiberv3Neighbours has no Proxy: fasthttp uses its context again while an http.Transport still
+// looks at it. It returns middleware that is not shared: Fiber's note the app at their first
+// request.
 func fiberv3Neighbours() map[conformance.Neighbour]fiber.Handler {
 	next := func(c fiber.Ctx) error { return c.Next() }
 	return map[conformance.Neighbour]fiber.Handler{
@@ -69,12 +75,14 @@ func fiberv3Neighbours() map[conformance.Neighbour]fiber.Handler {
 	}
 }
 
-func fiberv3App(app conformance.App, session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) *fiber.App {
+func fiberv3App(app conformance.App,
+	session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) *fiber.App {
 	handler := func(h conformance.Handler) fiber.Handler {
 		return func(c fiber.Ctx) error { return h(fiberv3Context{c}) }
 	}
 	server := fiber.New(fiber.Config{
-		ReadBufferSize: 16 << 10, // of a request's header, in which sessions may travel; Fiber's default is 4096
+		// of a request's header, in which sessions may travel; Fiber's default is 4096
+		ReadBufferSize: 16 << 10,
 		ErrorHandler: func(c fiber.Ctx, err error) error {
 			page := app.OnError
 			var known *fiber.Error

@@ -25,7 +25,8 @@ import (
 )
 
 // New returns the harness, which serves applications behind an adapter of this kind.
-func New(session func(*scs.SessionManager, ...adapters.Option) gin.HandlerFunc) conformance.Adapter {
+func New(session func(*scs.SessionManager,
+	...adapters.Option) gin.HandlerFunc) conformance.Adapter {
 	gin.SetMode(gin.ReleaseMode)
 	return conformance.Adapter{
 		Name:       "gin",
@@ -117,7 +118,8 @@ func (w *ginDumpWriter) Write(b []byte) (int, error) {
 
 func (w *ginDumpWriter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
 
-func ginEngine(app conformance.App, session func(*scs.SessionManager, ...adapters.Option) gin.HandlerFunc) *gin.Engine {
+func ginEngine(app conformance.App,
+	session func(*scs.SessionManager, ...adapters.Option) gin.HandlerFunc) *gin.Engine {
 	engine := gin.New()
 	handler := func(h conformance.Handler) gin.HandlerFunc {
 		return func(c *gin.Context) {

@@ -1,8 +1,7 @@
-// Package harness serves the conformance kit's applications under each framework. It is for
-// tests. The middleware is an argument: the adapter of this project, or a broken one that
-// the kit must catch.
-// Package harness runs the applications of the conformance kit on net/http, for those who want to hold a
-// store of their own, or an adapter of their own, to the checks of pairs:
+// Package harness serves the conformance kit's applications under each framework. It is for tests.
+// The middleware is an argument: the adapter of this project, or a broken one that the kit must
+// catch. Package harness runs the applications of the conformance kit on net/http, for those who
+// want to hold a store of their own, or an adapter of their own, to the checks of pairs:
 //
 //	conformance.TestMatrix(t, []conformance.Adapter{harness.New(LoadAndSave)}, stores)
 //

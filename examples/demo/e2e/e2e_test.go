@@ -27,17 +27,20 @@ func TestDemo(t *testing.T) {
 	for _, f := range frameworks {
 		b.see(card(f), "No session")
 	}
-	b.run(chromedp.Click(`[formaction="/echov5/signin"]`), chromedp.WaitVisible(`.record[data-live="true"]`))
+	b.run(chromedp.Click(`[formaction="/echov5/signin"]`),
+		chromedp.WaitVisible(`.record[data-live="true"]`))
 	for _, f := range frameworks {
 		b.see(card(f), "user", "Ada", "by Echo v5")
 	}
-	b.see("#response", "POST /echov5/signin", "303 See Other", "Set-Cookie", "HttpOnly", "SameSite=Lax", "more)")
+	b.see("#response", "POST /echov5/signin", "303 See Other", "Set-Cookie", "HttpOnly",
+		"SameSite=Lax", "more)")
 
 	b.run(chromedp.Click(`[formaction="/fiberv3/put"]`), shows("Lisbon"))
 	for _, f := range frameworks {
 		b.see(card(f), "city", "Lisbon", "by Fiber v3")
 	}
-	b.run(chromedp.Click(`button[aria-label="Remove city through Chi"]`), chromedp.WaitNotPresent(`button[aria-label="Remove city through Chi"]`))
+	b.run(chromedp.Click(`button[aria-label="Remove city through Chi"]`),
+		chromedp.WaitNotPresent(`button[aria-label="Remove city through Chi"]`))
 	for _, f := range frameworks {
 		b.doNotSee(card(f), "Lisbon")
 	}
@@ -52,10 +55,12 @@ func TestDemo(t *testing.T) {
 	b.run(chromedp.WaitVisible(`.record[data-live="false"]`))
 	b.see("#events", "corrupt")
 
-	b.run(chromedp.Click(`[formaction="/chi/signin"]`), chromedp.WaitVisible(`.record[data-live="true"]`))
+	b.run(chromedp.Click(`[formaction="/chi/signin"]`),
+		chromedp.WaitVisible(`.record[data-live="true"]`))
 	b.run(chromedp.Click(`[formaction="/fiber/put"]`), shows("Lisbon"))
 	b.pictures()
-	b.run(chromedp.Click(`[formaction="/nethttp/signout"]`), chromedp.WaitVisible(`.record[data-live="false"]`))
+	b.run(chromedp.Click(`[formaction="/nethttp/signout"]`),
+		chromedp.WaitVisible(`.record[data-live="false"]`))
 	for _, f := range frameworks {
 		b.see(card(f), "No session")
 	}
@@ -66,7 +71,8 @@ func TestDemo(t *testing.T) {
 func TestDemoWithoutJavaScript(t *testing.T) {
 	b := open(t, start(t), emulation.SetScriptExecutionDisabled(true))
 
-	b.run(chromedp.Click(`[formaction="/gin/signin"]`), chromedp.WaitVisible(`.record[data-live="true"]`))
+	b.run(chromedp.Click(`[formaction="/gin/signin"]`),
+		chromedp.WaitVisible(`.record[data-live="true"]`))
 	for _, f := range frameworks {
 		b.see(card(f), "Ada", "by Gin")
 	}
@@ -75,11 +81,13 @@ func TestDemoWithoutJavaScript(t *testing.T) {
 	for _, f := range frameworks {
 		b.see(card(f), "Lisbon", "by Chi")
 	}
-	b.run(chromedp.Click(`button[aria-label="Remove city through Fiber v3"]`), chromedp.WaitNotPresent(`button[aria-label="Remove city through Fiber v3"]`))
+	b.run(chromedp.Click(`button[aria-label="Remove city through Fiber v3"]`),
+		chromedp.WaitNotPresent(`button[aria-label="Remove city through Fiber v3"]`))
 	b.doNotSee("#session", "Lisbon")
 	b.fifty()
 	b.race()
-	b.run(chromedp.Click(`[formaction="/echo/signout"]`), chromedp.WaitVisible(`.record[data-live="false"]`))
+	b.run(chromedp.Click(`[formaction="/echo/signout"]`),
+		chromedp.WaitVisible(`.record[data-live="false"]`))
 	for _, f := range frameworks {
 		b.see(card(f), "No session")
 	}
@@ -91,7 +99,8 @@ func TestCtrlC(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "demo.db")
 	first := startOn(t, file, "127.0.0.1:0")
 	b := open(t, first)
-	b.run(chromedp.Click(`[formaction="/echo/signin"]`), chromedp.WaitVisible(`.record[data-live="true"]`))
+	b.run(chromedp.Click(`[formaction="/echo/signin"]`),
+		chromedp.WaitVisible(`.record[data-live="true"]`))
 	first.stop(t)
 
 	second := startOn(t, file, strings.TrimPrefix(first.url, "http://localhost"))
@@ -190,7 +199,8 @@ func open(t *testing.T, p *program, before ...chromedp.Action) *browser {
 	}
 	allocator, cancel := chromedp.NewExecAllocator(t.Context(),
 		chromedp.ExecPath(path), chromedp.UserDataDir(profile(t)), chromedp.WindowSize(1360, 900),
-		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun, chromedp.NoDefaultBrowserCheck,
+		chromedp.Headless, chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
+		chromedp.NoDefaultBrowserCheck,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-background-networking", true),
 		chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-sync", true),
 		chromedp.Flag("disable-dev-shm-usage", true), chromedp.Flag("hide-scrollbars", true),
@@ -246,7 +256,8 @@ func chromium() (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("this test needs Chromium: run \"make setup\", or on Debian \"apt-get install chromium\"")
+	return "", fmt.Errorf("this test needs Chromium: run \"make setup\", or on Debian \"apt-get " +
+		"install chromium\"")
 }
 
 func (b *browser) problem(text string) {

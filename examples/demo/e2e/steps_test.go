@@ -13,7 +13,8 @@ import (
 
 // shows waits until the page shows a text in the session.
 func shows(text string) chromedp.Action { //nolint:unparam // one city is enough
-	return chromedp.WaitReady(fmt.Sprintf(`//*[@id="session" and contains(., %q)]`, text), chromedp.BySearch)
+	return chromedp.WaitReady(fmt.Sprintf(`//*[@id="session" and contains(., %q)]`, text),
+		chromedp.BySearch)
 }
 
 func (b *browser) see(selector string, texts ...string) {

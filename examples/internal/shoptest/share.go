@@ -34,9 +34,11 @@ func Share(t *testing.T, one, other string) {
 	b.wants(b.post("/signout"), "Sign in")
 	a.wants(a.front(), "Sign in")
 	for _, v := range []*visitor{&a, &b} {
-		for name, token := range map[string]string{"before the renewal": before, "signed out": signedOut} {
+		for name, token := range map[string]string{"before the renewal": before,
+			"signed out": signedOut} {
 			client.Jar.SetCookies(v.url(), []*http.Cookie{{Name: "session", Value: token}})
-			if status, body := v.do(http.MethodPost, "/cart", url.Values{"item": {"stray"}}); status != http.StatusOK {
+			if status, body := v.do(http.MethodPost, "/cart",
+				url.Values{"item": {"stray"}}); status != http.StatusOK {
 				t.Errorf("the token %s: status %d: %s", name, status, body)
 			}
 			v.wants(v.front(), "Sign in")
@@ -55,7 +57,8 @@ func bothKept(t *testing.T, a, b *visitor) {
 			writers.Go(func() {
 				<-start
 				form := url.Values{"item": {fmt.Sprintf("%s-%d", name, i)}, "note": {"at once"}}
-				if status, body, err := v.try(http.MethodPost, "/cart", form); err != nil || status != http.StatusOK {
+				if status, body, err := v.try(http.MethodPost, "/cart", form); err != nil ||
+					status != http.StatusOK {
 					t.Errorf("POST /cart: status %d, %v: %s", status, err, body)
 				}
 			})

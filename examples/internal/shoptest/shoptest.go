@@ -26,7 +26,8 @@ func Run(t *testing.T, base string) {
 		t.Error("a visitor who changed nothing has a session")
 	}
 
-	v.wants(v.post("/signin", "name", "<b>Ada</b>"), "Welcome!", "The cart of &lt;b&gt;Ada&lt;/b&gt;", "Nothing yet")
+	v.wants(v.post("/signin", "name", "<b>Ada</b>"), "Welcome!", "The cart of &lt;b&gt;Ada&lt;/b&gt;",
+		"Nothing yet")
 	first := v.token()
 	if first == "" {
 		t.Fatal("no session cookie after the sign-in")
@@ -42,7 +43,8 @@ func Run(t *testing.T, base string) {
 
 	const items = 4
 	for i := range items {
-		v.wants(v.post("/cart", "item", fmt.Sprintf("item-%d", i), "note", note(i)), fmt.Sprintf("Added item-%d.", i))
+		v.wants(v.post("/cart", "item", fmt.Sprintf("item-%d", i), "note", note(i)),
+			fmt.Sprintf("Added item-%d.", i))
 	}
 	body := v.front()
 	for i := range items {
@@ -120,7 +122,8 @@ func (v *visitor) do(method, path string, form url.Values) (status int, page str
 
 // try is do for any goroutine.
 func (v *visitor) try(method, path string, form url.Values) (status int, page string, err error) {
-	req, err := http.NewRequestWithContext(v.t.Context(), method, v.base+path, strings.NewReader(form.Encode()))
+	req, err := http.NewRequestWithContext(v.t.Context(), method, v.base+path,
+		strings.NewReader(form.Encode()))
 	if err != nil {
 		return 0, "", err
 	}
@@ -136,7 +139,8 @@ func (v *visitor) try(method, path string, form url.Values) (status int, page st
 	if err != nil {
 		return 0, "", err
 	}
-	if ct := res.Header.Get("Content-Type"); res.StatusCode == http.StatusOK && !strings.HasPrefix(ct, "text/html") {
+	if ct := res.Header.Get("Content-Type"); res.StatusCode == http.StatusOK &&
+		!strings.HasPrefix(ct, "text/html") {
 		v.t.Errorf("%s %s: Content-Type %q", method, path, ct)
 	}
 	return res.StatusCode, string(body), nil

@@ -43,7 +43,8 @@ func main() {
 func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int {
 	flags := flag.NewFlagSet("backends", flag.ContinueOnError)
 	flags.SetOutput(stderr)
-	only := flags.String("only", "", "start only these, separated by commas, of: "+strings.Join(names(), " "))
+	only := flags.String("only", "",
+		"start only these, separated by commas, of: "+strings.Join(names(), " "))
 	list := flags.String("json", "", "write the servers' kinds and versions into this `file`")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: backends [-only NAMES] [-json FILE] [--] [COMMAND ARGUMENT…]")
@@ -116,11 +117,13 @@ func choose(only string) ([]testenv.Kind, error) {
 	known := append(names(), "toxiproxy") // which only tests start
 	for name := range strings.SplitSeq(os.Getenv("SCSKIT_SKIP_BACKENDS"), ",") {
 		if name = strings.TrimSpace(name); name != "" && !slices.Contains(known, name) {
-			return nil, fmt.Errorf("SCSKIT_SKIP_BACKENDS: unknown: %q (known: %s)", name, strings.Join(known, " "))
+			return nil, fmt.Errorf("SCSKIT_SKIP_BACKENDS: unknown: %q (known: %s)", name,
+				strings.Join(known, " "))
 		}
 	}
 	if only == "" {
-		return slices.DeleteFunc(testenv.Kinds(), func(k testenv.Kind) bool { return testenv.Skipped(k.String()) }), nil
+		return slices.DeleteFunc(testenv.Kinds(),
+			func(k testenv.Kind) bool { return testenv.Skipped(k.String()) }), nil
 	}
 	var kinds []testenv.Kind
 	for name := range strings.SplitSeq(only, ",") {
@@ -162,7 +165,8 @@ func printTable(w io.Writer, results []result) {
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", r.Kind, version, r.Addr, from)
 	}
 	for _, name := range names() {
-		if testenv.Skipped(name) && !slices.ContainsFunc(results, func(r result) bool { return r.Kind.String() == name }) {
+		if testenv.Skipped(name) &&
+			!slices.ContainsFunc(results, func(r result) bool { return r.Kind.String() == name }) {
 			fmt.Fprintf(t, "%s\tskipped\t\tnamed in SCSKIT_SKIP_BACKENDS\n", name)
 		}
 	}

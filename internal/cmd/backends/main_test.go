@@ -60,7 +60,8 @@ func ping(addr string) (string, error) {
 	return bufio.NewReader(conn).ReadString('\n')
 }
 
-func backends(t *testing.T, args ...string) (cmd *exec.Cmd, stdout *bufio.Reader, stderr *strings.Builder) {
+func backends(t *testing.T,
+	args ...string) (cmd *exec.Cmd, stdout *bufio.Reader, stderr *strings.Builder) {
 	t.Helper()
 	cmd = exec.Command(os.Args[0], args...)
 	cmd.Env = []string{roleVariable + "=backends"}
@@ -96,7 +97,8 @@ func TestCommand(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != 7 {
 		t.Errorf("exit code %d, want the command's 7; %s%s", code, line, stderr)
 	}
-	if !strings.HasPrefix(stderr.String(), "redis  Redis ") || strings.Count(stderr.String(), "\n") != 1 {
+	if !strings.HasPrefix(stderr.String(), "redis  Redis ") ||
+		strings.Count(stderr.String(), "\n") != 1 {
 		t.Errorf("the table is\n%s", stderr)
 	}
 	var servers []struct{ Kind, Version string }
@@ -104,7 +106,8 @@ func TestCommand(t *testing.T) {
 	if err == nil {
 		err = json.Unmarshal(data, &servers)
 	}
-	if err != nil || len(servers) != 1 || servers[0].Kind != "redis" || !strings.HasPrefix(servers[0].Version, "Redis ") {
+	if err != nil || len(servers) != 1 || servers[0].Kind != "redis" ||
+		!strings.HasPrefix(servers[0].Version, "Redis ") {
 		t.Errorf("%s: %s, %v", list, data, err)
 	}
 	expectGone(t, strings.TrimSpace(line))
@@ -155,7 +158,8 @@ func TestWithoutCommand(t *testing.T) {
 func TestUnknownName(t *testing.T) {
 	cmd, _, stderr := backends(t, "-only", "redis,oracle")
 	_ = cmd.Run()
-	if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(stderr.String(), `unknown: "oracle"`) {
+	if code := cmd.ProcessState.ExitCode(); code != 2 ||
+		!strings.Contains(stderr.String(), `unknown: "oracle"`) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
@@ -164,7 +168,8 @@ func TestUnknownSkippedName(t *testing.T) {
 	cmd, _, stderr := backends(t)
 	cmd.Env = append(cmd.Env, "SCSKIT_SKIP_BACKENDS=toxiproxy, mogodb")
 	_ = cmd.Run()
-	if code := cmd.ProcessState.ExitCode(); code != 2 || !strings.Contains(stderr.String(), `SCSKIT_SKIP_BACKENDS: unknown: "mogodb"`) {
+	if code := cmd.ProcessState.ExitCode(); code != 2 ||
+		!strings.Contains(stderr.String(), `SCSKIT_SKIP_BACKENDS: unknown: "mogodb"`) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }

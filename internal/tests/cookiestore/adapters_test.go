@@ -31,7 +31,8 @@ import (
 // TestAdapters keeps sessions of one cookie and of two, grows and shrinks them, on each framework.
 func TestAdapters(t *testing.T) {
 	for _, adapter := range []conformance.Adapter{
-		nethttpharness.New(scshttp.LoadAndSave), chiharness.New(scschi.LoadAndSave), ginharness.New(scsgin.LoadAndSave),
+		nethttpharness.New(scshttp.LoadAndSave), chiharness.New(scschi.LoadAndSave),
+		ginharness.New(scsgin.LoadAndSave),
 		echoharness.New(scsecho.LoadAndSave), echov5harness.New(scsechov5.LoadAndSave),
 		fiberharness.New(scsfiber.LoadAndSave), fiberv3harness.New(scsfiberv3.LoadAndSave),
 	} {

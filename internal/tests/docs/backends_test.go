@@ -40,7 +40,8 @@ func openMemory() (*scskit.Store, error) {
 }
 
 func openSQLite(file string) (*scskit.Store, error) {
-	db, err := sql.Open("sqlite", "file:"+file+"?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)")
+	db, err := sql.Open("sqlite",
+		"file:"+file+"?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)")
 	if err != nil {
 		return nil, err
 	}
@@ -71,13 +72,15 @@ func openMySQL(dsn, table string) (*scskit.Store, error) {
 }
 
 func openRedis(addr, prefix string) (*scskit.Store, error) {
-	rdb := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{addr}, DialTimeout: 2 * time.Second, ContextTimeoutEnabled: true})
+	rdb := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{addr},
+		DialTimeout: 2 * time.Second, ContextTimeoutEnabled: true})
 	store, err := redisstore.New(rdb, &redisstore.Options{Prefix: prefix})
 	return store, err
 }
 
 func openMongo(uri, database string) (*scskit.Store, error) {
-	client, err := mongo.Connect(options.Client().ApplyURI(uri).SetServerSelectionTimeout(5 * time.Second))
+	client, err := mongo.Connect(options.Client().ApplyURI(uri).SetServerSelectionTimeout(
+		5 * time.Second))
 	if err != nil {
 		return nil, err
 	}
@@ -117,15 +120,21 @@ func prepare(ctx context.Context, store *scskit.Store) (stop func(), err error) 
 func TestBackends(t *testing.T) {
 	backends := map[string]func(t *testing.T) (*scskit.Store, error){
 		"memory": func(*testing.T) (*scskit.Store, error) { return openMemory() },
-		"sqlite": func(t *testing.T) (*scskit.Store, error) { return openSQLite(filepath.Join(t.TempDir(), "s.db")) },
+		"sqlite": func(t *testing.T) (*scskit.Store, error) {
+			return openSQLite(filepath.Join(t.TempDir(), "s.db"))
+		},
 		"postgres": func(t *testing.T) (*scskit.Store, error) {
 			return openPostgres(testenv.Postgres(t), testenv.Name(t))
 		},
-		"mysql": func(t *testing.T) (*scskit.Store, error) { return openMySQL(testenv.MySQL(t), testenv.Name(t)) },
+		"mysql": func(t *testing.T) (*scskit.Store, error) {
+			return openMySQL(testenv.MySQL(t), testenv.Name(t))
+		},
 		"redis": func(t *testing.T) (*scskit.Store, error) {
 			return openRedis(testenv.Redis(t), testenv.Name(t)+":")
 		},
-		"mongodb": func(t *testing.T) (*scskit.Store, error) { return openMongo(testenv.Mongo(t), testenv.Name(t)) },
+		"mongodb": func(t *testing.T) (*scskit.Store, error) {
+			return openMongo(testenv.Mongo(t), testenv.Name(t))
+		},
 		"dynamodb": func(t *testing.T) (*scskit.Store, error) {
 			t.Setenv("AWS_ENDPOINT_URL_DYNAMODB", testenv.DynamoDB(t))
 			t.Setenv("AWS_REGION", "eu-central-1")
@@ -198,7 +207,8 @@ func TestSchemas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{"sqlstore/testdata/postgresql.sql", "sqlstore/testdata/mysql.sql", "sqlstore/testdata/sqlite.sql", "mongostore/testdata/schema.js"} {
+	for _, file := range []string{"sqlstore/testdata/postgresql.sql", "sqlstore/testdata/mysql.sql",
+		"sqlstore/testdata/sqlite.sql", "mongostore/testdata/schema.js"} {
 		ddl, err := os.ReadFile(filepath.Join("..", "..", "..", "stores", filepath.FromSlash(file)))
 		if err != nil {
 			t.Fatal(err)

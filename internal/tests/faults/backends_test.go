@@ -38,7 +38,8 @@ type backend struct {
 
 // opener returns a store whose client takes its connections from dial. name is its table, or
 // whatever it has.
-type opener func(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error)
+type opener func(tb testing.TB, url, name string, dial dialer,
+	opts scskit.Options) (*scskit.Store, error)
 
 type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 
@@ -59,7 +60,8 @@ var backends = []backend{
 
 // openRedis has the client keep the deadlines of contexts, or leave that to the store.
 func openRedis(deadlines bool) opener {
-	return func(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error) {
+	return func(tb testing.TB, url, name string, dial dialer,
+		opts scskit.Options) (*scskit.Store, error) {
 		client := redis.NewClient(&redis.Options{
 			Addr: url, Dialer: dial, ContextTimeoutEnabled: deadlines, ReadTimeout: redisTimeout(opts),
 		})
@@ -80,7 +82,8 @@ func redisTimeout(opts scskit.Options) time.Duration {
 
 // openCluster: the client dials the addresses that the nodes announce, so that only its dialer can
 // lead it elsewhere.
-func openCluster(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error) {
+func openCluster(tb testing.TB, url, name string, dial dialer,
+	opts scskit.Options) (*scskit.Store, error) {
 	client := redis.NewClusterClient(&redis.ClusterOptions{
 		Addrs: strings.Split(url, ","), Dialer: dial, ReadTimeout: redisTimeout(opts),
 	})
@@ -88,7 +91,8 @@ func openCluster(tb testing.TB, url, name string, dial dialer, opts scskit.Optio
 	return redisstore.New(client, &redisstore.Options{Options: opts, Prefix: name + ":"})
 }
 
-func openPostgres(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error) {
+func openPostgres(tb testing.TB, url, name string, dial dialer,
+	opts scskit.Options) (*scskit.Store, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, err
@@ -97,7 +101,8 @@ func openPostgres(tb testing.TB, url, name string, dial dialer, opts scskit.Opti
 	return openSQL(tb, stdlib.OpenDB(*config), sqlstore.PostgreSQL(), name, opts)
 }
 
-func openMySQL(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error) {
+func openMySQL(tb testing.TB, url, name string, dial dialer,
+	opts scskit.Options) (*scskit.Store, error) {
 	config, err := mysql.ParseDSN(url)
 	if err != nil {
 		return nil, err
@@ -111,23 +116,27 @@ func openMySQL(tb testing.TB, url, name string, dial dialer, opts scskit.Options
 	return openSQL(tb, sql.OpenDB(connector), sqlstore.MySQL(), name, opts)
 }
 
-func openSQL(tb testing.TB, db *sql.DB, dialect sqlstore.Dialect, name string, opts scskit.Options) (*scskit.Store, error) {
+func openSQL(tb testing.TB, db *sql.DB, dialect sqlstore.Dialect, name string,
+	opts scskit.Options) (*scskit.Store, error) {
 	db.SetMaxOpenConns(20)
 	db.SetMaxIdleConns(20)
 	tb.Cleanup(func() { _ = db.Close() })
 	return sqlstore.New(db, dialect, &sqlstore.Options{Options: opts, Table: name})
 }
 
-func openMongo(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error) {
+func openMongo(tb testing.TB, url, name string, dial dialer,
+	opts scskit.Options) (*scskit.Store, error) {
 	client, err := mongo.Connect(options.Client().ApplyURI(url).SetDialer(dial))
 	if err != nil {
 		return nil, err
 	}
 	tb.Cleanup(func() { _ = client.Disconnect(context.Background()) })
-	return mongostore.New(client.Database("scskit_faults").Collection(name), &mongostore.Options{Options: opts})
+	return mongostore.New(client.Database("scskit_faults").Collection(name),
+		&mongostore.Options{Options: opts})
 }
 
-func openDynamo(tb testing.TB, url, name string, dial dialer, opts scskit.Options) (*scskit.Store, error) {
+func openDynamo(tb testing.TB, url, name string, dial dialer,
+	opts scskit.Options) (*scskit.Store, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = dial
 	tb.Cleanup(transport.CloseIdleConnections)

@@ -141,7 +141,8 @@ func (c *client) ask(path, token string, form url.Values) (a answer, ok bool) {
 // count stores the next number, and checks the one before.
 func (c *client) count(p *place) bool {
 	p.tried++
-	a, ok := c.ask("/count", p.token, url.Values{"owner": {p.owner}, "k": {c.id}, "v": {strconv.Itoa(p.tried)}})
+	a, ok := c.ask("/count", p.token,
+		url.Values{"owner": {p.owner}, "k": {c.id}, "v": {strconv.Itoa(p.tried)}})
 	if !ok {
 		return false
 	}
@@ -174,7 +175,8 @@ func (c *client) check(p *place, found string) {
 	case owner != p.owner:
 		c.crowd.t.Errorf("%s: its session is that of %q; want %q", c.id, owner, p.owner)
 	case value < p.acked || value > p.tried:
-		c.crowd.t.Errorf("%s: the session of %s has %d; acknowledged was %d, tried %d", c.id, owner, value, p.acked, p.tried)
+		c.crowd.t.Errorf("%s: the session of %s has %d; acknowledged was %d, tried %d", c.id, owner,
+			value, p.acked, p.tried)
 	}
 }
 

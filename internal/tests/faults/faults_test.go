@@ -29,11 +29,13 @@ var faults = []fault{
 	{name: "refuse", inject: always((*testenv.Proxy).Refuse), unsent: true},
 	{name: "hang", inject: always((*testenv.Proxy).Hang), timeOut: true},
 	{name: "hang replies", inject: always((*testenv.Proxy).HangReplies), timeOut: true},
-	{name: "too slow", inject: func(p *testenv.Proxy, pace pace) { p.Slow(10 * pace.patience()) }, timeOut: true},
+	{name: "too slow", inject: func(p *testenv.Proxy, pace pace) { p.Slow(10 * pace.patience()) },
+		timeOut: true},
 	{name: "reset", inject: always((*testenv.Proxy).Reset)},
 	{name: "cut reply", inject: func(p *testenv.Proxy, _ pace) { p.CutAfter(3) }},
 	{name: "cut data", inject: func(p *testenv.Proxy, _ pace) { p.CutAfter(1500) }, only: "load"},
-	{name: "cut request", inject: func(p *testenv.Proxy, _ pace) { p.CutRequestsAfter(3) }, unsent: true},
+	{name: "cut request", inject: func(p *testenv.Proxy, _ pace) { p.CutRequestsAfter(3) },
+		unsent: true},
 	{
 		name: "cut request's data", unsent: true, only: "save",
 		inject: func(p *testenv.Proxy, _ pace) { p.CutRequestsAfter(1500) },
@@ -114,7 +116,8 @@ func TestFailClosed(t *testing.T) {
 					begin := time.Now()
 					got, requests := s.until(t, "/get", token, nil)
 					value := got.value(t)
-					t.Logf("%s: answered after %s; %d requests and %s until all was well", op.name, a.took.Round(time.Millisecond), requests, time.Since(begin).Round(time.Millisecond))
+					t.Logf("%s: answered after %s; %d requests and %s until all was well", op.name,
+						a.took.Round(time.Millisecond), requests, time.Since(begin).Round(time.Millisecond))
 					judgeState(t, op.name, a.status == http.StatusOK, sent, state(value, before, after))
 					s.keptSecret(t, token, mark(before), mark(after))
 					if value == "" {

@@ -36,7 +36,8 @@ func TestFailOpen(t *testing.T) {
 				for path, form := range map[string]url.Values{"/get": nil, "/put": {"v": {"during"}}} {
 					a := s.must(t, path, token, form)
 					if got, want := a.value(t), form.Get("v"); got != want || len(a.cookies) > 0 {
-						t.Errorf("%s: the page has %q, with %d cookies; want %q and none", path, got, len(a.cookies), want)
+						t.Errorf("%s: the page has %q, with %d cookies; want %q and none", path, got,
+							len(a.cookies), want)
 					}
 				}
 				s.must(t, "/signout", token, url.Values{}).refused(t)
@@ -89,7 +90,8 @@ func TestOnError(t *testing.T) {
 					for len(seen) > 0 {
 						last = <-seen
 					}
-					if !errors.As(last, &e) || e.Op != op || f.timeOut && !errors.Is(last, context.DeadlineExceeded) {
+					if !errors.As(last, &e) || e.Op != op || f.timeOut &&
+						!errors.Is(last, context.DeadlineExceeded) {
 						t.Errorf("%s: OnError got %v", op, last)
 					}
 					n.enable()

@@ -22,7 +22,8 @@ func TestLostReply(t *testing.T) {
 		if a.status == http.StatusOK {
 			token, _ := a.token()
 			if got := s.must(t, "/get", token, nil).value(t); token == "" || got != "first" {
-				t.Errorf("create: the response is a page, with the cookie %t, and the session has %q", token != "", got)
+				t.Errorf("create: the response is a page, with the cookie %t, and the session has %q",
+					token != "", got)
 			}
 		} else {
 			a.refused(t)
@@ -53,7 +54,8 @@ func TestLostReply(t *testing.T) {
 			case renewed != "" && s.must(t, "/get", renewed, nil).value(t) != "after":
 				t.Errorf("%s: the new cookie opens nothing", what)
 			}
-			if got := s.must(t, "/get", token, nil).value(t); got == "after" || got != "" && a.status == http.StatusOK {
+			if got := s.must(t, "/get", token, nil).value(t); got == "after" || got != "" &&
+				a.status == http.StatusOK {
 				t.Errorf("%s: answered %d, and the old cookie opens %q", what, a.status, got)
 			}
 		}

@@ -221,7 +221,8 @@ func (a answer) token() (token string, ok bool) {
 func (a answer) refused(t *testing.T) {
 	t.Helper()
 	if a.status != http.StatusInternalServerError || a.body != "unavailable\n" || len(a.cookies) > 0 {
-		t.Errorf("the answer is %d %.100q with %d cookies; want the error, and no cookie", a.status, a.body, len(a.cookies))
+		t.Errorf("the answer is %d %.100q with %d cookies; want the error, and no cookie", a.status,
+			a.body, len(a.cookies))
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package footprint holds what a program inherits by requiring scskit: it builds small programs, with
-// sessions and without, and compares what they require.
+// Package footprint holds what a program inherits by requiring scskit: it builds small programs,
+// with sessions and without, and compares what they require.
 package footprint
 
 import (
@@ -15,7 +15,8 @@ import (
 	"testing"
 )
 
-var update = flag.Bool("update", false, "build the programs too, and write the results into docs/modules.md")
+var update = flag.Bool("update", false,
+	"build the programs too, and write the results into docs/modules.md")
 
 const (
 	root      = "github.com/scskit/scskit"
@@ -29,7 +30,8 @@ var programs = []struct {
 	modules     []string
 	clients     []string
 }{
-	{"chi-memory", "Chi and memory", []string{"adapters/chi/harness"}, []string{"github.com/go-chi/chi/v5"}},
+	{"chi-memory", "Chi and memory", []string{"adapters/chi/harness"},
+		[]string{"github.com/go-chi/chi/v5"}},
 	{"gin-redis", "Gin and Redis", []string{"adapters/gin", "stores/redisstore"},
 		[]string{"github.com/gin-gonic/gin", "github.com/redis/go-redis/v9"}},
 	{"echov5-postgresql", "Echo v5 and PostgreSQL", []string{"adapters/echov5", "stores/postgres"},
@@ -39,11 +41,13 @@ var programs = []struct {
 }
 
 // brought are the modules that scskit and scs are made of.
-var brought = []string{"github.com/alexedwards/scs/v2", "github.com/tinylib/msgp", "github.com/philhofer/fwd"}
+var brought = []string{"github.com/alexedwards/scs/v2", "github.com/tinylib/msgp",
+	"github.com/philhofer/fwd"}
 
 func TestFootprint(t *testing.T) {
 	var table strings.Builder
-	table.WriteString("| a program on | requires besides | lifts | its binary grows by |\n| --- | --- | --- | --- |\n")
+	table.WriteString("| a program on | requires besides | lifts | its binary grows by |\n| --- | " +
+		"--- | --- | --- |\n")
 	for _, p := range programs {
 		without := program(t, p.name, "without.go.txt", p.modules, p.clients)
 		with := program(t, p.name, "main.go.txt", p.modules, p.clients)
@@ -55,7 +59,8 @@ func TestFootprint(t *testing.T) {
 			case !ok:
 				added = append(added, path)
 				if !slices.Contains(brought, path) {
-					t.Errorf("%s: %s is required, which neither the framework nor the client brings", p.title, path)
+					t.Errorf("%s: %s is required, which neither the framework nor the client brings",
+						p.title, path)
 				}
 			case before != version:
 				lifted = append(lifted, strings.TrimPrefix(path, "golang.org/")+" to "+version)
@@ -76,7 +81,8 @@ func TestFootprint(t *testing.T) {
 		if *update {
 			grows = fmt.Sprintf("%.1f MB", float64(with.size-without.size)/1e6)
 		}
-		fmt.Fprintf(&table, "| %s | %s | %s | %s |\n", p.title, strings.Join(short(added), ", "), strings.Join(lifted, ", "), grows)
+		fmt.Fprintf(&table, "| %s | %s | %s | %s |\n", p.title, strings.Join(short(added), ", "),
+			strings.Join(lifted, ", "), grows)
 	}
 	t.Log("\n" + table.String())
 	document(t, table.String())
@@ -123,7 +129,8 @@ func program(t *testing.T, name, file string, modules, clients []string) built {
 		mod += fmt.Sprintf("require %s v0.0.0\nreplace %[1]s => %s\n", root, checkout)
 		for _, m := range modules {
 			if bytes.Contains(source, []byte(root+"/"+m+`"`)) {
-				mod += fmt.Sprintf("require %s/%s v0.0.0\nreplace %[1]s/%[2]s => %s\n", root, m, filepath.Join(checkout, m))
+				mod += fmt.Sprintf("require %s/%s v0.0.0\nreplace %[1]s/%[2]s => %s\n", root, m,
+					filepath.Join(checkout, m))
 			}
 		}
 	}

@@ -115,7 +115,8 @@ func onPostgres(t *testing.T, name string, kind testenv.Kind, parameter string) 
 
 // backend is a store whose instances share one client. Each has a place of its own: a prefix, a
 // table, a collection or a file. A second process is a second client on the same place.
-func backend[C any](t *testing.T, name string, connect func(testing.TB) C, open func(testing.TB, C, string) (*scskit.Store, error)) conformance.Store {
+func backend[C any](t *testing.T, name string, connect func(testing.TB) C,
+	open func(testing.TB, C, string) (*scskit.Store, error)) conformance.Store {
 	t.Helper()
 	shared := connect(t)
 	var places sync.Map
@@ -186,7 +187,9 @@ func newCookie(tb testing.TB) scs.Store {
 
 func openSQLite(tb testing.TB, dir, place string) (*scskit.Store, error) {
 	tb.Helper()
-	db := connectSQL(tb, "sqlite", "file:"+filepath.Join(dir, place)+"?_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)")
+	db := connectSQL(tb, "sqlite",
+		"file:"+filepath.Join(
+			dir, place)+"?_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)")
 	return sqlstore.New(db, sqlstore.SQLite(), nil)
 }
 
@@ -234,8 +237,9 @@ func connectDynamoDB(tb testing.TB) *dynamodb.Client {
 	return dynamodb.New(dynamodb.Options{
 		Region:       "eu-central-1",
 		BaseEndpoint: &endpoint,
-		Credentials:  aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("local", "local", "")),
-		HTTPClient:   &http.Client{Transport: transport},
+		Credentials: aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("local",
+			"local", "")),
+		HTTPClient: &http.Client{Transport: transport},
 	})
 }
 
@@ -246,9 +250,11 @@ func openDynamoDB(_ testing.TB, client *dynamodb.Client, place string) (*scskit.
 // cookieExemptions are what a session that travels in the cookie cannot promise.
 var cookieExemptions = func() map[string]string {
 	const (
-		revoked = "a cookie that opens is a session until it expires: there is no record that could be deleted, and a copy of the cookie lives on"
-		merged  = "each response brings a session of its own: there is no record that a request could compare with before it overwrites what others did"
-		answer  = "what was not received was not saved: the session is in the response"
+		revoked = "a cookie that opens is a session until it expires: there is no record that could be " +
+			"deleted, and a copy of the cookie lives on"
+		merged = "each response brings a session of its own: there is no record that a request could " +
+			"compare with before it overwrites what others did"
+		answer = "what was not received was not saved: the session is in the response"
 	)
 	return map[string]string{
 		"pair/destroy":              revoked,

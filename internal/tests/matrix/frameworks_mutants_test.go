@@ -83,7 +83,8 @@ func TestFrameworkMutants(t *testing.T) {
 			slices.Sort(failed)
 			slices.Sort(want)
 			if !slices.Equal(failed, want) {
-				t.Errorf("fails %s\nwant  %s\n%s", strings.Join(failed, " "), strings.Join(want, " "), reasons.String())
+				t.Errorf("fails %s\nwant  %s\n%s", strings.Join(failed, " "), strings.Join(want, " "),
+					reasons.String())
 			}
 		})
 	}
@@ -94,7 +95,9 @@ func begin(l *adapters.Lifecycle, r *http.Request) (*adapters.Request, error) {
 	return l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])
 }
 
-func ginWith(wrap func(below gin.ResponseWriter, w *adapters.Writer) gin.ResponseWriter, leave func(c *gin.Context, below gin.ResponseWriter, w *adapters.Writer)) func(*scs.SessionManager, ...adapters.Option) gin.HandlerFunc {
+func ginWith(wrap func(below gin.ResponseWriter, w *adapters.Writer) gin.ResponseWriter,
+	leave func(c *gin.Context, below gin.ResponseWriter, w *adapters.Writer)) func(*scs.SessionManager,
+	...adapters.Option) gin.HandlerFunc {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
 		l := adapters.NewLifecycle(sm, opts...)
 		return func(c *gin.Context) {
@@ -164,7 +167,8 @@ func ginPutsBack(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFun
 }
 
 // echoUse is what a middleware does with a request that has a session.
-type echoUse func(l *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc) error
+type echoUse func(l *adapters.Lifecycle, req *adapters.Request, c echo.Context,
+	next echo.HandlerFunc) error
 
 func echoWith(use echoUse) func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
@@ -237,12 +241,15 @@ var echoEager = echoWith(func(
 	return err
 })
 
-func fiberWith(header func(c *fiber.Ctx) adapters.Header, finish func(c *fiber.Ctx, res *adapters.Response, err error) error) func(*scs.SessionManager, ...adapters.Option) fiber.Handler {
+func fiberWith(header func(c *fiber.Ctx) adapters.Header,
+	finish func(c *fiber.Ctx, res *adapters.Response, err error) error) func(*scs.SessionManager,
+	...adapters.Option) fiber.Handler {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
 		l := adapters.NewLifecycle(sm, opts...)
 		return func(c *fiber.Ctx) error {
 			path := string(c.Context().URI().Path())
-			req, err := l.Begin(c.UserContext(), strings.Clone(c.Method()), path, []string{strings.Clone(c.Get("Cookie"))})
+			req, err := l.Begin(c.UserContext(), strings.Clone(c.Method()), path,
+				[]string{strings.Clone(c.Get("Cookie"))})
 			if err != nil {
 				return fiber.ErrInternalServerError
 			}
@@ -298,8 +305,11 @@ func (h cookieHeader) Add(name, value string) {
 		return
 	}
 	h.c.Cookie(&fiber.Cookie{
-		Name: parsed.Name, Value: parsed.Value, Path: parsed.Path, Domain: parsed.Domain, MaxAge: parsed.MaxAge, Expires: parsed.Expires,
-		Secure: parsed.Secure, HTTPOnly: parsed.HttpOnly, SameSite: map[http.SameSite]string{http.SameSiteLaxMode: "Lax", http.SameSiteNoneMode: "None"}[parsed.SameSite],
+		Name: parsed.Name, Value: parsed.Value, Path: parsed.Path, Domain: parsed.Domain,
+		MaxAge: parsed.MaxAge, Expires: parsed.Expires,
+		Secure: parsed.Secure, HTTPOnly: parsed.HttpOnly,
+		SameSite: map[http.SameSite]string{http.SameSiteLaxMode: "Lax",
+			http.SameSiteNoneMode: "None"}[parsed.SameSite],
 	})
 }
 

@@ -48,7 +48,8 @@ func TestPoolerPair(t *testing.T) {
 		[]conformance.Adapter{nethttpharness.New(scshttp.LoadAndSave)},
 		[]conformance.Store{
 			onPostgres(t, "pgbouncer", testenv.KindPgBouncer, "default_query_exec_mode=exec"),
-			onPostgres(t, "pgbouncer-simple", testenv.KindPgBouncer, "default_query_exec_mode=simple_protocol"),
+			onPostgres(t, "pgbouncer-simple", testenv.KindPgBouncer,
+				"default_query_exec_mode=simple_protocol"),
 		})
 }
 
@@ -74,9 +75,10 @@ func TestThirdPartyPair(t *testing.T) {
 				"pair/logout-beats-writer":  overwrites,
 				"pair/logout-beats-renewal": overwrites,
 				"pair/renew-beats-old":      overwrites,
-				"pair/corrupt-record":       "it does not know the codec, and the manager takes what it cannot decode for a failure",
-				"pair/idle":                 opaque,
-				"pair/token-secret":         opaque,
+				"pair/corrupt-record": "it does not know the codec, and the manager takes what it " +
+					"cannot decode for a failure",
+				"pair/idle":         opaque,
+				"pair/token-secret": opaque,
 			},
 		}})
 }

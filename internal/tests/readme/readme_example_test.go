@@ -40,7 +40,8 @@ func readmeSessions() *scs.SessionManager {
 	return sessions
 }
 
-func readmeFrameworks(r *gin.Engine, e *echo.Echo, app *fiber.App, router chi.Router, mux http.Handler, sessions *scs.SessionManager) http.Handler {
+func readmeFrameworks(r *gin.Engine, e *echo.Echo, app *fiber.App, router chi.Router,
+	mux http.Handler, sessions *scs.SessionManager) http.Handler {
 	r.Use(scsgin.LoadAndSave(sessions))           // Gin
 	e.Use(scsecho.LoadAndSave(sessions))          // Echo, v4 or v5
 	app.Use(scsfiber.LoadAndSave(sessions))       // Fiber, v2 or v3
@@ -59,7 +60,8 @@ func readmeHandler(ctx context.Context, sessions *scs.SessionManager) (string, e
 }
 
 func readmeSQLite(ctx context.Context) *scskit.Store {
-	db, err := sql.Open("sqlite", "file:sessions.db?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)")
+	db, err := sql.Open("sqlite",
+		"file:sessions.db?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)")
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -41,7 +41,8 @@ func openMongo(t *testing.T, now func() time.Time) backend {
 		t.Cleanup(func() { _ = client.Disconnect(t.Context()) })
 		return client
 	}
-	store, err := mongostore.New(connect(w.addr).Database("scskit").Collection("sessions"), &mongostore.Options{Options: storeOptions(now)})
+	store, err := mongostore.New(connect(w.addr).Database("scskit").Collection("sessions"),
+		&mongostore.Options{Options: storeOptions(now)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +60,8 @@ func openMongo(t *testing.T, now func() time.Time) backend {
 					Commands map[string]struct{ Total int64 }
 				}
 			}
-			if err := statistics.RunCommand(t.Context(), bson.D{{Key: "serverStatus", Value: 1}}).Decode(&status); err != nil {
+			if err := statistics.RunCommand(t.Context(),
+				bson.D{{Key: "serverStatus", Value: 1}}).Decode(&status); err != nil {
 				t.Fatal(err)
 			}
 			all := counters{}
@@ -100,7 +102,8 @@ func openDynamo(t *testing.T, now func() time.Time) backend {
 	client := dynamodb.New(dynamodb.Options{
 		Region:       "eu-central-1",
 		BaseEndpoint: aws.String("http://" + w.addr),
-		Credentials:  aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("local", "local", "")),
+		Credentials: aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("local",
+			"local", "")),
 	})
 	store, err := dynamostore.New(client, &dynamostore.Options{Options: storeOptions(now)})
 	if err != nil {

@@ -63,7 +63,8 @@ func openRedisCluster(t *testing.T, now func() time.Time) backend {
 
 // redisBackend: INFO commandstats counts what a script calls like what a client sends. So the
 // script that saves is evalsha, and the getrange and set in it.
-func redisBackend(t *testing.T, client redis.UniversalClient, addrs []string, wires []*wire, now func() time.Time) backend {
+func redisBackend(t *testing.T, client redis.UniversalClient, addrs []string, wires []*wire,
+	now func() time.Time) backend {
 	t.Helper()
 	store, err := redisstore.New(client, &redisstore.Options{Options: storeOptions(now)})
 	if err != nil {

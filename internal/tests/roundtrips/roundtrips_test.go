@@ -125,8 +125,11 @@ var scenarios = []scenario{
 		// that is later than an hour touches, which is every ninth.
 		name:    "a session that is read, with an idle time-out",
 		prepare: func(s *site) { s.at(0); s.held = []string{s.get("/idle/put", "")} },
-		request: func(s *site, i int) { s.at(time.Duration(i+1) * 7 * time.Minute); s.get("/idle/read", s.held[0]) },
-		load:    n, touch: n / 9,
+		request: func(s *site, i int) {
+			s.at(time.Duration(i+1) * 7 * time.Minute)
+			s.get("/idle/read", s.held[0])
+		},
+		load: n, touch: n / 9,
 	},
 }
 
@@ -244,7 +247,8 @@ func newSite(t *testing.T, b backend, c *clock) *site {
 		(*s.app.Load()).ServeHTTP(w, r)
 	}))
 	s.serveIdle = func() {
-		app := scshttp.LoadAndSave(s.idle, adapters.CommitTimeout(patience))(application(s.idle, &changes))
+		app := scshttp.LoadAndSave(s.idle,
+			adapters.CommitTimeout(patience))(application(s.idle, &changes))
 		app = http.StripPrefix("/idle", app)
 		s.app.Store(&app)
 	}

@@ -29,7 +29,8 @@ var sqlBackend = backend{
 	remove: counters{"DELETE": 1},
 }
 
-func newSQLStore(t *testing.T, db *sql.DB, dialect sqlstore.Dialect, now func() time.Time) *scskit.Store {
+func newSQLStore(t *testing.T, db *sql.DB, dialect sqlstore.Dialect,
+	now func() time.Time) *scskit.Store {
 	t.Helper()
 	store, err := sqlstore.New(db, dialect, &sqlstore.Options{Options: storeOptions(now)})
 	if err != nil {
@@ -64,14 +65,17 @@ func openPostgres(t *testing.T, now func() time.Time) backend {
 	}
 	statistics := connect(server.Addr())
 	if _, err := statistics.Exec("CREATE EXTENSION pg_stat_statements"); err != nil {
-		t.Fatalf("the server does not count statements: install pg_stat_statements (Debian: with postgresql, else postgresql-contrib): %v", err)
+		t.Fatalf("the server does not count statements: install pg_stat_statements (Debian: with "+
+			"postgresql, else postgresql-contrib): %v", err)
 	}
 	b := sqlBackend
 	b.store = newSQLStore(t, connect(w.addr), sqlstore.PostgreSQL(), now)
 	b.trips = w.count.Load
 	b.commands = func(t *testing.T) counters {
 		t.Helper()
-		return count(t, statistics, `SELECT query, calls FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'`, firstWord)
+		return count(t, statistics,
+			`SELECT query, calls FROM pg_stat_statements WHERE query NOT LIKE '%pg_stat_statements%'`,
+			firstWord)
 	}
 	return b
 }
@@ -106,7 +110,8 @@ func openMariaDB(t *testing.T, now func() time.Time) backend {
 	b.commands = func(t *testing.T) counters {
 		t.Helper()
 		asked++
-		all := count(t, statistics, `SHOW GLOBAL STATUS WHERE Variable_name LIKE 'Com\_%' OR Variable_name = 'Questions'`,
+		all := count(t, statistics,
+			`SHOW GLOBAL STATUS WHERE Variable_name LIKE 'Com\_%' OR Variable_name = 'Questions'`,
 			func(name string) string { return strings.ToUpper(strings.TrimPrefix(name, "Com_")) })
 		delete(all, "SHOW_STATUS")
 		all["QUESTIONS"] -= asked
@@ -148,7 +153,8 @@ func openSQLite(t *testing.T, now func() time.Time) backend {
 	t.Helper()
 	counting := &countingDriver{all: counters{}}
 	path := filepath.Join(t.TempDir(), "sessions.db")
-	counting.dsn = "file:" + path + "?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
+	counting.dsn = "file:" + path +
+		"?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
 	b := sqlBackend
 	b.store = newSQLStore(t, closeAtEnd(t, sql.OpenDB(counting)), sqlstore.SQLite(), now)
 	b.commands = func(*testing.T) counters { return counting.counters() }
@@ -193,12 +199,14 @@ func (c countingConn) PrepareContext(ctx context.Context, query string) (driver.
 	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
 }
 
-func (c countingConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+func (c countingConn) ExecContext(ctx context.Context, query string,
+	args []driver.NamedValue) (driver.Result, error) {
 	c.count(query)
 	return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
 }
 
-func (c countingConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+func (c countingConn) QueryContext(ctx context.Context, query string,
+	args []driver.NamedValue) (driver.Rows, error) {
 	c.count(query)
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
 }

@@ -37,9 +37,10 @@ func serve(h http.Handler, r *http.Request) *http.Response {
 
 var frameworks = map[string]framework{
 	"net/http": func(_ *testing.T, sm *scs.SessionManager, r *http.Request) *http.Response {
-		return serve(scshttp.LoadAndSave(sm)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			sm.Put(r.Context(), "seen", sm.GetString(r.Context(), "user"))
-		})), r)
+		return serve(scshttp.LoadAndSave(sm)(http.HandlerFunc(
+			func(_ http.ResponseWriter, r *http.Request) {
+				sm.Put(r.Context(), "seen", sm.GetString(r.Context(), "user"))
+			})), r)
 	},
 	"chi": func(_ *testing.T, sm *scs.SessionManager, r *http.Request) *http.Response {
 		router := chi.NewRouter()

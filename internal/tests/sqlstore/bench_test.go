@@ -69,7 +69,8 @@ func benchmark(b *testing.B, open func(*testing.B, *clock) *table) {
 	b.Run("Touch", func(b *testing.B) {
 		s, c := setup(b)
 		for i := 0; b.Loop(); i++ {
-			if err := s.Touch(ctx, id(i), 1, c.now().Add(time.Hour+time.Duration(i)*time.Microsecond)); err != nil {
+			if err := s.Touch(ctx, id(i), 1,
+				c.now().Add(time.Hour+time.Duration(i)*time.Microsecond)); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -99,7 +100,8 @@ func benchmark(b *testing.B, open func(*testing.B, *clock) *table) {
 			b.StopTimer()
 			now := c.now().UnixMicro()
 			bulk(b, s, 1000, func(i int, v *values) {
-				*v = values{id: fmt.Appendf(nil, "expired%d", i), version: 1, expiry: now - int64(i), data: make([]byte, 300)}
+				*v = values{id: fmt.Appendf(nil, "expired%d", i), version: 1, expiry: now - int64(i),
+					data: make([]byte, 300)}
 			})
 			b.StartTimer()
 			if removed, err := s.Sweep(ctx, 1000); removed != 1000 || err != nil {

@@ -99,7 +99,8 @@ func TestBusyIsWaitedFor(t *testing.T) {
 					}
 				}
 			}
-			if err := s.Save(background, record(c, fmt.Sprint(i), 1, time.Hour), driver.IfAbsent()); err != nil {
+			if err := s.Save(background, record(c, fmt.Sprint(i), 1, time.Hour),
+				driver.IfAbsent()); err != nil {
 				t.Error(err)
 			}
 			if err := s.Delete(background, fmt.Sprint(i)); err != nil {

@@ -25,7 +25,8 @@ func TestConformance(t *testing.T) {
 			},
 			func(tb testing.TB, first *sql.DB) *sql.DB {
 				var path string
-				if err := first.QueryRow("SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(&path); err != nil {
+				if err := first.QueryRow("SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(
+					&path); err != nil {
 					tb.Fatal(err)
 				}
 				return openFile(tb, path)
@@ -50,7 +51,8 @@ func TestConformance(t *testing.T) {
 
 // conform runs the kit. fresh returns a pool and the name of a table that nobody else has, and
 // again another pool on the same database.
-func conform(t *testing.T, name string, dialect Dialect, fresh func(testing.TB) (*sql.DB, string), again func(testing.TB, *sql.DB) *sql.DB) {
+func conform(t *testing.T, name string, dialect Dialect, fresh func(testing.TB) (*sql.DB, string),
+	again func(testing.TB, *sql.DB) *sql.DB) {
 	newDriver := func(tb testing.TB, db *sql.DB, table string) driver.Driver {
 		d, err := NewDriver(db, dialect, &Options{Table: table})
 		if err != nil {

@@ -135,7 +135,8 @@ func TestTouch(t *testing.T) {
 
 		rec := record(c, "a", 1, time.Minute)
 		save(t, s, rec)
-		want(t, "of another version", s.Touch(background, "a", 2, c.now().Add(time.Hour)), driver.ErrConflict)
+		want(t, "of another version", s.Touch(background, "a", 2, c.now().Add(time.Hour)),
+			driver.ErrConflict)
 		for range 2 { // the second changes nothing
 			if err := s.Touch(background, "a", 1, c.now().Add(time.Hour)); err != nil {
 				t.Fatal(err)
@@ -147,7 +148,8 @@ func TestTouch(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got, rec)
 		}
 		c.advance(time.Microsecond)
-		want(t, "of an expired record", s.Touch(background, "a", 1, c.now().Add(time.Hour)), driver.ErrConflict)
+		want(t, "of an expired record", s.Touch(background, "a", 1, c.now().Add(time.Hour)),
+			driver.ErrConflict)
 		_, err = s.Load(background, "a")
 		want(t, "load of the expired", err, driver.ErrNotFound)
 	})
@@ -171,8 +173,10 @@ func TestDelete(t *testing.T) {
 func TestIDsAreBytes(t *testing.T) {
 	onEach(t, func(t *testing.T, s *table, c *clock) {
 		ids := []string{
-			"", "a", "A", "a ", " a", "a\x00", "\x00", "\x00a", "a\x00b", "a\n", "\xff", "\xff\x00", "\xff\xff", "\xc3",
-			"é", "e\u0301", "ß", "ss", "ı", "i", "I", "İ", "0", "00", "0x61", "1e0", "1", "%", "_", "a%", "*", "?", "[a]", `a"`,
+			"", "a", "A", "a ", " a", "a\x00", "\x00", "\x00a", "a\x00b", "a\n", "\xff", "\xff\x00",
+			"\xff\xff", "\xc3",
+			"é", "e\u0301", "ß", "ss", "ı", "i", "I", "İ", "0", "00", "0x61", "1e0", "1", "%", "_", "a%",
+			"*", "?", "[a]", `a"`,
 			"'", "''", "' OR '1'='1", "a'; DROP TABLE sessions; --", "NULL", "\ufeffa", "\U0001f600",
 			strings.Repeat("x", 512), strings.Repeat("x", 511), strings.Repeat("\xff", 512),
 		}
@@ -292,13 +296,15 @@ func TestSweep(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.advance(time.Minute)
-		for _, tc := range []struct{ limit, want int }{{0, 0}, {-1, 0}, {10, 10}, {10, 10}, {10, 5}, {10, 0}} {
+		for _, tc := range []struct{ limit, want int }{{0, 0}, {-1, 0}, {10, 10}, {10, 10}, {10, 5},
+			{10, 0}} {
 			if got, err := s.Sweep(background, tc.limit); err != nil || got != tc.want {
 				t.Errorf("swept %d, %v, want %d", got, err, tc.want)
 			}
 		}
 		var rows int
-		if err := s.db.QueryRow("SELECT COUNT(*) FROM " + s.dialect.quoteName(s.name)).Scan(&rows); err != nil || rows != 2 {
+		if err := s.db.QueryRow("SELECT COUNT(*) FROM " +
+			s.dialect.quoteName(s.name)).Scan(&rows); err != nil || rows != 2 {
 			t.Errorf("%d rows are left, %v", rows, err)
 		}
 		load(t, s, "live")

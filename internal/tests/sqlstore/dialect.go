@@ -201,15 +201,16 @@ func (d *Dialect) compile(template string, n tableName) *statement {
 		both = "LEAST({now}, " + d.clock + ")"
 	}
 	template = strings.ReplaceAll(template, "{both}", both)
-	s.text = inBraces.ReplaceAllStringFunc(space.ReplaceAllString(template, " "), func(word string) string {
-		p := param(word[1 : len(word)-1])
-		if p == "table" {
-			return d.quoteName(n)
-		}
-		new(values).get(p)
-		s.params = append(s.params, p)
-		return d.placeholder(len(s.params))
-	})
+	s.text = inBraces.ReplaceAllStringFunc(space.ReplaceAllString(template, " "),
+		func(word string) string {
+			p := param(word[1 : len(word)-1])
+			if p == "table" {
+				return d.quoteName(n)
+			}
+			new(values).get(p)
+			s.params = append(s.params, p)
+			return d.placeholder(len(s.params))
+		})
 	return s
 }
 

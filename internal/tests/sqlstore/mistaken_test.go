@@ -16,7 +16,8 @@ func TestMistakenDialect(t *testing.T) {
 			_, err := New(db, d, nil)
 			want := "sqlstore: the dialect is that of " + d.title + ", but the driver of db is for " +
 				right.title + ": pass sqlstore." + right.title + "()"
-			if mistaken := d.name != right.name; (err != nil) != mistaken || mistaken && err.Error() != want {
+			if mistaken := d.name != right.name; (err != nil) != mistaken || mistaken &&
+				err.Error() != want {
 				t.Errorf("%s with the dialect of %s: got error %v", right.title, d.title, err)
 			}
 		}

@@ -11,14 +11,16 @@ import (
 func TestClassifyMySQL(t *testing.T) {
 	t.Parallel()
 	my := func(number uint16, message string) error {
-		return &mysql.MySQLError{Number: number, SQLState: [5]byte{'H', 'Y', '0', '0', '0'}, Message: message}
+		return &mysql.MySQLError{Number: number, SQLState: [5]byte{'H', 'Y', '0', '0', '0'},
+			Message: message}
 	}
 	for _, tc := range []struct {
 		err  error
 		want fault
 	}{
 		{my(1213, "Deadlock found when trying to get lock; try restarting transaction"), faultBusy},
-		{fmt.Errorf("wrapped: %w", my(1205, "Lock wait timeout exceeded; try restarting transaction")), faultBusy},
+		{fmt.Errorf("wrapped: %w", my(1205, "Lock wait timeout exceeded; try restarting transaction")),
+			faultBusy},
 		{&mysql.MySQLError{Number: 1213, Message: "without a state"}, faultBusy},
 		{errors.New("ERROR 1213 (40001): as go-mysql writes it"), faultBusy},
 		{my(1020, "Record has changed since last read in table 'sessions'"), faultBusy},
@@ -29,8 +31,10 @@ func TestClassifyMySQL(t *testing.T) {
 		{my(1050, "Table 'sessions' already exists"), faultExists},
 		{my(1061, "Duplicate key name 'sessions_expiry'"), faultExists},
 		{my(1153, "Got a packet bigger than 'max_allowed_packet' bytes"), faultTooLarge},
-		{my(1118, "The size of BLOB/TEXT data inserted in one transaction is greater than 10% of redo log size"), faultTooLarge},
-		{my(1105, "Parameter of prepared statement which is set through mysql_send_long_data() is longer than 'max_long_data_size' bytes"), faultTooLarge},
+		{my(1118, "The size of BLOB/TEXT data inserted in one transaction is greater than 10% of redo "+
+			"log size"), faultTooLarge},
+		{my(1105, "Parameter of prepared statement which is set through mysql_send_long_data() is "+
+			"longer than 'max_long_data_size' bytes"), faultTooLarge},
 		{my(1105, "Unknown error"), faultOther},
 		{my(1406, "Data too long for column 'data' at row 1"), faultTooLarge},
 		{my(1406, "Data too long for column 'id' at row 1"), faultOther},

@@ -18,7 +18,9 @@ import (
 func TestNoConnectionFree(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func() (*sql.DB, Dialect){
-		"sqlite":     func() (*sql.DB, Dialect) { return openFile(t, filepath.Join(t.TempDir(), "test.db")), SQLite() },
+		"sqlite": func() (*sql.DB, Dialect) {
+			return openFile(t, filepath.Join(t.TempDir(), "test.db")), SQLite()
+		},
 		"postgresql": func() (*sql.DB, Dialect) { return openPostgres(t, nil), PostgreSQL() },
 		"mysql":      func() (*sql.DB, Dialect) { return openMySQL(t, nil), MySQL() },
 	} {
@@ -36,7 +38,9 @@ func TestNoConnectionFree(t *testing.T) {
 			defer held.Close()
 			for op, do := range map[string]func(ctx context.Context) error{
 				"load": func(ctx context.Context) error { _, err := s.Load(ctx, "a"); return err },
-				"save": func(ctx context.Context) error { return s.Save(ctx, record(c, "a", 2, time.Minute), driver.Always()) },
+				"save": func(ctx context.Context) error {
+					return s.Save(ctx, record(c, "a", 2, time.Minute), driver.Always())
+				},
 			} {
 				ctx, cancel := context.WithTimeout(background, 20*time.Millisecond)
 				err := do(ctx)
@@ -54,7 +58,8 @@ func TestNoConnectionFree(t *testing.T) {
 			_ = held.Close()
 			ctx, cancel := context.WithTimeout(background, time.Nanosecond)
 			defer cancel()
-			if _, err := s.Load(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "pool") {
+			if _, err := s.Load(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) ||
+				strings.Contains(err.Error(), "pool") {
 				t.Errorf("with a connection free: got error %v", err)
 			}
 		})

@@ -51,7 +51,8 @@ func postgresTable(n tableName) string {
 
 // postgresIndexes: an index is in the schema of its table, whose name it must not have.
 func postgresIndexes(n tableName) []string {
-	return []string{`CREATE INDEX IF NOT EXISTS ` + doubleQuote(n.table+"_expiry") + ` ON ` + postgresName(n) + ` (expiry)`}
+	return []string{`CREATE INDEX IF NOT EXISTS ` + doubleQuote(n.table+"_expiry") + ` ON ` +
+		postgresName(n) + ` (expiry)`}
 }
 
 func postgresName(n tableName) string {
@@ -117,7 +118,8 @@ func classifyPostgres(err error) fault {
 		"42710": // duplicate_object, the type of the table's rows
 		return faultExists
 	case "23505": // unique_violation, of the catalogue: IF NOT EXISTS looks before it leaps
-		if strings.Contains(err.Error(), "pg_type_typname_nsp_index") || strings.Contains(err.Error(), "pg_class_relname_nsp_index") {
+		if strings.Contains(err.Error(), "pg_type_typname_nsp_index") ||
+			strings.Contains(err.Error(), "pg_class_relname_nsp_index") {
 			return faultExists
 		}
 	case "XX000": // internal_error

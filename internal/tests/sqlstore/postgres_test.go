@@ -24,14 +24,17 @@ func TestClassifyPostgres(t *testing.T) {
 		{pg("57P05", "terminating connection due to idle-session timeout"), faultStale},
 		{pg("42P01", `relation "sessions" does not exist`), faultNoSchema},
 		{pg("42703", `column "id" does not exist`), faultNoSchema},
-		{pg("42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification"), faultNoSchema},
+		{pg("42P10", "there is no unique or exclusion constraint matching the ON CONFLICT specification"),
+			faultNoSchema},
 		{pg("3F000", `schema "auth" does not exist`), faultNoSchema},
 		{pg("26000", `prepared statement "stmtcache_1" does not exist`), faultPooler},
 		{pg("42P05", `prepared statement "stmtcache_1" already exists`), faultPooler},
 		{pg("42P07", `relation "sessions" already exists`), faultExists},
 		{pg("42710", `type "sessions" already exists`), faultExists},
-		{pg("23505", `duplicate key value violates unique constraint "pg_type_typname_nsp_index"`), faultExists},
-		{pg("23505", `duplicate key value violates unique constraint "pg_class_relname_nsp_index"`), faultExists},
+		{pg("23505", `duplicate key value violates unique constraint "pg_type_typname_nsp_index"`),
+			faultExists},
+		{pg("23505", `duplicate key value violates unique constraint "pg_class_relname_nsp_index"`),
+			faultExists},
 		{pg("23505", `duplicate key value violates unique constraint "mine"`), faultOther},
 		{pg("XX000", "tuple concurrently updated"), faultBusy},
 		{pg("XX000", "invalid memory alloc request size 1073741824"), faultTooLarge},
@@ -41,7 +44,8 @@ func TestClassifyPostgres(t *testing.T) {
 		{errors.New("timeout: read tcp 127.0.0.1:49076->127.0.0.1:5432: i/o timeout"), faultStale},
 		{errors.New("failed to connect: timeout: read tcp 127.0.0.1:49076: i/o timeout"), faultOther},
 		{pg("57014", "canceling statement due to statement timeout"), faultOther},
-		{errors.New("ERROR: deadlock detected (SQLSTATE 40P01)"), faultOther}, // the text may quote anything
+		// the text may quote anything
+		{errors.New("ERROR: deadlock detected (SQLSTATE 40P01)"), faultOther},
 	} {
 		if got := classifyPostgres(tc.err); got != tc.want {
 			t.Errorf("%v: got %d, want %d", tc.err, got, tc.want)

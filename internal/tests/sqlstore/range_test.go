@@ -15,7 +15,8 @@ func fill(t testing.TB, s *table, c *clock, n, size int) {
 	t.Helper()
 	now := c.now().UnixMicro()
 	bulk(t, s, n, func(i int, v *values) {
-		*v = values{id: fmt.Appendf(nil, "id%07d", i), version: 1, expiry: now + 3600e6, created: now, updated: now, data: make([]byte, size)}
+		*v = values{id: fmt.Appendf(nil, "id%07d", i), version: 1, expiry: now + 3600e6, created: now,
+			updated: now, data: make([]byte, size)}
 	})
 }
 

@@ -114,17 +114,29 @@ func TestCheckSchemaSaysWhatIsMissing(t *testing.T) {
 	for _, tc := range []struct{ ddl, want string }{
 		{"", "sqlstore: check schema: session schema missing: no table sessions: " + schemaFix},
 		{"CREATE TABLE sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL)",
-			"sqlstore: check schema: session schema missing: table sessions is another one, without id, version, created, updated: choose another name in Options.Table"},
-		{"CREATE TABLE sessions (id BLOB, version INTEGER, expiry INTEGER, created INTEGER, updated INTEGER, data BLOB)",
-			"sqlstore: check schema: session schema missing: table sessions: id alone is neither primary key nor unique: recreate the table, with the store's Schema"},
-		{"CREATE TABLE sessions (id BLOB, version INTEGER, expiry INTEGER, created INTEGER, updated INTEGER, data BLOB, PRIMARY KEY (id, version))",
-			"sqlstore: check schema: session schema missing: table sessions: id alone is neither primary key nor unique: recreate the table, with the store's Schema"},
-		{"CREATE TABLE sessions (id BLOB, version INTEGER, expiry INTEGER, created INTEGER, updated INTEGER, data BLOB); CREATE UNIQUE INDEX i ON sessions (id) WHERE version > 0",
-			"sqlstore: check schema: session schema missing: table sessions: id alone is neither primary key nor unique: recreate the table, with the store's Schema"},
-		{"CREATE TABLE sessions (id BLOB PRIMARY KEY, version INTEGER, expiry INTEGER, created INTEGER, updated INTEGER, data BLOB); CREATE INDEX i ON sessions (version, expiry)",
-			"sqlstore: check schema: session schema missing: table sessions: no index on expiry: " + schemaFix},
-		{"CREATE TABLE sessions (ID BLOB, version INTEGER, expiry INTEGER, created INTEGER, updated INTEGER, data BLOB); CREATE UNIQUE INDEX u ON sessions (id); CREATE INDEX i ON sessions (expiry)", ""},
-		{"CREATE TABLE sessions (id BLOB UNIQUE, version INTEGER, expiry INTEGER, created INTEGER, updated INTEGER, data BLOB, more TEXT); CREATE INDEX i ON sessions (expiry, version)", ""},
+			"sqlstore: check schema: session schema missing: table sessions is another one, without id, " +
+				"version, created, updated: choose another name in Options.Table"},
+		{"CREATE TABLE sessions (id BLOB, version INTEGER, expiry INTEGER, created INTEGER, updated " +
+			"INTEGER, data BLOB)",
+			"sqlstore: check schema: session schema missing: table sessions: id alone is neither primary " +
+				"key nor unique: recreate the table, with the store's Schema"},
+		{"CREATE TABLE sessions (id BLOB, version INTEGER, expiry INTEGER, created INTEGER, updated " +
+			"INTEGER, data BLOB, PRIMARY KEY (id, version))",
+			"sqlstore: check schema: session schema missing: table sessions: id alone is neither primary " +
+				"key nor unique: recreate the table, with the store's Schema"},
+		{"CREATE TABLE sessions (id BLOB, version INTEGER, expiry INTEGER, created INTEGER, updated " +
+			"INTEGER, data BLOB); CREATE UNIQUE INDEX i ON sessions (id) WHERE version > 0",
+			"sqlstore: check schema: session schema missing: table sessions: id alone is neither primary " +
+				"key nor unique: recreate the table, with the store's Schema"},
+		{"CREATE TABLE sessions (id BLOB PRIMARY KEY, version INTEGER, expiry INTEGER, created " +
+			"INTEGER, updated INTEGER, data BLOB); CREATE INDEX i ON sessions (version, expiry)",
+			"sqlstore: check schema: session schema missing: table sessions: no index on expiry: " +
+				schemaFix},
+		{"CREATE TABLE sessions (ID BLOB, version INTEGER, expiry INTEGER, created INTEGER, updated " +
+			"INTEGER, data BLOB); CREATE UNIQUE INDEX u ON sessions (id); CREATE INDEX i ON sessions " +
+			"(expiry)", ""},
+		{"CREATE TABLE sessions (id BLOB UNIQUE, version INTEGER, expiry INTEGER, created INTEGER, " +
+			"updated INTEGER, data BLOB, more TEXT); CREATE INDEX i ON sessions (expiry, version)", ""},
 	} {
 		db := openMemory(t)
 		if _, err := db.Exec(tc.ddl); err != nil {
@@ -162,10 +174,13 @@ func TestForeignTableIsLeftAlone(t *testing.T) {
 	want(t, "drop", s.DropSchema(background), driver.ErrNoSchema)
 	_, err = s.Load(background, "a")
 	want(t, "load", err, driver.ErrNoSchema)
-	err = s.Save(background, driver.Record{ID: "a", Expiry: time.Now().Add(time.Hour), Version: 1}, driver.Always())
+	err = s.Save(background, driver.Record{ID: "a", Expiry: time.Now().Add(time.Hour), Version: 1},
+		driver.Always())
 	want(t, "save", err, driver.ErrNoSchema)
 	var rows, indexes int
-	if err := db.QueryRow(`SELECT COUNT(*), (SELECT COUNT(*) FROM pragma_index_list('sessions')) FROM sessions`).Scan(&rows, &indexes); err != nil {
+	if err := db.QueryRow(
+		`SELECT COUNT(*), (SELECT COUNT(*) FROM pragma_index_list('sessions')) FROM sessions`).Scan(&rows,
+		&indexes); err != nil {
 		t.Fatal(err)
 	}
 	if rows != 1 || indexes != 1 {

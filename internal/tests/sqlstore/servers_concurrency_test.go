@@ -44,10 +44,14 @@ func TestLockedRowIsWaitedFor(t *testing.T) {
 		wait    time.Duration // longer than the server's
 	}{
 		{"postgresql", PostgreSQL(), func(tb testing.TB) *sql.DB {
-			return openPostgres(tb, func(config *pgx.ConnConfig) { config.RuntimeParams["lock_timeout"] = "20ms" })
+			return openPostgres(tb, func(config *pgx.ConnConfig) {
+				config.RuntimeParams["lock_timeout"] = "20ms"
+			})
 		}, 200 * time.Millisecond},
 		{"mysql", MySQL(), func(tb testing.TB) *sql.DB {
-			return openMySQL(tb, func(config *mysql.Config) { config.Params = map[string]string{"innodb_lock_wait_timeout": "1"} })
+			return openMySQL(tb, func(config *mysql.Config) {
+				config.Params = map[string]string{"innodb_lock_wait_timeout": "1"}
+			})
 		}, 2500 * time.Millisecond},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -58,7 +62,8 @@ func TestLockedRowIsWaitedFor(t *testing.T) {
 			save(t, s, record(c, "b", 1, time.Hour))
 			holder := another(t, s, tc.open)
 			release := locked(t, holder.db, func(tx *sql.Tx) error {
-				_, err := tx.Exec("UPDATE " + s.dialect.quoteName(s.name) + " SET version = 2 WHERE updated > 0 AND id = 'a'")
+				_, err := tx.Exec("UPDATE " + s.dialect.quoteName(s.name) +
+					" SET version = 2 WHERE updated > 0 AND id = 'a'")
 				return err
 			})
 
@@ -67,7 +72,8 @@ func TestLockedRowIsWaitedFor(t *testing.T) {
 			defer cancel()
 			err := s.Save(ctx, record(c, "a", 3, time.Hour), driver.IfVersion(1))
 			want(t, "save", err, context.DeadlineExceeded)
-			if took := time.Since(begin); took < tc.wait { // the row is still locked: it has not waited for that
+			// the row is still locked: it has not waited for that
+			if took := time.Since(begin); took < tc.wait {
 				t.Errorf("gave up after %v", took)
 			}
 			if got := load(t, s, "a"); got.Version != 1 {

@@ -81,7 +81,8 @@ func newServerDriver(tb testing.TB, db *sql.DB, dialect Dialect, name string, c 
 // another is a second driver on the table of s, with another pool, as a second process has.
 func another(tb testing.TB, s *table, open func(testing.TB) *sql.DB) *table {
 	tb.Helper()
-	d, err := NewDriver(open(tb), s.dialect, &Options{Options: scskit.Options{Now: s.now}, Table: s.name.String()})
+	d, err := NewDriver(open(tb), s.dialect,
+		&Options{Options: scskit.Options{Now: s.now}, Table: s.name.String()})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -107,7 +108,8 @@ func openPostgresOn(tb testing.TB, kind testenv.Kind, change func(*pgx.ConnConfi
 
 func openHostilePostgres(tb testing.TB) *sql.DB {
 	tb.Helper()
-	name := newDatabase(tb, openPostgres(tb, nil), doubleQuote, "TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'", " WITH (FORCE)")
+	name := newDatabase(tb, openPostgres(tb, nil), doubleQuote,
+		"TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'", " WITH (FORCE)")
 	return openPostgres(tb, func(config *pgx.ConnConfig) {
 		config.Database = name
 		for parameter, value := range map[string]string{
@@ -174,7 +176,8 @@ func isMariaDB(tb testing.TB, db *sql.DB) bool {
 }
 
 // newDatabase makes a database and drops it at the end of the test.
-func newDatabase(tb testing.TB, admin *sql.DB, quote func(string) string, options, force string) string {
+func newDatabase(tb testing.TB, admin *sql.DB, quote func(string) string, options,
+	force string) string {
 	tb.Helper()
 	name := testenv.Name(tb)
 	if _, err := admin.Exec("CREATE DATABASE " + quote(name) + " " + options); err != nil {

@@ -33,8 +33,10 @@ func TestServerSchemaByHand(t *testing.T) {
 func TestServerSchemaIsChecked(t *testing.T) {
 	t.Parallel()
 	const (
-		foreign = "is another one, without id, version, created, updated: choose another name in Options.Table"
-		noKey   = ": id alone is neither primary key nor unique: recreate the table, with the store's Schema"
+		foreign = "is another one, without id, version, created, updated: choose another name in " +
+			"Options.Table"
+		noKey = ": id alone is neither primary key nor unique: recreate the table, with the store's " +
+			"Schema"
 		noIndex = ": no index on expiry: " + schemaFix
 		more    = "version BIGINT, expiry BIGINT, created BIGINT, updated BIGINT"
 	)
@@ -51,17 +53,21 @@ func TestServerSchemaIsChecked(t *testing.T) {
 			for _, tc := range []struct {
 				table, index, want string
 			}{
-				{"(token CHAR(43) PRIMARY KEY, data " + data + " NOT NULL, expiry TIMESTAMP(6) NOT NULL)", "", foreign},
+				{"(token CHAR(43) PRIMARY KEY, data " + data + " NOT NULL, expiry TIMESTAMP(6) NOT NULL)", "",
+					foreign},
 				{"(id " + id + ", " + more + ", data " + data + ")", "", noKey},
 				{"(id " + id + ", " + more + ", data " + data + ", PRIMARY KEY (id, version))", "", noKey},
 				{"(id " + id + " PRIMARY KEY, " + more + ", data " + data + ")", "", noIndex},
-				{"(id " + id + " PRIMARY KEY, " + more + ", data " + data + ")", "CREATE INDEX {index} ON {table} (version, expiry)", noIndex},
-				{"(id " + id + " UNIQUE, " + more + ", data " + data + ", more INT)", "CREATE INDEX {index} ON {table} (expiry, version)", ""},
+				{"(id " + id + " PRIMARY KEY, " + more + ", data " + data + ")",
+					"CREATE INDEX {index} ON {table} (version, expiry)", noIndex},
+				{"(id " + id + " UNIQUE, " + more + ", data " + data + ", more INT)",
+					"CREATE INDEX {index} ON {table} (expiry, version)", ""},
 			} {
 				s := newServerDriver(t, p.open(t), p.dialect, testenv.Name(t), newClock())
 				execAll(t, s.db, "CREATE TABLE "+s.dialect.quoteName(s.name)+" "+tc.table)
 				if tc.index != "" {
-					execAll(t, s.db, strings.NewReplacer("{index}", s.name.table+"_i", "{table}", s.dialect.quoteName(s.name)).Replace(tc.index))
+					execAll(t, s.db, strings.NewReplacer("{index}", s.name.table+"_i", "{table}",
+						s.dialect.quoteName(s.name)).Replace(tc.index))
 				}
 				err := s.CheckSchema(background)
 				if tc.want == "" {
@@ -87,7 +93,8 @@ func TestServerSchemaIsChecked(t *testing.T) {
 					want(t, "drop", s.DropSchema(background), driver.ErrNoSchema)
 					_, err := s.Load(background, "a")
 					want(t, "load", err, driver.ErrNoSchema)
-					want(t, "save", s.Save(background, record(newClock(), "a", 1, time.Hour), driver.Always()), driver.ErrNoSchema)
+					want(t, "save", s.Save(background, record(newClock(), "a", 1, time.Hour), driver.Always()),
+						driver.ErrNoSchema)
 					execAll(t, s.db, "SELECT token FROM "+s.dialect.quoteName(s.name))
 				}
 			}
@@ -137,13 +144,15 @@ func TestAcceptedServerTableNames(t *testing.T) {
 			default:
 				schema = newDatabase(t, db, backquote, "", "")
 			}
-			for _, name := range []string{"select", "Order", "_S9", schema + ".sessions", "sessions", schema + ".select", strings.Repeat("x", 50)} {
+			for _, name := range []string{"select", "Order", "_S9", schema + ".sessions", "sessions",
+				schema + ".select", strings.Repeat("x", 50)} {
 				s := newServerDriver(t, db, p.dialect, name, newClock())
 				want(t, name, s.CheckSchema(background), driver.ErrNoSchema)
 				if err := s.CreateSchema(background); err != nil {
 					t.Fatalf("%q: %v", name, err)
 				}
-				rec := driver.Record{ID: "a", Data: []byte(name), Expiry: newClock().now().Add(time.Hour), Version: 1}
+				rec := driver.Record{ID: "a", Data: []byte(name), Expiry: newClock().now().Add(time.Hour),
+					Version: 1}
 				save(t, s, rec)
 				if got := load(t, s, "a"); !equal(got, rec) {
 					t.Errorf("%q: got %+v", name, got)
@@ -173,13 +182,15 @@ func TestRightsThatAreNeeded(t *testing.T) {
 			var open func(testing.TB) *sql.DB
 			switch p.dialect.name {
 			case "postgresql":
-				execAll(t, admin.db, "CREATE ROLE "+user, "GRANT SELECT, INSERT, UPDATE, DELETE ON "+on+" TO "+user)
+				execAll(t, admin.db, "CREATE ROLE "+user,
+					"GRANT SELECT, INSERT, UPDATE, DELETE ON "+on+" TO "+user)
 				t.Cleanup(func() { execAll(t, admin.db, "DROP OWNED BY "+user, "DROP ROLE "+user) })
 				open = func(tb testing.TB) *sql.DB {
 					return openPostgres(tb, func(config *pgx.ConnConfig) { config.RuntimeParams["role"] = user })
 				}
 			default:
-				execAll(t, admin.db, "CREATE USER "+user+" IDENTIFIED BY 'pw'", "GRANT SELECT, INSERT, UPDATE, DELETE ON "+on+" TO "+user)
+				execAll(t, admin.db, "CREATE USER "+user+" IDENTIFIED BY 'pw'",
+					"GRANT SELECT, INSERT, UPDATE, DELETE ON "+on+" TO "+user)
 				t.Cleanup(func() { execAll(t, admin.db, "DROP USER "+user) })
 				open = func(tb testing.TB) *sql.DB {
 					return openMySQL(tb, func(config *mysql.Config) { config.User, config.Passwd = user, "pw" })
@@ -191,7 +202,8 @@ func TestRightsThatAreNeeded(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			for _, cond := range []driver.Condition{driver.IfAbsent(), driver.Always(), driver.IfVersion(1)} {
+			for _, cond := range []driver.Condition{driver.IfAbsent(), driver.Always(),
+				driver.IfVersion(1)} {
 				if err := s.Save(background, record(c, "a", 1, time.Minute), cond); err != nil {
 					t.Error(err)
 				}

@@ -25,7 +25,8 @@ func TestSweepByBothClocks(t *testing.T) {
 			db, name := p.open(t), testenv.Name(t)
 			exact := newServerTable(t, db, p.dialect, name, at(0))
 			behind, ahead := tableAt(t, exact, at(-time.Hour)), tableAt(t, exact, at(time.Hour))
-			for _, left := range []time.Duration{-2 * time.Hour, -30 * time.Minute, 30 * time.Minute, 2 * time.Hour} {
+			for _, left := range []time.Duration{-2 * time.Hour, -30 * time.Minute, 30 * time.Minute,
+				2 * time.Hour} {
 				save(t, exact, driver.Record{ID: fmt.Sprint(left), Expiry: time.Now().Add(left), Version: 1})
 			}
 			for _, sweep := range []struct {
@@ -44,7 +45,8 @@ func TestSweepByBothClocks(t *testing.T) {
 // tableAt is another driver on the table of s, with another clock.
 func tableAt(t *testing.T, s *table, c *clock) *table {
 	t.Helper()
-	d, err := NewDriver(s.db, s.dialect, &Options{Options: scskit.Options{Now: c.now}, Table: s.name.String()})
+	d, err := NewDriver(s.db, s.dialect,
+		&Options{Options: scskit.Options{Now: c.now}, Table: s.name.String()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,15 +19,18 @@ import (
 // milliseconds.
 func SQLite() Dialect {
 	return Dialect{
-		name:          "sqlite",
-		title:         "SQLite",
-		drivers:       []string{"modernc.org/sqlite", "github.com/mattn/go-sqlite3", "github.com/ncruces/go-sqlite3", "github.com/glebarez/go-sqlite"},
+		name:  "sqlite",
+		title: "SQLite",
+		drivers: []string{"modernc.org/sqlite", "github.com/mattn/go-sqlite3",
+			"github.com/ncruces/go-sqlite3", "github.com/glebarez/go-sqlite"},
 		placeholder:   func(int) string { return "?" },
 		quote:         doubleQuote,
 		statements:    onConflict,
 		createTable:   sqliteTable,
 		createIndexes: sqliteIndexes,
-		dropTable:     func(n tableName) string { return `DROP TABLE IF EXISTS ` + sqliteName(n, n.table) },
+		dropTable: func(n tableName) string {
+			return `DROP TABLE IF EXISTS ` + sqliteName(n, n.table)
+		},
 		inspect:       inspectSQLite,
 		classify:      classifySQLite,
 		oneWriter:     true,
@@ -55,7 +58,8 @@ func sqliteTable(n tableName) string {
 
 // sqliteIndexes: the schema belongs in front of the index, not of its table.
 func sqliteIndexes(n tableName) []string {
-	return []string{`CREATE INDEX IF NOT EXISTS ` + sqliteName(n, n.table+"_expiry") + ` ON ` + doubleQuote(n.table) + ` (expiry)`}
+	return []string{`CREATE INDEX IF NOT EXISTS ` + sqliteName(n, n.table+"_expiry") + ` ON ` +
+		doubleQuote(n.table) + ` (expiry)`}
 }
 
 func sqliteName(n tableName, object string) string {

@@ -128,10 +128,12 @@ func NewDriver(db *sql.DB, dialect Dialect, opts *Options) (driver.Driver, error
 		return nil, errors.New("sqlstore: db is nil")
 	}
 	if dialect.name == "" {
-		return nil, errors.New("sqlstore: the dialect is not set: pass sqlstore.SQLite(), sqlstore.PostgreSQL() or sqlstore.MySQL()")
+		return nil, errors.New("sqlstore: the dialect is not set: pass sqlstore.SQLite(), " +
+			"sqlstore.PostgreSQL() or sqlstore.MySQL()")
 	}
 	if other := dialectOf(db); other != nil && other.name != dialect.name {
-		return nil, fmt.Errorf("sqlstore: the dialect is that of %s, but the driver of db is for %s: pass sqlstore.%s()", dialect.title, other.title, other.title)
+		return nil, fmt.Errorf("sqlstore: the dialect is that of %s, but the driver of db is for %s: "+
+			"pass sqlstore.%s()", dialect.title, other.title, other.title)
 	}
 	if opts == nil {
 		opts = new(Options)
@@ -165,7 +167,8 @@ func parseName(s string) (tableName, error) {
 		n = tableName{table: schema}
 	}
 	if !isIdentifier(n.table) || qualified && !isIdentifier(n.schema) {
-		return tableName{}, fmt.Errorf("sqlstore: Options.Table is %q: it must be a name, or a schema and a name, of at most %d ASCII letters, digits and underscores each", s, maxIdentifier)
+		return tableName{}, fmt.Errorf("sqlstore: Options.Table is %q: it must be a name, or a schema "+
+			"and a name, of at most %d ASCII letters, digits and underscores each", s, maxIdentifier)
 	}
 	return n, nil
 }

@@ -106,7 +106,8 @@ func onEachSQLite(t *testing.T, test func(t *testing.T, s *table, c *clock)) {
 
 func record(c *clock, id string, version int64, ttl time.Duration) driver.Record {
 	now := c.now()
-	return driver.Record{ID: id, Data: []byte("data of " + id), Expiry: now.Add(ttl), Created: now, Updated: now, Version: version}
+	return driver.Record{ID: id, Data: []byte("data of " + id), Expiry: now.Add(ttl), Created: now,
+		Updated: now, Version: version}
 }
 
 func save(t testing.TB, s *table, rec driver.Record) {
@@ -152,9 +153,12 @@ func TestOptions(t *testing.T) {
 		want    string
 	}{
 		{nil, SQLite(), nil, "sqlstore: db is nil"},
-		{db, Dialect{}, nil, "sqlstore: the dialect is not set: pass sqlstore.SQLite(), sqlstore.PostgreSQL() or sqlstore.MySQL()"},
-		{db, SQLite(), &Options{Options: scskit.Options{MaxSize: -1}}, "scskit: Options.MaxSize is -1: it must not be negative"},
-		{db, SQLite(), &Options{Table: "a-b"}, `sqlstore: Options.Table is "a-b": it must be a name, or a schema and a name, of at most 50 ASCII letters, digits and underscores each`},
+		{db, Dialect{}, nil, "sqlstore: the dialect is not set: pass sqlstore.SQLite(), " +
+			"sqlstore.PostgreSQL() or sqlstore.MySQL()"},
+		{db, SQLite(), &Options{Options: scskit.Options{MaxSize: -1}},
+			"scskit: Options.MaxSize is -1: it must not be negative"},
+		{db, SQLite(), &Options{Table: "a-b"},
+			`sqlstore: Options.Table is "a-b": it must be a name, or a schema and a name, of at most 50 ASCII letters, digits and underscores each`},
 	} {
 		if _, err := New(tc.db, tc.dialect, tc.opts); err == nil || err.Error() != tc.want {
 			t.Errorf("got error %v, want %s", err, tc.want)
@@ -182,7 +186,8 @@ func TestAcceptedTableNames(t *testing.T) {
 		if err := s.CreateSchema(background); err != nil {
 			t.Fatalf("%q: %v", name, err)
 		}
-		rec := driver.Record{ID: "a", Data: fmt.Append(nil, i), Expiry: time.Now().Add(time.Hour), Version: 1}
+		rec := driver.Record{ID: "a", Data: fmt.Append(nil, i), Expiry: time.Now().Add(time.Hour),
+			Version: 1}
 		save(t, s, rec)
 		if got := load(t, s, "a"); !equal(got, rec) {
 			t.Errorf("%q: got %+v", name, got)

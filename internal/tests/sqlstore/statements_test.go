@@ -18,7 +18,8 @@ import (
 type counts struct{ prepared, run, other atomic.Int64 }
 
 func (c *counts) take() string {
-	return fmt.Sprintf("%d prepared, %d run, %d other", c.prepared.Swap(0), c.run.Swap(0), c.other.Swap(0))
+	return fmt.Sprintf("%d prepared, %d run, %d other", c.prepared.Swap(0), c.run.Swap(0),
+		c.other.Swap(0))
 }
 
 // counting is a connector whose connections count.
@@ -46,12 +47,14 @@ func (c countingConn) PrepareContext(ctx context.Context, query string) (sqldriv
 	return countingStmt{stmt, c.counts}, err
 }
 
-func (c countingConn) ExecContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Result, error) {
+func (c countingConn) ExecContext(ctx context.Context, query string,
+	args []sqldriver.NamedValue) (sqldriver.Result, error) {
 	c.run.Add(1)
 	return c.Conn.(sqldriver.ExecerContext).ExecContext(ctx, query, args)
 }
 
-func (c countingConn) QueryContext(ctx context.Context, query string, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
+func (c countingConn) QueryContext(ctx context.Context, query string,
+	args []sqldriver.NamedValue) (sqldriver.Rows, error) {
 	c.run.Add(1)
 	return c.Conn.(sqldriver.QueryerContext).QueryContext(ctx, query, args)
 }
@@ -71,12 +74,14 @@ type countingStmt struct {
 	*counts
 }
 
-func (s countingStmt) ExecContext(ctx context.Context, args []sqldriver.NamedValue) (sqldriver.Result, error) {
+func (s countingStmt) ExecContext(ctx context.Context,
+	args []sqldriver.NamedValue) (sqldriver.Result, error) {
 	s.run.Add(1)
 	return s.Stmt.(sqldriver.StmtExecContext).ExecContext(ctx, args)
 }
 
-func (s countingStmt) QueryContext(ctx context.Context, args []sqldriver.NamedValue) (sqldriver.Rows, error) {
+func (s countingStmt) QueryContext(ctx context.Context,
+	args []sqldriver.NamedValue) (sqldriver.Rows, error) {
 	s.run.Add(1)
 	return s.Stmt.(sqldriver.StmtQueryContext).QueryContext(ctx, args)
 }
@@ -91,7 +96,8 @@ func TestOneStatementPerOperation(t *testing.T) {
 		dsn      func(tb testing.TB) string
 		prepares bool
 	}{
-		{"sqlite", SQLite(), func(tb testing.TB) string { return filepath.Join(tb.TempDir(), "test.db") }, false},
+		{"sqlite", SQLite(), func(tb testing.TB) string { return filepath.Join(tb.TempDir(), "test.db") },
+			false},
 		{"pgx", PostgreSQL(), testenv.Postgres, false},
 		{"mysql", MySQL(), testenv.MySQL, true},
 	} {
@@ -115,17 +121,26 @@ func TestOneStatementPerOperation(t *testing.T) {
 					run  func() error
 					want error
 				}{
-					{"load of nothing", func() error { _, err := s.Load(background, "a"); return err }, driver.ErrNotFound},
+					{"load of nothing", func() error { _, err := s.Load(background, "a"); return err },
+						driver.ErrNotFound},
 					{"create", func() error { return s.Save(background, rec, driver.IfAbsent()) }, nil},
-					{"create again", func() error { return s.Save(background, rec, driver.IfAbsent()) }, driver.ErrConflict},
+					{"create again", func() error { return s.Save(background, rec, driver.IfAbsent()) },
+						driver.ErrConflict},
 					{"load", func() error { _, err := s.Load(background, "a"); return err }, nil},
 					{"replace", func() error { return s.Save(background, rec, driver.IfVersion(1)) }, nil},
-					{"replace another", func() error { return s.Save(background, rec, driver.IfVersion(2)) }, driver.ErrConflict},
+					{"replace another", func() error { return s.Save(background, rec, driver.IfVersion(2)) },
+						driver.ErrConflict},
 					{"overwrite", func() error { return s.Save(background, rec, driver.Always()) }, nil},
-					{"overwrite with the same", func() error { return s.Save(background, rec, driver.Always()) }, nil},
-					{"touch", func() error { return s.Touch(background, "a", 1, rec.Expiry.Add(time.Second)) }, nil},
-					{"touch with the same", func() error { return s.Touch(background, "a", 1, rec.Expiry.Add(time.Second)) }, nil},
-					{"touch of another", func() error { return s.Touch(background, "a", 2, rec.Expiry) }, driver.ErrConflict},
+					{"overwrite with the same",
+						func() error { return s.Save(background, rec, driver.Always()) }, nil},
+					{"touch", func() error {
+						return s.Touch(background, "a", 1, rec.Expiry.Add(time.Second))
+					}, nil},
+					{"touch with the same", func() error {
+						return s.Touch(background, "a", 1, rec.Expiry.Add(time.Second))
+					}, nil},
+					{"touch of another", func() error { return s.Touch(background, "a", 2, rec.Expiry) },
+						driver.ErrConflict},
 					{"sweep", func() error { _, err := s.Sweep(background, 10); return err }, nil},
 					{"range", func() error {
 						for _, err := range s.Range(background) {
@@ -138,7 +153,8 @@ func TestOneStatementPerOperation(t *testing.T) {
 				} {
 					want(t, op.name, op.run(), op.want)
 					got := n.take()
-					if once := "0 prepared, 1 run, 0 other"; got != once && (round > 0 || !tc.prepares || got != "1 prepared, 1 run, 0 other") {
+					if once := "0 prepared, 1 run, 0 other"; got != once &&
+						(round > 0 || !tc.prepares || got != "1 prepared, 1 run, 0 other") {
 						t.Errorf("%s, round %d: %s", op.name, round, got)
 					}
 				}

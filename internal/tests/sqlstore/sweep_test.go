@@ -44,7 +44,8 @@ func bulkTx(tb testing.TB, s *table, i, n int, row func(i int, v *values)) {
 			}
 			text.WriteString(")")
 		}
-		_, err := tx.Exec("INSERT INTO "+s.dialect.quoteName(s.name)+" (id, version, expiry, created, updated, data) VALUES "+text.String()[2:], args...)
+		_, err := tx.Exec("INSERT INTO "+s.dialect.quoteName(s.name)+" (id, version, expiry, created, "+
+			"updated, data) VALUES "+text.String()[2:], args...)
 		if err != nil {
 			tb.Fatal(err)
 		}
@@ -94,7 +95,8 @@ func TestSweepRacesRenewal(t *testing.T) {
 		})
 		wg.Go(func() {
 			for i := range n {
-				if err := a.Save(background, record(c, fmt.Sprint(i), 2, time.Minute), driver.IfAbsent()); err != nil {
+				if err := a.Save(background, record(c, fmt.Sprint(i), 2, time.Minute),
+					driver.IfAbsent()); err != nil {
 					t.Error(err)
 				}
 			}

@@ -23,9 +23,11 @@ import (
 )
 
 var (
-	sweepRows = flag.Int("sweeprows", 0, "expired sessions in TestSweepBesideReaders, with a tenth as many live ones; "+
-		"if 0, 3,000 to 10,000, fewer where a save takes long")
-	sweepers = flag.Int("sweepers", 2, "sweeps at a time in TestSweepBesideReaders, each in a pool of its own, as processes have them")
+	sweepRows = flag.Int("sweeprows", 0,
+		"expired sessions in TestSweepBesideReaders, with a tenth as many live ones; "+
+			"if 0, 3,000 to 10,000, fewer where a save takes long")
+	sweepers = flag.Int("sweepers", 2,
+		"sweeps at a time in TestSweepBesideReaders, each in a pool of its own, as processes have them")
 )
 
 // Sweeps remove every expired session, each once, while others read, touch and create live ones, of
@@ -48,7 +50,8 @@ func TestSweepBesideReaders(t *testing.T) {
 		settings []string
 	}{
 		{testenv.KindPostgres, "pgx", PostgreSQL(), []string{
-			"ALTER SYSTEM SET max_wal_size = '4GB'", "ALTER SYSTEM SET checkpoint_timeout = '30min'", "SELECT pg_reload_conf()",
+			"ALTER SYSTEM SET max_wal_size = '4GB'", "ALTER SYSTEM SET checkpoint_timeout = '30min'",
+			"SELECT pg_reload_conf()",
 		}},
 		{testenv.KindMySQL, "mysql", MySQL(), []string{
 			"SET GLOBAL innodb_log_file_size = 1 << 30", "SET GLOBAL innodb_buffer_pool_size = 1 << 30",
@@ -138,14 +141,17 @@ func sweepBesideReaders(t *testing.T, a, b *table, c *clock) {
 		}
 	}
 	var rows int
-	if err := a.db.QueryRow("SELECT COUNT(*) FROM " + a.dialect.quoteName(a.name)).Scan(&rows); err != nil {
+	if err := a.db.QueryRow("SELECT COUNT(*) FROM " +
+		a.dialect.quoteName(a.name)).Scan(&rows); err != nil {
 		t.Fatal(err)
 	}
 	if want := live + int(others.created.Load()); rows != want || len(left) != want {
 		t.Errorf("%d rows are left, and %d sessions, want %d", rows, len(left), want)
 	}
-	t.Logf("swept %d in %v by %d: %.0f a second; heap %.1f MB before, %.1f MB at most; each live session was read %.1f times meanwhile",
-		expired, took.Round(time.Millisecond), *sweepers, float64(expired)/took.Seconds(), base, most, float64(during.reads.count())/float64(live))
+	t.Logf("swept %d in %v by %d: %.0f a second; heap %.1f MB before, %.1f MB at most; each live "+
+		"session was read %.1f times meanwhile",
+		expired, took.Round(time.Millisecond), *sweepers, float64(expired)/took.Seconds(), base, most,
+		float64(during.reads.count())/float64(live))
 	t.Logf("reads:  before %v\n        during %v", &before.reads, &during.reads)
 	t.Logf("writes: before %v\n        during %v", &before.writes, &during.writes)
 }
@@ -198,7 +204,8 @@ func (tr *traffic) run(l *timings, until func()) {
 		return err
 	}
 	touch := func() error {
-		err := tr.table.Touch(background, tr.liveID(int(rand.Uint32())), 1, tr.c.now().Add(3*time.Hour+rand.N(time.Hour)))
+		err := tr.table.Touch(background, tr.liveID(int(rand.Uint32())), 1,
+			tr.c.now().Add(3*time.Hour+rand.N(time.Hour)))
 		if errors.Is(err, driver.ErrConflict) {
 			return fmt.Errorf("touch of a live session: %w", err)
 		}
@@ -206,7 +213,8 @@ func (tr *traffic) run(l *timings, until func()) {
 	}
 	create := func() error {
 		tr.created.Add(1)
-		return tr.table.Save(background, record(tr.c, fmt.Sprint("new", rand.Int64()), 1, time.Hour), driver.IfAbsent())
+		return tr.table.Save(background, record(tr.c, fmt.Sprint("new", rand.Int64()), 1, time.Hour),
+			driver.IfAbsent())
 	}
 	var done atomic.Bool
 	var wg sync.WaitGroup
@@ -275,7 +283,8 @@ func (l *latencies) at(perMille int64) time.Duration {
 
 func (l *latencies) String() string {
 	round := func(d time.Duration) time.Duration { return d.Round(10 * time.Microsecond) }
-	return fmt.Sprintf("%d, median %v, 99 %% %v, longest %v", l.count(), round(l.at(500)), round(l.at(990)), round(time.Duration(l.longest.Load())))
+	return fmt.Sprintf("%d, median %v, 99 %% %v, longest %v", l.count(), round(l.at(500)),
+		round(l.at(990)), round(time.Duration(l.longest.Load())))
 }
 
 // watchHeap watches how much memory the objects of this process take, garbage included, until the

@@ -41,7 +41,8 @@ func gone(t *testing.T, db *sql.DB, name string) {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Minute); ; {
 		var n int
-		err := db.QueryRow(`SELECT count(*) FROM pg_stat_activity WHERE application_name = $1`, name).Scan(&n)
+		err := db.QueryRow(`SELECT count(*) FROM pg_stat_activity WHERE application_name = $1`,
+			name).Scan(&n)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -84,7 +85,8 @@ func TestTerminatedConnections(t *testing.T) {
 				t.Fatal("there is no connection to end")
 			}
 		}},
-		"idle session": {map[string]string{"idle_session_timeout": "50"}, func(*testing.T, *sql.DB, string) {}},
+		"idle session": {map[string]string{"idle_session_timeout": "50"},
+			func(*testing.T, *sql.DB, string) {}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,9 +104,11 @@ func TestTerminatedConnections(t *testing.T) {
 				"create":    func(id string) error { return saving(id+"2", driver.IfAbsent()) },
 				"replace":   func(id string) error { return saving(id, driver.IfVersion(1)) },
 				"overwrite": func(id string) error { return saving(id, driver.Always()) },
-				"touch":     func(id string) error { return s.Touch(background, id, 1, c.now().Add(time.Hour)) },
-				"delete":    func(id string) error { return s.Delete(background, id) },
-				"sweep":     func(string) error { _, err := s.Sweep(background, 10); return err },
+				"touch": func(id string) error {
+					return s.Touch(background, id, 1, c.now().Add(time.Hour))
+				},
+				"delete": func(id string) error { return s.Delete(background, id) },
+				"sweep":  func(string) error { _, err := s.Sweep(background, 10); return err },
 				"range": func(string) (err error) {
 					for _, e := range s.Range(background) {
 						err = errors.Join(err, e)

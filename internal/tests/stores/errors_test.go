@@ -17,74 +17,136 @@ import (
 
 func TestErrors(t *testing.T) {
 	awsCredentials(t)
-	const all = "memory, sqlite, redis, rediss, redis+cluster, rediss+cluster, redis+sentinel, rediss+sentinel, postgres, postgresql, mysql, mongodb, mongodb+srv, dynamodb"
+	const all = "memory, sqlite, redis, rediss, redis+cluster, rediss+cluster, redis+sentinel, " +
+		"rediss+sentinel, postgres, postgresql, mysql, mongodb, mongodb+srv, dynamodb"
 	for url, want := range map[string]string{
-		"":                              "stores: the URL has no scheme that is known: it must begin with one of: " + all,
-		"localhost:6379":                "stores: the URL has no scheme that is known: it must begin with one of: " + all,
-		"root:pw@tcp(host)/db":          "stores: this is no URL: write mysql://USER:PASSWORD@HOST:PORT/DATABASE, or for a socket mysql://USER@/DATABASE?socket=PATH",
-		"root@unix(/s)/db":              "stores: this is no URL: write mysql://USER:PASSWORD@HOST:PORT/DATABASE, or for a socket mysql://USER@/DATABASE?socket=PATH",
-		"mysql://root@tcp(h:1)/db":      "stores: mysql: write mysql://USER:PASSWORD@HOST:PORT/DATABASE, or for a socket mysql://USER@/DATABASE?socket=PATH",
-		"host=h user=u dbname=db":       "stores: this is no URL: write postgres://USER:PASSWORD@HOST:PORT/DATABASE",
-		"file:x":                        "stores: the scheme file is another program's: write sqlite:PATH",
-		"UNIX:///run/redis.sock":        "stores: the scheme unix is another program's: write redis:///DB?socket=PATH",
-		"MariaDB://h/db":                "stores: the scheme mariadb is another program's: write mysql://",
-		"Redis:host":                    "stores: redis: two slashes are missing after the scheme: write redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS",
-		"redis:///run/redis.sock":       "stores: redis: the host is missing: write redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS; a socket is written redis:///DB?socket=PATH",
-		"redis://h?socket=/s":           "stores: redis: the parameter socket is in place of a host: redis:///DB?socket=PATH",
-		"rediss:///?socket=/s":          "stores: rediss: a socket has no TLS: write redis:///DB?socket=PATH",
-		"postgres://%2Frun/db":          "stores: postgres: a host has characters that none has: a socket is written postgres:///DATABASE?host=DIRECTORY",
-		"rdis://host":                   `stores: the URL's scheme "rdis" is not known: it must begin with one of: ` + all,
-		"cookie:":                       "stores: sessions in cookies need keys, which do not belong into a URL: call cookiestore.New; a URL can begin with " + all,
-		"memory:x":                      "stores: memory: memory has no name: write memory:, or sqlite:PATH to keep sessions in a file",
-		"memory:?prefix=a":              `stores: memory: the parameter "prefix" is not known; known are lazy, max_sessions`,
-		"memory:?max_sessions=0":        "stores: memory: the parameter max_sessions must be a number, 1 or more",
-		"memory:?lazy=yes":              "stores: memory: the parameter lazy must be true or false",
-		"memory:?lazy":                  "stores: memory: after the question mark there is something else than name=value, separated by &",
-		"memory:?lazy=":                 "stores: memory: the parameter lazy has no value",
-		"memory:?lazy=%":                "stores: memory: the parameter lazy has a % without two hexadecimal digits, or a zero byte: a % itself is %25",
-		"memory:?lazy=1&lazy=1":         "stores: memory: the parameter lazy is there twice",
-		"sqlite:":                       "stores: sqlite: the path of the file is missing: write sqlite:PATH",
-		"sqlite::memory:":               "stores: sqlite: a database in memory would exist once for each connection: write memory:, or sqlite:PATH with a file",
-		"sqlite:file:x.db":              "stores: sqlite: write sqlite:PATH, without file: and SQLite's own parameters",
-		"sqlite://x.db":                 "stores: sqlite: two slashes begin a host, which there is not: write sqlite:PATH",
-		"sqlite:missing/x?table=1;":     `stores: sqlite: the parameter table: sqlstore: Options.Table is "1;": it must be a name, or a schema and a name, of at most 50 ASCII letters, digits and underscores each`,
-		"sqlite:x?synchronous=no":       "stores: sqlite: the parameter synchronous must be normal or full",
-		"sqlite:missing/x?sweep=-1h":    "stores: sqlite: the parameter sweep must be a duration, such as 90s or 1h",
-		"sqlite:missing/x?pool_size=no": "stores: sqlite: the parameter pool_size must be a number, 1 or more",
-		"sqlite:x\n":                    "stores: sqlite: the URL has a control character in it; is there a line break at its end?",
-		"redis:host":                    "stores: redis: two slashes are missing after the scheme: write redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS",
-		"redis://":                      "stores: redis: the host is missing: write redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS; a socket is written redis:///DB?socket=PATH",
-		"redis://:6379":                 "stores: redis: a host is missing: before the port, or between two commas",
-		"redis://host:":                 "stores: redis: a port is missing after the colon",
-		"redis://ho st":                 "stores: redis: a host has characters that none has: is it HOST or HOST:PORT, or [ADDRESS]:PORT with IPv6?",
-		"redis://[::1":                  "stores: redis: a host has characters that none has: is it HOST or HOST:PORT, or [ADDRESS]:PORT with IPv6?",
-		"redis://[::1]6379":             "stores: redis: a host is missing: before the port, or between two commas",
-		"redis://::1":                   "stores: redis: a host is missing: before the port, or between two commas",
-		"redis://a,b":                   "stores: redis: there is more than one host: for a Cluster write redis+cluster://, with Sentinels redis+sentinel://",
-		"redis://host/one":              "stores: redis: the database must be a number: write redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS",
-		"redis://pw@host":               "stores: redis: the user name has no password: a password alone is written redis://:PASSWORD@HOST",
-		"redis://h?pool_size=x":         `stores: redis: redis: invalid pool_size number: strconv.Atoi: parsing "x": invalid syntax`,
-		"redis://h?tls_ca=x":            "stores: redis: tls_ca and skip_verify are for TLS: write rediss://",
-		"rediss://h?tls_ca=/none":       "stores: rediss: tls_ca: open /none: no such file or directory",
-		"redis+cluster://h/1":           "stores: redis+cluster: a Cluster has no databases to choose from, and so the URL no path: write redis+cluster://[USER:PASSWORD@]HOST[:PORT],…, or rediss+cluster://",
-		"redis+sentinel://h":            "stores: redis+sentinel: the name of the master is missing: write redis+sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB], or rediss+sentinel://",
-		"redis+sentinel://h/m/x":        "stores: redis+sentinel: the database must be a number: write redis+sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB], or rediss+sentinel://",
-		"postgres://host":               "stores: postgres: the database is missing: write postgres://[USER[:PASSWORD]@]HOST[:PORT],…/DATABASE",
-		"postgres:///db":                "stores: postgres: the host is missing: write postgres://[USER[:PASSWORD]@]HOST[:PORT],…/DATABASE; a socket is written postgres:///DATABASE?host=DIRECTORY",
-		"postgres:///db?host=x":         "stores: postgres: the parameter host is for the directory of a socket, in place of a host: postgres:///DATABASE?host=/var/run/postgresql",
-		"mysql://host":                  "stores: mysql: the database is missing: write mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE",
-		"mysql:///db":                   "stores: mysql: the host is missing: write mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE; a socket is written mysql://USER@/DATABASE?socket=PATH",
-		"mysql://a,b/db":                "stores: mysql: there is more than one host: write mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE",
-		"mysql://a/db?socket=/s":        "stores: mysql: the parameter socket is in place of a host: mysql://USER@/DATABASE?socket=PATH",
-		"mysql://a/db?tls=custom":       "stores: mysql: the parameter tls must be true, false, preferred or skip-verify",
-		"mongodb://host":                "stores: mongodb: the database is missing: write mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://",
-		"mongodb:///db":                 "stores: mongodb: the host is missing: write mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://",
-		"mongodb+srv://h:1/db":          "stores: mongodb+srv: with mongodb+srv there is one host, without a port: write mongodb+srv://HOST/DATABASE",
-		"dynamodb://eu-west-1":          "stores: dynamodb: the table is missing: write dynamodb://[REGION]/TABLE[?endpoint=URL]",
-		"dynamodb:///table":             "stores: dynamodb: the region is missing: write dynamodb://REGION/TABLE, or set AWS_REGION",
-		"dynamodb://h:8000/table":       "stores: dynamodb: in the place of the host is the region: for another server, write dynamodb://REGION/TABLE?endpoint=http://HOST:PORT",
-		"dynamodb://r/table?endpoint=localhost:8000": "stores: dynamodb: the parameter endpoint must be a URL like http://localhost:8000",
-		"dynamodb://k:s@r/table":                     "stores: dynamodb: credentials do not belong into the URL: they are found as the AWS command line finds them, in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for instance",
+		"": "stores: the URL has no scheme that is known: it must begin " +
+			"with one of: " + all,
+		"localhost:6379": "stores: the URL has no scheme that is known: it must begin " +
+			"with one of: " + all,
+		"root:pw@tcp(host)/db": "stores: this is no URL: write " +
+			"mysql://USER:PASSWORD@HOST:PORT/DATABASE, or for a socket mysql://USER@/DATABASE?socket=PATH",
+		"root@unix(/s)/db": "stores: this is no URL: write " +
+			"mysql://USER:PASSWORD@HOST:PORT/DATABASE, or for a socket mysql://USER@/DATABASE?socket=PATH",
+		"mysql://root@tcp(h:1)/db": "stores: mysql: write " +
+			"mysql://USER:PASSWORD@HOST:PORT/DATABASE, or for a socket mysql://USER@/DATABASE?socket=PATH",
+		"host=h user=u dbname=db": "stores: this is no URL: write " +
+			"postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+		"file:x": "stores: the scheme file is another program's: write sqlite:PATH",
+		"UNIX:///run/redis.sock": "stores: the scheme unix is another program's: write " +
+			"redis:///DB?socket=PATH",
+		"MariaDB://h/db": "stores: the scheme mariadb is another program's: write mysql://",
+		"Redis:host": "stores: redis: two slashes are missing after the scheme: " +
+			"write redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS",
+		"redis:///run/redis.sock": "stores: redis: the host is missing: write " +
+			"redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS; a socket is written " +
+			"redis:///DB?socket=PATH",
+		"redis://h?socket=/s": "stores: redis: the parameter socket is in place of a host: " +
+			"redis:///DB?socket=PATH",
+		"rediss:///?socket=/s": "stores: rediss: a socket has no TLS: write " +
+			"redis:///DB?socket=PATH",
+		"postgres://%2Frun/db": "stores: postgres: a host has characters that none has: a " +
+			"socket is written postgres:///DATABASE?host=DIRECTORY",
+		"rdis://host": `stores: the URL's scheme "rdis" is not known: it must begin with one of: ` + all,
+		"cookie:": "stores: sessions in cookies need keys, which do not belong " +
+			"into a URL: call cookiestore.New; a URL can begin with " + all,
+		"memory:x": "stores: memory: memory has no name: write memory:, or " +
+			"sqlite:PATH to keep sessions in a file",
+		"memory:?prefix=a": `stores: memory: the parameter "prefix" is not known; known are lazy, max_sessions`,
+		"memory:?max_sessions=0": "stores: memory: the parameter max_sessions must be a number, " +
+			"1 or more",
+		"memory:?lazy=yes": "stores: memory: the parameter lazy must be true or false",
+		"memory:?lazy": "stores: memory: after the question mark there is something " +
+			"else than name=value, separated by &",
+		"memory:?lazy=": "stores: memory: the parameter lazy has no value",
+		"memory:?lazy=%": "stores: memory: the parameter lazy has a % without two " +
+			"hexadecimal digits, or a zero byte: a % itself is %25",
+		"memory:?lazy=1&lazy=1": "stores: memory: the parameter lazy is there twice",
+		"sqlite:": "stores: sqlite: the path of the file is missing: write " +
+			"sqlite:PATH",
+		"sqlite::memory:": "stores: sqlite: a database in memory would exist once for " +
+			"each connection: write memory:, or sqlite:PATH with a file",
+		"sqlite:file:x.db": "stores: sqlite: write sqlite:PATH, without file: and " +
+			"SQLite's own parameters",
+		"sqlite://x.db": "stores: sqlite: two slashes begin a host, which there is " +
+			"not: write sqlite:PATH",
+		"sqlite:missing/x?table=1;": `stores: sqlite: the parameter table: sqlstore: Options.Table is "1;": it must be a name, or a schema and a name, of at most 50 ASCII letters, digits and underscores each`,
+		"sqlite:x?synchronous=no": "stores: sqlite: the parameter synchronous must be normal or " +
+			"full",
+		"sqlite:missing/x?sweep=-1h": "stores: sqlite: the parameter sweep must be a duration, such " +
+			"as 90s or 1h",
+		"sqlite:missing/x?pool_size=no": "stores: sqlite: the parameter pool_size must be a number, 1 " +
+			"or more",
+		"sqlite:x\n": "stores: sqlite: the URL has a control character in it; is " +
+			"there a line break at its end?",
+		"redis:host": "stores: redis: two slashes are missing after the scheme: " +
+			"write redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS",
+		"redis://": "stores: redis: the host is missing: write " +
+			"redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS; a socket is written " +
+			"redis:///DB?socket=PATH",
+		"redis://:6379": "stores: redis: a host is missing: before the port, or " +
+			"between two commas",
+		"redis://host:": "stores: redis: a port is missing after the colon",
+		"redis://ho st": "stores: redis: a host has characters that none has: is it " +
+			"HOST or HOST:PORT, or [ADDRESS]:PORT with IPv6?",
+		"redis://[::1": "stores: redis: a host has characters that none has: is it " +
+			"HOST or HOST:PORT, or [ADDRESS]:PORT with IPv6?",
+		"redis://[::1]6379": "stores: redis: a host is missing: before the port, or " +
+			"between two commas",
+		"redis://::1": "stores: redis: a host is missing: before the port, or " +
+			"between two commas",
+		"redis://a,b": "stores: redis: there is more than one host: for a Cluster " +
+			"write redis+cluster://, with Sentinels redis+sentinel://",
+		"redis://host/one": "stores: redis: the database must be a number: write " +
+			"redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS",
+		"redis://pw@host": "stores: redis: the user name has no password: a password " +
+			"alone is written redis://:PASSWORD@HOST",
+		"redis://h?pool_size=x": `stores: redis: redis: invalid pool_size number: strconv.Atoi: parsing "x": invalid syntax`,
+		"redis://h?tls_ca=x": "stores: redis: tls_ca and skip_verify are for TLS: write " +
+			"rediss://",
+		"rediss://h?tls_ca=/none": "stores: rediss: tls_ca: open /none: no such file or directory",
+		"redis+cluster://h/1": "stores: redis+cluster: a Cluster has no databases to choose " +
+			"from, and so the URL no path: write redis+cluster://[USER:PASSWORD@]HOST[:PORT],…, or " +
+			"rediss+cluster://",
+		"redis+sentinel://h": "stores: redis+sentinel: the name of the master is missing: " +
+			"write redis+sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB], or rediss+sentinel://",
+		"redis+sentinel://h/m/x": "stores: redis+sentinel: the database must be a number: write " +
+			"redis+sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB], or rediss+sentinel://",
+		"postgres://host": "stores: postgres: the database is missing: write " +
+			"postgres://[USER[:PASSWORD]@]HOST[:PORT],…/DATABASE",
+		"postgres:///db": "stores: postgres: the host is missing: write " +
+			"postgres://[USER[:PASSWORD]@]HOST[:PORT],…/DATABASE; a socket is written " +
+			"postgres:///DATABASE?host=DIRECTORY",
+		"postgres:///db?host=x": "stores: postgres: the parameter host is for the directory of " +
+			"a socket, in place of a host: postgres:///DATABASE?host=/var/run/postgresql",
+		"mysql://host": "stores: mysql: the database is missing: write " +
+			"mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE",
+		"mysql:///db": "stores: mysql: the host is missing: write " +
+			"mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE; a socket is written " +
+			"mysql://USER@/DATABASE?socket=PATH",
+		"mysql://a,b/db": "stores: mysql: there is more than one host: write " +
+			"mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE",
+		"mysql://a/db?socket=/s": "stores: mysql: the parameter socket is in place of a host: " +
+			"mysql://USER@/DATABASE?socket=PATH",
+		"mysql://a/db?tls=custom": "stores: mysql: the parameter tls must be true, false, " +
+			"preferred or skip-verify",
+		"mongodb://host": "stores: mongodb: the database is missing: write " +
+			"mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://",
+		"mongodb:///db": "stores: mongodb: the host is missing: write " +
+			"mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://",
+		"mongodb+srv://h:1/db": "stores: mongodb+srv: with mongodb+srv there is one host, " +
+			"without a port: write mongodb+srv://HOST/DATABASE",
+		"dynamodb://eu-west-1": "stores: dynamodb: the table is missing: write " +
+			"dynamodb://[REGION]/TABLE[?endpoint=URL]",
+		"dynamodb:///table": "stores: dynamodb: the region is missing: write " +
+			"dynamodb://REGION/TABLE, or set AWS_REGION",
+		"dynamodb://h:8000/table": "stores: dynamodb: in the place of the host is the region: " +
+			"for another server, write dynamodb://REGION/TABLE?endpoint=http://HOST:PORT",
+		"dynamodb://r/table?endpoint=localhost:8000": "stores: dynamodb: the parameter endpoint must " +
+			"be a URL like http://localhost:8000",
+		"dynamodb://k:s@r/table": "stores: dynamodb: credentials do not belong " +
+			"into the URL: they are found as the AWS command line finds them, in AWS_ACCESS_KEY_ID and " +
+			"AWS_SECRET_ACCESS_KEY for instance",
 	} {
 		_, closeStore, err := stores.Open(t.Context(), url, nil)
 		if err == nil || err.Error() != want || closeStore != nil {
@@ -102,8 +164,10 @@ func TestErrors(t *testing.T) {
 func TestParameters(t *testing.T) {
 	awsCredentials(t)
 	base := map[string]string{
-		"memory": "memory:", "sqlite": "sqlite:x", "redis": "redis://h", "rediss": "rediss://h", "redis+cluster": "redis+cluster://h", "redis+sentinel": "redis+sentinel://h/m",
-		"postgres": "postgres://h/db", "mysql": "mysql://h/db", "mongodb": "mongodb://h/db", "dynamodb": "dynamodb://r/table",
+		"memory": "memory:", "sqlite": "sqlite:x", "redis": "redis://h", "rediss": "rediss://h",
+		"redis+cluster": "redis+cluster://h", "redis+sentinel": "redis+sentinel://h/m",
+		"postgres": "postgres://h/db", "mysql": "mysql://h/db", "mongodb": "mongodb://h/db",
+		"dynamodb": "dynamodb://r/table",
 	}
 	for _, b := range storeurl.Registered() {
 		for _, name := range b.Params {
@@ -113,16 +177,21 @@ func TestParameters(t *testing.T) {
 			}
 		}
 		_, err := storeurl.Parse(base[b.Schemes[0]] + "?Bogus=x")
-		if err == nil || !strings.Contains(err.Error(), `"Bogus" is not known; known are `) || !strings.Contains(err.Error(), "lazy, ") {
+		if err == nil || !strings.Contains(err.Error(), `"Bogus" is not known; known are `) ||
+			!strings.Contains(err.Error(), "lazy, ") {
 			t.Errorf("%s: got error %v", b.Schemes[0], err)
 		}
 	}
 	for url, names := range map[string]string{
-		"redis://h":          "protocol max_retries dial_timeout read_timeout pool_fifo min_idle_conns conn_max_lifetime",
-		"rediss://h":         "skip_verify",
-		"postgres://h/db":    "sslmode sslrootcert sslcert connect_timeout target_session_attrs channel_binding default_query_exec_mode statement_cache_capacity pool_size sweep",
-		"mysql://h/db":       "timeout readTimeout tls tls_ca maxAllowedPacket interpolateParams rejectReadOnly",
-		"mongodb://h/db":     "authMechanism connectTimeoutMS directConnection maxPoolSize retryWrites tls tlsCAFile serverSelectionTimeoutMS w=-1&journal",
+		"redis://h": "protocol max_retries dial_timeout read_timeout pool_fifo min_idle_conns " +
+			"conn_max_lifetime",
+		"rediss://h": "skip_verify",
+		"postgres://h/db": "sslmode sslrootcert sslcert connect_timeout target_session_attrs " +
+			"channel_binding default_query_exec_mode statement_cache_capacity pool_size sweep",
+		"mysql://h/db": "timeout readTimeout tls tls_ca maxAllowedPacket interpolateParams " +
+			"rejectReadOnly",
+		"mongodb://h/db": "authMechanism connectTimeoutMS directConnection maxPoolSize retryWrites " +
+			"tls tlsCAFile serverSelectionTimeoutMS w=-1&journal",
 		"dynamodb://r/table": "eventually_consistent_reads ttl read_capacity write_capacity",
 	} {
 		for name := range strings.FieldsSeq(names) {
@@ -140,16 +209,34 @@ func TestParameters(t *testing.T) {
 func TestNoPasswordInErrors(t *testing.T) {
 	const canary = "canary"
 	forms := []string{
-		"user:canary@tcp(127.0.0.1:1)/db", "%s://user:canary@tcp(127.0.0.1:1)/db", "%s://user:canary@unix(/s)/db", "host=h password=canary dbname=d", "unix://user:canary@/s", "file:canary", "mariadb://user:canary@h/db", "%s://user:canary@%%2Fs/db", "%s://user:canary@/0?socket=/none",
-		"%s://user:canary", "%s://canary", "%s:user:canary@127.0.0.1:1/db", "%s:/user:canary@127.0.0.1:1/db", "x%s://user:canary@127.0.0.1:1/db", "user:canary@%s",
-		"%s://user:canary@/db", "%s://user:canary@127.0.0.1:1", "%s://user:canary@127.0.0.1:0/db", "%s://user:canary@127.0.0.1:port/db", "%s://user:canary@h h/db", "%s://user:canary@[::1/db",
-		"%s://user:canary%%zz@127.0.0.1:1/db", "%s://%%zz:canary@127.0.0.1:1/db", "%s://user:canary@127.0.0.1:1/%%zz", "%s://user:canary@127.0.0.1:1/db?bogus=1", "%s://user:canary@127.0.0.1:1/db?lazy=maybe", "%s://user:canary@127.0.0.1:1/db?tls_ca=/none",
-		"%s://user:1/canary@127.0.0.1:1/db", "%s://user:canary/1@127.0.0.1:1/db", "%s://user:1?canary@127.0.0.1:1/db", "%s://user:1?canary=2@127.0.0.1:1/db", "%s://user:1#canary@127.0.0.1:1/db", "%s://user:canary#1@127.0.0.1:1/db",
-		"%s://user:1@canary@127.0.0.1:1/db", "%s://user:canary@127.0.0.1:1/a/b/c", "%s://user:canary\n@127.0.0.1:1/db", "%s://user:canary@127.0.0.1:1/db\n", "%s://:canary@h,h2/db?x", "%s://user:can%%61ry@127.0.0.1:1/db?bogus=canary",
-		"%s://user:canary@127.0.0.1:1/0", "%s://user:canary@127.0.0.1:1/db", "%s://user:canary@127.0.0.1:1", "%s://user:can%%61ry@127.0.0.1:1/db?prefix=x",
-		"%s://user:canary@127.0.0.1:1/db?sslmode=bogus", "%s://user:canary@127.0.0.1:1/db?timeout=bogus", "%s://user:canary@127.0.0.1:1/db?w=-1", "%s://user:canary@127.0.0.1:1/db?authMechanism=bogus",
-		"%s://user:canary@127.0.0.1:1/db?authMechanism=MONGODB-AWS&authMechanismProperties=canary:x", "%s://user:canary@127.0.0.1:1/db/0?sentinel_password=canary", "%s://user:canary@127.0.0.1:1/db?endpoint=http://u:canary%%40h",
-		"%s://u@127.0.0.1:1/db?endpoint=http://u:canary%%40h", "%s://127.0.0.1/db?endpoint=http://u:canary%%40h", "%s://127.0.0.1/db?endpoint=http://u:canary%%40h:x%%zz", "%s://user:canary@127.0.0.1:1,/db", "%s://user:canary@127.0.0.1:1/0?pool_size=bogus",
+		"user:canary@tcp(127.0.0.1:1)/db", "%s://user:canary@tcp(127.0.0.1:1)/db",
+		"%s://user:canary@unix(/s)/db", "host=h password=canary dbname=d", "unix://user:canary@/s",
+		"file:canary", "mariadb://user:canary@h/db", "%s://user:canary@%%2Fs/db",
+		"%s://user:canary@/0?socket=/none",
+		"%s://user:canary", "%s://canary", "%s:user:canary@127.0.0.1:1/db",
+		"%s:/user:canary@127.0.0.1:1/db", "x%s://user:canary@127.0.0.1:1/db", "user:canary@%s",
+		"%s://user:canary@/db", "%s://user:canary@127.0.0.1:1", "%s://user:canary@127.0.0.1:0/db",
+		"%s://user:canary@127.0.0.1:port/db", "%s://user:canary@h h/db", "%s://user:canary@[::1/db",
+		"%s://user:canary%%zz@127.0.0.1:1/db", "%s://%%zz:canary@127.0.0.1:1/db",
+		"%s://user:canary@127.0.0.1:1/%%zz", "%s://user:canary@127.0.0.1:1/db?bogus=1",
+		"%s://user:canary@127.0.0.1:1/db?lazy=maybe", "%s://user:canary@127.0.0.1:1/db?tls_ca=/none",
+		"%s://user:1/canary@127.0.0.1:1/db", "%s://user:canary/1@127.0.0.1:1/db",
+		"%s://user:1?canary@127.0.0.1:1/db", "%s://user:1?canary=2@127.0.0.1:1/db",
+		"%s://user:1#canary@127.0.0.1:1/db", "%s://user:canary#1@127.0.0.1:1/db",
+		"%s://user:1@canary@127.0.0.1:1/db", "%s://user:canary@127.0.0.1:1/a/b/c",
+		"%s://user:canary\n@127.0.0.1:1/db", "%s://user:canary@127.0.0.1:1/db\n",
+		"%s://:canary@h,h2/db?x", "%s://user:can%%61ry@127.0.0.1:1/db?bogus=canary",
+		"%s://user:canary@127.0.0.1:1/0", "%s://user:canary@127.0.0.1:1/db",
+		"%s://user:canary@127.0.0.1:1", "%s://user:can%%61ry@127.0.0.1:1/db?prefix=x",
+		"%s://user:canary@127.0.0.1:1/db?sslmode=bogus", "%s://user:canary@127.0.0.1:1/db?timeout=bogus",
+		"%s://user:canary@127.0.0.1:1/db?w=-1", "%s://user:canary@127.0.0.1:1/db?authMechanism=bogus",
+		"%s://user:canary@127.0.0.1:1/db?authMechanism=MONGODB-AWS&authMechanismProperties=canary:x",
+		"%s://user:canary@127.0.0.1:1/db/0?sentinel_password=canary",
+		"%s://user:canary@127.0.0.1:1/db?endpoint=http://u:canary%%40h",
+		"%s://u@127.0.0.1:1/db?endpoint=http://u:canary%%40h",
+		"%s://127.0.0.1/db?endpoint=http://u:canary%%40h",
+		"%s://127.0.0.1/db?endpoint=http://u:canary%%40h:x%%zz", "%s://user:canary@127.0.0.1:1,/db",
+		"%s://user:canary@127.0.0.1:1/0?pool_size=bogus",
 	}
 	awsCredentials(t)
 	var asked atomic.Int64
@@ -192,8 +279,10 @@ func TestWrongPassword(t *testing.T) {
 	stranger := func(u *url.URL) { u.User = url.UserPassword("stranger", canary) }
 	wrong := func(u *url.URL) { u.User = url.UserPassword(u.User.Username(), canary) }
 	for _, where := range []string{
-		"redis://:canary@" + redis, "redis://user:canary@" + redis, "redis+cluster://user:canary@" + redis,
-		change(t, mysqlURL(t), stranger), change(t, mysqlURL(t), wrong), change(t, testenv.Postgres(t), stranger),
+		"redis://:canary@" + redis, "redis://user:canary@" + redis,
+		"redis+cluster://user:canary@" + redis,
+		change(t, mysqlURL(t), stranger), change(t, mysqlURL(t), wrong),
+		change(t, testenv.Postgres(t), stranger),
 		change(t, testenv.Mongo(t), func(u *url.URL) { stranger(u); u.Path = "/db" }),
 	} {
 		_, closeStore, err := stores.Open(t.Context(), where, nil)
@@ -215,10 +304,12 @@ func TestWrongPassword(t *testing.T) {
 func TestMissingDatabase(t *testing.T) {
 	elsewhere := func(u *url.URL) { u.Path = "/nodatabase" }
 	for where, want := range map[string]string{
-		change(t, testenv.Postgres(t), elsewhere):           "stores: postgres: cannot use PostgreSQL, ",
-		change(t, mysqlURL(t), elsewhere):                   "stores: mysql: cannot use MySQL, ",
-		"postgres://postgres:postgres@localhost:1/postgres": "stores: postgres: cannot use PostgreSQL, localhost:1/postgres: ",
-		"redis://:redis@localhost:1":                        "stores: redis: cannot use Redis, localhost:1: ",
+		change(t, testenv.Postgres(t), elsewhere): "stores: postgres: cannot use PostgreSQL, ",
+		change(t, mysqlURL(t), elsewhere):         "stores: mysql: cannot use MySQL, ",
+		"postgres://postgres:postgres@localhost:1/postgres": "stores: postgres: cannot use PostgreSQL, " +
+			"localhost:1/postgres: ",
+		"redis://:redis@localhost:1": "stores: redis: cannot use Redis, " +
+			"localhost:1: ",
 	} {
 		_, closeStore, err := stores.Open(t.Context(), where, nil)
 		if err == nil {
@@ -233,7 +324,8 @@ func TestMissingDatabase(t *testing.T) {
 // Servers that do not know a command answer with its arguments.
 func TestScrub(t *testing.T) {
 	l := &storeurl.URL{Password: "p@ss word", Params: storeurl.Params{"sentinel_password": "other"}}
-	err := l.Scrub(errors.Join(errors.New("ERR unknown command 'AUTH', with args 'p@ss word' 'p%40ss%20word' 'p%40ss+word' 'p@ss%20word' 'other'"), context.Canceled))
+	err := l.Scrub(errors.Join(errors.New("ERR unknown command 'AUTH', with args 'p@ss word' "+
+		"'p%40ss%20word' 'p%40ss+word' 'p@ss%20word' 'other'"), context.Canceled))
 	if want := "ERR unknown command 'AUTH', with args '…' '…' '…' '…' '…'\ncontext canceled"; err.Error() != want {
 		t.Errorf("got %q", err)
 	}
@@ -247,7 +339,8 @@ func TestScrub(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for _, b := range storeurl.Registered() {
-		if !strings.Contains(stores.Usage(), b.Schemes[len(b.Schemes)-1]+":") && !strings.Contains(stores.Usage(), b.Schemes[0]+":") {
+		if !strings.Contains(stores.Usage(), b.Schemes[len(b.Schemes)-1]+":") &&
+			!strings.Contains(stores.Usage(), b.Schemes[0]+":") {
 			t.Errorf("Usage does not tell of %s", b.Schemes[0])
 		}
 	}

@@ -63,7 +63,8 @@ func shared(t *testing.T, url string) {
 	if err := one.CommitCtx(ctx, "token", []byte("data"), deadline); err != nil {
 		t.Error(err)
 	}
-	if data, found, err := other.FindCtx(ctx, "token"); err != nil || !found || string(data) != "data" {
+	if data, found, err := other.FindCtx(ctx, "token"); err != nil || !found ||
+		string(data) != "data" {
 		t.Errorf("the other store finds %q, %v, %v", data, found, err)
 	}
 	if err := other.DeleteCtx(ctx, "token"); err != nil {
@@ -120,7 +121,8 @@ func clients() string {
 	var left []string
 	for i, stack := range bytes.Split(stacks, []byte("\n\n")) {
 		for _, pkg := range []string{
-			"go-redis/", "database/sql.", "go-sql-driver/", "jackc/pgx", "mongo-driver/", "net/http.(*persistConn)", "aws-sdk-go-v2", "modernc.org/", "scskit.(*Store)",
+			"go-redis/", "database/sql.", "go-sql-driver/", "jackc/pgx", "mongo-driver/",
+			"net/http.(*persistConn)", "aws-sdk-go-v2", "modernc.org/", "scskit.(*Store)",
 		} {
 			if i > 0 && bytes.Contains(stack, []byte(pkg)) { // the first is the test's own
 				left = append(left, string(stack))

@@ -14,7 +14,8 @@ import (
 
 func TestConformanceThroughPgBouncer(t *testing.T) {
 	t.Parallel()
-	for name, mode := range map[string]string{"pgbouncer": "exec", "pgbouncer-simple": "simple_protocol"} {
+	for name, mode := range map[string]string{"pgbouncer": "exec",
+		"pgbouncer-simple": "simple_protocol"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			where := testenv.URL(t, testenv.KindPgBouncer)
@@ -36,7 +37,8 @@ func TestPreparedStatementsThroughPgBouncer(t *testing.T) {
 	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+database); err != nil {
 		t.Fatal(err)
 	}
-	where := change(t, testenv.URL(t, testenv.KindPgBouncer), func(u *url.URL) { u.Path = "/" + database })
+	where := change(t, testenv.URL(t, testenv.KindPgBouncer),
+		func(u *url.URL) { u.Path = "/" + database })
 	err = func() error {
 		first := open(t, where)
 		if err := first.CreateSchema(t.Context()); err != nil {
@@ -52,14 +54,17 @@ func TestPreparedStatementsThroughPgBouncer(t *testing.T) {
 		return err
 	}()
 	const advice = "set pgx's parameter default_query_exec_mode=exec"
-	if err == nil || !strings.Contains(err.Error(), "prepared statement") || !strings.Contains(err.Error(), advice) {
+	if err == nil || !strings.Contains(err.Error(), "prepared statement") ||
+		!strings.Contains(err.Error(), advice) {
 		t.Errorf("got error %v", err)
 	}
 	third := open(t, where+parameter(where, "default_query_exec_mode=exec"))
-	if err := third.CommitCtx(t.Context(), "token", []byte("data"), time.Now().Add(time.Hour)); err != nil {
+	if err := third.CommitCtx(t.Context(), "token", []byte("data"),
+		time.Now().Add(time.Hour)); err != nil {
 		t.Error(err)
 	}
-	if data, found, err := third.FindCtx(t.Context(), "token"); err != nil || !found || string(data) != "data" {
+	if data, found, err := third.FindCtx(t.Context(), "token"); err != nil || !found ||
+		string(data) != "data" {
 		t.Errorf("with the parameter: %q, %v, %v", data, found, err)
 	}
 }

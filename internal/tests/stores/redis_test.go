@@ -58,7 +58,8 @@ func startRedisOn(t *testing.T, flag string, args ...string) (addr string) {
 	if err := os.WriteFile(conf, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	args = append([]string{conf, flag, port, "--bind", "127.0.0.1", "--dir", filepath.Dir(conf)}, args...)
+	args = append([]string{conf, flag, port, "--bind", "127.0.0.1", "--dir", filepath.Dir(conf)},
+		args...)
 	cmd := exec.Command("redis-server", args...)
 	log, err := os.Create(filepath.Join(filepath.Dir(conf), "log"))
 	if err != nil {
@@ -100,7 +101,8 @@ func certificate(t *testing.T) (ca string, args []string) {
 			t.Fatal(err)
 		}
 		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
+		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}),
+			0o600); err != nil {
 			t.Fatal(err)
 		}
 		return file
@@ -114,12 +116,15 @@ func certificate(t *testing.T) (ca string, args []string) {
 	}
 	caKey, key := newKey(), newKey()
 	root := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true,
+		BasicConstraintsValid: true,
+		NotBefore:             time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
+		KeyUsage: x509.KeyUsageCertSign,
 	}
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "redis"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore: root.NotBefore, NotAfter: root.NotAfter,
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "redis"},
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore:   root.NotBefore, NotAfter: root.NotAfter,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, root, root, caKey.Public(), caKey)
 	ca = write("ca.pem", "CERTIFICATE", der, err)
@@ -127,7 +132,8 @@ func certificate(t *testing.T) (ca string, args []string) {
 	cert := write("cert.pem", "CERTIFICATE", der, err)
 	der, err = x509.MarshalECPrivateKey(key)
 	return ca, []string{
-		"--tls-cert-file", cert, "--tls-key-file", write("key.pem", "EC PRIVATE KEY", der, err), "--tls-ca-cert-file", ca,
+		"--tls-cert-file", cert, "--tls-key-file", write("key.pem", "EC PRIVATE KEY", der, err),
+		"--tls-ca-cert-file", ca,
 		"--tls-auth-clients", "no", "--tls-replication", "yes", "--tls-cluster", "yes",
 	}
 }
@@ -142,11 +148,14 @@ func TestTLS(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("with a certificate of an unknown authority: got error %v", err)
 	}
-	if _, _, err := stores.Open(t.Context(), strings.Replace(at, "rediss", "redis", 1), nil); err == nil {
+	if _, _, err := stores.Open(t.Context(), strings.Replace(at, "rediss", "redis", 1),
+		nil); err == nil {
 		t.Error("without TLS the server can be used")
 	}
-	for name, text := range map[string]string{"tls_ca=" + args[3]: "no certificate in PEM", "skip_verify=true&tls_ca=" + ca: "leave one of the two out"} {
-		if _, _, err := stores.Open(t.Context(), at+"?"+name, nil); err == nil || !strings.Contains(err.Error(), text) {
+	for name, text := range map[string]string{"tls_ca=" + args[3]: "no certificate in PEM",
+		"skip_verify=true&tls_ca=" + ca: "leave one of the two out"} {
+		if _, _, err := stores.Open(t.Context(), at+"?"+name, nil); err == nil ||
+			!strings.Contains(err.Error(), text) {
 			t.Errorf("%s: got error %v", name, err)
 		}
 	}
@@ -155,7 +164,8 @@ func TestTLS(t *testing.T) {
 
 func TestTLSCluster(t *testing.T) {
 	ca, args := certificate(t)
-	addr := startRedisOn(t, "--tls-port", append(args, "--cluster-enabled", "yes", "--cluster-port", freePort(t))...)
+	addr := startRedisOn(t, "--tls-port",
+		append(args, "--cluster-enabled", "yes", "--cluster-port", freePort(t))...)
 	c := redis.NewClient(&redis.Options{Addr: addr, TLSConfig: trusting(t, ca)})
 	defer c.Close()
 	if err := c.Do(t.Context(), "cluster", "addslotsrange", 0, 16383).Err(); err != nil {
@@ -176,14 +186,16 @@ func TestSentinel(t *testing.T) {
 			if certs != nil {
 				flag, query = "--tls-port", query+"&tls_ca="+ca
 			}
-			master := startRedisOn(t, flag, append(append([]string(nil), certs...), "--requirepass", "right")...)
+			master := startRedisOn(t, flag,
+				append(append([]string(nil), certs...), "--requirepass", "right")...)
 			host, port, _ := net.SplitHostPort(master)
 			sentinel := startRedisOn(t, flag, append(append([]string(nil), certs...), "--sentinel",
 				"--sentinel", "monitor", "main", host, port, "1", "--sentinel", "auth-pass", "main", "right",
 				"--user", "watcher", "on", ">s&cret", "allcommands", "allchannels")...)
 			shared(t, scheme+"://:right@"+sentinel+"/main/1"+query)
 			_, _, err := stores.Open(t.Context(), scheme+"://:right@"+sentinel+"/other"+query, nil)
-			if err == nil || !strings.Contains(err.Error(), "cannot use Redis Sentinel, "+sentinel+"/other: ") {
+			if err == nil || !strings.Contains(err.Error(),
+				"cannot use Redis Sentinel, "+sentinel+"/other: ") {
 				t.Errorf("with a master that there is not: got error %v", err)
 			}
 			nothingLeft(t)

@@ -50,14 +50,20 @@ func change(t *testing.T, rawURL string, how func(u *url.URL)) string {
 // urls are those of the tests' servers.
 var urls = map[string]func(t *testing.T) string{
 	"sqlite": func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "a?b%c.db") },
-	"redis":  func(t *testing.T) string { return "redis://" + testenv.Redis(t) + "/2?prefix=" + testenv.Name(t) + ":" },
+	"redis": func(t *testing.T) string {
+		return "redis://" + testenv.Redis(t) + "/2?prefix=" + testenv.Name(t) + ":"
+	},
 	"redis+cluster": func(t *testing.T) string {
-		return "redis+cluster://" + strings.Join(testenv.RedisCluster(t), ",") + "?prefix=" + testenv.Name(t) + ":"
+		return "redis+cluster://" + strings.Join(testenv.RedisCluster(t), ",") + "?prefix=" +
+			testenv.Name(t) + ":"
 	},
 	"postgres": func(t *testing.T) string {
-		return testenv.Postgres(t) + parameter(testenv.Postgres(t), "statement_timeout=4s&sweep=1h&table="+testenv.Name(t))
+		return testenv.Postgres(t) +
+			parameter(testenv.Postgres(t), "statement_timeout=4s&sweep=1h&table="+testenv.Name(t))
 	},
-	"mysql": func(t *testing.T) string { return mysqlURL(t) + "?sweep=1h&readTimeout=5s&table=" + testenv.Name(t) },
+	"mysql": func(t *testing.T) string {
+		return mysqlURL(t) + "?sweep=1h&readTimeout=5s&table=" + testenv.Name(t)
+	},
 	"mongodb": func(t *testing.T) string {
 		where := change(t, testenv.Mongo(t), func(u *url.URL) { u.Path = "/scskit" })
 		return where + parameter(where, "serverselectiontimeoutms=4000&collection="+testenv.Name(t))
@@ -102,15 +108,18 @@ func TestUnreachable(t *testing.T) {
 	awsCredentials(t)
 	var all sync.WaitGroup
 	for _, where := range []string{
-		"redis://127.0.0.1:1", "redis+cluster://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/main", "rediss://127.0.0.1:1",
-		"postgres://u@127.0.0.1:1/db", "mysql://u@127.0.0.1:1/db", "mongodb://127.0.0.1:1/db", "dynamodb://local/sessions?endpoint=http://127.0.0.1:1",
+		"redis://127.0.0.1:1", "redis+cluster://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/main",
+		"rediss://127.0.0.1:1",
+		"postgres://u@127.0.0.1:1/db", "mysql://u@127.0.0.1:1/db", "mongodb://127.0.0.1:1/db",
+		"dynamodb://local/sessions?endpoint=http://127.0.0.1:1",
 		"sqlite:" + filepath.Join(t.TempDir(), "missing", "file.db"),
 	} {
 		all.Go(func() {
 			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			_, closeStore, err := stores.Open(ctx, where, nil)
 			cancel()
-			if err == nil || closeStore != nil || !strings.Contains(err.Error(), "cannot use "+stores.Describe(where)) {
+			if err == nil || closeStore != nil ||
+				!strings.Contains(err.Error(), "cannot use "+stores.Describe(where)) {
 				t.Errorf("%s: got error %v", where, err)
 			}
 			store, closeStore, err := stores.Open(t.Context(), where+parameter(where, "lazy=true"), nil)
@@ -138,7 +147,8 @@ func TestLazy(t *testing.T) {
 	server.Stop()
 	store := open(t, "redis://"+server.URL()+"?lazy=true")
 	server.Restart()
-	if err := store.CommitCtx(t.Context(), "token", []byte("data"), time.Now().Add(time.Hour)); err != nil {
+	if err := store.CommitCtx(t.Context(), "token", []byte("data"),
+		time.Now().Add(time.Hour)); err != nil {
 		t.Error(err)
 	}
 }
@@ -160,7 +170,8 @@ func TestOptionsReachTheStore(t *testing.T) {
 	if _, _, err := stores.Open(t.Context(), "memory:", &scskit.Options{MaxSize: -1}); err == nil {
 		t.Error("a bad option is no error")
 	}
-	store, closeStore, err := stores.Open(t.Context(), "memory:?max_sessions=1", &scskit.Options{PlainIDs: true})
+	store, closeStore, err := stores.Open(t.Context(), "memory:?max_sessions=1",
+		&scskit.Options{PlainIDs: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +192,8 @@ func TestOptionsReachTheStore(t *testing.T) {
 // The sweep removes, and ends with the store.
 func TestSweep(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "sessions.db")
-	store, closeStore, err := stores.Open(t.Context(), "sqlite:"+file+"?sweep=5ms&table=swept&synchronous=full&pool_size=2", nil)
+	store, closeStore, err := stores.Open(t.Context(),
+		"sqlite:"+file+"?sweep=5ms&table=swept&synchronous=full&pool_size=2", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,9 +35,10 @@ func TestPragmas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	db := sql.OpenDB(&sqlurl.SQLiteConnector{SQLite: driver, DSN: "file:" + filepath.Join(t.TempDir(), "x.db"), Pragmas: []string{
-		"busy_timeout = 123", "journal_mode = WAL", "synchronous = full",
-	}})
+	db := sql.OpenDB(&sqlurl.SQLiteConnector{SQLite: driver,
+		DSN: "file:" + filepath.Join(t.TempDir(), "x.db"), Pragmas: []string{
+			"busy_timeout = 123", "journal_mode = WAL", "synchronous = full",
+		}})
 	defer db.Close()
 	for range 3 {
 		conn, err := db.Conn(t.Context()) // and the others stay in use
@@ -45,14 +46,17 @@ func TestPragmas(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer conn.Close()
-		for pragma, want := range map[string]string{"busy_timeout": "123", "journal_mode": "wal", "synchronous": "2"} {
+		for pragma, want := range map[string]string{"busy_timeout": "123", "journal_mode": "wal",
+			"synchronous": "2"} {
 			var got string
-			if err := conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+			if err := conn.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil ||
+				got != want {
 				t.Errorf("%s is %s, want %s: %v", pragma, got, want, err)
 			}
 		}
 	}
-	broken := sql.OpenDB(&sqlurl.SQLiteConnector{SQLite: driver, DSN: ":memory:", Pragmas: []string{"= x"}})
+	broken := sql.OpenDB(&sqlurl.SQLiteConnector{SQLite: driver, DSN: ":memory:",
+		Pragmas: []string{"= x"}})
 	defer broken.Close()
 	if err := broken.PingContext(t.Context()); err == nil {
 		t.Error("a pragma that fails is no error")

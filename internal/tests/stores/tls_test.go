@@ -29,21 +29,24 @@ var secure = []struct {
 		testenv.KindRedisTLS, "redis-tls", "prefix",
 		func(u *url.URL, query url.Values) { u.Scheme = "redis"; query.Del("tls_ca") },
 		"WRONGPASS invalid username-password pair or user is disabled.: " + storeurl.CheckPassword,
-		"certificate signed by unknown authority: name the file of the authority's certificate: tls_ca=FILE",
+		"certificate signed by unknown authority: name the file of the authority's certificate: " +
+			"tls_ca=FILE",
 		"EOF: does the server want TLS? Then write rediss://; or is it no Redis? Check the port",
 	},
 	{
 		testenv.KindPostgresTLS, "postgresql-tls", "table",
 		func(_ *url.URL, query url.Values) { query.Set("sslmode", "disable"); query.Del("sslrootcert") },
 		`password authentication failed for user "scskit" (SQLSTATE 28P01): ` + storeurl.CheckPassword,
-		"certificate signed by unknown authority: name the file of the authority's certificate: sslrootcert=FILE",
+		"certificate signed by unknown authority: name the file of the authority's certificate: " +
+			"sslrootcert=FILE",
 		"no encryption (SQLSTATE 28000): the server wants TLS: write sslmode=verify-full",
 	},
 	{
 		testenv.KindMySQLTLS, "mariadb-tls", "table",
 		func(_ *url.URL, query url.Values) { query.Del("tls"); query.Del("tls_ca") },
 		"Access denied for user 'scskit'@'127.0.0.1' (using password: YES): " + storeurl.CheckPassword,
-		"certificate signed by unknown authority: name the file of the authority's certificate: tls_ca=FILE",
+		"certificate signed by unknown authority: name the file of the authority's certificate: " +
+			"tls_ca=FILE",
 		"does the server want TLS? Then write tls=true",
 	},
 }
@@ -59,8 +62,13 @@ func TestTLSAndPassword(t *testing.T) {
 				change func(u *url.URL, query url.Values)
 				want   string
 			}{
-				{"wrong password", func(u *url.URL, _ url.Values) { u.User = url.UserPassword(u.User.Username(), canary) }, s.wrong},
-				{"unknown authority", func(_ *url.URL, query url.Values) { query.Del("tls_ca"); query.Del("sslrootcert") }, s.unknown},
+				{"wrong password", func(u *url.URL, _ url.Values) {
+					u.User = url.UserPassword(u.User.Username(), canary)
+				}, s.wrong},
+				{"unknown authority", func(_ *url.URL, query url.Values) {
+					query.Del("tls_ca")
+					query.Del("sslrootcert")
+				}, s.unknown},
 				{"plain text", s.plain, s.refused},
 			} {
 				var password string
@@ -135,7 +143,8 @@ func TestTLSWhereThereIsNone(t *testing.T) {
 func TestRedisWithoutPassword(t *testing.T) {
 	where := change(t, testenv.URL(t, testenv.KindRedisTLS), func(u *url.URL) { u.User = nil })
 	_, _, err := stores.Open(t.Context(), where, nil)
-	if err == nil || !strings.Contains(err.Error(), ": the server wants a password: write redis://[USER:PASSWORD@]HOST") {
+	if err == nil || !strings.Contains(err.Error(),
+		": the server wants a password: write redis://[USER:PASSWORD@]HOST") {
 		t.Errorf("got error %v", err)
 	}
 }

@@ -20,7 +20,8 @@ func TestDynamoBrokenRequest(t *testing.T) {
 	t.Parallel()
 	s := testenv.Start(t, testenv.KindDynamoDB)
 	conn := connect(t, s.Addr())
-	_, err := io.WriteString(conn, "POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
+	_, err := io.WriteString(conn,
+		"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +118,8 @@ func TestDynamoTTL(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if _, err := db.DeleteTable(t.Context(), &dynamodb.DeleteTableInput{TableName: &name}); err != nil {
+	if _, err := db.DeleteTable(t.Context(),
+		&dynamodb.DeleteTableInput{TableName: &name}); err != nil {
 		t.Fatal(err)
 	}
 	gone := dynamodb.NewTableNotExistsWaiter(db, func(o *dynamodb.TableNotExistsWaiterOptions) {

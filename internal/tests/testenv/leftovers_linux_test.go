@@ -114,7 +114,8 @@ func TestNothingIsLeft(t *testing.T) {
 }
 
 // startChild runs TestChild in a process of its own, until all its servers are there.
-func startChild(t *testing.T, tmp string) (pids []int, addrs []string, end func(how string, sig syscall.Signal) string) {
+func startChild(t *testing.T,
+	tmp string) (pids []int, addrs []string, end func(how string, sig syscall.Signal) string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run", "^TestChild$", "-test.timeout", "2m")
 	cmd.Env = []string{childVariable + "=1", "TMPDIR=" + tmp}

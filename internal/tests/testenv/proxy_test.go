@@ -82,17 +82,18 @@ func TestProxyFaults(t *testing.T) {
 				}
 			}
 		}},
-		{"slow", func(p *testenv.Proxy) { p.Slow(300 * time.Millisecond) }, func(t *testing.T, open, fresh net.Conn) {
-			for _, conn := range []net.Conn{open, fresh} {
-				begin := time.Now()
-				if reply, err := ask(conn); reply != "+PONG" || err != nil {
-					t.Errorf("got %q, %v", reply, err)
+		{"slow", func(p *testenv.Proxy) { p.Slow(300 * time.Millisecond) },
+			func(t *testing.T, open, fresh net.Conn) {
+				for _, conn := range []net.Conn{open, fresh} {
+					begin := time.Now()
+					if reply, err := ask(conn); reply != "+PONG" || err != nil {
+						t.Errorf("got %q, %v", reply, err)
+					}
+					if took := time.Since(begin); took < 250*time.Millisecond {
+						t.Errorf("answered after %s", took)
+					}
 				}
-				if took := time.Since(begin); took < 250*time.Millisecond {
-					t.Errorf("answered after %s", took)
-				}
-			}
-		}},
+			}},
 		{"reset", (*testenv.Proxy).Reset, func(t *testing.T, open, fresh net.Conn) {
 			if reply, err := ask(fresh); !errors.Is(err, syscall.ECONNRESET) {
 				t.Errorf("got %q, %v; want a reset", reply, err)
@@ -108,13 +109,14 @@ func TestProxyFaults(t *testing.T) {
 				}
 			}
 		}},
-		{"cut requests", func(p *testenv.Proxy) { p.CutRequestsAfter(3) }, func(t *testing.T, open, fresh net.Conn) {
-			for _, conn := range []net.Conn{open, fresh} {
-				if reply, err := ask(conn); reply != "" || err == nil || isTimeout(err) {
-					t.Errorf("got %q, %v; want the end", reply, err)
+		{"cut requests", func(p *testenv.Proxy) { p.CutRequestsAfter(3) },
+			func(t *testing.T, open, fresh net.Conn) {
+				for _, conn := range []net.Conn{open, fresh} {
+					if reply, err := ask(conn); reply != "" || err == nil || isTimeout(err) {
+						t.Errorf("got %q, %v; want the end", reply, err)
+					}
 				}
-			}
-		}},
+			}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -73,10 +73,12 @@ var clients = map[testenv.Kind]client{
 			return rdb.Get(ctx, name+"-e").Result()
 		},
 	},
-	testenv.KindPostgres:    postgresClient,
-	testenv.KindMySQL:       sqlClient("mysql", "INSERT INTO %t (v) VALUES (?)"),
-	testenv.KindPostgres18:  postgresClient,
-	testenv.KindPgBouncer:   postgresClient.through(func(url string) string { return url + "&default_query_exec_mode=exec" }),
+	testenv.KindPostgres:   postgresClient,
+	testenv.KindMySQL:      sqlClient("mysql", "INSERT INTO %t (v) VALUES (?)"),
+	testenv.KindPostgres18: postgresClient,
+	testenv.KindPgBouncer: postgresClient.through(func(url string) string {
+		return url + "&default_query_exec_mode=exec"
+	}),
 	testenv.KindRedisTLS:    storeClient,
 	testenv.KindPostgresTLS: storeClient,
 	testenv.KindMySQLTLS:    storeClient,
@@ -99,10 +101,12 @@ var clients = map[testenv.Kind]client{
 		write: func(ctx context.Context, url, name, value string) error {
 			db := dynamo(url)
 			_, err := db.CreateTable(ctx, &dynamodb.CreateTableInput{
-				TableName:            &name,
-				BillingMode:          types.BillingModePayPerRequest,
-				AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("k"), AttributeType: types.ScalarAttributeTypeS}},
-				KeySchema:            []types.KeySchemaElement{{AttributeName: aws.String("k"), KeyType: types.KeyTypeHash}},
+				TableName:   &name,
+				BillingMode: types.BillingModePayPerRequest,
+				AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("k"),
+					AttributeType: types.ScalarAttributeTypeS}},
+				KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("k"),
+					KeyType: types.KeyTypeHash}},
 			})
 			if err != nil {
 				return err
@@ -114,14 +118,16 @@ var clients = map[testenv.Kind]client{
 			if err := ready.Wait(ctx, in, time.Minute); err != nil {
 				return err
 			}
-			_, err = db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &name, Item: map[string]types.AttributeValue{
-				"k": &types.AttributeValueMemberS{Value: "k"}, "v": &types.AttributeValueMemberS{Value: value},
-			}})
+			_, err = db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &name,
+				Item: map[string]types.AttributeValue{
+					"k": &types.AttributeValueMemberS{Value: "k"}, "v": &types.AttributeValueMemberS{Value: value},
+				}})
 			return err
 		},
 		read: func(ctx context.Context, url, name string) (string, error) {
-			out, err := dynamo(url).GetItem(ctx, &dynamodb.GetItemInput{TableName: &name, ConsistentRead: aws.Bool(true),
-				Key: map[string]types.AttributeValue{"k": &types.AttributeValueMemberS{Value: "k"}}})
+			out, err := dynamo(url).GetItem(ctx,
+				&dynamodb.GetItemInput{TableName: &name, ConsistentRead: aws.Bool(true),
+					Key: map[string]types.AttributeValue{"k": &types.AttributeValueMemberS{Value: "k"}}})
 			if err != nil {
 				return "", err
 			}
@@ -219,12 +225,14 @@ func dynamo(url string) *dynamodb.Client {
 
 func TestShared(t *testing.T) {
 	urls := map[testenv.Kind]func(testing.TB) string{
-		testenv.KindRedis:        testenv.Redis,
-		testenv.KindRedisCluster: func(tb testing.TB) string { return strings.Join(testenv.RedisCluster(tb), ",") },
-		testenv.KindPostgres:     testenv.Postgres,
-		testenv.KindMySQL:        testenv.MySQL,
-		testenv.KindMongo:        testenv.Mongo,
-		testenv.KindDynamoDB:     testenv.DynamoDB,
+		testenv.KindRedis: testenv.Redis,
+		testenv.KindRedisCluster: func(tb testing.TB) string {
+			return strings.Join(testenv.RedisCluster(tb), ",")
+		},
+		testenv.KindPostgres: testenv.Postgres,
+		testenv.KindMySQL:    testenv.MySQL,
+		testenv.KindMongo:    testenv.Mongo,
+		testenv.KindDynamoDB: testenv.DynamoDB,
 	}
 	for _, kind := range testenv.Kinds() {
 		t.Run(kind.String(), func(t *testing.T) {

@@ -50,7 +50,8 @@ func TestMissingProgram(t *testing.T) {
 	}
 
 	checkout := t.TempDir()
-	if err := os.WriteFile(filepath.Join(checkout, "go.mod"), []byte("module github.com/scskit/scskit\n"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(checkout, "go.mod"),
+		[]byte("module github.com/scskit/scskit\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(checkout)

@@ -40,20 +40,26 @@ type backend struct {
 func backends(dir string) []backend {
 	return []backend{
 		{name: "memory", local: "in the process", durable: "keeps nothing", open: openMemory},
-		{name: "SQLite", local: "modernc.org/sqlite", durable: "WAL, synchronous=FULL", open: func(_ context.Context, _, place string) (*scskit.Store, func(), error) {
-			file := filepath.Join(dir, place)
-			return openSQL("sqlite", "file:"+file+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", sqlstore.SQLite(), place)
-		}},
+		{name: "SQLite", local: "modernc.org/sqlite", durable: "WAL, synchronous=FULL",
+			open: func(_ context.Context, _, place string) (*scskit.Store, func(), error) {
+				file := filepath.Join(dir, place)
+				return openSQL("sqlite", "file:"+file+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", sqlstore.SQLite(), place)
+			}},
 		{name: "Redis", kind: testenv.KindRedis, durable: "appendfsync always", open: openRedis},
-		{name: "Redis Cluster", kind: testenv.KindRedisCluster, durable: "appendfsync always", open: openRedisCluster},
-		{name: "PostgreSQL", kind: testenv.KindPostgres, durable: "fsync, synchronous_commit on", open: func(_ context.Context, url, place string) (*scskit.Store, func(), error) {
-			return openSQL("pgx", url, sqlstore.PostgreSQL(), place)
-		}},
-		{name: "MariaDB", kind: testenv.KindMySQL, durable: "innodb_flush_log_at_trx_commit=1", open: func(_ context.Context, url, place string) (*scskit.Store, func(), error) {
-			return openSQL("mysql", url, sqlstore.MySQL(), place)
-		}},
-		{name: "MongoDB protocol", kind: testenv.KindMongo, durable: "with its own defaults", open: openMongo},
-		{name: "DynamoDB protocol", kind: testenv.KindDynamoDB, durable: "with its own defaults, on disk", open: openDynamoDB},
+		{name: "Redis Cluster", kind: testenv.KindRedisCluster, durable: "appendfsync always",
+			open: openRedisCluster},
+		{name: "PostgreSQL", kind: testenv.KindPostgres, durable: "fsync, synchronous_commit on",
+			open: func(_ context.Context, url, place string) (*scskit.Store, func(), error) {
+				return openSQL("pgx", url, sqlstore.PostgreSQL(), place)
+			}},
+		{name: "MariaDB", kind: testenv.KindMySQL, durable: "innodb_flush_log_at_trx_commit=1",
+			open: func(_ context.Context, url, place string) (*scskit.Store, func(), error) {
+				return openSQL("mysql", url, sqlstore.MySQL(), place)
+			}},
+		{name: "MongoDB protocol", kind: testenv.KindMongo, durable: "with its own defaults",
+			open: openMongo},
+		{name: "DynamoDB protocol", kind: testenv.KindDynamoDB, durable: "with its own defaults, on disk",
+			open: openDynamoDB},
 	}
 }
 
@@ -91,7 +97,8 @@ func openMemory(context.Context, string, string) (*scskit.Store, func(), error) 
 	return s, func() {}, err
 }
 
-func openSQL(driver, dsn string, dialect sqlstore.Dialect, table string) (*scskit.Store, func(), error) {
+func openSQL(driver, dsn string, dialect sqlstore.Dialect,
+	table string) (*scskit.Store, func(), error) {
 	db, err := sql.Open(driver, dsn)
 	if err != nil {
 		return nil, nil, err
@@ -109,7 +116,8 @@ func openRedis(_ context.Context, addr, place string) (*scskit.Store, func(), er
 }
 
 func openRedisCluster(_ context.Context, addrs, place string) (*scskit.Store, func(), error) {
-	c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(addrs, ","), ContextTimeoutEnabled: true})
+	c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(addrs, ","),
+		ContextTimeoutEnabled: true})
 	s, err := redisstore.New(c, &redisstore.Options{Prefix: place + ":"})
 	return s, func() { _ = c.Close() }, err
 }
@@ -129,8 +137,9 @@ func openDynamoDB(_ context.Context, endpoint, place string) (*scskit.Store, fun
 	c := dynamodb.New(dynamodb.Options{
 		Region:       "eu-central-1",
 		BaseEndpoint: &endpoint,
-		Credentials:  aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("local", "local", "")),
-		HTTPClient:   &http.Client{Transport: transport},
+		Credentials: aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("local",
+			"local", "")),
+		HTTPClient: &http.Client{Transport: transport},
 	})
 	s, err := dynamostore.New(c, &dynamostore.Options{Table: place})
 	return s, transport.CloseIdleConnections, err

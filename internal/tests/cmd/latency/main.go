@@ -65,7 +65,8 @@ func run(args []string, out io.Writer) error {
 	ctx := context.Background()
 	var results []result
 	for _, b := range backends(dir) {
-		if *only != "" && !slices.Contains(strings.Split(*only, ","), strings.ToLower(b.name)) || b.skipped() {
+		if *only != "" && !slices.Contains(strings.Split(*only, ","), strings.ToLower(b.name)) ||
+			b.skipped() {
 			continue
 		}
 		r, err := b.measure(ctx, *turn)
@@ -74,7 +75,8 @@ func run(args []string, out io.Writer) error {
 		}
 		results = append(results, r)
 	}
-	machine := fmt.Sprintf("%d CPUs, %s/%s, %s; %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(),
+	machine := fmt.Sprintf("%d CPUs, %s/%s, %s; %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH,
+		runtime.Version(),
 		time.Now().UTC().Format(time.DateOnly))
 	printTable(out, machine, results)
 	if *file == "" {

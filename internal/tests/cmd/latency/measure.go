@@ -58,7 +58,8 @@ func measure(store *scskit.Store, turn time.Duration) (read, write sample, err e
 		path string
 		into *sample
 	}{{"/read", &read}, {"/write", &write}} {
-		if _, err := busy(clients, m.path, turn/8); err != nil { // connections and caches are there before it counts
+		// connections and caches are there before it counts
+		if _, err := busy(clients, m.path, turn/8); err != nil {
 			return nil, nil, err
 		}
 		if *m.into, err = busy(clients, m.path, turn); err != nil {
@@ -122,7 +123,8 @@ func dial(addr string, sm *scs.SessionManager) (*client, error) {
 
 // do makes one request, and checks that the answer is what was asked for.
 func (c *client) do(path string) error {
-	if _, err := fmt.Fprintf(c.conn, "GET %s HTTP/1.1\r\nHost: latency\r\nCookie: %s\r\n\r\n", path, c.cookie); err != nil {
+	if _, err := fmt.Fprintf(c.conn, "GET %s HTTP/1.1\r\nHost: latency\r\nCookie: %s\r\n\r\n", path,
+		c.cookie); err != nil {
 		return err
 	}
 	resp, err := http.ReadResponse(c.r, nil)

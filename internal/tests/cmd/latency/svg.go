@@ -56,11 +56,16 @@ func draw(machine string, results []result) string {
 	fmt.Fprintf(&p, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`+"\n", width, height, width, height)
 	fmt.Fprintf(&p, "<title>Latency of requests with a session, by backend</title>\n%s\n", style)
 	p.text(margin, 30, "h", "Latency of a request with a session, by backend")
-	p.text(margin, 50, "q", fmt.Sprintf("net/http and scshttp.LoadAndSave, %d connections, sessions of three keys; milliseconds, on a logarithmic scale", connections))
+	p.text(margin, 50, "q", fmt.Sprintf("net/http and scshttp.LoadAndSave, %d connections, sessions "+
+		"of three keys; milliseconds, on a logarithmic scale", connections))
 	p.panel(margin, "A request that reads a key", func(r *result) sample { return r.read })
-	p.panel(margin+leftWidth+panelWidth+labelWidth+12, "A request that changes a key: load and conditional save", func(r *result) sample { return r.write })
+	p.panel(margin+leftWidth+panelWidth+labelWidth+12,
+		"A request that changes a key: load and conditional save",
+		func(r *result) sample { return r.write })
 	p.table(tableTop)
-	p.text(margin, float64(height-16), "q", "Client, application and servers share one machine: "+machine+fmt.Sprintf(". Local test servers; %d requests a line, or more.", p.fewest()))
+	p.text(margin, float64(height-16), "q",
+		"Client, application and servers share one machine: "+machine+fmt.Sprintf(
+			". Local test servers; %d requests a line, or more.", p.fewest()))
 	p.WriteString("</svg>\n")
 	return p.String()
 }
@@ -77,7 +82,8 @@ func (p *picture) fewest() int {
 func power(d time.Duration) float64 { return math.Log10(max(d.Seconds()*1000, 1e-6)) }
 
 func (p *picture) text(x, y float64, class, text string) {
-	fmt.Fprintf(p, `<text class="%s" x="%.1f" y="%.1f">%s</text>`+"\n", class, x, y, html.EscapeString(text))
+	fmt.Fprintf(p, `<text class="%s" x="%.1f" y="%.1f">%s</text>`+"\n", class, x, y,
+		html.EscapeString(text))
 }
 
 // x returns where a quantile is: as far to the right as the requests beyond it are rare.
@@ -101,13 +107,15 @@ func (p *picture) panel(left float64, title string, of func(*result) sample) {
 			}
 			y := p.y(time.Duration(ms * float64(time.Millisecond)))
 			if step == 1 || p.high-p.low < 3 {
-				fmt.Fprintf(p, `<line class="grid" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`+"\n", left, y, left+panelWidth, y)
+				fmt.Fprintf(p, `<line class="grid" x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f"/>`+"\n", left, y,
+					left+panelWidth, y)
 				p.text(left-8, y+4, "q e", fmt.Sprintf("%g", ms))
 			}
 		}
 	}
 	for _, q := range quantiles {
-		fmt.Fprintf(p, `<line class="grid" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`+"\n", x(left, q), panelTop, x(left, q), panelTop+panelHeight)
+		fmt.Fprintf(p, `<line class="grid" x1="%.1f" y1="%d" x2="%.1f" y2="%d"/>`+"\n", x(left, q),
+			panelTop, x(left, q), panelTop+panelHeight)
 		p.text(x(left, q), panelTop+panelHeight+18, "q m", name(q))
 	}
 	p.text(left+panelWidth/2, panelTop+panelHeight+36, "q m", "percentile of the requests")
@@ -129,7 +137,8 @@ func (p *picture) line(left float64, i int, s sample) {
 	}
 	fmt.Fprintf(p, `<path class="c%d" d="%s"/>`+"\n", i, path.String())
 	for _, q := range quantiles {
-		fmt.Fprintf(p, `<circle class="d%d" cx="%.1f" cy="%.1f" r="3"/>`+"\n", i, x(left, q), p.y(s.at(q)))
+		fmt.Fprintf(p, `<circle class="d%d" cx="%.1f" cy="%.1f" r="3"/>`+"\n", i, x(left, q),
+			p.y(s.at(q)))
 	}
 }
 

@@ -57,7 +57,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	flags.SetOutput(out)
 	dir := flags.String("dir", ".", "the checkout")
 	tag := flags.Bool("tag", false, "commit the requirements and make the tags; implies -build")
-	build := flags.Bool("build", false, "compile the programs that try the modules, which takes minutes")
+	build := flags.Bool("build", false,
+		"compile the programs that try the modules, which takes minutes")
 	flags.Usage = func() {
 		fmt.Fprintln(out, "usage: scripts/release [-build | -tag] [vX.Y.Z]")
 		flags.PrintDefaults()
@@ -113,7 +114,8 @@ func (r *release) check(strict bool) error {
 	if !slices.ContainsFunc(strings.Split(string(changes), "\n"), func(line string) bool {
 		return line == heading || strings.HasPrefix(line, heading+" ")
 	}) {
-		missing = append(missing, fmt.Errorf(`CHANGELOG.md has no section %q: give "## Unreleased" that name and the date`, heading))
+		missing = append(missing, fmt.Errorf(
+			`CHANGELOG.md has no section %q: give "## Unreleased" that name and the date`, heading))
 	}
 	if err := errors.Join(missing...); strict || err == nil {
 		return err
@@ -168,7 +170,8 @@ func (r *release) try() error {
 		return err
 	}
 	for _, m := range r.modules {
-		if err := r.publish(filepath.Join(tree, m), modulePath(m), filepath.Join(tmp, "proxy")); err != nil {
+		if err := r.publish(filepath.Join(tree, m), modulePath(m),
+			filepath.Join(tmp, "proxy")); err != nil {
 			return fmt.Errorf("%s: %w", modulePath(m), err)
 		}
 	}
@@ -182,9 +185,11 @@ func (r *release) try() error {
 	}
 	env := append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "GONOSUMDB="+root+","+root+"/*",
 		"GOMODCACHE="+filepath.Join(tmp, "cache"),
-		"GOPROXY=file://"+filepath.Join(tmp, "proxy")+",file://"+filepath.Join(cache, "cache", "download")+","+proxies)
+		"GOPROXY=file://"+filepath.Join(tmp, "proxy")+",file://"+filepath.Join(cache, "cache",
+			"download")+","+proxies)
 	for _, m := range r.modules {
-		if err := r.consume(filepath.Join(tmp, "consumer", m), filepath.Join(tree, m), modulePath(m), env); err != nil {
+		if err := r.consume(filepath.Join(tmp, "consumer", m), filepath.Join(tree, m), modulePath(m),
+			env); err != nil {
 			return fmt.Errorf("a program that requires %s: %w", modulePath(m), err)
 		}
 		fmt.Fprintf(r.out, "ok  %s@%s\n", modulePath(m), r.version)
@@ -219,7 +224,8 @@ func (r *release) publish(dir, modPath, proxy string) error {
 		return err
 	}
 	for name, content := range map[string]string{
-		"list": r.version + "\n", r.version + ".mod": string(text), r.version + ".info": fmt.Sprintf(`{"Version":%q}`, r.version),
+		"list": r.version + "\n", r.version + ".mod": string(text),
+		r.version + ".info": fmt.Sprintf(`{"Version":%q}`, r.version),
 	} {
 		if err := os.WriteFile(filepath.Join(at, name), []byte(content), 0o600); err != nil {
 			return err
@@ -259,7 +265,8 @@ func (r *release) consume(dir, source, modPath string, env []string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	list, err := r.outputWith(append(os.Environ(), "GOWORK=off"), filepath.Join(r.dir, strings.TrimPrefix(modPath, root)), "go", "list", "./...")
+	list, err := r.outputWith(append(os.Environ(), "GOWORK=off"),
+		filepath.Join(r.dir, strings.TrimPrefix(modPath, root)), "go", "list", "./...")
 	if err != nil {
 		return err
 	}
@@ -281,7 +288,8 @@ func (r *release) consume(dir, source, modPath string, env []string) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("module example.com/consumer\n\ngo %s\n\nrequire %s %s\n", f.Go.Version, modPath, r.version)
+	text := fmt.Sprintf("module example.com/consumer\n\ngo %s\n\nrequire %s %s\n", f.Go.Version,
+		modPath, r.version)
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -303,7 +311,8 @@ func (r *release) tag(really bool) (err error) {
 	tags := r.tags()
 	push := "git push --atomic origin HEAD " + strings.Join(tags, " ")
 	if !really {
-		fmt.Fprintf(r.out, "\nWith -tag, one commit requires the modules of each other at %s, and has these tags:\n  %s\nThen: %s\n",
+		fmt.Fprintf(r.out, "\nWith -tag, one commit requires the modules of each other at %s, and has "+
+			"these tags:\n  %s\nThen: %s\n",
 			r.version, strings.Join(tags, "\n  "), push)
 		return nil
 	}
@@ -342,7 +351,8 @@ func (r *release) tag(really bool) (err error) {
 			return err
 		}
 	}
-	if _, err := r.output(r.dir, "git", "commit", "-q", "--allow-empty", "-am", "Release "+r.version); err != nil {
+	if _, err := r.output(r.dir, "git", "commit", "-q", "--allow-empty", "-am",
+		"Release "+r.version); err != nil {
 		return err
 	}
 	for _, t := range tags {
@@ -366,7 +376,8 @@ func (r *release) outputWith(env []string, dir string, command ...string) (strin
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err, strings.TrimSpace(stderr.String()))
+		return "", fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err,
+			strings.TrimSpace(stderr.String()))
 	}
 	return strings.TrimSpace(string(out)), nil
 }

@@ -38,7 +38,8 @@ var backends = []backend{
 	{"postgresql-18", "PostgreSQL 18", "postgres18", "github.com/jackc/pgx/v5"},
 	{"postgresql-tls", "PostgreSQL, TLS and SCRAM", "postgres-tls", "github.com/jackc/pgx/v5"},
 	{"pgbouncer", "PostgreSQL through PgBouncer, exec", "pgbouncer", "github.com/jackc/pgx/v5"},
-	{"pgbouncer-simple", "PostgreSQL through PgBouncer, simple_protocol", "pgbouncer", "github.com/jackc/pgx/v5"},
+	{"pgbouncer-simple", "PostgreSQL through PgBouncer, simple_protocol", "pgbouncer",
+		"github.com/jackc/pgx/v5"},
 	{"mariadb", "MySQL, MariaDB", "mysql", "github.com/go-sql-driver/mysql"},
 	{"mariadb-tls", "MariaDB, TLS and a password", "mysql-tls", "github.com/go-sql-driver/mysql"},
 	{"redis", "Redis", "redis", "github.com/redis/go-redis/v9"},
@@ -52,7 +53,8 @@ var backends = []backend{
 
 // aliases are the names under which the packages of stores check what the matrix has under another
 // one.
-var aliases = map[string]string{"memstore": "memory", "postgres": "postgresql", "mysql": "mariadb", "cookiestore": "cookie"}
+var aliases = map[string]string{"memstore": "memory", "postgres": "postgresql", "mysql": "mariadb",
+	"cookiestore": "cookie"}
 
 // unify gives every store one name.
 func unify(r conformance.Report) {
@@ -101,8 +103,10 @@ func compatibility(ctx context.Context, r conformance.Report, file, when string)
 	}
 
 	var b strings.Builder
-	fmt.Fprintf(&b, "The versions that the test run of %s met, with scs %s, and how\nmany checks there were:\n\n", when, versions[scsModule])
-	b.WriteString("| backend | server that was run | client library | adapters | passed | exempt | failed |\n| --- | --- | --- | --- | --- | --- | --- |\n")
+	fmt.Fprintf(&b, "The versions that the test run of %s met, with scs %s, and how\nmany checks "+
+		"there were:\n\n", when, versions[scsModule])
+	b.WriteString("| backend | server that was run | client library | adapters | passed | exempt | " +
+		"failed |\n| --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, k := range backends {
 		t := byStore[k.store]
 		if t == nil {
@@ -117,7 +121,8 @@ func compatibility(ctx context.Context, r conformance.Report, file, when string)
 		}
 		row(&b, k.title, server, library(k.library), t)
 	}
-	b.WriteString("\n| framework | version | backends | passed | exempt | failed |\n| --- | --- | --- | --- | --- | --- |\n")
+	b.WriteString("\n| framework | version | backends | passed | exempt | failed |\n| --- | --- | " +
+		"--- | --- | --- | --- |\n")
 	for _, f := range frameworks {
 		t := byAdapter[f.adapter]
 		if t == nil {
@@ -149,7 +154,8 @@ func row(b *strings.Builder, cells ...any) {
 			if len(c.pairs) == 0 {
 				pairs = "not run in pairs"
 			}
-			fmt.Fprintf(b, "| %s | %d | %d | %d |\n", pairs, c.outcomes[conformance.Passed], c.outcomes[conformance.Exempt], c.outcomes[conformance.Failed])
+			fmt.Fprintf(b, "| %s | %d | %d | %d |\n", pairs, c.outcomes[conformance.Passed],
+				c.outcomes[conformance.Exempt], c.outcomes[conformance.Failed])
 		}
 	}
 }

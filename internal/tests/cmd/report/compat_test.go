@@ -15,12 +15,14 @@ func TestCompatibility(t *testing.T) {
 	if err := os.WriteFile(servers, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	result := func(adapter, store string, level conformance.Level, outcome conformance.Outcome) conformance.Result {
+	result := func(adapter, store string, level conformance.Level,
+		outcome conformance.Outcome) conformance.Result {
 		check := "pair/" + string(outcome)
 		if level != conformance.LevelPair {
 			check = string(level) + "/" + string(outcome)
 		}
-		return conformance.Result{Adapter: adapter, Store: store, Check: check, Level: level, Outcome: outcome}
+		return conformance.Result{Adapter: adapter, Store: store, Check: check, Level: level,
+			Outcome: outcome}
 	}
 	pass, fail, exempt := conformance.Passed, conformance.Failed, conformance.Exempt
 	got, err := compatibility(t.Context(), conformance.Report{Results: []conformance.Result{
@@ -50,9 +52,12 @@ func TestCompatibility(t *testing.T) {
 	}
 	for _, line := range []string{
 		"the test run of a day met, with scs " + versions[scsModule],
-		"| Redis | Redis 7.0.15 | redis/go-redis/v9 " + versions["github.com/redis/go-redis/v9"] + " | 1 of 2 | 3 | 1 | 1 |",
-		`| MySQL, MariaDB | a\|b &lt;script> | go-sql-driver/mysql ` + versions["github.com/go-sql-driver/mysql"] + " | 1 of 1 | 1 | 0 | 0 |",
-		"| PostgreSQL | version unknown | jackc/pgx/v5 " + versions["github.com/jackc/pgx/v5"] + " | not run in pairs | 1 | 0 | 0 |",
+		"| Redis | Redis 7.0.15 | redis/go-redis/v9 " + versions["github.com/redis/go-redis/v9"] +
+			" | 1 of 2 | 3 | 1 | 1 |",
+		`| MySQL, MariaDB | a\|b &lt;script> | go-sql-driver/mysql ` +
+			versions["github.com/go-sql-driver/mysql"] + " | 1 of 1 | 1 | 0 | 0 |",
+		"| PostgreSQL | version unknown | jackc/pgx/v5 " + versions["github.com/jackc/pgx/v5"] +
+			" | not run in pairs | 1 | 0 | 0 |",
 		"| memory | none needed |  | 1 of 1 | 1 | 0 | 0 |",
 		"| Gin | " + versions["github.com/gin-gonic/gin"] + " | 2 of 2 | 3 | 0 | 0 |",
 		"| Fiber v2 | " + versions["github.com/gofiber/fiber/v2"] + " | 0 of 1 | 1 | 0 | 1 |",

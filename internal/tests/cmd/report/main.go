@@ -38,7 +38,8 @@ func main() {
 	var out outputs
 	flag.StringVar(&out.svg, "svg", "", "draw the matrix as SVG into this `file`")
 	flag.StringVar(&out.html, "html", "", "write a page with every result into this `file`")
-	flag.StringVar(&out.compat, "compat", "", "write what was run with what into this `file`, as Markdown")
+	flag.StringVar(&out.compat, "compat", "",
+		"write what was run with what into this `file`, as Markdown")
 	flag.StringVar(&out.docs, "update-docs", "", "replace that table in this `file`")
 	flag.StringVar(&out.backends, "backends", "", "the `file` that tells which servers were run")
 	flag.Usage = func() {
@@ -73,7 +74,8 @@ func run(ctx context.Context, w io.Writer, file string, out outputs) error {
 			return err
 		}
 	}
-	when := fmt.Sprintf("%s, %s, %s/%s", info.ModTime().UTC().Format("2006-01-02"), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	when := fmt.Sprintf("%s, %s, %s/%s", info.ModTime().UTC().Format("2006-01-02"), runtime.Version(),
+		runtime.GOOS, runtime.GOARCH)
 	if out.html != "" {
 		text, err := newPage(r, when).html()
 		if err != nil {
@@ -185,7 +187,8 @@ func newMatrix(r conformance.Report) *matrix {
 // prove the kit.
 func (m *matrix) ours() *matrix {
 	subjects := slices.DeleteFunc(slices.Clone(m.subjects), func(s subject) bool {
-		return s.store == "directory" || strings.HasPrefix(s.store, "scs-") || s == subject{store: "reference"}
+		return s.store == "directory" || strings.HasPrefix(s.store, "scs-") ||
+			s == subject{store: "reference"}
 	})
 	return &matrix{subjects: subjects, groups: m.groups, cells: m.cells}
 }

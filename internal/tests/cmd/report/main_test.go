@@ -12,7 +12,8 @@ import (
 )
 
 // hostile is what a check may see in a broken store, and tell as the reason.
-const hostile = "</script><script>alert(1)</script> <!-- <script> -->\u2028\x00\xff\" ' ` ${x} {{.Data}} ]]> &lt; \\u003c 世界"
+const hostile = "</script><script>alert(1)</script> <!-- <script> -->\u2028\x00\xff\" ' ` ${x} " +
+	"{{.Data}} ]]> &lt; \\u003c 世界"
 
 // full returns a report of every level: stores, drivers, adapters and all pairs.
 func full(adapters, stores int) conformance.Report {
@@ -23,7 +24,8 @@ func full(adapters, stores int) conformance.Report {
 				if c.Level != l {
 					continue
 				}
-				res := conformance.Result{Adapter: adapter, Store: store, Check: c.ID, Level: l, Outcome: conformance.Passed, DurationMS: int64(i)}
+				res := conformance.Result{Adapter: adapter, Store: store, Check: c.ID, Level: l,
+					Outcome: conformance.Passed, DurationMS: int64(i)}
 				switch {
 				case adapter == "adapter0" && store == "store1" && i%7 == 0:
 					res.Outcome, res.Reason = conformance.Failed, hostile
@@ -137,14 +139,16 @@ func TestPageEscapesReasons(t *testing.T) {
 	if n := strings.Count(text, "</script"); n != 2 {
 		t.Errorf("the page ends %d scripts, want 2", n)
 	}
-	if strings.Contains(text, "alert(1)</") || strings.Contains(text, "<!--") || strings.Contains(text, "\u2028") {
+	if strings.Contains(text, "alert(1)</") || strings.Contains(text, "<!--") ||
+		strings.Contains(text, "\u2028") {
 		t.Error("a reason stands in the page as markup")
 	}
 }
 
 func TestPageAsksNothingOfTheNetwork(t *testing.T) {
 	text, _ := render(t, full(1, 1))
-	for _, word := range []string{"src=", "href=", "url(", "@import", "http://", "https://", "fetch(", "import("} {
+	for _, word := range []string{"src=", "href=", "url(", "@import", "http://", "https://", "fetch(",
+		"import("} {
 		if strings.Contains(strings.ToLower(text), word) {
 			t.Errorf("the page has %q", word)
 		}
@@ -155,12 +159,14 @@ func TestPageAsksNothingOfTheNetwork(t *testing.T) {
 }
 
 func TestPageTakesTheFailureOfAStoreCheckedTwice(t *testing.T) {
-	pass := conformance.Result{Store: "s", Check: "contract/delete", Level: conformance.LevelStore, Outcome: conformance.Passed}
+	pass := conformance.Result{Store: "s", Check: "contract/delete", Level: conformance.LevelStore,
+		Outcome: conformance.Passed}
 	fail := pass
 	fail.Adapter, fail.Outcome = "store", conformance.Failed
 	for _, r := range [][]conformance.Result{{pass, fail}, {fail, pass}} {
 		p := newPage(conformance.Report{Results: r}, "")
-		if len(p.Subjects) != 1 || strings.Count(p.Subjects[0].Outcomes, "f") != 1 || strings.Count(p.Subjects[0].Outcomes, "p") != 0 {
+		if len(p.Subjects) != 1 || strings.Count(p.Subjects[0].Outcomes, "f") != 1 ||
+			strings.Count(p.Subjects[0].Outcomes, "p") != 0 {
 			t.Errorf("%+v", p.Subjects)
 		}
 	}
@@ -182,7 +188,8 @@ func TestPageShowsWhatItDoesNotKnow(t *testing.T) {
 }
 
 func TestUnify(t *testing.T) {
-	r := conformance.Report{Results: []conformance.Result{{Store: "memstore"}, {Store: "memory"}, {Store: "mysql"}, {Store: "redis"}}}
+	r := conformance.Report{Results: []conformance.Result{{Store: "memstore"}, {Store: "memory"},
+		{Store: "mysql"}, {Store: "redis"}}}
 	unify(r)
 	for i, want := range []string{"memory", "memory", "mariadb", "redis"} {
 		if got := r.Results[i].Store; got != want {
@@ -202,12 +209,14 @@ func TestRun(t *testing.T) {
 		svg: filepath.Join(dir, "x.svg"), html: filepath.Join(dir, "x.html"),
 		compat: filepath.Join(dir, "x.md"), docs: filepath.Join(dir, "docs.md"),
 	}
-	if err := os.WriteFile(out.docs, []byte("before\n"+beginMark+"\nold\n"+endMark+"\nafter\n"), 0o600); err != nil {
+	if err := os.WriteFile(out.docs, []byte("before\n"+beginMark+"\nold\n"+endMark+"\nafter\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	var b strings.Builder
 	err := run(t.Context(), &b, file, out)
-	if want := fmt.Sprintf("%d checks failed", r.Count(conformance.Failed)); err == nil || err.Error() != want {
+	if want := fmt.Sprintf("%d checks failed", r.Count(conformance.Failed)); err == nil ||
+		err.Error() != want {
 		t.Errorf("error %v, want %q", err, want)
 	}
 	for _, name := range []string{out.svg, out.html, out.compat, out.docs} {

@@ -75,7 +75,8 @@ func kindOf(r *conformance.Result) kind {
 }
 
 var letters = map[conformance.Outcome]byte{
-	conformance.Passed: 'p', conformance.Failed: 'f', conformance.Exempt: 'e', conformance.NotApplicable: 'n',
+	conformance.Passed: 'p', conformance.Failed: 'f', conformance.Exempt: 'e',
+	conformance.NotApplicable: 'n',
 }
 
 const notRun = '.'
@@ -128,7 +129,8 @@ func newPage(r conformance.Report, run string) page {
 		}
 	}
 	slices.SortStableFunc(p.Subjects, func(a, b pageSubject) int {
-		return cmp.Or(slices.Index(kinds, a.Kind)-slices.Index(kinds, b.Kind), compareStores(a.Store, b.Store), cmp.Compare(a.Adapter, b.Adapter))
+		return cmp.Or(slices.Index(kinds, a.Kind)-slices.Index(kinds, b.Kind),
+			compareStores(a.Store, b.Store), cmp.Compare(a.Adapter, b.Adapter))
 	})
 	reason := make(map[string]int)
 	for i := range p.Subjects {

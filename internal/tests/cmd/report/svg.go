@@ -55,10 +55,12 @@ func (m *matrix) svg() string {
 		all[conformance.Passed], all[conformance.Failed], all[conformance.Exempt], style)
 
 	column := func(x, y int, name string) {
-		fmt.Fprintf(&b, `<text transform="translate(%d %d) rotate(-40)">%s</text>`+"\n", x+cellWidth/2-8, y-10, html.EscapeString(name))
+		fmt.Fprintf(&b, `<text transform="translate(%d %d) rotate(-40)">%s</text>`+"\n", x+cellWidth/2-8,
+			y-10, html.EscapeString(name))
 	}
 	row := func(y int, name string) {
-		fmt.Fprintf(&b, `<text class="g" x="%d" y="%d">%s</text>`+"\n", margin+leftWidth-10, y+cellHeight/2+4, html.EscapeString(name))
+		fmt.Fprintf(&b, `<text class="g" x="%d" y="%d">%s</text>`+"\n", margin+leftWidth-10,
+			y+cellHeight/2+4, html.EscapeString(name))
 	}
 	for i, store := range stores {
 		x := margin + leftWidth + i*cellWidth
@@ -76,7 +78,8 @@ func (m *matrix) svg() string {
 	for j, adapter := range lower {
 		row(pairsTop+j*cellHeight, adapter)
 		for i, group := range alone {
-			drawCell(&b, adaptersLeft+i*cellWidth, pairsTop+j*cellHeight, m.cells[cell{subject{adapter, "reference"}, group}])
+			drawCell(&b, adaptersLeft+i*cellWidth, pairsTop+j*cellHeight,
+				m.cells[cell{subject{adapter, "reference"}, group}])
 		}
 	}
 	for i, group := range alone {
@@ -141,8 +144,10 @@ func drawCell(b *strings.Builder, x, y int, c counts) {
 	default:
 		class, text = "pass", fmt.Sprint(ran)
 	}
-	fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="4"/>`+"\n", class, x+1, y+1, cellWidth-3, cellHeight-3)
+	fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="4"/>`+"\n", class, x+1,
+		y+1, cellWidth-3, cellHeight-3)
 	if text != "" {
-		fmt.Fprintf(b, `<text class="n" x="%d" y="%d">%s</text>`+"\n", x+cellWidth/2-1, y+cellHeight/2+4, text)
+		fmt.Fprintf(b, `<text class="n" x="%d" y="%d">%s</text>`+"\n", x+cellWidth/2-1,
+			y+cellHeight/2+4, text)
 	}
 }
