@@ -35,11 +35,11 @@ func (m *meter) Unwrap() driver.Driver { return m.Driver }
 
 // A driver around another measures or changes what goes to a backend. It is a driver.Decorator.
 func ExampleNewStore_decorator() {
-	inside, err := memstore.NewDriver(nil)
+	inside, err := memstore.New(nil)
 	if err != nil {
 		log.Fatal(err)
 	}
-	m := &meter{Driver: inside}
+	m := &meter{Driver: inside.Driver()}
 	store, err := scskit.NewStore(m, nil)
 	if err != nil {
 		log.Fatal(err)
@@ -74,6 +74,7 @@ func (everything) CheckSchema(context.Context) error           { return errors.N
 func (everything) DropSchema(context.Context) error            { return errors.New("dropped") }
 func (everything) Schema() string                              { return "schema" }
 func (everything) MaxData() int                                { return 10 }
+func (everything) Open(string) (_ driver.Record, _ error)       { return }
 func (everything) CookieName() string                          { return "carried" }
 func (everything) Carry(driver.Record) (value string, _ error) { return "value", nil }
 

@@ -58,11 +58,11 @@ type actor struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	d, err := memstore.NewDriver(nil)
+	mem, err := memstore.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scene{t: t, d: &tapped{Driver: d}}
+	s := &scene{t: t, d: &tapped{Driver: mem.Driver()}}
 	if s.store, err = scskit.NewStore(s.d, &scskit.Options{UserKey: "user"}); err != nil {
 		t.Fatal(err)
 	}
@@ -242,11 +242,11 @@ func (c seconds) Encode(deadline time.Time, values map[string]any) ([]byte, erro
 // TestLoadsOfACoarseCodec: where the deadline cannot tell, the data does, and the deadline stays.
 func TestLoadsOfACoarseCodec(t *testing.T) {
 	t.Parallel()
-	d, err := memstore.NewDriver(nil)
+	mem, err := memstore.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &scene{t: t, d: &tapped{Driver: d}}
+	s := &scene{t: t, d: &tapped{Driver: mem.Driver()}}
 	s.store, err = scskit.NewStore(s.d, &scskit.Options{Codec: seconds{}})
 	s.check(err)
 	s.one = &actor{scskit.New(s.store), s}

@@ -132,7 +132,7 @@ func (r *Request) newestFirst() {
 	var all [maxCandidates]saved
 	sorted := all[:r.ntokens]
 	for i, token := range r.tokens[:r.ntokens] {
-		sorted[i] = saved{token, r.l.carrier.SavedAt(r.base, token)}
+		sorted[i] = saved{token, r.l.carrier.SavedAt(token)}
 	}
 	slices.SortStableFunc(sorted, func(a, b saved) int { return b.at.Compare(a.at) })
 	for i, s := range sorted {

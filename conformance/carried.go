@@ -49,7 +49,7 @@ func (b *browser) plant(data []byte, expiry time.Time) {
 		b.s.t.commit(b.s.store, b.token(), data, expiry)
 		return
 	}
-	rec := b.record(c)
+	rec := b.record(b.s.store.(*scskit.Store).Driver())
 	rec.Data, rec.Expiry = data, expiry
 	value, err := c.Carry(rec)
 	if err != nil {

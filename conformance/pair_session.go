@@ -239,8 +239,8 @@ func pairDuplicateCookies(t *T) {
 		other := s.browser()
 		other.put("k", "another's")
 		p := s.portableStore()
-		before := p.SavedAt(t.Context(), other.token())
-		for n := 0; !p.SavedAt(t.Context(), b.token()).After(before); n++ {
+		before := p.SavedAt(other.token())
+		for n := 0; !p.SavedAt(b.token()).After(before); n++ {
 			b.put("later", strconv.Itoa(n))
 		}
 		live := "session=" + b.token()

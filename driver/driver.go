@@ -180,18 +180,20 @@ type SizeLimiter interface {
 	MaxData() int
 }
 
-// Carrier is implemented by a driver that keeps nothing: the record travels in the client's cookie,
-// in place of a token. The id that the other methods get is the value of the cookie; Load opens it,
-// Touch and Save are not called, and Delete has nothing to do. Such a driver cannot revoke a
-// session, and knows of no other request.
+// Carrier turns records into cookie values and back, for a store that keeps nothing on a server:
+// scskit.NewCarrierStore. The value takes the place of a token. A session in a cookie cannot be
+// revoked, and concurrent requests do not see each other's changes. The methods are safe for
+// concurrent use.
 type Carrier interface {
-	Driver
-
-	// Carry returns the cookie's value for the record, of printable ASCII without
-	// spaces, quotes, commas, semicolons, backslashes and dots. The error is a
-	// *TooLargeError if it does not fit into cookies.
+	// Carry returns the cookie value for a record: printable ASCII without spaces, quotes, commas,
+	// semicolons, backslashes and dots. The error is a *TooLargeError if it does not fit into
+	// cookies.
 	Carry(rec Record) (value string, err error)
 
-	// CookieName is the name of the cookie that values are made for.
+	// Open returns the record of a value that Carry has returned, with the value as its ID. The
+	// error is ErrNotFound for any other value. Open does not look at the expiry.
+	Open(value string) (Record, error)
+
+	// CookieName returns the name of the cookie that values are made for.
 	CookieName() string
 }

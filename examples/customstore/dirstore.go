@@ -29,15 +29,14 @@ import (
 // New returns a store in the directory dir, which must exist. Nobody else may be able to
 // read it.
 func New(dir string, opts *scskit.Options) (*scskit.Store, error) {
-	d, err := NewDriver(dir)
+	d, err := newDriver(dir)
 	if err != nil {
 		return nil, err
 	}
 	return scskit.NewStore(d, opts)
 }
 
-// NewDriver returns the driver under New.
-func NewDriver(dir string) (driver.Driver, error) {
+func newDriver(dir string) (driver.Driver, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("customstore: %w", err)

@@ -14,7 +14,7 @@ import (
 func TestDriver(t *testing.T) {
 	conformance.TestDriver(t, conformance.Driver{Name: "directory",
 		New: func(tb testing.TB) driver.Driver {
-			d, err := NewDriver(tb.TempDir())
+			d, err := newDriver(tb.TempDir())
 			if err != nil {
 				tb.Fatal(err)
 			}

@@ -18,10 +18,8 @@
 package cookiestore
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -65,23 +63,17 @@ type Options struct {
 // first seals; all open. To rotate, put a new key first, and drop the old one when the longest
 // lifetime has passed: what it sealed is then no session any more.
 func New(keys [][]byte, opts *Options) (*scskit.Store, error) {
-	d, err := NewDriver(keys, opts)
-	if err != nil {
-		return nil, err
-	}
-	var shared scskit.Options
-	if opts != nil {
-		shared = opts.Options
-	}
-	shared.Timeout = -1
-	return scskit.NewStore(d, &shared)
-}
-
-// NewDriver returns the driver under New.
-func NewDriver(keys [][]byte, opts *Options) (driver.Driver, error) {
 	if opts == nil {
 		opts = new(Options)
 	}
+	c, err := newCarrier(keys, opts)
+	if err != nil {
+		return nil, err
+	}
+	return scskit.NewCarrierStore(c, &opts.Options)
+}
+
+func newCarrier(keys [][]byte, opts *Options) (*carrier, error) {
 	sealer, err := seal.New(keys)
 	if err != nil {
 		return nil, fmt.Errorf("cookiestore: %w", err)
@@ -103,7 +95,7 @@ func NewDriver(keys [][]byte, opts *Options) (driver.Driver, error) {
 	return c, nil
 }
 
-// carrier is the driver.
+// carrier is the driver.Carrier.
 type carrier struct {
 	sealer *seal.Sealer
 	name   string
@@ -114,11 +106,8 @@ var _ driver.Carrier = (*carrier)(nil)
 
 func (c *carrier) CookieName() string { return c.name }
 
-// Load opens a cookie. What does not open is not found, whoever sent it.
-func (c *carrier) Load(ctx context.Context, value string) (driver.Record, error) {
-	if err := ctx.Err(); err != nil {
-		return driver.Record{}, fmt.Errorf("cookiestore: load: %w", err)
-	}
+// Open implements driver.Carrier. A value that does not open is not found, whoever sent it.
+func (c *carrier) Open(value string) (driver.Record, error) {
 	sealed, err := encoding.DecodeString(value)
 	// The decoder passes over line ends, but they are not what Carry has written.
 	if err != nil || strings.ContainsAny(value, "\r\n") {
@@ -162,15 +151,3 @@ func (c *carrier) maxData() int {
 	room := c.max - cookies*(len(c.name)+perCookie)
 	return encoding.DecodedLen(max(room, 0)) - c.sealer.Overhead() - headerBytes
 }
-
-var errCarried = errors.New("cookiestore: the session travels in the cookie: only an adapter can " +
-	"save it")
-
-// Save is not called: Carry is.
-func (c *carrier) Save(context.Context, driver.Record, driver.Condition) error { return errCarried }
-
-// Touch is not called: Carry is.
-func (c *carrier) Touch(context.Context, string, int64, time.Time) error { return errCarried }
-
-// Delete has nothing to delete. The adapter makes the browser forget the cookie.
-func (c *carrier) Delete(context.Context, string) error { return nil }

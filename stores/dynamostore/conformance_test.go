@@ -78,7 +78,7 @@ func tableOf(d driver.Driver) *table {
 func newTable(tb testing.TB, client *dynamodb.Client, opts Options) *table {
 	tb.Helper()
 	opts.Table = testenv.Name(tb)
-	d, err := NewDriver(client, &opts)
+	d, err := newDriver(client, &opts)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestConformance(t *testing.T) {
 			return &Options{Options: shared, Table: tableOf(d).name}
 		}
 		driverOver := func(tb testing.TB, client *dynamodb.Client, opts *Options) driver.Driver {
-			d, err := NewDriver(client, opts)
+			d, err := newDriver(client, opts)
 			if err != nil {
 				tb.Fatal(err)
 			}

@@ -105,25 +105,19 @@ type Options struct {
 // matches driver.ErrNoSchema, or by the store's CheckSchema. What is throttled, or fails
 // for a moment, is tried again by the client, as often as it is configured to.
 func New(client *dynamodb.Client, opts *Options) (*scskit.Store, error) {
-	d, err := NewDriver(client, opts)
+	if opts == nil {
+		opts = new(Options)
+	}
+	d, err := newDriver(client, opts)
 	if err != nil {
 		return nil, err
 	}
-	var shared scskit.Options
-	if opts != nil {
-		shared = opts.Options
-	}
-	return scskit.NewStore(d, &shared)
+	return scskit.NewStore(d, &opts.Options)
 }
 
-// NewDriver returns the driver under New, for programs and tests that work on records. Of the
-// shared options it heeds Now, and whether UserKey is set: only then it is a driver.UserIndex.
-func NewDriver(client *dynamodb.Client, opts *Options) (driver.Driver, error) {
+func newDriver(client *dynamodb.Client, opts *Options) (driver.Driver, error) {
 	if client == nil {
 		return nil, errors.New("dynamostore: the client is nil")
-	}
-	if opts == nil {
-		opts = new(Options)
 	}
 	t := &table{
 		client: client, name: opts.Table, consistent: !opts.EventuallyConsistentReads,

@@ -83,7 +83,7 @@ func TestConstructor(t *testing.T) {
 		}
 	}
 	for name, wanted := range map[string]string{"": "sessions", "123": "123", "a-b.c_D9": "a-b.c_D9"} {
-		d, err := NewDriver(client, &Options{Table: name})
+		d, err := newDriver(client, &Options{Table: name})
 		if err != nil || d.(*table).name != wanted {
 			t.Errorf("table %q: %v, %v", name, d, err)
 		}

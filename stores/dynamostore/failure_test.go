@@ -56,7 +56,7 @@ func TestFailures(t *testing.T) {
 		server := &refusing{code: tc.code, message: tc.message}
 		o := clientOf("http://127.0.0.1:1", server).Options()
 		o.RetryMaxAttempts = 1
-		d, err := NewDriver(dynamodb.New(o), nil)
+		d, err := newDriver(dynamodb.New(o), new(Options))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +81,7 @@ func TestFailures(t *testing.T) {
 func TestThrottledIsBounded(t *testing.T) {
 	t.Parallel()
 	server := &refusing{code: "ProvisionedThroughputExceededException", message: "slow down"}
-	d, err := NewDriver(clientOf("http://127.0.0.1:1", server), nil)
+	d, err := newDriver(clientOf("http://127.0.0.1:1", server), new(Options))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,7 +107,7 @@ func TestSilentServer(t *testing.T) {
 	t.Parallel()
 	c := newClock()
 	opts := Options{}
-	driverOver, err := NewDriver(clientOf("http://127.0.0.1:1", silent{}), &opts)
+	driverOver, err := newDriver(clientOf("http://127.0.0.1:1", silent{}), &opts)
 	if err != nil {
 		t.Fatal(err)
 	}

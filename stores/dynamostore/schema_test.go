@@ -25,7 +25,7 @@ func TestSchemaText(t *testing.T) {
 		"schema_provisioned.sh": {Table: "web.sessions", ReadCapacity: 10, WriteCapacity: 5,
 			TTLDisabled: true},
 	} {
-		d, err := NewDriver(clientOf("http://127.0.0.1:1", nil), &opts)
+		d, err := newDriver(clientOf("http://127.0.0.1:1", nil), &opts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,7 +78,7 @@ func TestCheckSchema(t *testing.T) {
 	client := connect(t)
 	without := newTable(t, client, Options{TTLDisabled: true})
 	want(t, "check without TTL", without.CheckSchema(background), nil)
-	with, err := NewDriver(client, &Options{Table: without.name})
+	with, err := newDriver(client, &Options{Table: without.name})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestForeignTable(t *testing.T) {
 		if _, err := client.CreateTable(background, definition); err != nil {
 			t.Fatal(err)
 		}
-		d, err := NewDriver(client, &Options{Table: name})
+		d, err := newDriver(client, &Options{Table: name})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -122,7 +122,7 @@ func TestUserAttribute(t *testing.T) {
 	}
 	// A store without UserKey leaves alone what it does not know of.
 	save(t, d, owned(c, "a", "alice"))
-	other, err := NewDriver(d.client, &Options{Table: d.name, Options: scskit.Options{Now: c.now}})
+	other, err := newDriver(d.client, &Options{Table: d.name, Options: scskit.Options{Now: c.now}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,7 +319,7 @@ func TestCreateIndex(t *testing.T) {
 		opts.Table = before.name
 		opts.ReadCapacity, opts.WriteCapacity = 0, 0 // the table's own are what counts
 		opts = withUsers(opts)
-		made, err := NewDriver(before.client, &opts)
+		made, err := newDriver(before.client, &opts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -403,7 +403,7 @@ func TestForeignIndex(t *testing.T) {
 		t.Fatal(err)
 	}
 	opts := withUsers(Options{Table: name, TTLDisabled: true})
-	d, err := NewDriver(client, &opts)
+	d, err := newDriver(client, &opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,11 +25,11 @@ func TestConformance(t *testing.T) {
 	conformance.TestDriver(t, conformance.Driver{
 		Name: "memstore",
 		New: func(tb testing.TB) driver.Driver {
-			d, err := memstore.NewDriver(nil)
+			s, err := memstore.New(nil)
 			if err != nil {
 				tb.Fatal(err)
 			}
-			return d
+			return s.Driver()
 		},
 	})
 }

@@ -36,26 +36,21 @@ type Options struct {
 // New returns a store that keeps its sessions in memory. Two stores share
 // nothing.
 func New(opts *Options) (*scskit.Store, error) {
-	d, err := NewDriver(opts)
+	if opts == nil {
+		opts = new(Options)
+	}
+	d, err := newDriver(opts)
 	if err != nil {
 		return nil, err
 	}
-	var shared scskit.Options
-	if opts != nil {
-		shared = opts.Options
-	}
+	shared := opts.Options
 	if shared.Timeout == 0 {
 		shared.Timeout = -1 // saves a timer for each operation
 	}
 	return scskit.NewStore(d, &shared)
 }
 
-// NewDriver returns the driver under New, for programs and tests that work on records.
-// Of the shared options it heeds Now.
-func NewDriver(opts *Options) (driver.Driver, error) {
-	if opts == nil {
-		opts = new(Options)
-	}
+func newDriver(opts *Options) (driver.Driver, error) {
 	m := &memory{
 		records: make(map[string]*entry),
 		max:     opts.MaxSessions,

@@ -28,7 +28,7 @@ func (c *clock) advance(d time.Duration) { c.at.Add(int64(d)) }
 func newMemory(t testing.TB, limit int) (*memory, *clock) {
 	t.Helper()
 	c := newClock()
-	d, err := NewDriver(&Options{Options: scskit.Options{Now: c.now}, MaxSessions: limit})
+	d, err := newDriver(&Options{Options: scskit.Options{Now: c.now}, MaxSessions: limit})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func TestOptions(t *testing.T) {
 	if _, err := New(&Options{Options: scskit.Options{MaxSize: -1}}); err == nil {
 		t.Error("a negative MaxSize was accepted")
 	}
-	d, err := NewDriver(nil)
+	d, err := newDriver(new(Options))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -49,7 +49,7 @@ var exempt = map[string]string{
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	newDriver := func(tb testing.TB, coll *mongo.Collection) driver.Driver {
-		d, err := NewDriver(coll, nil)
+		d, err := newDriver(coll, new(Options))
 		if err != nil {
 			tb.Fatal(err)
 		}

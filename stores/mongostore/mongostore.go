@@ -73,29 +73,23 @@ type Options struct {
 // New returns a store that keeps its sessions in coll. It does not connect, and never disconnects
 // the client, which the rest of the program may use. The collection should hold nothing else.
 func New(coll *mongo.Collection, opts *Options) (*scskit.Store, error) {
-	d, err := NewDriver(coll, opts)
+	if opts == nil {
+		opts = new(Options)
+	}
+	d, err := newDriver(coll, opts)
 	if err != nil {
 		return nil, err
 	}
-	var shared scskit.Options
-	if opts != nil {
-		shared = opts.Options
-	}
-	return scskit.NewStore(d, &shared)
+	return scskit.NewStore(d, &opts.Options)
 }
 
-// NewDriver returns the driver under New, for programs and tests that work on records. Of the
-// shared options it heeds Now.
-func NewDriver(coll *mongo.Collection, opts *Options) (driver.Driver, error) {
+func newDriver(coll *mongo.Collection, opts *Options) (driver.Driver, error) {
 	if coll == nil {
 		return nil, errors.New("mongostore: the collection is nil")
 	}
 	if coll.Database() == nil {
 		return nil, errors.New("mongostore: the collection belongs to no database: get it from a " +
 			"client, with Database and Collection")
-	}
-	if opts == nil {
-		opts = new(Options)
 	}
 	if w := opts.WriteConcern; w != nil && !w.Acknowledged() {
 		return nil, errors.New("mongostore: Options.WriteConcern is of unacknowledged writes, which " +

@@ -71,7 +71,7 @@ func names(commands []bson.Raw) string {
 
 func newTestDriver(t testing.TB, coll *mongo.Collection, c *clock) *collection {
 	t.Helper()
-	d, err := NewDriver(coll, &Options{Options: scskit.Options{Now: c.now}})
+	d, err := newDriver(coll, &Options{Options: scskit.Options{Now: c.now}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -367,7 +367,7 @@ func TestConcerns(t *testing.T) {
 		{&Options{WriteConcern: writeconcern.Majority(), ReadConcern: readconcern.Majority()},
 			`{"w": "majority"}`, `{"level": "majority"}`},
 	} {
-		d, err := NewDriver(own, test.opts)
+		d, err := newDriver(own, test.opts)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -380,7 +380,7 @@ func TestConcerns(t *testing.T) {
 		}
 		mu.Unlock()
 	}
-	if _, err := NewDriver(coll, &Options{WriteConcern: writeconcern.Unacknowledged()}); err == nil {
+	if _, err := newDriver(coll, &Options{WriteConcern: writeconcern.Unacknowledged()}); err == nil {
 		t.Error("unacknowledged writes: no error")
 	}
 }

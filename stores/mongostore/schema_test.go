@@ -23,7 +23,7 @@ func TestSchemaText(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = client.Disconnect(background) }()
-	d, err := NewDriver(client.Database("shop").Collection("sessions"), nil)
+	d, err := newDriver(client.Database("shop").Collection("sessions"), new(Options))
 	if err != nil {
 		t.Fatal(err)
 	}

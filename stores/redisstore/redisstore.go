@@ -87,20 +87,17 @@ type Options struct {
 // their methods Options, ForEachMaster and ForEachShard, as one that embeds such a pointer has.
 // Through another one they fail, rather than list the sessions of one server of many.
 func New(client redis.UniversalClient, opts *Options) (*scskit.Store, error) {
-	d, err := NewDriver(client, opts)
+	if opts == nil {
+		opts = new(Options)
+	}
+	d, err := newDriver(client, opts)
 	if err != nil {
 		return nil, err
 	}
-	var shared scskit.Options
-	if opts != nil {
-		shared = opts.Options
-	}
-	return scskit.NewStore(d, &shared)
+	return scskit.NewStore(d, &opts.Options)
 }
 
-// NewDriver returns the driver under New, for programs and tests that work on records. Of the
-// shared options it heeds Now.
-func NewDriver(client redis.UniversalClient, opts *Options) (driver.Driver, error) {
+func newDriver(client redis.UniversalClient, opts *Options) (driver.Driver, error) {
 	if isNil(client) {
 		return nil, errors.New("redisstore: client is nil")
 	}
@@ -111,10 +108,10 @@ func NewDriver(client redis.UniversalClient, opts *Options) (driver.Driver, erro
 		}
 	}
 	s := &sessions{client: client, punctual: isPunctual(client), prefix: defaultPrefix, now: time.Now}
-	if opts != nil && opts.Prefix != "" {
+	if opts.Prefix != "" {
 		s.prefix = opts.Prefix
 	}
-	if opts != nil && opts.Now != nil {
+	if opts.Now != nil {
 		s.now = opts.Now
 	}
 	return s, nil

@@ -73,7 +73,7 @@ func onEach(t *testing.T, test func(t *testing.T, s *sessions)) {
 
 func newSessions(tb testing.TB, client redis.UniversalClient, prefix string) *sessions {
 	tb.Helper()
-	d, err := NewDriver(client, &Options{Prefix: prefix})
+	d, err := newDriver(client, &Options{Prefix: prefix})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestOptions(t *testing.T) {
 func TestDefaultPrefix(t *testing.T) {
 	t.Parallel()
 	c := singleClient(t)
-	d, err := NewDriver(c, nil)
+	d, err := newDriver(c, new(Options))
 	if err != nil {
 		t.Fatal(err)
 	}

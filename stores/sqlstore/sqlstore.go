@@ -110,20 +110,17 @@ type Options struct {
 // driver.ErrNoSchema, or by the store's CheckSchema. The store never closes db. It may
 // share it with the rest of the program.
 func New(db *sql.DB, dialect Dialect, opts *Options) (*scskit.Store, error) {
-	d, err := NewDriver(db, dialect, opts)
+	if opts == nil {
+		opts = new(Options)
+	}
+	d, err := newDriver(db, dialect, opts)
 	if err != nil {
 		return nil, err
 	}
-	var shared scskit.Options
-	if opts != nil {
-		shared = opts.Options
-	}
-	return scskit.NewStore(d, &shared)
+	return scskit.NewStore(d, &opts.Options)
 }
 
-// NewDriver returns the driver under New, for programs and tests that work on
-// records. Of the shared options it heeds Now.
-func NewDriver(db *sql.DB, dialect Dialect, opts *Options) (driver.Driver, error) {
+func newDriver(db *sql.DB, dialect Dialect, opts *Options) (driver.Driver, error) {
 	if db == nil {
 		return nil, errors.New("sqlstore: db is nil")
 	}
@@ -134,9 +131,6 @@ func NewDriver(db *sql.DB, dialect Dialect, opts *Options) (driver.Driver, error
 	if other := dialectOf(db); other != nil && other.name != dialect.name {
 		return nil, fmt.Errorf("sqlstore: the dialect is that of %s, but the driver of db is for %s: "+
 			"pass sqlstore.%s()", dialect.title, other.title, other.title)
-	}
-	if opts == nil {
-		opts = new(Options)
 	}
 	name, err := parseName(opts.Table)
 	if err != nil {

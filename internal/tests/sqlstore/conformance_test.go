@@ -54,7 +54,7 @@ func TestConformance(t *testing.T) {
 func conform(t *testing.T, name string, dialect Dialect, fresh func(testing.TB) (*sql.DB, string),
 	again func(testing.TB, *sql.DB) *sql.DB) {
 	newDriver := func(tb testing.TB, db *sql.DB, table string) driver.Driver {
-		d, err := NewDriver(db, dialect, &Options{Table: table})
+		d, err := newDriver(db, dialect, &Options{Table: table})
 		if err != nil {
 			tb.Fatal(err)
 		}

@@ -29,7 +29,7 @@ func TestSchemaText(t *testing.T) {
 		{MySQL(), "", "mysql.sql"},
 		{MySQL(), "auth.web_sessions", "mysql_qualified.sql"},
 	} {
-		d, err := NewDriver(sql.OpenDB(nowhere{}), tc.dialect, &Options{Table: tc.table})
+		d, err := newDriver(sql.OpenDB(nowhere{}), tc.dialect, &Options{Table: tc.table})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -54,7 +54,7 @@ func TestSchemaText(t *testing.T) {
 func TestSchemaByHand(t *testing.T) {
 	t.Parallel()
 	db := openMemory(t)
-	d, err := NewDriver(db, SQLite(), nil)
+	d, err := newDriver(db, SQLite(), new(Options))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestCheckSchemaSaysWhatIsMissing(t *testing.T) {
 		if _, err := db.Exec(tc.ddl); err != nil {
 			t.Fatal(err)
 		}
-		d, err := NewDriver(db, SQLite(), nil)
+		d, err := newDriver(db, SQLite(), new(Options))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +165,7 @@ func TestForeignTableIsLeftAlone(t *testing.T) {
 		INSERT INTO sessions VALUES ('t', 'd', 1)`); err != nil {
 		t.Fatal(err)
 	}
-	d, err := NewDriver(db, SQLite(), nil)
+	d, err := newDriver(db, SQLite(), new(Options))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,7 +196,7 @@ func TestCreateSchemaAtOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 8 {
 		db := openFile(t, path)
-		d, err := NewDriver(db, SQLite(), nil)
+		d, err := newDriver(db, SQLite(), new(Options))
 		if err != nil {
 			t.Fatal(err)
 		}

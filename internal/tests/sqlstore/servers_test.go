@@ -66,7 +66,7 @@ func newServerTable(tb testing.TB, db *sql.DB, dialect Dialect, name string, c *
 // newServerDriver makes no table, but drops it, should there be one at the end of the test.
 func newServerDriver(tb testing.TB, db *sql.DB, dialect Dialect, name string, c *clock) *table {
 	tb.Helper()
-	d, err := NewDriver(db, dialect, &Options{Options: scskit.Options{Now: c.now}, Table: name})
+	d, err := newDriver(db, dialect, &Options{Options: scskit.Options{Now: c.now}, Table: name})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -81,7 +81,7 @@ func newServerDriver(tb testing.TB, db *sql.DB, dialect Dialect, name string, c 
 // another is a second driver on the table of s, with another pool, as a second process has.
 func another(tb testing.TB, s *table, open func(testing.TB) *sql.DB) *table {
 	tb.Helper()
-	d, err := NewDriver(open(tb), s.dialect,
+	d, err := newDriver(open(tb), s.dialect,
 		&Options{Options: scskit.Options{Now: s.now}, Table: s.name.String()})
 	if err != nil {
 		tb.Fatal(err)

@@ -45,7 +45,7 @@ func TestSweepByBothClocks(t *testing.T) {
 // tableAt is another driver on the table of s, with another clock.
 func tableAt(t *testing.T, s *table, c *clock) *table {
 	t.Helper()
-	d, err := NewDriver(s.db, s.dialect,
+	d, err := newDriver(s.db, s.dialect,
 		&Options{Options: scskit.Options{Now: c.now}, Table: s.name.String()})
 	if err != nil {
 		t.Fatal(err)

@@ -110,20 +110,14 @@ type Options struct {
 // driver.ErrNoSchema, or by the store's CheckSchema. The store never closes db. It may
 // share it with the rest of the program.
 func New(db *sql.DB, dialect Dialect, opts *Options) (*scskit.Store, error) {
-	d, err := NewDriver(db, dialect, opts)
+	d, err := newDriver(db, dialect, opts)
 	if err != nil {
 		return nil, err
 	}
-	var shared scskit.Options
-	if opts != nil {
-		shared = opts.Options
-	}
-	return scskit.NewStore(d, &shared)
+	return scskit.NewStore(d, &opts.Options)
 }
 
-// NewDriver returns the driver under New, for programs and tests that work on
-// records. Of the shared options it heeds Now.
-func NewDriver(db *sql.DB, dialect Dialect, opts *Options) (driver.Driver, error) {
+func newDriver(db *sql.DB, dialect Dialect, opts *Options) (driver.Driver, error) {
 	if db == nil {
 		return nil, errors.New("sqlstore: db is nil")
 	}

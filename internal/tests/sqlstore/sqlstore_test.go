@@ -64,7 +64,7 @@ func newTestTable(t testing.TB, db *sql.DB, c *clock) *table {
 
 func newTableOf(t testing.TB, db *sql.DB, dialect Dialect, c *clock) *table {
 	t.Helper()
-	d, err := NewDriver(db, dialect, &Options{Options: scskit.Options{Now: c.now}})
+	d, err := newDriver(db, dialect, &Options{Options: scskit.Options{Now: c.now}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -177,7 +177,7 @@ func TestAcceptedTableNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, name := range []string{"", "select", "Order", "main.t", "other.sessions", "other.select"} {
-		d, err := NewDriver(db, SQLite(), &Options{Table: name})
+		d, err := newDriver(db, SQLite(), &Options{Table: name})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -201,6 +201,6 @@ func TestAcceptedTableNames(t *testing.T) {
 			}
 		}
 	}
-	d, _ := NewDriver(db, SQLite(), &Options{Table: "other.sessions"})
+	d, _ := newDriver(db, SQLite(), &Options{Table: "other.sessions"})
 	load(t, d.(*table), "a")
 }
