@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/scskit/scskit/internal/caller"
+	"github.com/scskit/scskit/internal/tracking"
 )
 
 // deletion says what a manager deletes a session for.
@@ -50,7 +51,7 @@ func byStockMiddleware() bool {
 func (s *Store) tellUntracked(ctx context.Context, id string) {
 	s.report(ctx, Event{Kind: KindUntracked, Outcome: OutcomeOK, ID: s.ids.public(id)})
 	s.warned.Do(func() {
-		slog.WarnContext(WithoutSession(ctx),
+		slog.WarnContext(tracking.WithoutSession(ctx),
 			"scskit: sessions are saved by scs's own LoadAndSave, which "+
 				"loses concurrent changes and brings destroyed sessions back; use an adapter's in its place, "+
 				"such as scshttp.LoadAndSave(sessions)(mux) of github.com/scskit/scskit/adapters/nethttp")

@@ -74,7 +74,7 @@ func (everything) CheckSchema(context.Context) error           { return errors.N
 func (everything) DropSchema(context.Context) error            { return errors.New("dropped") }
 func (everything) Schema() string                              { return "schema" }
 func (everything) MaxData() int                                { return 10 }
-func (everything) Open(string) (_ driver.Record, _ error)       { return }
+func (everything) Open(string) (_ driver.Record, _ error)      { return }
 func (everything) CookieName() string                          { return "carried" }
 func (everything) Carry(driver.Record) (value string, _ error) { return "value", nil }
 

@@ -3,8 +3,6 @@ package scskit
 import (
 	"context"
 	"fmt"
-	"reflect"
-	"strings"
 	"time"
 )
 
@@ -88,22 +86,3 @@ type Event struct {
 // it is contained. The context is that of the request without its sessions: scs holds a lock on the
 // session meanwhile, so that an observer which asked for it would wait for ever.
 type Observer func(ctx context.Context, e Event)
-
-// WithoutSession returns ctx without the sessions of any manager.
-func WithoutSession(ctx context.Context) context.Context { return sessionless{ctx} }
-
-type sessionless struct{ context.Context }
-
-// Value hides what scs keeps in contexts, which it does under keys of a type of its own.
-func (c sessionless) Value(key any) any {
-	if isManagerKey(key) {
-		return nil
-	}
-	return c.Context.Value(key)
-}
-
-// isManagerKey reports whether a manager keeps its session in contexts under key.
-func isManagerKey(key any) bool {
-	t := reflect.TypeOf(key)
-	return t != nil && t.Kind() == reflect.String && strings.HasSuffix(t.PkgPath(), "/scs/v2")
-}

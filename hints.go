@@ -3,9 +3,11 @@ package scskit
 import (
 	"context"
 	"time"
-)
 
-// What a store and the adapters tell each other through the tracker.
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit/internal/tracking"
+)
 
 // CommitResult is what became of a commit to a Store in a context with a tracker.
 type CommitResult struct {
@@ -53,55 +55,36 @@ func LastCommit(ctx context.Context, token string) (c CommitResult, ok bool) {
 	return CommitResult{}, false
 }
 
-type loadedKey struct{}
-
-// loadedBy is what WithLoaded says.
-type loadedBy struct {
-	manager any
-	token   string
-}
-
-// WithLoaded returns a context for a commit that says which manager commits, by the key under which
-// it keeps its session in contexts, and which token it has loaded the session for, "" if there was
-// none. Where several managers share a store and a tracker, the store can then tell which of the
-// sessions that are being renewed a new token carries on. It is for adapters.
-func WithLoaded(ctx context.Context, manager any, token string) context.Context {
-	return context.WithValue(ctx, loadedKey{}, loadedBy{manager, token})
-}
-
-// Asks says that a manager, by the key under which it keeps its session in contexts, asks for that
-// session. Where adapters of several managers are around one request, each asks through its own
-// context, and the store can then tell who asks it. It is for adapters.
-func Asks(ctx context.Context, manager any) {
-	if t := trackerFrom(ctx); t != nil {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.asked(manager)
-		t.told = true
-	}
-}
-
-// askerOf returns the key of the manager that asks the store; known is false if nobody has told.
-func askerOf(ctx context.Context) (manager any, known bool) {
-	if hint, ok := ctx.Value(loadedKey{}).(loadedBy); ok {
-		return hint.manager, true
-	}
-	t := trackerFrom(ctx)
+// Asks implements tracking.Tracker.
+func (t *tracker) Asks(manager any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.manager, t.told
+	t.asked(manager)
+	t.told = true
 }
 
-// Settle says that the response has begun whose cookie tells of the session with the token: from
-// now on SessionManager.RenewToken fails for it, with ErrLate. It is for adapters.
-func Settle(ctx context.Context, token string) {
-	t := trackerFrom(ctx)
-	if t == nil {
-		return
-	}
+// Settle implements tracking.Tracker.
+func (t *tracker) Settle(token string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for n := range t.all {
 		n.settled = n.settled || n.token == token
 	}
+}
+
+// Found implements tracking.Tracker.
+func (t *tracker) Found(store scs.Store, token string) bool {
+	s, ok := store.(*Store)
+	return ok && s != nil && t.get(s, token).state == noteLive
+}
+
+// askerOf returns the key of the manager that asks the store. known is false outside the adapters.
+func askerOf(ctx context.Context) (manager any, known bool) {
+	if c, ok := tracking.CommitFrom(ctx); ok {
+		return c.Manager, true
+	}
+	t := trackerFrom(ctx)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.manager, t.told
 }

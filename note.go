@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/scskit/scskit/internal/tracking"
 )
 
 type noteKey struct {
@@ -117,10 +119,10 @@ func isOneOf(ctx context.Context, sessions []claim) bool {
 
 // renewed returns the renewals of the note by the session in ctx.
 func (n *note) renewed(ctx context.Context) (by []renewal) {
-	hint, hinted := ctx.Value(loadedKey{}).(loadedBy)
+	commit, known := tracking.CommitFrom(ctx)
 	for _, r := range n.rarely().renewals {
 		if len(r.by) > 0 && isOneOf(ctx, r.by) ||
-			len(r.by) == 0 && (!hinted || !n.found || n.token == hint.token) {
+			len(r.by) == 0 && (!known || !n.found || n.token == commit.Loaded) {
 			by = append(by, r)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/scskit/scskit/driver"
 	"github.com/scskit/scskit/internal/bound"
+	"github.com/scskit/scskit/internal/tracking"
 )
 
 // Store keeps scs sessions in a backend. It implements every store interface of
@@ -318,7 +319,7 @@ func (s *Store) report(ctx context.Context, e Event) {
 		return
 	}
 	defer func() { _ = recover() }() // an observer must not break a request
-	s.opts.Observer(WithoutSession(ctx), e)
+	s.opts.Observer(tracking.WithoutSession(ctx), e)
 }
 
 // failure is the error of a store operation, without the token.

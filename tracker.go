@@ -7,10 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/alexedwards/scs/v2"
-
 	"github.com/scskit/scskit/driver"
 	"github.com/scskit/scskit/internal/bound"
+	"github.com/scskit/scskit/internal/tracking"
 )
 
 // WithTracker returns a context in which a Store remembers, from loading a session to saving
@@ -34,28 +33,7 @@ func WithTracker(ctx context.Context) context.Context {
 	return &tracker{Context: ctx}
 }
 
-// Tracker is what WithTracker adds to a context. Adapters embed it in their struct for a request,
-// to save an allocation. The zero value is ready to use, for one request. It must not be copied.
-type Tracker struct{ tracker tracker }
-
-// Context returns ctx with the tracker, or if ctx has one already, ctx as it is. It must be called
-// once.
-func (t *Tracker) Context(ctx context.Context) context.Context {
-	if trackerFrom(ctx) != nil {
-		return ctx
-	}
-	t.tracker.Context = ctx
-	return &t.tracker
-}
-
-// Found reports whether store, if it is a *Store itself, has found a session for token in a context
-// with this very tracker, and has not deleted it since.
-func (t *Tracker) Found(store scs.Store, token string) bool {
-	s, ok := store.(*Store)
-	return ok && s != nil && t.tracker.get(s, token).state == noteLive
-}
-
-type trackerKey struct{}
+var _ tracking.Tracker = (*tracker)(nil)
 
 // tracker is a context that carries notes about the sessions of one request.
 // It is its own context, not a value in one, to save an allocation per request.
@@ -93,15 +71,15 @@ func (t *tracker) room() *bound.Context {
 }
 
 func trackerFrom(ctx context.Context) *tracker {
-	t, _ := ctx.Value(trackerKey{}).(*tracker)
+	t, _ := ctx.Value(tracking.Key{}).(*tracker)
 	return t
 }
 
 func (t *tracker) Value(key any) any {
-	if key == (trackerKey{}) {
+	if key == (tracking.Key{}) {
 		return t
 	}
-	if isManagerKey(key) {
+	if tracking.IsManagerKey(key) {
 		t.mu.Lock()
 		t.asked(key)
 		t.mu.Unlock()

@@ -47,6 +47,7 @@ import (
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/internal/caller"
+	"github.com/scskit/scskit/internal/tracking"
 )
 
 // Lifecycle is what a middleware makes once, when it is built. It is safe for concurrent use.
@@ -55,11 +56,10 @@ type Lifecycle struct {
 
 	// A copy of it as it was when the middleware was built. A handler that changes a setting of the
 	// manager for its own request would otherwise change it for all.
-	sm      *scs.SessionManager
-	key     any // under which scs keeps the session in a context
-	tracker any // under which scskit keeps its tracker
-	opts    options
-	report  func(context.Context, scskit.Event) // nil: nobody listens
+	sm     *scs.SessionManager
+	key    any // the key under which scs keeps the session in a context
+	opts   options
+	report func(context.Context, scskit.Event) // nil without an observer
 
 	carrier *scskit.Store // the store, if its sessions travel in the cookie; else nil
 }
@@ -131,7 +131,7 @@ func NewLifecycle(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 	if err := l.validate(); err != nil {
 		panic("adapters: " + err.Error())
 	}
-	l.key, l.tracker = contextKey(sm), trackerKey()
+	l.key = contextKey(sm)
 	if fmt.Sprint(l.key) == "" {
 		panic("adapters: the session manager was not made by scskit.New or scs.New: such managers " +
 			"share one context key")
@@ -148,7 +148,7 @@ func NewLifecycle(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 	if observer != nil {
 		l.report = func(ctx context.Context, e scskit.Event) {
 			defer func() { _ = recover() }() // an observer must not break a request
-			observer(scskit.WithoutSession(ctx), e)
+			observer(tracking.WithoutSession(ctx), e)
 		}
 	}
 	return l
@@ -271,9 +271,4 @@ func verifyKey(loaded context.Context, key any) error {
 	}
 	return fmt.Errorf("adapters: scskit does not find the session in the contexts of scs %s: "+
 		"require a version that scskit was tested with, or a later scskit", version)
-}
-
-// trackerKey returns the key under which scskit keeps a tracker in a context.
-func trackerKey() any {
-	return caller.FirstKey(func(ctx context.Context) { _ = scskit.WithTracker(ctx) })
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/tracking"
 )
 
 // Error is a failure to load or to store the session of a request. A time-out is one like any
@@ -84,7 +85,7 @@ func (l *Lifecycle) log(ctx context.Context, failure *Error) {
 		return
 	}
 	defer func() { _ = recover() }() // a log must not break a request
-	logger.ErrorContext(scskit.WithoutSession(ctx), "a request failed for its session",
+	logger.ErrorContext(tracking.WithoutSession(ctx), "a request failed for its session",
 		"op", failure.Op, "error", failure.Err)
 }
 

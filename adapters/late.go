@@ -52,6 +52,9 @@ func (r *Request) tellLate() {
 // response begins. With Strict, what changes the session after that panics on the spot, since
 // nothing of the adapter's is left for a panic to go through.
 func (r *Request) endLater() {
+	if r.Idle() {
+		return
+	}
 	r.left.Store(r.l.opts.strict)
 	r.mu.Lock()
 	r.late.Store(r.finished && r.err == nil && r.l.opts.strict)
@@ -85,6 +88,9 @@ func changes() bool {
 
 // miss ends the session's life without storing it. Whatever a handler did to it is a late change.
 func (r *Request) miss() {
+	if r.Idle() {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.finished {

@@ -11,11 +11,13 @@ import (
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/internal/bound"
+	"github.com/scskit/scskit/internal/tracking"
 )
 
-// Request is the session of one request. Its methods may be called from
-// any goroutine.
+// Request is the session of one request. Its methods may be called from any goroutine.
 type Request struct {
+	idle context.Context // the context given to Begin, if there is nothing to do; then only this is set
+
 	l     *Lifecycle
 	outer *Request // the next one in the context, of another manager
 	ctx   requestContext
@@ -29,8 +31,9 @@ type Request struct {
 	incomplete bool   // the request has a first part
 
 	load      sync.Once
-	tracker   scskit.Tracker
-	base      context.Context // the parent, with a tracker
+	base      context.Context  // the parent, with a tracker
+	tracker   tracking.Tracker // the one in base
+	shared    bool             // the tracker is that of a context outside
 	loaded    bool
 	session   any    // what scs keeps in a context
 	token     string // of the session that was loaded
@@ -79,7 +82,7 @@ func (c *requestContext) Value(key any) any {
 	if key == c.r.l.key {
 		c.r.load.Do(c.r.doLoad)
 		if c.r.nested.Load() {
-			scskit.Asks(c.r.base, key)
+			c.r.tracker.Asks(key)
 		}
 		if c.r.late.Load() && changes() {
 			c.r.tellLate()
@@ -96,32 +99,32 @@ func (c *requestContext) Value(key any) any {
 // header; they are kept, and must not change afterwards. ctx is the request's. The handler must be
 // given the Request's Context in its place.
 //
-// If Begin returns nil and no error, there is nothing to do: the request is skipped, or something
-// outside, such as another middleware of the same manager, has loaded the session and sees to it.
-// After an error, which the framework must handle, the handler must not run.
+// If there is nothing to do, the Request is idle: see Idle. After an error the Request is nil, the
+// framework must handle the error, and the handler must not run.
 func (l *Lifecycle) Begin(ctx context.Context, method, path string,
 	cookies []string) (*Request, error) {
 	if l.opts.skip != nil && l.opts.skip(method, path) {
-		return nil, nil
+		return &Request{idle: ctx}, nil
 	}
 	outer, _ := ctx.Value(requestKey{}).(*Request)
 	for o := outer; o != nil; o = o.outer {
 		if o.l.manager == l.manager {
-			return nil, nil
+			return &Request{idle: ctx}, nil
 		}
 		if o.l.sm.Cookie.Name == l.sm.Cookie.Name {
 			return nil, l.refuse(ctx, &Error{Op: "load", Err: errOneCookie(l.sm.Cookie.Name)})
 		}
 	}
 	if ctx.Value(l.key) != nil {
-		return nil, nil
+		return &Request{idle: ctx}, nil
 	}
 	r := &Request{l: l, outer: outer}
 	if outer != nil {
 		r.nested.Store(true)
 		outer.nested.Store(true)
 	}
-	r.base = r.tracker.Context(ctx)
+	r.base = scskit.WithTracker(ctx)
+	r.tracker, r.shared = tracking.From(r.base), r.base == ctx
 	r.ctx = requestContext{Context: r.base, r: r}
 	r.ntokens, r.more = candidates(r.tokens[:], cookies, l.sm.Cookie.Name)
 	if l.carrier != nil {
@@ -145,19 +148,30 @@ func (l *Lifecycle) Begin(ctx context.Context, method, path string,
 // writer that is not the session's: a second Writer of the same Request puts that right.
 func (l *Lifecycle) Resume(ctx context.Context) *Request { return requestOf(ctx, l.manager) }
 
+// Idle reports whether there is nothing to do: Skip is true of the request, or something outside,
+// such as another middleware of the same manager, has loaded the session and stores it. Context is
+// then that of Begin, and the other methods do nothing. A middleware may look at Idle to leave the
+// response alone, and need not.
+func (r *Request) Idle() bool { return r.idle != nil }
+
 // Context returns the context for the handler.
-func (r *Request) Context() context.Context { return &r.ctx }
+func (r *Request) Context() context.Context {
+	if r.Idle() {
+		return r.idle
+	}
+	return &r.ctx
+}
 
 // Share calls set with what the context has beyond that of Begin, for a framework that keeps the
 // values of a request in a map besides: what the manager looks up there it then finds. With Lazy it
 // does nothing, since a map cannot load a session when it is asked.
 func (r *Request) Share(set func(key, value any)) {
-	if r.l.opts.lazy {
+	if r.Idle() || r.l.opts.lazy {
 		return
 	}
 	set(requestKey{}, r)
 	set(r.l.key, r.session)
-	set(r.l.tracker, r.base.Value(r.l.tracker))
+	set(tracking.Key{}, r.tracker)
 }
 
 // doLoad tries the cookies that were sent until one has a session. There can be several
@@ -201,7 +215,7 @@ func (r *Request) doLoad() {
 // foundToken returns the token of the session that scs has loaded into ctx for a token: that, or
 // none.
 func (r *Request) foundToken(ctx context.Context, token string) string {
-	if r.tracker.Found(r.l.sm.Store, token) {
+	if !r.shared && r.tracker.Found(r.l.sm.Store, token) {
 		return token // to ask scs takes an allocation
 	}
 	return r.l.sm.Token(ctx)
@@ -216,7 +230,7 @@ func (r *Request) foundToken(ctx context.Context, token string) string {
 func (r *Request) Finish(h http.Header) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.finished {
+	if r.finished || r.Idle() {
 		return r.err
 	}
 	r.finished = true
@@ -233,7 +247,7 @@ func (r *Request) Finish(h http.Header) error {
 	if r.committed != "" {
 		settled = r.committed
 	}
-	scskit.Settle(r.base, settled)
+	r.tracker.Settle(settled)
 	if r.status != scs.Unmodified && (r.l.opts.strict || r.l.report != nil) {
 		r.snapshot = takeSnapshot(&r.ctx, r.l.sm)
 	}
@@ -251,7 +265,7 @@ func (r *Request) commit(h http.Header) error {
 	case scs.Destroyed:
 		r.setCookie(h, expiredCookie(sm))
 	case scs.Modified:
-		base := scskit.WithLoaded(context.WithoutCancel(&r.ctx), r.l.key, r.token)
+		base := tracking.WithCommit(context.WithoutCancel(&r.ctx), r.l.key, r.token)
 		ctx := new(bound.Context)
 		ctx.Begin(base, r.l.opts.commitTimeout)
 		defer ctx.End()

@@ -21,7 +21,7 @@ import (
 //
 // Like any ResponseWriter it is for one goroutine at a time.
 type Writer struct {
-	http.ResponseWriter
+	below  http.ResponseWriter
 	req    *Request
 	state  writerState
 	err    error
@@ -53,7 +53,7 @@ func NewWriter(w http.ResponseWriter, r *Request) *Writer {
 	if sw.req != nil { // it is taken
 		sw = new(Writer)
 	}
-	sw.ResponseWriter, sw.req = w, r
+	sw.below, sw.req = w, r
 	sw.before = sw.room[:0]
 	for name, values := range w.Header() {
 		sw.before = append(sw.before, headerValues{name, values})
@@ -66,7 +66,7 @@ func NewWriter(w http.ResponseWriter, r *Request) *Writer {
 // w passes everything.
 func (w *Writer) Over(below http.ResponseWriter) *Writer {
 	over := &Writer{
-		ResponseWriter: below, req: w.req, state: w.state, err: w.err,
+		below: below, req: w.req, state: w.state, err: w.err,
 		failed: w.failed, before: w.before,
 	}
 	w.state = passing
@@ -92,8 +92,8 @@ type usualHandler struct {
 // http.Hijacker and http.Pusher exactly where the writer below, or one that it wraps, is.
 func (w *Writer) Handler() http.ResponseWriter {
 	var flusher, hijacker bool
-	pusher, _ := w.ResponseWriter.(http.Pusher)
-	for below := w.ResponseWriter; below != nil; {
+	pusher, _ := w.below.(http.Pusher)
+	for below := w.below; below != nil; {
 		switch below.(type) {
 		case http.Flusher, interface{ FlushError() error }:
 			flusher = true
@@ -170,7 +170,10 @@ func (w *Writer) Serve(next func()) {
 func (w *Writer) Commit() bool {
 	if w.state == pending {
 		w.state = passing
-		if abandoned(w.req.base, w.ResponseWriter) {
+		if w.req.Idle() {
+			return true
+		}
+		if abandoned(w.req.base, w.below) {
 			w.req.miss()
 			w.req.End()
 			w.err = http.ErrHandlerTimeout
@@ -181,7 +184,7 @@ func (w *Writer) Commit() bool {
 			w.state = withheld
 			if w.failed != nil {
 				w.restore()
-				w.failed(w.ResponseWriter, w.err)
+				w.failed(w.below, w.err)
 			}
 		}
 	}
@@ -241,11 +244,14 @@ func (w *Writer) Disarm() { w.state = passing }
 // Settled reports whether the session is settled: stored or not, it is too late for changes.
 func (w *Writer) Settled() bool { return w.state != pending }
 
+// Header implements http.ResponseWriter.
+func (w *Writer) Header() http.Header { return w.below.Header() }
+
 // WriteHeader implements http.ResponseWriter.
 func (w *Writer) WriteHeader(code int) {
 	informational := code >= 100 && code < 200 && code != http.StatusSwitchingProtocols
 	if informational && w.state != withheld || w.Commit() {
-		w.ResponseWriter.WriteHeader(code)
+		w.below.WriteHeader(code)
 	}
 }
 
@@ -254,7 +260,7 @@ func (w *Writer) Write(b []byte) (int, error) {
 	if !w.Commit() {
 		return 0, w.err
 	}
-	return w.ResponseWriter.Write(b)
+	return w.below.Write(b)
 }
 
 // WriteString implements io.StringWriter.
@@ -262,7 +268,7 @@ func (w *Writer) WriteString(s string) (int, error) {
 	if !w.Commit() {
 		return 0, w.err
 	}
-	return io.WriteString(w.ResponseWriter, s)
+	return io.WriteString(w.below, s)
 }
 
 // ReadFrom implements io.ReaderFrom, which is how net/http sends files without copying them.
@@ -270,7 +276,7 @@ func (w *Writer) ReadFrom(src io.Reader) (int64, error) {
 	if !w.Commit() {
 		return 0, w.err
 	}
-	return io.Copy(w.ResponseWriter, src)
+	return io.Copy(w.below, src)
 }
 
 // FlushError is what http.ResponseController calls. Where nothing below can flush it
@@ -279,12 +285,12 @@ func (w *Writer) FlushError() error {
 	if !w.Commit() {
 		return w.err
 	}
-	return http.NewResponseController(w.ResponseWriter).Flush()
+	return http.NewResponseController(w.below).Flush()
 }
 
 // Unwrap lets http.ResponseController find the deadlines of the connection. What is
 // written to the writer it returns goes past the session.
-func (w *Writer) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *Writer) Unwrap() http.ResponseWriter { return w.below }
 
 type flush struct{ w *Writer }
 
@@ -298,5 +304,5 @@ func (h hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !h.w.Commit() {
 		return nil, nil, h.w.err
 	}
-	return http.NewResponseController(h.w.ResponseWriter).Hijack()
+	return http.NewResponseController(h.w.below).Hijack()
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/tracking"
 )
 
 // isTombstone recognises the record that a renewal leaves behind.
@@ -99,7 +100,7 @@ func renewalMutants() []mutant {
 			}
 			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 				if loaded := first.Load(); loaded != nil {
-					ctx = scskit.WithLoaded(ctx, "another manager", *loaded)
+					ctx = tracking.WithCommit(ctx, "another manager", *loaded)
 				}
 				return k.Store.CommitCtx(ctx, token, data, e)
 			}

@@ -354,10 +354,6 @@ func plain(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) h
 				l.HandleError(w, r, err)
 				return
 			}
-			if req == nil {
-				next.ServeHTTP(w, r)
-				return
-			}
 			sw := adapters.NewWriter(w, req)
 			sw.Serve(func() { next.ServeHTTP(sw.Handler(), r.WithContext(req.Context())) })
 			if err := sw.Finish(); err != nil {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/tracking"
 )
 
 // renewalChecks hold a *scskit.Store to what becomes of a session that is renewed, destroyed or
@@ -234,7 +235,7 @@ func renewalLate(t *T) {
 	sm := manager(s)
 	token := t.begin(sm, "k", 1)
 	r := t.request(sm, token)
-	scskit.Settle(r.ctx, token)
+	tracking.From(r.ctx).Settle(token)
 	if err := sm.RenewToken(r.ctx); !errors.Is(err, scskit.ErrLate) {
 		t.Errorf("renew: got error %v, want scskit.ErrLate", err)
 	}
@@ -304,7 +305,7 @@ func renewalTwoManagers(t *T) {
 		loaded string
 		want   scskit.CommitState
 	}{{two, "", scskit.CommitStored}, {one, token, scskit.CommitGone}} {
-		ctx := scskit.WithLoaded(ctx, keyOf(m.sm), m.loaded)
+		ctx := tracking.WithCommit(ctx, keyOf(m.sm), m.loaded)
 		token, _, err := m.sm.Commit(ctx)
 		if err != nil {
 			t.Fatalf("commit: %v", err)

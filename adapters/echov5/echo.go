@@ -26,7 +26,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 			if err != nil {
 				return err
 			}
-			if req == nil {
+			if req.Idle() {
 				return next(c)
 			}
 			p := placeIn(c)

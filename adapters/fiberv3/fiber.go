@@ -41,7 +41,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 		if err != nil {
 			return &failure{err}
 		}
-		if req == nil {
+		if req.Idle() {
 			return c.Next()
 		}
 		res := adapters.NewResponse(&c.Response().Header, req)

@@ -31,13 +31,15 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFun
 			return
 		}
 		below, outer := c.Writer, c.Request
-		if req != nil {
+		if !req.Idle() {
 			c.Request = outer.WithContext(req.Context())
 		} else if _, within := c.Get(mark); !within {
 			// Engine.HandleContext resets the context, its writer too, and keeps the request.
-			req = l.Resume(outer.Context())
+			if resumed := l.Resume(outer.Context()); resumed != nil {
+				req = resumed
+			}
 		}
-		if req == nil {
+		if req.Idle() {
 			c.Next()
 			return
 		}

@@ -22,7 +22,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) func(http.Hand
 				l.HandleError(w, r, err)
 				return
 			}
-			if req == nil {
+			if req.Idle() {
 				next.ServeHTTP(w, r)
 				return
 			}

@@ -32,7 +32,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) app.HandlerFun
 			abort(c, err)
 			return
 		}
-		if req == nil {
+		if req.Idle() {
 			c.Next(ctx)
 			return
 		}

@@ -1,0 +1,58 @@
+package adapters_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
+	"github.com/scskit/scskit/stores/memstore"
+)
+
+// TestIdle runs a middleware that never looks at Idle over requests without anything to do.
+func TestIdle(t *testing.T) {
+	t.Parallel()
+	store, err := memstore.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sm := scskit.New(store)
+	loaded, err := sm.Load(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	skip := adapters.Skip(func(string, string) bool { return true })
+	outside, err := adapters.NewLifecycle(sm).Begin(t.Context(), http.MethodGet, "/", nil)
+	if err != nil || outside.Idle() {
+		t.Fatalf("a request with something to do: idle %v, error %v", outside.Idle(), err)
+	}
+	for _, opts := range [][]adapters.Option{nil, {adapters.Strict()}} {
+		for name, l := range map[string]*adapters.Lifecycle{
+			"skipped": adapters.NewLifecycle(sm, append(opts, skip)...),
+			"loaded":  adapters.NewLifecycle(sm, opts...),
+			"nested":  adapters.NewLifecycle(sm, opts...),
+		} {
+			ctx := map[string]*http.Request{
+				"skipped": httptest.NewRequest(http.MethodGet, "/", nil),
+				"loaded":  httptest.NewRequest(http.MethodGet, "/", nil).WithContext(loaded),
+				"nested":  httptest.NewRequest(http.MethodGet, "/", nil).WithContext(outside.Context()),
+			}[name].Context()
+			r, err := l.Begin(ctx, http.MethodGet, "/", []string{"session=token"})
+			if err != nil || !r.Idle() || r.Context() != ctx {
+				t.Fatalf("%s: idle %v, error %v", name, r.Idle(), err)
+			}
+			r.Share(func(key, _ any) { t.Errorf("%s: shares %v", name, key) })
+			recorder := httptest.NewRecorder()
+			w := adapters.NewWriter(recorder, r)
+			w.Serve(func() { w.Handler().WriteHeader(http.StatusTeapot) })
+			w.Leave(nil)
+			w.Missed()
+			if err := w.Finish(); err != nil || recorder.Code != http.StatusTeapot ||
+				len(recorder.Header()) != 0 {
+				t.Errorf("%s: status %d, header %v, error %v", name, recorder.Code, recorder.Header(), err)
+			}
+			r.End()
+		}
+	}
+}
