@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/codec"
 )
 
 // SessionManager.MergeSession takes up the values of another session and deletes that, while its
@@ -115,7 +116,7 @@ func (c *commit) absorb() error {
 
 // rewrite stores the session anew, with what its data is now.
 func (c *commit) rewrite() error {
-	if sameSession(c.store.opts.Codec, c.note.data, c.data) {
+	if c.store.codec.same(c.note.data, c.data) {
 		return nil
 	}
 	c.unmark()
@@ -174,11 +175,11 @@ func (c *commit) leave(data []byte, other *note, rightful [][]byte) (_ []byte, e
 // rightful, the last first.
 func (c *commit) without(data, taken []byte, rightful [][]byte) ([]byte, error) {
 	s := c.store
-	takenDeadline, takenValues, err := s.decode(taken)
+	takenDeadline, takenValues, err := s.codec.Decode(taken)
 	if err != nil {
 		return nil, err
 	}
-	deadline, values, err := s.decode(data)
+	deadline, values, err := s.codec.Decode(data)
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +188,7 @@ func (c *commit) without(data, taken []byte, rightful [][]byte) ([]byte, error) 
 		if len(data) == 0 {
 			continue
 		}
-		d, v, err := s.decode(data)
+		d, v, err := s.codec.Decode(data)
 		if err != nil {
 			return nil, err
 		}
@@ -195,7 +196,7 @@ func (c *commit) without(data, taken []byte, rightful [][]byte) ([]byte, error) 
 		maps.Copy(were, v)
 	}
 	for key, value := range takenValues {
-		if ours, ok := values[key]; !ok || !equalValues(ours, value) {
+		if ours, ok := values[key]; !ok || !codec.Equal(ours, value) {
 			continue
 		}
 		delete(values, key)
@@ -209,5 +210,5 @@ func (c *commit) without(data, taken []byte, rightful [][]byte) ([]byte, error) 
 	if c.expiry.After(deadline) {
 		c.expiry = deadline
 	}
-	return s.opts.Codec.Encode(deadline, values)
+	return s.codec.Encode(deadline, values)
 }

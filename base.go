@@ -5,20 +5,21 @@ import (
 	"time"
 
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/codec"
 )
 
 // marked returns the data of a session with a deadline that is later by so much. If the codec is
 // not as exact as that, it returns the data itself, and false.
 func (s *Store) marked(data []byte, by time.Duration) (marked []byte, exact bool) {
-	deadline, values, err := s.decode(data)
+	deadline, values, err := s.codec.Decode(data)
 	if err != nil {
 		return data, false
 	}
 	want := deadline.Add(by)
-	if marked, err = s.opts.Codec.Encode(want, values); err != nil {
+	if marked, err = s.codec.Encode(want, values); err != nil {
 		return data, false
 	}
-	if got, ok := s.deadline(marked); !ok || !got.Equal(want) {
+	if got, ok := s.codec.deadline(marked); !ok || !got.Equal(want) {
 		return data, false
 	}
 	return marked, true
@@ -26,7 +27,7 @@ func (s *Store) marked(data []byte, by time.Duration) (marked []byte, exact bool
 
 // handedOut returns the deadline of a session, by which its commit will be known.
 func (s *Store) handedOut(data []byte) *time.Time {
-	deadline, _ := s.deadline(data)
+	deadline, _ := s.codec.deadline(data)
 	return &deadline
 }
 
@@ -39,7 +40,7 @@ func (c *commit) rebase(n *note) error {
 		return nil
 	}
 	all := n.bases()
-	if deadline, ok := c.store.deadline(c.data); ok {
+	if deadline, ok := c.store.codec.deadline(c.data); ok {
 		var same []base
 		for _, b := range all {
 			if deadline.Equal(*b.handed) {
@@ -59,7 +60,7 @@ func (c *commit) rebase(n *note) error {
 	fewest := -1
 	for _, b := range all {
 		d := 2 * c.distance(b.data)
-		if was, ok := c.store.deadline(b.data); ok && !was.Equal(*b.handed) {
+		if was, ok := c.store.codec.deadline(b.data); ok && !was.Equal(*b.handed) {
 			d++
 		}
 		if fewest < 0 || d < fewest {
@@ -76,7 +77,7 @@ func (c *commit) unmark() {
 		return
 	}
 	handed := *c.note.handed
-	if deadline, ok := c.store.deadline(c.data); !ok || !deadline.Equal(handed) {
+	if deadline, ok := c.store.codec.deadline(c.data); !ok || !deadline.Equal(handed) {
 		return
 	}
 	c.plain, _ = c.store.marked(c.data, -c.note.mark)
@@ -87,15 +88,15 @@ func (c *commit) unmark() {
 
 // distance returns in how many keys, the deadline counted as one, the data differs from a base.
 func (c *commit) distance(base []byte) int {
-	if sameSession(c.store.opts.Codec, base, c.data) {
+	if c.store.codec.same(base, c.data) {
 		return 0
 	}
 	const far = 1 << 30
-	baseDeadline, baseValues, err := c.store.decode(base)
+	baseDeadline, baseValues, err := c.store.codec.Decode(base)
 	if err != nil {
 		return far
 	}
-	deadline, values, err := c.store.decode(c.data)
+	deadline, values, err := c.store.codec.Decode(c.data)
 	if err != nil {
 		return far
 	}
@@ -104,7 +105,7 @@ func (c *commit) distance(base []byte) int {
 		d++
 	}
 	for key, value := range values {
-		if was, ok := baseValues[key]; !ok || !equalValues(value, was) {
+		if was, ok := baseValues[key]; !ok || !codec.Equal(value, was) {
 			d++
 		}
 	}

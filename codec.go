@@ -1,28 +1,27 @@
 package scskit
 
 import (
-	"errors"
-	"fmt"
-	"math"
+	"bytes"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"github.com/tinylib/msgp/msgp"
+
+	"github.com/scskit/scskit/internal/codec"
 )
 
 // ErrCorrupt is matched, with errors.Is, by a failure of Codec.Decode for a record that no version
 // of Codec and no program can have written, or not whole: it was cut short or altered. In a context
 // with a tracker a Store drops such a record. A record that any other error is about it keeps, and
 // fails the request; so a codec of your own should wrap ErrCorrupt where it is sure of damage.
-var ErrCorrupt = errors.New("session record cannot be decoded")
+var ErrCorrupt = codec.ErrCorrupt
 
 // ErrNewer is matched by a failure of Codec.Decode for a record that a later version of Codec has
 // written. It is not ErrCorrupt: the record is whole.
-var ErrNewer = errors.New("session record was written by a newer version of scskit")
+var ErrNewer = codec.ErrNewer
 
 // ErrEncode is matched by every failure of Codec.Encode. The program has put into the session what
 // a session cannot hold, and to try again is of no use.
-var ErrEncode = errors.New("session cannot be encoded")
+var ErrEncode = codec.ErrEncode
 
 // Codec turns sessions into bytes and back: compact, quick and deterministic. It
 // is an scs.Codec for any scs manager and any store. The zero value is ready to
@@ -88,157 +87,101 @@ type Codec struct{}
 
 var _ scs.Codec = Codec{}
 
-const (
-	version1 = 0xc1
-
-	// maxDepth is how many containers may enclose a value, the session's own map
-	// being the first.
-	maxDepth = 64
-
-	// maxRecord is as much as MessagePack's lengths can count.
-	maxRecord = math.MaxUint32
-)
-
-// The MessagePack extensions that tell Go types apart. They are part of the format.
-// The numbers below 16 are left alone because the msgp library has its own use for some.
-const (
-	extTimestamp  = -1 // MessagePack's own: time.Time in UTC
-	extInt8       = 16 // this and all integers below: 1, 2, 4 or 8 bytes, as few as hold it
-	extInt16      = 17
-	extInt32      = 18
-	extInt64      = 19
-	extUint       = 20
-	extUint8      = 21
-	extUint16     = 22
-	extUint32     = 23
-	extUint64     = 24
-	extDuration   = 25 // nanoseconds
-	extZonedTime  = 26 // Unix seconds (8), nanoseconds (4), seconds east of UTC (4)
-	extNil        = 27 // a nil slice or map: the nil… byte that says of which type
-	extStrings    = 28 // []string: an array of strings
-	extStringsMap = 29 // map[string]string: a map of strings
-	extGob        = 30 // anything else: a gob stream of one interface value
-)
-
-const (
-	nilBytes      = 0
-	nilStrings    = 1
-	nilSlice      = 2
-	nilMap        = 3
-	nilStringsMap = 4
-)
-
 // Encode returns the record of a session. An error matches ErrEncode and names the key and the Go
 // type of the value that cannot be encoded, never the value. A nil map is encoded as an empty one.
 func (Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
-	var buf [keysOnStack]string
-	keys := sortedKeys(buf[:0], values)
-	size := 1 + 15 + containerSize(len(keys))
-	for _, key := range keys {
-		size += stringSize(key) + sizeHint(values[key])
-	}
-	b, err := appendUTC(append(make([]byte, 0, size), version1), deadline)
-	if err != nil {
-		return nil, &encodeError{"deadline", err}
-	}
-	b = msgp.AppendMapHeader(b, uint32(len(keys)))
-	for _, key := range keys {
-		b = msgp.AppendString(b, key)
-		if b, err = appendValue(b, values[key], 1); err != nil {
-			return nil, &encodeError{fmt.Sprintf("key %q", key), err}
-		}
-	}
-	if uint64(len(b)) > maxRecord {
-		return nil, &encodeError{"session", errors.New("larger than 4 GiB")}
-	}
-	return b, nil
+	return codec.Encode(deadline, values)
 }
-
-// encodeError is the failure of an Encode.
-type encodeError struct {
-	what string
-	err  error
-}
-
-func (e *encodeError) Error() string { return "scskit: encode: " + e.what + ": " + e.err.Error() }
-
-func (e *encodeError) Unwrap() error { return e.err }
-
-func (e *encodeError) Is(target error) bool { return target == ErrEncode }
 
 // Decode returns the deadline, in UTC, and the values of a record that Encode or scs.GobCodec
 // wrote. The map is never nil unless there is an error, which then matches ErrCorrupt or ErrNewer
 // and holds nothing of the record. (A record of scs.GobCodec can also be too full of types that the
 // process has not registered.)
 func (Codec) Decode(record []byte) (time.Time, map[string]any, error) {
-	if !isVersion1(record) {
-		return decodeLegacy(record)
-	}
-	d := decoder{rest: record[1:], record: string(record), build: true}
-	deadline, err := d.header()
-	if err != nil {
-		return time.Time{}, nil, err
-	}
-	values, err := d.session()
-	if err != nil {
-		return time.Time{}, nil, err
-	}
-	return deadline, values, nil
+	return codec.Decode(record)
 }
 
-// ownCodec is Codec with what only a Store asks for. These methods are not Codec's own: a codec
-// that embeds Codec and changes what it writes would inherit them, and they would misread it.
-type ownCodec struct{ Codec }
+// Unknown is a session value that this process cannot read and keeps for those that can: its
+// type is not registered here with gob.Register, or has another shape here, or is one that a
+// later version of Codec has added. During a rolling deploy the instances of the old program find
+// what the new ones have put.
+//
+// Codec decodes such a value to an Unknown and encodes an Unknown to the very bytes that it was
+// decoded from. Under its key the value survives every change of the session, a merge and a
+// renewal. It is like a value of any other type: Put replaces it, Remove and Clear remove it,
+// Keys returns its key, GetString and its like return their zero value, and a
+// type assertion on what Get returns fails. Only Codec makes an Unknown that can be encoded.
+//
+// Two are equal, also with ==, if they hold the same bytes.
+//
+// Its method Type returns the name under which the value's type was registered with gob, such as
+// "example.com/shop.Cart", and "" for a value that is not gob's. String names the type and nothing of
+// the value.
+type Unknown = codec.Unknown
 
-func isOwn(codec scs.Codec) bool {
-	switch codec.(type) {
-	case Codec, *Codec, ownCodec:
-		return true
-	}
-	return false
+// storeCodec is the codec of a store, with shortcuts for Codec.
+type storeCodec struct {
+	scs.Codec
+	own bool // it is Codec itself: one that embeds Codec may change what it writes
 }
 
-// check returns nil exactly when Decode would succeed. It does not allocate unless
-// the record holds gob.
-func (ownCodec) check(record []byte) error {
-	if !isVersion1(record) {
-		_, _, err := decodeLegacy(record)
-		return err
+func newStoreCodec(c scs.Codec) storeCodec {
+	switch c.(type) {
+	case nil, Codec, *Codec:
+		return storeCodec{Codec{}, true}
 	}
-	d := decoder{rest: record[1:]}
-	if _, err := d.header(); err != nil {
-		return err
+	return storeCodec{c, false}
+}
+
+// check returns nil exactly if Decode would succeed.
+func (c storeCodec) check(record []byte) error {
+	if c.own {
+		return codec.Check(record)
 	}
-	_, err := d.session()
+	_, _, err := c.Decode(record)
 	return err
 }
 
-// deadline returns the deadline of a record without looking at its values, or
-// false if the record does not begin with one. A record of scs.GobCodec has
-// to be decoded for it.
-func (ownCodec) deadline(record []byte) (time.Time, bool) {
-	if !isVersion1(record) {
-		deadline, _, err := decodeLegacy(record)
-		return deadline, err == nil
+// deadline returns the absolute deadline of a session.
+func (c storeCodec) deadline(record []byte) (time.Time, bool) {
+	if c.own {
+		return codec.Deadline(record)
 	}
-	d := decoder{rest: record[1:]}
-	deadline, err := d.header()
+	deadline, _, err := c.Decode(record)
 	return deadline, err == nil
 }
 
-// holdsGob reports whether a record in the format of Codec holds a value that went through gob.
-func holdsGob(record []byte) bool {
-	if !isVersion1(record) {
-		return false
+// pick returns one value of a session, or nil if there is none under the key.
+func (c storeCodec) pick(record []byte, key string) (any, error) {
+	if c.own {
+		return codec.Pick(record, key)
 	}
-	d := decoder{rest: record[1:]}
-	if _, err := d.header(); err != nil {
-		return false
-	}
-	_, err := d.session()
-	return err == nil && d.gob
+	_, values, err := c.Decode(record)
+	return values[key], err
 }
 
-func isVersion1(record []byte) bool {
-	return len(record) > 0 && record[0] == version1
+// same reports whether two encodings hold equal sessions, though their bytes may differ: gob
+// writes a map in random order. Records of Codec without a value that goes through gob
+// are equal only if their bytes are, and so are records in different formats.
+func (c storeCodec) same(a, b []byte) bool {
+	if bytes.Equal(a, b) {
+		return true
+	}
+	if c.own && (!codec.HoldsGob(a) || !codec.HoldsGob(b)) {
+		return false
+	}
+	deadlineA, valuesA, err := c.Decode(a)
+	if err != nil {
+		return false
+	}
+	deadlineB, valuesB, err := c.Decode(b)
+	if err != nil || !deadlineA.Equal(deadlineB) || len(valuesA) != len(valuesB) {
+		return false
+	}
+	for key, value := range valuesA {
+		if other, ok := valuesB[key]; !ok || !codec.Equal(value, other) {
+			return false
+		}
+	}
+	return true
 }

@@ -161,7 +161,7 @@ func (c *commit) tracked() error {
 	case isNew:
 		err = c.write(KindCreate, driver.IfAbsent(), expiry)
 	case n.version == 0 || len(c.others)+len(c.overwrites) > 0 ||
-		!sameSession(s.opts.Codec, n.data, c.data):
+		!s.codec.same(n.data, c.data):
 		err = c.write(KindSave, driver.IfVersion(n.version), expiry)
 	default:
 		err = c.unchanged(expiry)
@@ -284,7 +284,7 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 			return err
 		}
 		until := merged.expiry(expiry, current.Expiry)
-		if sameSession(s.opts.Codec, merged.data, current.Data) {
+		if s.codec.same(merged.data, current.Data) {
 			if !current.Expiry.Before(until) {
 				state := CommitKept
 				if n.state == 0 {

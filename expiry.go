@@ -6,7 +6,7 @@ import "time"
 // expiry. If that is an idle time-out, it is later by one touch interval, so that the next
 // requests need not write; but never later than the session's deadline.
 func (s *Store) withSlack(data []byte, expiry time.Time) time.Time {
-	deadline, ok := s.deadline(data)
+	deadline, ok := s.codec.deadline(data)
 	if !ok || !expiry.Before(deadline) {
 		return ceilMilli(expiry)
 	}

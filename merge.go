@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/alexedwards/scs/v2"
+	"github.com/scskit/scskit/internal/codec"
 )
 
 // merged is the result of a three-way merge.
@@ -21,7 +21,7 @@ type merged struct {
 // key is theirs, unless it is one that the request overwrites in any case. The same goes for the
 // deadline. An empty base is one without keys.
 func (s *Store) merge3(base, ours, theirs []byte, overwrites ...string) (merged, error) {
-	ourDeadline, result, err := s.decode(ours)
+	ourDeadline, result, err := s.codec.Decode(ours)
 	if err != nil {
 		return merged{}, fmt.Errorf(
 			"merge: the data committed is not what Options.Codec decodes: %w", err)
@@ -29,11 +29,11 @@ func (s *Store) merge3(base, ours, theirs []byte, overwrites ...string) (merged,
 	var baseDeadline time.Time
 	baseValues := map[string]any{}
 	if len(base) > 0 {
-		if baseDeadline, baseValues, err = s.decode(base); err != nil {
+		if baseDeadline, baseValues, err = s.codec.Decode(base); err != nil {
 			return merged{}, fmt.Errorf("merge: the data loaded is not what Options.Codec decodes: %w", err)
 		}
 	}
-	theirDeadline, theirValues, err := s.decode(theirs)
+	theirDeadline, theirValues, err := s.codec.Decode(theirs)
 	if errors.Is(err, ErrCorrupt) { // there is nothing to keep in it
 		return merged{data: ours, deadline: ourDeadline, ours: true}, nil
 	}
@@ -45,7 +45,7 @@ func (s *Store) merge3(base, ours, theirs []byte, overwrites ...string) (merged,
 	for key, value := range theirValues {
 		ourValue, have := result[key]
 		baseValue, had := baseValues[key]
-		changed := have != had || have && !equalValues(ourValue, baseValue) ||
+		changed := have != had || have && !codec.Equal(ourValue, baseValue) ||
 			slices.Contains(overwrites, key)
 		if !changed {
 			result[key] = value
@@ -56,7 +56,7 @@ func (s *Store) merge3(base, ours, theirs []byte, overwrites ...string) (merged,
 			continue
 		}
 		ourValue, have := result[key]
-		if have && equalValues(ourValue, baseValue) && !slices.Contains(overwrites, key) {
+		if have && codec.Equal(ourValue, baseValue) && !slices.Contains(overwrites, key) {
 			delete(result, key) // they removed it, and we did not care
 		}
 	}
@@ -64,7 +64,7 @@ func (s *Store) merge3(base, ours, theirs []byte, overwrites ...string) (merged,
 	if len(base) == 0 || !ourDeadline.Equal(baseDeadline) {
 		m.deadline, m.ours = ourDeadline, true
 	}
-	m.data, err = s.opts.Codec.Encode(m.deadline, result)
+	m.data, err = s.codec.Encode(m.deadline, result)
 	if err != nil {
 		return merged{}, fmt.Errorf("merge: %w", err)
 	}
@@ -82,30 +82,4 @@ func (m *merged) expiry(ours, theirs time.Time) time.Time {
 		e = m.deadline
 	}
 	return ceilMilli(e)
-}
-
-func (s *Store) decode(data []byte) (time.Time, map[string]any, error) {
-	return s.opts.Codec.Decode(data)
-}
-
-// deadline returns the absolute deadline of an encoded session.
-func (s *Store) deadline(data []byte) (time.Time, bool) {
-	if c, ok := s.opts.Codec.(interface {
-		deadline([]byte) (time.Time, bool)
-	}); ok {
-		return c.deadline(data)
-	}
-	deadline, _, err := s.decode(data)
-	return deadline, err == nil
-}
-
-// checkerOf returns a function that tells whether the codec can decode a record.
-func checkerOf(codec scs.Codec) func([]byte) error {
-	if c, ok := codec.(interface{ check([]byte) error }); ok {
-		return c.check
-	}
-	return func(data []byte) error {
-		_, _, err := codec.Decode(data)
-		return err
-	}
 }

@@ -35,7 +35,7 @@ func TestMerge(t *testing.T) {
 			values{"a": 1, "b": 3}},
 	}
 	deadline := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	s := &Store{opts: Options{Codec: Codec{}}}
+	s := &Store{codec: newStoreCodec(nil)}
 	encode := func(t *testing.T, v values) []byte {
 		t.Helper()
 		if v == nil {
@@ -72,7 +72,7 @@ func TestMerge(t *testing.T) {
 }
 
 func TestMergeDeadline(t *testing.T) {
-	s := &Store{opts: Options{Codec: Codec{}}}
+	s := &Store{codec: newStoreCodec(nil)}
 	at := func(h int) time.Time { return time.Date(2030, 1, 1, h, 0, 0, 0, time.UTC) }
 	encode := func(deadline time.Time) []byte {
 		b, err := Codec{}.Encode(deadline, map[string]any{})
@@ -125,7 +125,7 @@ func TestTouchSlack(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := &Store{opts: Options{Codec: Codec{}, TouchInterval: tt.interval,
+			s := &Store{codec: newStoreCodec(nil), opts: Options{TouchInterval: tt.interval,
 				Now: func() time.Time { return now }}}
 			if got := s.withSlack(data, tt.expiry); !got.Equal(tt.want) {
 				t.Errorf("stored expiry %v, want %v", got.Sub(now), tt.want.Sub(now))

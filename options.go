@@ -64,9 +64,6 @@ func (o *Options) withDefaults() (Options, error) {
 	if o != nil {
 		c = *o
 	}
-	if c.Codec == nil || isOwn(c.Codec) {
-		c.Codec = ownCodec{}
-	}
 	if c.MaxSize < 0 {
 		return c, fmt.Errorf("scskit: Options.MaxSize is %d: it must not be negative", c.MaxSize)
 	}

@@ -27,7 +27,7 @@ type Store struct {
 	driver  driver.Driver
 	carrier driver.Carrier // the driver, or one inside, if it is one; else nil
 	opts    Options
-	checker func([]byte) error
+	codec   storeCodec
 	maxSize int
 	ids     identifier
 	turns   *turns
@@ -51,8 +51,8 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{driver: d, opts: o, maxSize: o.MaxSize, checker: checkerOf(o.Codec), turns: newTurns(),
-		warned: new(sync.Once)}
+	s := &Store{driver: d, opts: o, codec: newStoreCodec(o.Codec), maxSize: o.MaxSize,
+		turns: newTurns(), warned: new(sync.Once)}
 	s.origin = s
 	maxToken := maxTokenBytes
 	if s.carrier, _ = driver.As[driver.Carrier](d); s.carrier != nil {
@@ -84,12 +84,7 @@ func (s *Store) Driver() driver.Driver { return s.driver }
 
 // Codec returns the codec with which the store decodes sessions. The manager must use
 // the same.
-func (s *Store) Codec() scs.Codec {
-	if isOwn(s.opts.Codec) {
-		return Codec{}
-	}
-	return s.opts.Codec
-}
+func (s *Store) Codec() scs.Codec { return s.codec.Codec }
 
 // TouchInterval returns Options.TouchInterval, for adapters to compare with the idle time-out.
 func (s *Store) TouchInterval() time.Duration { return s.opts.TouchInterval }
@@ -130,7 +125,7 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 	if t == nil {
 		return rec.Data, true, nil
 	}
-	switch err := s.checker(rec.Data); {
+	switch err := s.codec.check(rec.Data); {
 	case errors.Is(err, ErrCorrupt):
 		return nil, false, s.drop(ctx, token, id, err)
 	case err != nil: // another process may be able to read it
@@ -186,7 +181,7 @@ func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := s.checker(rec.Data); err != nil {
+		if err := s.codec.check(rec.Data); err != nil {
 			s.report(ctx, Event{Kind: KindCorrupt, Outcome: OutcomeOK, ID: s.ids.public(rec.ID), Err: err})
 			continue
 		}

@@ -21,12 +21,12 @@ func (s *Store) tooLarge(data []byte) error {
 // largest returns the key of an encoded session that takes the most bytes, and how many. They are
 // zero for data that does not decode, or has no keys.
 func (s *Store) largest(data []byte) (key string, size int) {
-	_, values, err := s.decode(data)
+	_, values, err := s.codec.Decode(data)
 	if err != nil {
 		return "", 0
 	}
 	for k, v := range values {
-		b, err := s.opts.Codec.Encode(time.Time{}, map[string]any{k: v})
+		b, err := s.codec.Encode(time.Time{}, map[string]any{k: v})
 		if err == nil && (len(b) > size || len(b) == size && k < key) {
 			key, size = k, len(b)
 		}

@@ -26,11 +26,11 @@ func TestTooLarge(t *testing.T) {
 		want   string
 	}{
 		{
-			"over MaxSize", &slowSweeper{}, Options{MaxSize: 100}, codecRecord(t, Codec{}, values),
+			"over MaxSize", &slowSweeper{}, Options{MaxSize: 100}, encoded(t, Codec{}, values),
 			`session too large: 171 bytes, limit 100; the key "cart" takes most, 164 bytes: keep less in the session, or raise Options.MaxSize`,
 		},
 		{
-			"over the backend's limit", limited{}, Options{}, codecRecord(t, Codec{}, values),
+			"over the backend's limit", limited{}, Options{}, encoded(t, Codec{}, values),
 			`session too large: 171 bytes, limit 100; the key "cart" takes most, 164 bytes: the backend holds no more`,
 		},
 		{
@@ -53,7 +53,7 @@ func TestTooLarge(t *testing.T) {
 		t.Fatal(err)
 	}
 	var e *driver.TooLargeError
-	if err := s.tooLarge(codecRecord(t, scs.GobCodec{}, values)); !errors.As(err, &e) ||
+	if err := s.tooLarge(encoded(t, scs.GobCodec{}, values)); !errors.As(err, &e) ||
 		e.Key != "cart" {
 		t.Errorf("with another codec: %v", err)
 	}

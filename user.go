@@ -1,15 +1,12 @@
 package scskit
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"time"
-
-	"github.com/tinylib/msgp/msgp"
 
 	"github.com/scskit/scskit/driver"
 )
@@ -72,7 +69,7 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 			if _, dead := buried(rec.Data); dead {
 				continue
 			}
-			deadline, values, err := s.decode(rec.Data)
+			deadline, values, err := s.codec.Decode(rec.Data)
 			if err != nil {
 				continue
 			}
@@ -243,7 +240,7 @@ func (s *Store) userOf(data []byte) (string, error) {
 	if user, dead := buried(data); dead {
 		return user, nil
 	}
-	v, err := s.pick(data, s.opts.UserKey)
+	v, err := s.codec.pick(data, s.opts.UserKey)
 	if err != nil {
 		return "", nil //nolint:nilerr // see above
 	}
@@ -262,66 +259,4 @@ func (s *Store) userOf(data []byte) (string, error) {
 		return "", nil
 	}
 	return hash(user), nil
-}
-
-// pick returns one value of an encoded session; nil if there is none under the key.
-func (s *Store) pick(data []byte, key string) (any, error) {
-	if c, ok := s.opts.Codec.(interface {
-		pick(record []byte, key string) (any, error)
-	}); ok {
-		return c.pick(data, key)
-	}
-	_, values, err := s.decode(data)
-	return values[key], err
-}
-
-// pick reads no further than to the key, and makes no other value.
-func (ownCodec) pick(record []byte, key string) (any, error) {
-	if !isVersion1(record) {
-		_, values, err := decodeLegacy(record)
-		return values[key], err
-	}
-	d := decoder{rest: record[1:]}
-	if _, err := d.header(); err != nil {
-		return nil, err
-	}
-	n, err := d.mapHeader()
-	if err != nil {
-		return nil, err
-	}
-	var last []byte
-	for i := range n {
-		if _, last, err = d.key(last, i == 0); err != nil {
-			return nil, err
-		}
-		d.owed--
-		switch order := bytes.Compare(last, []byte(key)); {
-		case order > 0:
-			return nil, nil
-		case order == 0:
-			return d.picked(record)
-		}
-		if _, err := d.value(1); err != nil {
-			return nil, err
-		}
-	}
-	return nil, nil
-}
-
-// picked reads the value of a key that was looked for. A string is not cut from a copy of the whole
-// record, which would be made for it alone.
-func (d *decoder) picked(record []byte) (any, error) {
-	switch msgp.NextType(d.rest) {
-	case msgp.StrType:
-		raw, err := d.rawText()
-		if err != nil {
-			return nil, err
-		}
-		return string(raw), nil
-	case msgp.IntType, msgp.UintType:
-	default:
-		d.record = string(record)
-	}
-	d.build = true
-	return d.value(1)
 }

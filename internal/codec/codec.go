@@ -1,0 +1,215 @@
+// Package codec turns sessions into bytes and back. It is what scskit.Codec does; the format is
+// described there.
+package codec
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/tinylib/msgp/msgp"
+)
+
+// The errors of scskit by the same names.
+var (
+	ErrCorrupt = errors.New("session record cannot be decoded")
+	ErrNewer   = errors.New("session record was written by a newer version of scskit")
+	ErrEncode  = errors.New("session cannot be encoded")
+)
+
+const (
+	version1 = 0xc1
+
+	// maxDepth is how many containers may enclose a value, the session's own map
+	// being the first.
+	maxDepth = 64
+
+	// maxRecord is as much as MessagePack's lengths can count.
+	maxRecord = math.MaxUint32
+)
+
+// The MessagePack extensions that tell Go types apart. They are part of the format.
+// The numbers below 16 are left alone because the msgp library has its own use for some.
+const (
+	extTimestamp  = -1 // MessagePack's own: time.Time in UTC
+	extInt8       = 16 // this and all integers below: 1, 2, 4 or 8 bytes, as few as hold it
+	extInt16      = 17
+	extInt32      = 18
+	extInt64      = 19
+	extUint       = 20
+	extUint8      = 21
+	extUint16     = 22
+	extUint32     = 23
+	extUint64     = 24
+	extDuration   = 25 // nanoseconds
+	extZonedTime  = 26 // Unix seconds (8), nanoseconds (4), seconds east of UTC (4)
+	extNil        = 27 // a nil slice or map: the nil… byte that says of which type
+	extStrings    = 28 // []string: an array of strings
+	extStringsMap = 29 // map[string]string: a map of strings
+	extGob        = 30 // anything else: a gob stream of one interface value
+)
+
+const (
+	nilBytes      = 0
+	nilStrings    = 1
+	nilSlice      = 2
+	nilMap        = 3
+	nilStringsMap = 4
+)
+
+// Encode returns the record of a session. An error matches ErrEncode and names the key and the Go
+// type of the value that cannot be encoded, never the value. A nil map is encoded as an empty one.
+func Encode(deadline time.Time, values map[string]any) ([]byte, error) {
+	var buf [keysOnStack]string
+	keys := sortedKeys(buf[:0], values)
+	size := 1 + 15 + containerSize(len(keys))
+	for _, key := range keys {
+		size += stringSize(key) + sizeHint(values[key])
+	}
+	b, err := appendUTC(append(make([]byte, 0, size), version1), deadline)
+	if err != nil {
+		return nil, &encodeError{"deadline", err}
+	}
+	b = msgp.AppendMapHeader(b, uint32(len(keys)))
+	for _, key := range keys {
+		b = msgp.AppendString(b, key)
+		if b, err = appendValue(b, values[key], 1); err != nil {
+			return nil, &encodeError{fmt.Sprintf("key %q", key), err}
+		}
+	}
+	if uint64(len(b)) > maxRecord {
+		return nil, &encodeError{"session", errors.New("larger than 4 GiB")}
+	}
+	return b, nil
+}
+
+// encodeError is the failure of an Encode.
+type encodeError struct {
+	what string
+	err  error
+}
+
+func (e *encodeError) Error() string { return "scskit: encode: " + e.what + ": " + e.err.Error() }
+
+func (e *encodeError) Unwrap() error { return e.err }
+
+func (e *encodeError) Is(target error) bool { return target == ErrEncode }
+
+// Decode returns the deadline, in UTC, and the values of a record that Encode or scs.GobCodec
+// wrote. The map is never nil unless there is an error, which then matches ErrCorrupt or ErrNewer
+// and holds nothing of the record. (A record of scs.GobCodec can also be too full of types that the
+// process has not registered.)
+func Decode(record []byte) (time.Time, map[string]any, error) {
+	if !isVersion1(record) {
+		return decodeLegacy(record)
+	}
+	d := decoder{rest: record[1:], record: string(record), build: true}
+	deadline, err := d.header()
+	if err != nil {
+		return time.Time{}, nil, err
+	}
+	values, err := d.session()
+	if err != nil {
+		return time.Time{}, nil, err
+	}
+	return deadline, values, nil
+}
+
+// Check returns nil exactly when Decode would succeed. It does not allocate unless
+// the record holds gob.
+func Check(record []byte) error {
+	if !isVersion1(record) {
+		_, _, err := decodeLegacy(record)
+		return err
+	}
+	d := decoder{rest: record[1:]}
+	if _, err := d.header(); err != nil {
+		return err
+	}
+	_, err := d.session()
+	return err
+}
+
+// Deadline returns the deadline of a record without looking at its values, or
+// false if the record does not begin with one. A record of scs.GobCodec has
+// to be decoded for it.
+func Deadline(record []byte) (time.Time, bool) {
+	if !isVersion1(record) {
+		deadline, _, err := decodeLegacy(record)
+		return deadline, err == nil
+	}
+	d := decoder{rest: record[1:]}
+	deadline, err := d.header()
+	return deadline, err == nil
+}
+
+// HoldsGob reports whether a record in the format of Codec holds a value that went through gob.
+func HoldsGob(record []byte) bool {
+	if !isVersion1(record) {
+		return false
+	}
+	d := decoder{rest: record[1:]}
+	if _, err := d.header(); err != nil {
+		return false
+	}
+	_, err := d.session()
+	return err == nil && d.gob
+}
+
+func isVersion1(record []byte) bool {
+	return len(record) > 0 && record[0] == version1
+}
+
+// Pick returns the value of one key, or nil if there is none. It reads no further than to the key, and
+// makes no other value.
+func Pick(record []byte, key string) (any, error) {
+	if !isVersion1(record) {
+		_, values, err := decodeLegacy(record)
+		return values[key], err
+	}
+	d := decoder{rest: record[1:]}
+	if _, err := d.header(); err != nil {
+		return nil, err
+	}
+	n, err := d.mapHeader()
+	if err != nil {
+		return nil, err
+	}
+	var last []byte
+	for i := range n {
+		if _, last, err = d.key(last, i == 0); err != nil {
+			return nil, err
+		}
+		d.owed--
+		switch order := bytes.Compare(last, []byte(key)); {
+		case order > 0:
+			return nil, nil
+		case order == 0:
+			return d.picked(record)
+		}
+		if _, err := d.value(1); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// picked reads the value of a key that was looked for. A string is not cut from a copy of the whole
+// record, which would be made for it alone.
+func (d *decoder) picked(record []byte) (any, error) {
+	switch msgp.NextType(d.rest) {
+	case msgp.StrType:
+		raw, err := d.rawText()
+		if err != nil {
+			return nil, err
+		}
+		return string(raw), nil
+	case msgp.IntType, msgp.UintType:
+	default:
+		d.record = string(record)
+	}
+	d.build = true
+	return d.value(1)
+}
