@@ -1,10 +1,8 @@
 package codec
 
 import (
-	"encoding/gob"
 	"math"
 	"math/big"
-	"sync"
 	"testing"
 	"time"
 )
@@ -30,11 +28,6 @@ func (o *opaque) GobDecode(data []byte) error { o.name = string(data); return ni
 type unencodable struct{ n int }
 
 func (unencodable) MarshalBinary() ([]byte, error) { panic("no") }
-
-var registerEqualTypes = sync.OnceFunc(func() {
-	gob.Register(equalCart{})
-	gob.Register(basketMap{})
-})
 
 func TestEqualValues(t *testing.T) {
 	t.Parallel()
