@@ -21,7 +21,7 @@ var errTargetGone = errors.New("the session is gone")
 // absorbing returns the sessions that the one to be committed has absorbed, and notes what that was
 // before. A session that was merged with itself, under a key from All or under the token that it
 // had before a renewal, is not among them.
-func (c *commit) absorbing(before []byte) []note {
+func (c *commitOp) absorbing(before []byte) []note {
 	s := c.store
 	all := c.tracker.absorbed(c.ctx, s)
 	oldID := ""
@@ -47,7 +47,7 @@ func (c *commit) absorbing(before []byte) []note {
 
 // absorb retires the sessions that the one that was stored has absorbed, and takes up what others
 // have saved to them meanwhile. Of one that has come to its end otherwise nothing stays.
-func (c *commit) absorb() error {
+func (c *commitOp) absorb() error {
 	n := &c.note
 	ours := n.data
 	defer func() {
@@ -115,7 +115,7 @@ func (c *commit) absorb() error {
 }
 
 // rewrite stores the session anew, with what its data is now.
-func (c *commit) rewrite() error {
+func (c *commitOp) rewrite() error {
 	if c.store.codec.same(c.note.data, c.data) {
 		return nil
 	}
@@ -127,8 +127,8 @@ func (c *commit) rewrite() error {
 		return err
 	case c.note.state != noteLive:
 		return errTargetGone
-	case c.note.commit.Merged == nil:
-		c.note.commit.Merged = c.plain
+	case c.note.result.Merged == nil:
+		c.note.result.Merged = c.plain
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func (c *commit) rewrite() error {
 // leaveStrays returns the data without what came from sessions that this one has absorbed and that
 // have come to their end otherwise: others have destroyed them, or renewed them. It has again what
 // it had before, or has from those that it did absorb.
-func (c *commit) leaveStrays(data []byte) (_ []byte, err error) {
+func (c *commitOp) leaveStrays(data []byte) (_ []byte, err error) {
 	strays := slices.DeleteFunc(c.tracker.absorbed(c.ctx, c.store), func(n note) bool {
 		return n.state == noteLive || n.rare.absorbed.before == nil
 	})
@@ -156,7 +156,7 @@ func (c *commit) leaveStrays(data []byte) (_ []byte, err error) {
 
 // leave returns the data without what came from another session. It has again what it had before,
 // or what is rightful besides.
-func (c *commit) leave(data []byte, other *note, rightful [][]byte) (_ []byte, err error) {
+func (c *commitOp) leave(data []byte, other *note, rightful [][]byte) (_ []byte, err error) {
 	now := c.tracker.get(c.store, other.token)
 	absorbed := now.rarely().absorbed
 	if absorbed == nil { // released by another commit meanwhile
@@ -173,7 +173,7 @@ func (c *commit) leave(data []byte, other *note, rightful [][]byte) (_ []byte, e
 
 // without returns the data without the values that are those taken, but with those that are
 // rightful, the last first.
-func (c *commit) without(data, taken []byte, rightful [][]byte) ([]byte, error) {
+func (c *commitOp) without(data, taken []byte, rightful [][]byte) ([]byte, error) {
 	s := c.store
 	takenDeadline, takenValues, err := s.codec.Decode(taken)
 	if err != nil {

@@ -35,7 +35,7 @@ func (s *Store) handedOut(data []byte) *time.Time {
 // were handed out the one with the same deadline, which each load of a token has of its own. If
 // the deadline was changed, it is the one from which the data differs in the fewest keys; of
 // several, one whose own deadline was not changed, and the latest.
-func (c *commit) rebase(n *note) error {
+func (c *commitOp) rebase(n *note) error {
 	if n.state != noteLive || len(n.rarely().more) == 0 {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (c *commit) rebase(n *note) error {
 }
 
 // unmark takes the mark of the base from what is to be stored.
-func (c *commit) unmark() {
+func (c *commitOp) unmark() {
 	c.plain = c.data
 	if !c.note.exact {
 		return
@@ -87,7 +87,7 @@ func (c *commit) unmark() {
 }
 
 // distance returns in how many keys, the deadline counted as one, the data differs from a base.
-func (c *commit) distance(base []byte) int {
+func (c *commitOp) distance(base []byte) int {
 	if c.store.codec.same(base, c.data) {
 		return 0
 	}

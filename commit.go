@@ -29,7 +29,7 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 		s.refused(ctx, id, err)
 		return err
 	}
-	c := commit{store: s, ctx: ctx, id: id, data: data, plain: data, expiry: expiry}
+	c := commitOp{store: s, ctx: ctx, id: id, data: data, plain: data, expiry: expiry}
 	var err error
 	t := trackerFrom(ctx)
 	if t != nil {
@@ -57,8 +57,8 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 	return nil
 }
 
-// commit is one call of CommitCtx.
-type commit struct {
+// commitOp is one call of CommitCtx.
+type commitOp struct {
 	store   *Store
 	ctx     context.Context
 	tracker *tracker // nil without one
@@ -75,7 +75,7 @@ type commit struct {
 }
 
 // untracked does what scs asks of any store.
-func (c *commit) untracked(cond driver.Condition) error {
+func (c *commitOp) untracked(cond driver.Condition) error {
 	if c.expired() {
 		return c.removeExpired(c.id)
 	}
@@ -91,7 +91,7 @@ func (c *commit) untracked(cond driver.Condition) error {
 
 // listed commits under a key from All, without a tracker. The session must not come back if it was
 // destroyed meanwhile, and what others have saved since it was listed must not be lost.
-func (c *commit) listed(l listing) error {
+func (c *commitOp) listed(l listing) error {
 	err := c.untracked(driver.IfVersion(l.version))
 	if !lostRace(err) {
 		return err
@@ -113,7 +113,7 @@ func (c *commit) listed(l listing) error {
 }
 
 // tracked stores what this request changed and nothing else.
-func (c *commit) tracked() error {
+func (c *commitOp) tracked() error {
 	s, n := c.store, &c.note
 	base := n
 	if n.state == 0 {
@@ -184,7 +184,7 @@ func (c *commit) tracked() error {
 
 // unchanged stores a session that the request has left as it was, if that is needed at all. If it
 // fails the session goes on as it is: the request has changed nothing that could be lost.
-func (c *commit) unchanged(expiry time.Time) error {
+func (c *commitOp) unchanged(expiry time.Time) error {
 	n := &c.note
 	var err error
 	switch lastsTooLong := n.expiry.After(expiry.Add(expiry.Sub(c.expiry))); {
@@ -206,7 +206,7 @@ func (c *commit) unchanged(expiry time.Time) error {
 // touch moves the expiry of a session that did not change. If it was saved
 // meanwhile, the new record is merged with no changes of ours: only its expiry
 // is still to be seen to.
-func (c *commit) touch(expiry time.Time) error {
+func (c *commitOp) touch(expiry time.Time) error {
 	n := &c.note
 	err := c.store.touch(c.ctx, c.id, n.version, expiry)
 	if lostRace(err) {
@@ -216,11 +216,11 @@ func (c *commit) touch(expiry time.Time) error {
 		return err
 	}
 	n.expiry = expiry
-	n.commit = CommitResult{State: CommitStored, Expiry: expiry}
+	n.result = CommitResult{State: CommitStored, Expiry: expiry}
 	return nil
 }
 
-func (c *commit) write(kind Kind, cond driver.Condition, expiry time.Time) error {
+func (c *commitOp) write(kind Kind, cond driver.Condition, expiry time.Time) error {
 	if v, ok := cond.Match(); ok && v == 0 {
 		return c.merge(expiry, false) // this request has merged before: what is stored is not its base
 	}
@@ -232,7 +232,7 @@ func (c *commit) write(kind Kind, cond driver.Condition, expiry time.Time) error
 }
 
 // save stores the session as it is, and notes that.
-func (c *commit) save(kind Kind, cond driver.Condition, expiry time.Time) error {
+func (c *commitOp) save(kind Kind, cond driver.Condition, expiry time.Time) error {
 	n := &c.note
 	rec := c.record(c.plain, expiry)
 	if !n.created.IsZero() {
@@ -245,13 +245,13 @@ func (c *commit) save(kind Kind, cond driver.Condition, expiry time.Time) error 
 	}
 	n.data, n.expiry, n.created, n.version, n.rewrite, n.state = c.data, expiry, rec.Created,
 		rec.Version, false, noteLive
-	n.commit = CommitResult{State: CommitStored, Expiry: expiry, Value: value}
+	n.result = CommitResult{State: CommitStored, Expiry: expiry, Value: value}
 	return nil
 }
 
 // merge brings what this request changed into what others have stored meanwhile,
 // until nobody else was faster. raced says whether somebody was already.
-func (c *commit) merge(expiry time.Time, raced bool) error {
+func (c *commitOp) merge(expiry time.Time, raced bool) error {
 	s, n := c.store, &c.note
 	if err := s.turns.take(c.ctx, c.id); err != nil {
 		return err
@@ -273,7 +273,7 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 		if current.Version == c.sent {
 			// Nobody else was faster: the backend's client lost the reply, tried again, and met its
 			// own save.
-			c.merged(current.Data, current.Version, current.Expiry, CommitStored)
+			c.noteMerge(current.Data, current.Version, current.Expiry, CommitStored)
 			return nil
 		}
 		if raced {
@@ -291,12 +291,12 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 					// an earlier try to create it failed only for us: the cookie is yet to be sent
 					state = CommitStored
 				}
-				c.merged(merged.data, current.Version, current.Expiry, state)
+				c.noteMerge(merged.data, current.Version, current.Expiry, state)
 				return nil
 			}
 			err = s.touch(c.ctx, c.id, current.Version, until)
 			if err == nil {
-				c.merged(merged.data, current.Version, until, CommitStored)
+				c.noteMerge(merged.data, current.Version, until, CommitStored)
 				return nil
 			}
 		} else {
@@ -305,7 +305,7 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 			c.sent = rec.Version
 			_, err = s.save(c.ctx, KindMerge, rec, driver.IfVersion(current.Version))
 			if err == nil {
-				c.merged(merged.data, rec.Version, until, CommitStored)
+				c.noteMerge(merged.data, rec.Version, until, CommitStored)
 				return nil
 			}
 		}
@@ -318,7 +318,7 @@ func (c *commit) merge(expiry time.Time, raced bool) error {
 }
 
 // mergeInto applies what changed from base to ours to what others have stored.
-func (c *commit) mergeInto(theirs, base, ours []byte, overwrites ...string) (merged, error) {
+func (c *commitOp) mergeInto(theirs, base, ours []byte, overwrites ...string) (mergeResult, error) {
 	m, err := c.store.merge3(base, ours, theirs, overwrites...)
 	if err == nil && len(m.data) > c.store.maxSize {
 		err = c.store.tooLarge(m.data)
@@ -330,7 +330,7 @@ func (c *commit) mergeInto(theirs, base, ours []byte, overwrites ...string) (mer
 }
 
 // gaveUp is what a commit fails with that has always lost the race.
-func (c *commit) gaveUp() error {
+func (c *commitOp) gaveUp() error {
 	err := fmt.Errorf("%w: gave up after %d attempts", driver.ErrConflict, maxAttempts)
 	c.store.refused(c.ctx, c.id, err)
 	return err
@@ -341,10 +341,10 @@ func (s *Store) refused(ctx context.Context, id string, err error) {
 	s.report(ctx, Event{Kind: KindSave, Outcome: OutcomeFailed, ID: s.ids.public(id), Err: err})
 }
 
-// merged notes the outcome of a merge. The request goes on with its own values, so
+// noteMerge notes the outcome of a merge. The request goes on with its own values, so
 // the base of a later merge is what it has just committed; and unless that
 // is also what is stored, a later commit must merge, which version 0 says.
-func (c *commit) merged(stored []byte, version int64, expiry time.Time, state CommitState) {
+func (c *commitOp) noteMerge(stored []byte, version int64, expiry time.Time, state CommitState) {
 	n := &c.note
 	if !bytes.Equal(stored, c.plain) {
 		version = 0
@@ -354,32 +354,32 @@ func (c *commit) merged(stored []byte, version int64, expiry time.Time, state Co
 		n.keep(expiry)
 		return
 	}
-	n.commit = CommitResult{State: state, Expiry: expiry}
+	n.result = CommitResult{State: state, Expiry: expiry}
 	if version == 0 {
-		n.commit.Merged = stored
+		n.result.Merged = stored
 	}
 }
 
 // keep notes that nothing had to be written. What an earlier commit of the same request has
 // written, the cookie does not say yet.
 func (n *note) keep(expiry time.Time) {
-	if n.commit.State != CommitStored {
-		n.commit.State = CommitKept
+	if n.result.State != CommitStored {
+		n.result.State = CommitKept
 	}
-	n.commit.Expiry = expiry
+	n.result.Expiry = expiry
 }
 
 // gone notes that there is no session to commit to, and what became of it.
-func (c *commit) gone(state noteState) error {
+func (c *commitOp) gone(state noteState) error {
 	c.note.state = state
-	c.note.commit = CommitResult{State: CommitGone}
+	c.note.result = CommitResult{State: CommitGone}
 	c.store.report(c.ctx, Event{Kind: KindGone, Outcome: OutcomeOK, ID: c.store.ids.public(c.id)})
 	return nil
 }
 
-func (c *commit) expired() bool { return !c.expiry.After(c.store.opts.Now()) }
+func (c *commitOp) expired() bool { return !c.expiry.After(c.store.opts.Now()) }
 
-func (c *commit) removeExpired(id string) error {
+func (c *commitOp) removeExpired(id string) error {
 	err := c.store.remove(c.ctx, id)
 	if errors.Is(err, driver.ErrNotFound) {
 		return nil
@@ -387,7 +387,7 @@ func (c *commit) removeExpired(id string) error {
 	return err
 }
 
-func (c *commit) record(data []byte, expiry time.Time) driver.Record {
+func (c *commitOp) record(data []byte, expiry time.Time) driver.Record {
 	now := c.store.opts.Now()
 	return driver.Record{
 		ID: c.id, Data: data, Expiry: ceilMilli(expiry), Created: now, Updated: now, Version: version(),

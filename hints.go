@@ -48,8 +48,8 @@ func LastCommit(ctx context.Context, token string) (c CommitResult, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for n := range t.all {
-		if n.token == token && n.commit.State != 0 {
-			return n.commit, true
+		if n.token == token && n.result.State != 0 {
+			return n.result, true
 		}
 	}
 	return CommitResult{}, false
@@ -60,7 +60,7 @@ func (t *tracker) Asks(manager any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.asked(manager)
-	t.told = true
+	t.managersTold = true
 }
 
 // Settle implements tracking.Tracker.
@@ -80,11 +80,11 @@ func (t *tracker) Found(store scs.Store, token string) bool {
 
 // askerOf returns the key of the manager that asks the store. known is false outside the adapters.
 func askerOf(ctx context.Context) (manager any, known bool) {
-	if c, ok := tracking.CommitFrom(ctx); ok {
+	if c, ok := tracking.CommitterFrom(ctx); ok {
 		return c.Manager, true
 	}
 	t := trackerFrom(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.manager, t.told
+	return t.manager, t.managersTold
 }

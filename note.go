@@ -19,8 +19,8 @@ type note struct {
 	token string
 	base  // of the first load, or of the commit that has a copy of the note
 	state noteState
-	// What became of the last commit.
-	commit CommitResult
+	// What became of the last result.
+	result CommitResult
 
 	found   bool // the record was loaded, and not made in this context
 	settled bool // the response has begun, so that the token cannot change any more
@@ -119,7 +119,7 @@ func isOneOf(ctx context.Context, sessions []claim) bool {
 
 // renewed returns the renewals of the note by the session in ctx.
 func (n *note) renewed(ctx context.Context) (by []renewal) {
-	commit, known := tracking.CommitFrom(ctx)
+	commit, known := tracking.CommitterFrom(ctx)
 	for _, r := range n.rarely().renewals {
 		if len(r.by) > 0 && isOneOf(ctx, r.by) ||
 			len(r.by) == 0 && (!known || !n.found || n.token == commit.Loaded) {

@@ -87,7 +87,7 @@ const (
 
 // succeed retires a session that c carries on. Whenever others have saved it meanwhile, it calls
 // take with what they stored; old holds what that is based on.
-func (c *commit) succeed(old *note, take func(current driver.Record) error) (succession, error) {
+func (c *commitOp) succeed(old *note, take func(current driver.Record) error) (succession, error) {
 	s := c.store
 	id, _ := s.ids.id(old.token)
 	for attempt := range maxAttempts {
@@ -125,7 +125,7 @@ func (c *commit) succeed(old *note, take func(current driver.Record) error) (suc
 // renew creates the session that carries on the old one under a new token, and retires the old one.
 // Another renewal may have done that already; then it only sees to it that the old one was not
 // destroyed meanwhile, or what it became.
-func (c *commit) renew(expiry time.Time) error {
+func (c *commitOp) renew(expiry time.Time) error {
 	err := c.save(KindCreate, driver.IfAbsent(), expiry)
 	if lostRace(err) { // nobody else knows the token: what is there is of an earlier try
 		err = c.save(KindCreate, driver.Always(), expiry)
@@ -134,7 +134,7 @@ func (c *commit) renew(expiry time.Time) error {
 		return c.undo(err)
 	}
 	s, n, old := c.store, &c.note, c.old.note
-	stored := merged{data: c.plain} // of the new session
+	stored := mergeResult{data: c.plain} // of the new session
 	version, until := n.version, n.expiry
 	outcome, err := c.succeed(&old, func(current driver.Record) error {
 		next, err := c.mergeInto(current.Data, old.data, stored.data, c.overwrites...)
@@ -163,19 +163,19 @@ func (c *commit) renew(expiry time.Time) error {
 		c.retired(noteGone)
 		return c.gone(noteGone)
 	}
-	c.merged(stored.data, version, until, CommitStored)
+	c.noteMerge(stored.data, version, until, CommitStored)
 	c.retired(noteRenewed)
 	return nil
 }
 
 // retired notes what became of the old session, so that no later commit of this one carries it on.
-func (c *commit) retired(state noteState) {
+func (c *commitOp) retired(state noteState) {
 	c.tracker.ended(c.store, c.old.token, state, c.old.by)
 }
 
 // undo removes the new session, of which nobody has been told, though the time of the commit may be
 // over. It returns err, or if that is nil what the removal fails with.
-func (c *commit) undo(err error) error {
+func (c *commitOp) undo(err error) error {
 	ctx, cancel := c.afterwards()
 	defer cancel()
 	removal := c.store.remove(ctx, c.id)
@@ -187,7 +187,7 @@ func (c *commit) undo(err error) error {
 }
 
 // afterwards returns a context for what must be done though the commit's has ended.
-func (c *commit) afterwards() (context.Context, context.CancelFunc) {
+func (c *commitOp) afterwards() (context.Context, context.CancelFunc) {
 	ctx := context.WithoutCancel(c.ctx)
 	if c.store.opts.Timeout > 0 {
 		return ctx, func() {} // each operation is bounded by that

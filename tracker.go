@@ -45,8 +45,8 @@ type tracker struct {
 	more  map[noteKey]*note
 
 	manager  any  // the key of the manager that was last asked to load a session
-	several  bool // there were others
-	told     bool // an adapter says which manager asks, each time
+	severalManagers  bool // there were others
+	managersTold     bool // an adapter says which manager asks, each time
 	renewals int  // how often RenewToken was called
 
 	overwrites []string // the keys of Overwrite; replaced and not changed
@@ -89,7 +89,7 @@ func (t *tracker) Value(key any) any {
 
 // asked notes which manager asks. The caller has the lock.
 func (t *tracker) asked(manager any) {
-	t.several = t.several || t.manager != nil && t.manager != manager
+	t.severalManagers = t.severalManagers || t.manager != nil && t.manager != manager
 	t.manager = manager
 }
 
@@ -139,7 +139,7 @@ func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any)
 	first := true
 	t.update(s, token, func(n *note) {
 		if first = n.state != noteLive; first {
-			n.state, n.commit, n.found, n.base = noteLive, CommitResult{}, true, b
+			n.state, n.result, n.found, n.base = noteLive, CommitResult{}, true, b
 			if n.rare != nil {
 				n.rare = &rare{renewals: n.rare.renewals}
 			}
@@ -189,7 +189,7 @@ func (t *tracker) committer(ctx context.Context) any {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.several {
+	if t.severalManagers {
 		return nil
 	}
 	return t.manager
@@ -199,7 +199,7 @@ func (t *tracker) committer(ctx context.Context) any {
 // noted meanwhile stays.
 func (t *tracker) committed(c *note) {
 	t.update(c.store, c.token, func(n *note) {
-		n.commit = c.commit
+		n.result = c.result
 		if n.state == 0 || n.state == noteLive || c.state != noteLive {
 			n.state = c.state
 		}
@@ -274,7 +274,7 @@ func (t *tracker) absorbs(ctx context.Context, s *Store, n note, state noteState
 		}
 	}
 	t.update(s, n.token, func(n *note) {
-		if t.several && !t.told {
+		if t.severalManagers && !t.managersTold {
 			taken.by = nil
 		}
 		r := n.rarely()

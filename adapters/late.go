@@ -21,9 +21,9 @@ func (r *Request) End() {
 	r.mu.Lock()
 	settled := r.finished && r.loaded && r.err == nil
 	// under Lazy, first used when the response had begun
-	failed := settled && r.loadErr != nil && !r.open && !r.told
-	late := settled && !failed && !r.told && r.changedSinceFinish()
-	r.told = r.told || failed || late
+	failed := settled && r.loadErr != nil && !r.open && !r.reported
+	late := settled && !failed && !r.reported && r.changedSinceFinish()
+	r.reported = r.reported || failed || late
 	r.mu.Unlock()
 	if failed {
 		_ = r.l.fail(&r.ctx, "load", r.loadErr) // no response is left to put it in

@@ -48,7 +48,7 @@ type Request struct {
 	err      error      // of Finish
 	status   scs.Status // at Finish
 	snapshot *snapshot  // at Finish, if anybody wants to know of later changes
-	told     bool       // that there were some
+	reported     bool       // that there were some
 
 	nested atomic.Bool // there is a Request of another manager around this one, or inside
 
@@ -265,7 +265,7 @@ func (r *Request) commit(h http.Header) error {
 	case scs.Destroyed:
 		r.setCookie(h, expiredCookie(sm))
 	case scs.Modified:
-		base := tracking.WithCommit(context.WithoutCancel(&r.ctx), r.l.key, r.token)
+		base := tracking.WithCommitter(context.WithoutCancel(&r.ctx), r.l.key, r.token)
 		ctx := new(bound.Context)
 		ctx.Begin(base, r.l.opts.commitTimeout)
 		defer ctx.End()

@@ -100,7 +100,7 @@ func renewalMutants() []mutant {
 			}
 			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 				if loaded := first.Load(); loaded != nil {
-					ctx = tracking.WithCommit(ctx, "another manager", *loaded)
+					ctx = tracking.WithCommitter(ctx, "another manager", *loaded)
 				}
 				return k.Store.CommitCtx(ctx, token, data, e)
 			}

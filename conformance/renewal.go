@@ -305,7 +305,7 @@ func renewalTwoManagers(t *T) {
 		loaded string
 		want   scskit.CommitState
 	}{{two, "", scskit.CommitStored}, {one, token, scskit.CommitGone}} {
-		ctx := tracking.WithCommit(ctx, keyOf(m.sm), m.loaded)
+		ctx := tracking.WithCommitter(ctx, keyOf(m.sm), m.loaded)
 		token, _, err := m.sm.Commit(ctx)
 		if err != nil {
 			t.Fatalf("commit: %v", err)

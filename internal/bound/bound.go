@@ -23,12 +23,12 @@ type Context struct {
 	full   context.Context // once Done was called
 	cancel context.CancelFunc
 
-	room  Room
-	taken bool // Room was called
+	room  Scratch
+	taken bool // Scratch was called
 }
 
-// Room is memory for whoever carries an operation out.
-type Room struct {
+// Scratch is memory for whoever carries an operation out.
+type Scratch struct {
 	Args [2]any
 	Key  [96]byte
 }
@@ -57,10 +57,10 @@ func (c *Context) End() {
 	}
 }
 
-// Room returns memory that lives as long as c. Only the first call gets it, the others nil: what
+// Scratch returns memory that lives as long as c. Only the first call gets it, the others nil: what
 // one operation was given may still be in use when a caller that has not waited for its end begins
 // another.
-func (c *Context) Room() *Room {
+func (c *Context) Scratch() *Scratch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.taken {
@@ -70,10 +70,10 @@ func (c *Context) Room() *Room {
 	return &c.room
 }
 
-// Above is for a caller that looks at the deadline itself, without a timer of c. It returns what
+// ParentDone is for a caller that looks at the deadline itself, without a timer of c. It returns what
 // ends c besides: the parent's Done, which may be nil. ok is false if somebody waits for c already,
 // so that there is a timer.
-func (c *Context) Above() (done <-chan struct{}, ok bool) {
+func (c *Context) ParentDone() (done <-chan struct{}, ok bool) {
 	c.mu.Lock()
 	waited := c.full != nil
 	c.mu.Unlock()
@@ -81,7 +81,7 @@ func (c *Context) Above() (done <-chan struct{}, ok bool) {
 		return nil, false
 	}
 	if p, isBound := c.parent.(*Context); isBound { // its deadline is no sooner
-		if done, ok := p.Above(); ok {
+		if done, ok := p.ParentDone(); ok {
 			return done, true
 		}
 	}
@@ -103,19 +103,19 @@ func Ended(ctx context.Context, err error) error {
 	return nil
 }
 
-// Late is the same context for a callee that looks at the deadline itself: it ends at the deadline,
+// Coarse is the same context for a callee that looks at the deadline itself: it ends at the deadline,
 // and for no other reason. Whoever waits for that hears of it up to a millisecond later, or up to a
 // 32nd of the time there was; whoever asks is told at once. It costs no timer of its own.
-type Late Context
+type Coarse Context
 
-// Late returns the context that ends a little later.
-func (c *Context) Late() *Late { return (*Late)(c) }
+// Coarse returns the context that ends a little later.
+func (c *Context) Coarse() *Coarse { return (*Coarse)(c) }
 
 // Deadline implements context.Context.
-func (l *Late) Deadline() (time.Time, bool) { return l.deadline, true }
+func (l *Coarse) Deadline() (time.Time, bool) { return l.deadline, true }
 
 // Done implements context.Context.
-func (l *Late) Done() <-chan struct{} {
+func (l *Coarse) Done() <-chan struct{} {
 	if !time.Now().Before(l.deadline) {
 		return over
 	}
@@ -123,7 +123,7 @@ func (l *Late) Done() <-chan struct{} {
 }
 
 // Err implements context.Context.
-func (l *Late) Err() error {
+func (l *Coarse) Err() error {
 	if !time.Now().Before(l.deadline) {
 		return context.DeadlineExceeded
 	}
@@ -131,7 +131,7 @@ func (l *Late) Err() error {
 }
 
 // Value implements context.Context.
-func (l *Late) Value(key any) any { return l.parent.Value(key) }
+func (l *Coarse) Value(key any) any { return l.parent.Value(key) }
 
 // Deadline implements context.Context.
 func (c *Context) Deadline() (time.Time, bool) { return c.deadline, true }

@@ -112,7 +112,7 @@ func TestLate(t *testing.T) {
 	t.Parallel()
 	parent, cancel := context.WithCancel(background)
 	c := begin(parent, 30*time.Millisecond)
-	l := c.Late()
+	l := c.Coarse()
 	deadline, _ := c.Deadline()
 	if got, ok := l.Deadline(); !ok || !got.Equal(deadline) {
 		t.Errorf("got deadline %v, want %v", got, deadline)
@@ -128,7 +128,7 @@ func TestLate(t *testing.T) {
 	if !errors.Is(l.Err(), context.DeadlineExceeded) {
 		t.Errorf("got error %v", l.Err())
 	}
-	if l := begin(background, -time.Second).Late(); !errors.Is(l.Err(), context.DeadlineExceeded) {
+	if l := begin(background, -time.Second).Coarse(); !errors.Is(l.Err(), context.DeadlineExceeded) {
 		t.Errorf("past its deadline: got error %v", l.Err())
 	}
 }
@@ -152,13 +152,13 @@ func TestLateIsShared(t *testing.T) { // alone, since it looks at what all share
 			t.Errorf("%v: %d ends in %v", timeout, len(shared), most)
 		}
 	}
-	var latest *Late
+	var latest *Coarse
 	for i := range 50 {
-		latest = begin(background, time.Duration(i)*time.Millisecond).Late()
+		latest = begin(background, time.Duration(i)*time.Millisecond).Coarse()
 		_ = latest.Done()
 	}
 	at, _ := latest.Deadline()
-	begin(background, time.Minute).Late().Done() // so that it is not the one that was asked for last
+	begin(background, time.Minute).Coarse().Done() // so that it is not the one that was asked for last
 	left := func() (n int) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -181,7 +181,7 @@ func TestLateIsShared(t *testing.T) { // alone, since it looks at what all share
 func TestLateIsOverAtOnce(t *testing.T) {
 	t.Parallel()
 	c := begin(background, time.Hour)
-	l := c.Late()
+	l := c.Coarse()
 	waiting := l.Done()
 	c.deadline = time.Now()
 	select {
@@ -203,12 +203,12 @@ func TestExtremeTimeouts(t *testing.T) {
 	t.Parallel()
 	for _, timeout := range []time.Duration{math.MaxInt64, 290 * 365 * 24 * time.Hour} {
 		c := begin(background, timeout)
-		if c.Err() != nil || c.Late().Err() != nil {
-			t.Errorf("%v: got errors %v, %v", timeout, c.Err(), c.Late().Err())
+		if c.Err() != nil || c.Coarse().Err() != nil {
+			t.Errorf("%v: got errors %v, %v", timeout, c.Err(), c.Coarse().Err())
 		}
 	}
 	c := begin(background, math.MinInt64)
-	if c.Err() == nil || c.Late().Err() == nil {
+	if c.Err() == nil || c.Coarse().Err() == nil {
 		t.Error("a negative time-out is not over")
 	}
 }
@@ -224,7 +224,7 @@ func TestNearerParent(t *testing.T) {
 		t.Errorf("the time-out is %v", c.timeout)
 	}
 	begun := time.Now()
-	<-c.Late().Done()
+	<-c.Coarse().Done()
 	if took := time.Since(begun); took > time.Minute {
 		t.Errorf("ended after %v", took)
 	}
@@ -242,8 +242,8 @@ func TestCostsNothing(t *testing.T) {
 		c = Context{}
 		c.Begin(parent, time.Hour)
 		_ = c.Err()
-		_ = c.Late().Done()
-		_ = c.Late().Err()
+		_ = c.Coarse().Done()
+		_ = c.Coarse().Err()
 		c.End()
 	}); n != 0 {
 		t.Errorf("%v allocations", n)
@@ -253,10 +253,10 @@ func TestCostsNothing(t *testing.T) {
 func TestRoom(t *testing.T) {
 	t.Parallel()
 	c := begin(background, time.Hour)
-	if c.Room() == nil {
+	if c.Scratch() == nil {
 		t.Error("the first call got nothing")
 	}
-	if c.Room() != nil {
+	if c.Scratch() != nil {
 		t.Error("the second call got what the first has")
 	}
 }
@@ -267,21 +267,21 @@ func TestAbove(t *testing.T) {
 	parent, cancel := context.WithCancel(background)
 	defer cancel()
 	outer := begin(parent, time.Hour)
-	if done, ok := begin(outer, time.Minute).Above(); !ok || done != parent.Done() {
+	if done, ok := begin(outer, time.Minute).ParentDone(); !ok || done != parent.Done() {
 		t.Errorf("got %v, want the parent's Done", ok)
 	}
 	if outer.full != nil {
 		t.Error("the outer context has a timer")
 	}
-	if done, ok := begin(begin(context.WithoutCancel(parent), time.Hour), time.Minute).Above(); !ok ||
+	if done, ok := begin(begin(context.WithoutCancel(parent), time.Hour), time.Minute).ParentDone(); !ok ||
 		done != nil {
 		t.Errorf("got %v, want nothing that ends it before its deadline", ok)
 	}
 	ended := outer.Done()
-	if done, ok := begin(outer, time.Minute).Above(); !ok || done != ended {
+	if done, ok := begin(outer, time.Minute).ParentDone(); !ok || done != ended {
 		t.Errorf("got %v, want the Done of the one outside, for which somebody waits", ok)
 	}
-	if _, ok := outer.Above(); ok {
+	if _, ok := outer.ParentDone(); ok {
 		t.Error("there is a timer, but it is not told")
 	}
 	short := begin(begin(background, time.Millisecond), time.Hour)

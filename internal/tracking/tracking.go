@@ -33,24 +33,24 @@ func From(ctx context.Context) Tracker {
 	return t
 }
 
-// CommitKey is the key under which the context of a commit has a Commit.
-type CommitKey struct{}
+// CommitterKey is the key under which the context of a commit has a Commit.
+type CommitterKey struct{}
 
-// Commit says who commits. Where several managers share a store and a tracker, the store tells by
+// Committer says who commits. Where several managers share a store and a tracker, the store tells by
 // it which of the sessions that are being renewed a new token replaces.
-type Commit struct {
+type Committer struct {
 	Manager any    // the key under which the manager keeps its session in contexts
 	Loaded  string // the token that it has loaded the session for, "" if there was none
 }
 
-// WithCommit returns a context for a commit by a manager that has loaded the session for a token.
-func WithCommit(ctx context.Context, manager any, loaded string) context.Context {
-	return context.WithValue(ctx, CommitKey{}, Commit{manager, loaded})
+// WithCommitter returns a context for a commit by a manager that has loaded the session for a token.
+func WithCommitter(ctx context.Context, manager any, loaded string) context.Context {
+	return context.WithValue(ctx, CommitterKey{}, Committer{manager, loaded})
 }
 
-// CommitFrom returns what the context of a commit says.
-func CommitFrom(ctx context.Context) (c Commit, ok bool) {
-	c, ok = ctx.Value(CommitKey{}).(Commit)
+// CommitterFrom returns what the context of a commit says.
+func CommitterFrom(ctx context.Context) (c Committer, ok bool) {
+	c, ok = ctx.Value(CommitterKey{}).(Committer)
 	return c, ok
 }
 

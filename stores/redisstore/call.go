@@ -122,7 +122,7 @@ func (s *sessions) process(ctx context.Context, cmd redis.Cmder) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		return s.client.Process(b.Late(), cmd)
+		return s.client.Process(b.Coarse(), cmd)
 	}
 	return s.call(ctx, cmd, nil)
 }
@@ -138,7 +138,7 @@ func (s *sessions) call(ctx context.Context, cmd redis.Cmder, f func() error) er
 	inner, done, deadline := ctx, (<-chan struct{})(nil), time.Time{}
 	b, ok := ctx.(*bound.Context)
 	if ok {
-		done, ok = b.Above()
+		done, ok = b.ParentDone()
 	}
 	if ok {
 		deadline, _ = b.Deadline()

@@ -46,7 +46,7 @@ func (s *sessions) Load(ctx context.Context, id string) (driver.Record, error) {
 // as that goes.
 func (s *sessions) get(ctx context.Context, id string) *redis.StringCmd {
 	if b, ok := ctx.(*bound.Context); ok {
-		if room := b.Room(); room != nil {
+		if room := b.Scratch(); room != nil {
 			room.Args = [2]any{"get", append(append(room.Key[:0], s.prefix...), id...)}
 			return redis.NewStringCmd(ctx, room.Args[:]...)
 		}
