@@ -1,0 +1,50 @@
+package start_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/gofiber/fiber/v2"
+
+	"github.com/scskit/scskit"
+	scsfiber "github.com/scskit/scskit/adapters/fiber"
+	"github.com/scskit/scskit/sessiontest"
+	"github.com/scskit/scskit/stores/memstore"
+)
+
+type cart struct{ Items []string }
+
+var cartKey = scskit.NewKey[cart]("cart") // registers the type cart with encoding/gob
+
+func addToCart(ctx context.Context, sessions *scs.SessionManager, item string) {
+	c, _ := cartKey.Get(ctx, sessions) // the zero cart if there is none
+	c.Items = append(c.Items, item)
+	cartKey.Put(ctx, sessions, c)
+}
+
+func TestAddToCart(t *testing.T) {
+	store, err := memstore.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sessions := scskit.New(store)
+	app := fiber.New()
+	app.Use(scsfiber.LoadAndSave(sessions))
+	app.Post("/cart", func(c *fiber.Ctx) error {
+		addToCart(c.UserContext(), sessions, "tea")
+		return nil
+	})
+
+	session := sessiontest.New(t, sessions, map[string]any{"user": "ada"})
+	response, err := app.Test(session.Request(http.MethodPost, "/cart", nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	session.Receive(response)
+	if c, ok := session.Get("cart").(cart); !ok || len(c.Items) != 1 {
+		t.Errorf("the cart is %v", session.Get("cart"))
+	}
+}
