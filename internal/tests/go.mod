@@ -29,6 +29,7 @@ require (
 	github.com/scskit/scskit/stores/dynamostore v0.0.0
 	github.com/scskit/scskit/stores/mongostore v0.0.0
 	github.com/scskit/scskit/stores/redisstore v0.0.0
+	github.com/valyala/fasthttp v1.69.0
 	go.mongodb.org/mongo-driver/v2 v2.5.0
 	golang.org/x/mod v0.37.0
 	modernc.org/sqlite v1.39.0
@@ -93,7 +94,6 @@ require (
 	github.com/twitchyliquid64/golang-asm v0.15.1 // indirect
 	github.com/ugorji/go/codec v1.2.12 // indirect
 	github.com/valyala/bytebufferpool v1.0.0 // indirect
-	github.com/valyala/fasthttp v1.69.0 // indirect
 	github.com/valyala/fasttemplate v1.2.2 // indirect
 	github.com/xdg-go/pbkdf2 v1.0.0 // indirect
 	github.com/xdg-go/scram v1.2.0 // indirect

@@ -1,0 +1,84 @@
+// Package scsfasthttp_test is the adapter and the harness that docs/new-adapter.md and
+// docs/conformance.md show, for a server that is not on net/http. The test runs every check.
+package scsfasthttp_test
+
+import (
+	"context"
+
+	"github.com/alexedwards/scs/v2"
+	"github.com/valyala/fasthttp"
+
+	"github.com/scskit/scskit/adapters"
+)
+
+// Middleware is the usual type of middleware for fasthttp.
+type Middleware = func(next fasthttp.RequestHandler) fasthttp.RequestHandler
+
+func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) Middleware {
+	l := adapters.NewLifecycle(sm, opts...) // panics if the manager is unusable: let it
+	return func(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+		return func(c *fasthttp.RequestCtx) {
+			req, err := l.Begin(Context(c), string(c.Method()), string(c.Path()), cookieLines(c))
+			if err != nil {
+				fail(c, err) // the handler must not run
+				return
+			}
+			if req == nil { // skipped, or loaded by this middleware outside
+				next(c)
+				return
+			}
+			outside := Context(c)
+			setContext(c, req.Context())
+			res := adapters.NewResponse(&c.Response.Header, req)
+			next(c)
+			if err := res.Finish(); err != nil { // not deferred: a panic must store nothing
+				setContext(c, outside)
+				c.Response.ResetBody()
+				c.Hijack(nil)
+				fail(c, err)
+				return
+			}
+			if c.Response.IsBodyStream() || c.Hijacked() { // it goes on when the handlers have returned
+				c.SetUserValue(req, closer(req.End))
+			}
+		}
+	}
+}
+
+type contextKey struct{}
+
+// Context returns the context for the manager's methods.
+func Context(c *fasthttp.RequestCtx) context.Context {
+	if ctx, ok := c.UserValue(contextKey{}).(context.Context); ok {
+		return ctx
+	}
+	return context.WithoutCancel(c) // fasthttp ends c when the server shuts down, not with the client
+}
+
+func setContext(c *fasthttp.RequestCtx, ctx context.Context) { c.SetUserValue(contextKey{}, ctx) }
+
+// cookieLines copies: Begin keeps the lines, and fasthttp reuses their memory.
+func cookieLines(c *fasthttp.RequestCtx) []string {
+	var lines []string
+	for _, line := range c.Request.Header.PeekAll(fasthttp.HeaderCookie) {
+		lines = append(lines, string(line))
+	}
+	return lines
+}
+
+type errorKey struct{}
+
+// fail answers with a plain 500. Middleware outside finds the error, and may answer instead.
+func fail(c *fasthttp.RequestCtx, err error) {
+	c.SetUserValue(errorKey{}, err)
+	c.SetStatusCode(fasthttp.StatusInternalServerError)
+	c.SetBodyString("Internal Server Error\n")
+}
+
+// closer is a user value that fasthttp closes when the response has been sent.
+type closer func()
+
+func (f closer) Close() error {
+	f()
+	return nil
+}

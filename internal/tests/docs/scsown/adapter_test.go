@@ -1,0 +1,41 @@
+// Package scsown_test is the adapter for net/http that docs/new-adapter.md shows. The test runs every
+// check.
+package scsown_test
+
+import (
+	"net/http"
+	"testing"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit/adapters"
+	"github.com/scskit/scskit/conformance"
+)
+
+func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
+	l := adapters.NewLifecycle(sm, opts...) // panics if the manager is unusable: let it
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			req, err := l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])
+			if err != nil {
+				l.HandleError(w, r, err) // the handler must not run
+				return
+			}
+			if req == nil { // skipped, or loaded by this middleware outside
+				next.ServeHTTP(w, r)
+				return
+			}
+			inner := r.WithContext(req.Context())
+			defer adapters.GiveBack(r, inner)
+			sw := adapters.NewWriter(w, req)
+			sw.Serve(func() { next.ServeHTTP(sw.Handler(), inner) }) // a panic stores nothing
+			if err := sw.Finish(); err != nil {
+				l.HandleError(w, r, err)
+			}
+		})
+	}
+}
+
+func TestAdapter(t *testing.T) {
+	conformance.TestAdapter(t, conformance.HTTP("own", LoadAndSave))
+}
