@@ -30,7 +30,8 @@ func TestREADME(t *testing.T) {
 	}
 	blocks := 0
 	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/getting-started.md",
-		"docs/design.md", "docs/frameworks.md", "docs/backends.md"} {
+		"docs/design.md", "docs/frameworks.md", "docs/backends.md", "docs/conformance.md",
+		"docs/new-store.md", "docs/new-adapter.md"} {
 		for i, part := range strings.Split(read(t, doc), "```go\n")[1:] {
 			block, _, ok := strings.Cut(part, "```")
 			if !ok {
