@@ -23,10 +23,6 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) Middleware {
 				fail(c, err) // the handler must not run
 				return
 			}
-			if req == nil { // skipped, or loaded by this middleware outside
-				next(c)
-				return
-			}
 			outside := Context(c)
 			setContext(c, req.Context())
 			res := adapters.NewResponse(&c.Response.Header, req)

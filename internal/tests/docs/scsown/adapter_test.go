@@ -21,10 +21,6 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) func(http.Hand
 				l.HandleError(w, r, err) // the handler must not run
 				return
 			}
-			if req == nil { // skipped, or loaded by this middleware outside
-				next.ServeHTTP(w, r)
-				return
-			}
 			inner := r.WithContext(req.Context())
 			defer adapters.GiveBack(r, inner)
 			sw := adapters.NewWriter(w, req)
