@@ -54,8 +54,9 @@ func TestREADME(t *testing.T) {
 
 // TestREADMELinks wants the pictures and files that the documents show to be there.
 func TestREADMELinks(t *testing.T) {
-	for _, doc := range []string{"README.md", "docs/getting-started.md", "docs/modules.md",
-		"docs/backends.md"} {
+	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/getting-started.md",
+		"docs/frameworks.md", "docs/backends.md", "docs/conformance.md", "docs/new-store.md",
+		"docs/new-adapter.md", "docs/modules.md", "docs/stability.md"} {
 		prose := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`").ReplaceAllString(read(t, doc), "")
 		links := regexp.MustCompile(`\]\(([^)#]+)\)`).FindAllStringSubmatch(prose, -1)
 		for _, link := range links {
@@ -81,7 +82,8 @@ func TestREADMEChecks(t *testing.T) {
 		group, _, _ := strings.Cut(c.ID, "/")
 		groups[group] = true
 	}
-	for _, doc := range []string{"README.md", "docs/backends.md"} {
+	for _, doc := range []string{"README.md", "docs/backends.md", "docs/conformance.md",
+		"docs/new-store.md", "docs/new-adapter.md"} {
 		named := 0
 		for i, word := range strings.Split(read(t, doc), "`") {
 			group, _, ok := strings.Cut(word, "/")
