@@ -24,11 +24,11 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) Middleware {
 				return
 			}
 			outside := Context(c)
-			setContext(c, req.Context())
+			c.SetUserValue(contextKey{}, req.Context())
 			res := adapters.NewResponse(&c.Response.Header, req)
 			next(c)
 			if err := res.Finish(); err != nil { // not deferred: a panic must store nothing
-				setContext(c, outside)
+				c.SetUserValue(contextKey{}, outside)
 				c.Response.ResetBody()
 				c.Hijack(nil)
 				fail(c, err)
@@ -50,8 +50,6 @@ func Context(c *fasthttp.RequestCtx) context.Context {
 	}
 	return context.WithoutCancel(c) // fasthttp ends c when the server shuts down, not with the client
 }
-
-func setContext(c *fasthttp.RequestCtx, ctx context.Context) { c.SetUserValue(contextKey{}, ctx) }
 
 // cookieLines copies: Begin keeps the lines, and fasthttp reuses their memory.
 func cookieLines(c *fasthttp.RequestCtx) []string {
