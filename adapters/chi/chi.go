@@ -1,4 +1,4 @@
-// Package scschi keeps scs sessions in applications on chi.
+// Package scschi provides scs session middleware for Chi.
 package scschi
 
 import (
@@ -10,11 +10,11 @@ import (
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
 )
 
-// LoadAndSave returns middleware for chi's Use and With. Chi's handlers and middleware are those of
-// net/http, and so is this: see scshttp.LoadAndSave.
+// LoadAndSave returns middleware for Chi's Use and With. Chi uses net/http's handlers and
+// middleware, so it is the middleware of scshttp.LoadAndSave.
 //
-// With Use on the root router the not-found and method-not-allowed pages have a session as
-// well. Inside a Group or Route they have none; adapters.HasSession tells.
+// With Use on the root router, the not-found and method-not-allowed handlers have a session too.
+// With Use in a Group or Route they have none; adapters.HasSession reports which.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 	return scshttp.LoadAndSave(sm, opts...)
 }

@@ -1,4 +1,4 @@
-// Package scsecho keeps scs sessions in applications on Echo v4.
+// Package scsecho provides scs session middleware for Echo v4.
 package scsecho
 
 import (
@@ -10,13 +10,14 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// LoadAndSave returns middleware that loads the session of each request, and stores it before the
-// response begins. Handlers reach it through the manager, with c.Request().Context(). Failures are
-// returned, for Echo's HTTPErrorHandler. It panics if the manager's settings are unusable; see
-// adapters.NewLifecycle.
+// LoadAndSave returns middleware that loads the session of each request and stores it before the
+// response begins. Handlers pass c.Request().Context() to the manager. If the session cannot be
+// loaded or stored, the middleware returns the error to Echo's HTTPErrorHandler.
 //
-// After a handler has returned an error the session is stored when the error handler
-// writes its response.
+// If a handler returns an error, the session is stored when the HTTPErrorHandler writes its
+// response.
+//
+// LoadAndSave panics if the manager's settings are unusable; see adapters.NewLifecycle.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
 	l := adapters.NewLifecycle(sm, opts...)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -47,26 +48,25 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 				return err
 			}
 			if failed := w.Finish(); failed != nil {
-				// Echo takes the response for sent. Nothing was, and the error handler must see so.
-				// A middleware inside may have left a writer that it uses for another request by
-				// now.
+				// Echo has marked the response as sent, but nothing was sent: reset it for the error
+				// handler. An inner middleware may have left a writer that it now uses for another
+				// request.
 				res.Writer, res.Committed, res.Size, res.Status = below, false, 0, http.StatusOK
 				return failed
 			}
 			if err != nil {
-				w.Leave(nil) // the response has begun, and the error handler is yet to run
+				w.Leave(nil) // the response has begun, and the error handler runs next
 			}
 			return err
 		}
 	}
 }
 
-// leave has the session stored when the error handler begins its response. By then middleware
-// outside may have put back the writer that it found, as Gzip and Timeout do: the session's
-// writer is put over it.
+// leave makes the error handler's first write store the session. Outer middleware such as Gzip and
+// Timeout may restore its own writer before that; leave then puts the session's writer on top.
 func leave(c echo.Context, w *adapters.Writer, l *adapters.Lifecycle) {
 	res := c.Response()
-	res.Writer = w.Handler() // a middleware inside may have left its own
+	res.Writer = w.Handler() // an inner middleware may have left its own
 	w.Leave(func(below http.ResponseWriter, err error) { l.HandleError(below, c.Request(), err) })
 	res.Before(func() {
 		if !w.Settled() && !w.Owns(res.Writer) {

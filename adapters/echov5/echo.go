@@ -1,4 +1,4 @@
-// Package scsecho keeps scs sessions in applications on Echo v5.
+// Package scsecho provides scs session middleware for Echo v5.
 package scsecho
 
 import (
@@ -10,13 +10,14 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// LoadAndSave returns middleware that loads the session of each request, and stores it before the
-// response begins. Handlers reach it through the manager, with c.Request().Context(). Failures are
-// returned, for Echo's HTTPErrorHandler. It panics if the manager's settings are unusable; see
-// adapters.NewLifecycle.
+// LoadAndSave returns middleware that loads the session of each request and stores it before the
+// response begins. Handlers pass c.Request().Context() to the manager. If the session cannot be
+// loaded or stored, the middleware returns the error to Echo's HTTPErrorHandler.
 //
-// After a handler has returned an error the session is stored when the error handler
-// writes its response.
+// If a handler returns an error, the session is stored when the HTTPErrorHandler writes its
+// response.
+//
+// LoadAndSave panics if the manager's settings are unusable; see adapters.NewLifecycle.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
 	l := adapters.NewLifecycle(sm, opts...)
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -47,7 +48,8 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 				return err
 			}
 			if failed := w.Finish(); failed != nil {
-				// Echo takes the response for sent. Nothing was, and the error handler must see so.
+				// Echo has marked the response as sent, but nothing was sent: reset it for the error
+				// handler.
 				p.put(p.below)
 				if p.response != nil {
 					p.response.Committed, p.response.Size, p.response.Status = false, 0, http.StatusOK
@@ -55,21 +57,21 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 				return failed
 			}
 			if err != nil {
-				w.Leave(nil) // the response has begun, and the error handler is yet to run
+				w.Leave(nil) // the response has begun, and the error handler runs next
 			}
 			return err
 		}
 	}
 }
 
-// place is where the session's writer goes: below Echo's response, so that what is registered with
-// its Before still reaches the session. If middleware outside has put a writer over Echo's response
-// it goes over that, since such a writer may hold a response back.
+// place is where the session's writer goes: below Echo's response, so that functions registered
+// with Response.Before can still change the session. If outer middleware has put a writer over
+// Echo's response, the session's writer goes over that one, since it may hold the response back.
 type place struct {
 	c        *echo.Context
-	outer    http.ResponseWriter // the context's, as it was found
-	response *echo.Response      // nil if outer does not tell
-	below    http.ResponseWriter // what the session's writer writes to
+	outer    http.ResponseWriter // the context's response before the middleware ran
+	response *echo.Response      // nil if outer does not unwrap to one
+	below    http.ResponseWriter // the session's writer writes to it
 }
 
 func placeIn(c *echo.Context) place {
@@ -82,11 +84,11 @@ func placeIn(c *echo.Context) place {
 	return p
 }
 
-// direct reports whether nothing is over Echo's response.
+// direct reports whether no middleware has put a writer over Echo's response.
 func (p *place) direct() bool { return p.response != nil && p.outer == p.response }
 
-// put puts a writer in the place. What middleware inside has left over it is dropped: it may use
-// that for another request by now.
+// put puts a writer in the place. It drops any writer that an inner middleware has left on top,
+// since the middleware may now use it for another request.
 func (p *place) put(w http.ResponseWriter) {
 	if p.direct() {
 		p.c.SetResponse(p.outer)
@@ -96,8 +98,8 @@ func (p *place) put(w http.ResponseWriter) {
 	p.c.SetResponse(w)
 }
 
-// leave has the session stored when the error handler begins its response. By then middleware
-// outside may have put back the writer that it found, so that the session's goes to the bottom.
+// leave makes the error handler's first write store the session. Outer middleware may restore its
+// own writer before that, so leave puts the session's writer at the bottom.
 func (p *place) leave(w *adapters.Writer, l *adapters.Lifecycle) {
 	c := p.c
 	w.Leave(func(below http.ResponseWriter, err error) { l.HandleError(below, c.Request(), err) })

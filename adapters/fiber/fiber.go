@@ -1,4 +1,4 @@
-// Package scsfiber keeps scs sessions in applications on Fiber v2.
+// Package scsfiber provides scs session middleware for Fiber v2.
 package scsfiber
 
 import (
@@ -13,22 +13,25 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// LoadAndSave returns middleware that loads the session of each request, and stores it when the
-// handlers have returned. Handlers reach it through the manager, with c.UserContext(), and unless
-// the session is Lazy with c.Context(), or a context made from either. Failures are returned, for
-// the app's ErrorHandler; its default sends no more than the status text. It panics if the
-// manager's settings are unusable; see adapters.NewLifecycle.
+// LoadAndSave returns middleware that loads the session of each request and stores it when the
+// handlers have returned. Handlers pass c.UserContext() to the manager, or a context derived from
+// it. Without adapters.Lazy, c.Context() works too. If the session cannot be loaded or stored, the
+// middleware returns the error to the app's ErrorHandler. Fiber's default ErrorHandler sends only
+// the status text.
 //
-// An error of a handler is given to the app's ErrorHandler here, as Fiber's own logger does, and
-// not returned: a handler that resets the response would drop the cookie of a session that was
-// stored. Middleware outside sees the response, but not the error.
+// If a handler returns an error, the middleware calls the app's ErrorHandler itself, as Fiber's
+// logger does, and does not return the error. An ErrorHandler that ran later and reset the response
+// would drop the cookie of a session that is already stored. Outer middleware sees the response,
+// but not the error.
 //
-// What a body stream writer or a hijack handler changes in the session comes too late: Fiber runs
-// them beside or after its handlers.
+// Do not change the session in a body stream writer or a hijack handler. Fiber runs them beside or
+// after the handlers, when the session may already be stored.
+//
+// LoadAndSave panics if the manager's settings are unusable; see adapters.NewLifecycle.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
 	l := adapters.NewLifecycle(sm, opts...)
 	return func(c *fiber.Ctx) error {
-		if l.Resume(c.Context()) != nil { // and no UserContext of a middleware between hides it
+		if l.Resume(c.Context()) != nil { // a middleware between may have replaced the UserContext
 			return c.Next()
 		}
 		req, err := l.Begin(c.UserContext(), c.Method(), decodedPath(c), cookieLines(c))
@@ -61,8 +64,8 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 	}
 }
 
-// cookieLines returns a copy of the Cookie header: Fiber's bytes are views of
-// buffers that the next request overwrites.
+// cookieLines returns a copy of the Cookie header: Fiber's bytes are views of buffers that the next
+// request overwrites.
 func cookieLines(c *fiber.Ctx) []string {
 	var lines []string
 	for _, line := range c.Request().Header.PeekAll(fiber.HeaderCookie) {
@@ -71,7 +74,7 @@ func cookieLines(c *fiber.Ctx) []string {
 	return lines
 }
 
-// decodedPath returns the path as net/http has it.
+// decodedPath returns the decoded path, as in the URL.Path of net/http.
 func decodedPath(c *fiber.Ctx) string {
 	if c.App().Config().UnescapePath {
 		return c.Path()
@@ -85,13 +88,13 @@ func decodedPath(c *fiber.Ctx) string {
 
 type streamKey struct{ sm *scs.SessionManager }
 
-// closer is called by fasthttp, which closes the values of a request when its response,
-// body streams, hijacked connections and all, has been sent.
+// closer is a user value of a request. fasthttp closes it after the response has been sent,
+// including body streams and hijacked connections.
 type closer func()
 
 func (f closer) Close() error {
 	defer func() {
-		if p := recover(); p != nil { // Strict; nothing else would stop it here
+		if p := recover(); p != nil { // from adapters.Strict; nothing else recovers it here
 			slog.Error(fmt.Sprint(p))
 		}
 	}()
@@ -99,7 +102,7 @@ func (f closer) Close() error {
 	return nil
 }
 
-// failure hides the text of an error, which Fiber's default handler would show to the client.
+// failure hides the text of an error, which Fiber's default handler would send to the client.
 type failure struct{ err error }
 
 func (*failure) Error() string { return http.StatusText(http.StatusInternalServerError) }

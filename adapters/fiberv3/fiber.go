@@ -1,4 +1,4 @@
-// Package scsfiber keeps scs sessions in applications on Fiber v3.
+// Package scsfiber provides scs session middleware for Fiber v3.
 package scsfiber
 
 import (
@@ -16,25 +16,28 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// LoadAndSave returns middleware that loads the session of each request, and stores it when the
-// handlers have returned. Handlers reach it through the manager, with c.Context(), and unless the
-// session is Lazy with c itself or c.RequestCtx(), or a context made from one of them. Failures are
-// returned, for the app's ErrorHandler; its default sends no more than the status text. It panics
-// if the manager's settings are unusable; see adapters.NewLifecycle.
+// LoadAndSave returns middleware that loads the session of each request and stores it when the
+// handlers have returned. Handlers pass c.Context() to the manager, or a context derived from it.
+// Without adapters.Lazy, c itself and c.RequestCtx() work too. If the session cannot be loaded or
+// stored, the middleware returns the error to the app's ErrorHandler. Fiber's default ErrorHandler
+// sends only the status text.
 //
-// An error of a handler is given to the app's ErrorHandler here, as Fiber's own logger does, and
-// not returned: a handler that resets the response would drop the cookie of a session that was
-// stored. Middleware outside sees the response, but not the error.
+// If a handler returns an error, the middleware calls the app's ErrorHandler itself, as Fiber's
+// logger does, and does not return the error. An ErrorHandler that ran later and reset the response
+// would drop the cookie of a session that is already stored. Outer middleware sees the response,
+// but not the error.
 //
-// A request that Fiber's timeout middleware has answered stores nothing, since its response, and so
-// the cookie, has been sent; what its handler changes is reported as late.
+// If Fiber's timeout middleware has answered the request, nothing is stored, since a cookie can no
+// longer be sent. A change that the handler has made is reported as scskit.KindLate.
 //
-// What a body stream writer or a hijack handler changes in the session comes too late: Fiber runs
-// them beside or after its handlers.
+// Do not change the session in a body stream writer or a hijack handler. Fiber runs them beside or
+// after the handlers, when the session may already be stored.
+//
+// LoadAndSave panics if the manager's settings are unusable; see adapters.NewLifecycle.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
 	l := adapters.NewLifecycle(sm, opts...)
 	return func(c fiber.Ctx) error {
-		if l.Resume(c.RequestCtx()) != nil { // and no SetContext of a middleware between hides it
+		if l.Resume(c.RequestCtx()) != nil { // a middleware between may have replaced c.Context
 			return c.Next()
 		}
 		req, err := l.Begin(c.Context(), c.Method(), decodedPath(c), cookieLines(c))
@@ -72,13 +75,15 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 	}
 }
 
-// abandoned reports whether the timeout middleware has answered. Outside of the session it says so
-// a little after it has ended the context, which may be what the handlers have waited for.
+// abandoned reports whether the timeout middleware has answered the request. A timeout middleware
+// outside marks c as abandoned shortly after it ends the context, so abandoned waits for up to a
+// second.
 func abandoned(outside context.Context, c fiber.Ctx) bool {
 	if !errors.Is(outside.Err(), context.DeadlineExceeded) {
 		return c.IsAbandoned()
 	}
-	for range 1000 { // or the context has a deadline from elsewhere, and nobody answers
+	// The wait is bounded: a deadline from elsewhere never marks c as abandoned.
+	for range 1000 {
 		if c.IsAbandoned() {
 			return true
 		}
@@ -87,8 +92,8 @@ func abandoned(outside context.Context, c fiber.Ctx) bool {
 	return false
 }
 
-// cookieLines returns a copy of the Cookie header: Fiber's bytes are views of
-// buffers that the next request overwrites.
+// cookieLines returns a copy of the Cookie header: Fiber's bytes are views of buffers that the next
+// request overwrites.
 func cookieLines(c fiber.Ctx) []string {
 	var lines []string
 	for _, line := range c.Request().Header.PeekAll(fiber.HeaderCookie) {
@@ -97,7 +102,7 @@ func cookieLines(c fiber.Ctx) []string {
 	return lines
 }
 
-// decodedPath returns the path as net/http has it.
+// decodedPath returns the decoded path, as in the URL.Path of net/http.
 func decodedPath(c fiber.Ctx) string {
 	if c.App().Config().UnescapePath {
 		return c.Path()
@@ -111,13 +116,13 @@ func decodedPath(c fiber.Ctx) string {
 
 type streamKey struct{ sm *scs.SessionManager }
 
-// closer is called by fasthttp, which closes the values of a request when its response,
-// body streams, hijacked connections and all, has been sent.
+// closer is a user value of a request. fasthttp closes it after the response has been sent,
+// including body streams and hijacked connections.
 type closer func()
 
 func (f closer) Close() error {
 	defer func() {
-		if p := recover(); p != nil { // Strict; nothing else would stop it here
+		if p := recover(); p != nil { // from adapters.Strict; nothing else recovers it here
 			slog.Error(fmt.Sprint(p))
 		}
 	}()
@@ -125,7 +130,7 @@ func (f closer) Close() error {
 	return nil
 }
 
-// failure hides the text of an error, which Fiber's default handler would show to the client.
+// failure hides the text of an error, which Fiber's default handler would send to the client.
 type failure struct{ err error }
 
 func (*failure) Error() string { return http.StatusText(http.StatusInternalServerError) }

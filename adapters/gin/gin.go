@@ -1,4 +1,4 @@
-// Package scsgin keeps scs sessions in applications on Gin.
+// Package scsgin provides scs session middleware for Gin.
 package scsgin
 
 import (
@@ -15,11 +15,12 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// LoadAndSave returns middleware that loads the session of each request, and stores it before the
-// response begins. Handlers reach it through the manager, with c.Request.Context() (or with c
-// itself where the engine has ContextWithFallback). Failures abort the request with status 500 and
-// are added to c.Errors, for middleware outside to answer. It panics if the manager's settings are
-// unusable; see adapters.NewLifecycle.
+// LoadAndSave returns middleware that loads the session of each request and stores it before the
+// response begins. Handlers pass c.Request.Context() to the manager, or c itself if the engine sets
+// ContextWithFallback. If the session cannot be loaded or stored, the middleware adds the error to
+// c.Errors and aborts with status 500; outer middleware can write the error page.
+//
+// LoadAndSave panics if the manager's settings are unusable; see adapters.NewLifecycle.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
 	l := adapters.NewLifecycle(sm, opts...)
 	mark := fmt.Sprintf("scskit/session/%p", sm)
@@ -34,7 +35,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFun
 		if !req.Idle() {
 			c.Request = outer.WithContext(req.Context())
 		} else if _, within := c.Get(mark); !within {
-			// Engine.HandleContext resets the context, its writer too, and keeps the request.
+			// Engine.HandleContext has reset the context and its writer, but kept the request.
 			if resumed := l.Resume(outer.Context()); resumed != nil {
 				req = resumed
 			}
@@ -47,14 +48,14 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFun
 		c.Writer = w
 		c.Set(mark, true)
 		defer func() {
-			if c.Writer == gin.ResponseWriter(w) { // or it is that of a middleware inside
+			if c.Writer == gin.ResponseWriter(w) { // not the writer of an inner middleware
 				c.Writer = below
 			}
 			adapters.GiveBack(outer, c.Request)
 		}()
 		w.session.Serve(c.Next)
 		if below.Written() {
-			w.session.Missed() // unless it was by w
+			w.session.Missed() // does nothing if the response began through w
 		}
 		if err := w.session.Finish(); err != nil {
 			c.Writer = below
@@ -63,9 +64,9 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFun
 	}
 }
 
-// abort leaves the response to middleware outside, or else to Gin, which sends the status.
+// abort leaves the response to outer middleware. If none writes one, Gin sends the status.
 func abort(c *gin.Context, err error) {
-	// a failed write, noted by c.Render
+	// c.Render has already added the error if its write failed.
 	known := func(e *gin.Error) bool { return errors.Is(e.Err, err) }
 	if !slices.ContainsFunc(c.Errors, known) {
 		_ = c.Error(err)
@@ -74,14 +75,14 @@ func abort(c *gin.Context, err error) {
 	c.Abort()
 }
 
-// writer commits the session before Gin's own writer begins the response. It must
-// override everything that can begin it: what is embedded writes past it.
+// writer commits the session before Gin's own writer begins the response. It must override every
+// method that can begin the response: the methods of the embedded writer do not commit.
 type writer struct {
 	gin.ResponseWriter
 	session *adapters.Writer
 }
 
-// WriteHeaderNow sends what WriteHeader, which only notes the status, was told.
+// WriteHeaderNow sends the status that WriteHeader, which sends nothing, has set.
 func (w *writer) WriteHeaderNow() {
 	if w.session.Commit() {
 		w.ResponseWriter.WriteHeaderNow()

@@ -1,4 +1,4 @@
-// Package scshttp keeps scs sessions in applications on net/http.
+// Package scshttp provides scs session middleware for net/http.
 package scshttp
 
 import (
@@ -9,10 +9,12 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// LoadAndSave returns middleware that loads the session of each request, and stores it before the
-// response begins. Handlers reach it through the manager, with the request's context. Failures go
-// to the manager's ErrorFunc. It panics if the manager's settings are unusable; see
-// adapters.NewLifecycle.
+// LoadAndSave returns middleware that loads the session of each request and stores it before the
+// response begins. Handlers pass the request's context to the manager. If the session cannot be
+// loaded or stored, adapters.Lifecycle.HandleError writes the response, with the manager's
+// ErrorFunc if you set one.
+//
+// LoadAndSave panics if the manager's settings are unusable; see adapters.NewLifecycle.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 	l := adapters.NewLifecycle(sm, opts...)
 	return func(next http.Handler) http.Handler {
