@@ -1,9 +1,9 @@
-// Package harness runs the applications of the conformance kit on Chi, for those who want to hold a
-// store of their own, or an adapter of their own, to the checks of pairs:
+// Package harness runs the conformance kit's test applications on Chi. With it you can test your
+// own store or adapter together with Chi:
 //
-//	conformance.TestMatrix(t, []conformance.Adapter{harness.New(LoadAndSave)}, stores)
+//	conformance.TestMatrix(t, []conformance.Adapter{harness.New(scschi.LoadAndSave)}, stores)
 //
-// It changes with the kit, and is not part of what the module promises to keep.
+// The package changes with the kit and is not part of the module's compatibility promise.
 package harness
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/scskit/scskit/conformance"
 )
 
-// New returns the harness, which serves applications behind an adapter of this kind.
+// New returns a conformance.Adapter that serves applications on Chi behind the middleware.
 func New(session conformance.Middleware) conformance.Adapter {
 	return conformance.Adapter{
 		Name:       "chi",
@@ -35,11 +35,12 @@ var chiNeighbours = map[conformance.Neighbour]func(http.Handler) http.Handler{
 	conformance.Timeout:  middleware.Timeout(10 * time.Minute),
 	conformance.Files:    chiFiles,
 	conformance.Abandon:  abandon,
-	conformance.Log: middleware.RequestLogger(&middleware.DefaultLogFormatter{Logger: log.New(
-		io.Discard, "", 0)}),
+	conformance.Log: middleware.RequestLogger(&middleware.DefaultLogFormatter{
+		Logger: log.New(io.Discard, "", 0),
+	}),
 }
 
-// abandon answers for handlers that take too long.
+// abandon answers requests whose handlers take too long.
 func abandon(next http.Handler) http.Handler {
 	bounded := http.TimeoutHandler(next, 10*time.Minute, "too late")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -47,7 +48,7 @@ func abandon(next http.Handler) http.Handler {
 	})
 }
 
-// chiFiles has a router of its own for the files, whose other paths go on.
+// chiFiles serves the static files with a router of its own, and passes other paths to next.
 func chiFiles(next http.Handler) http.Handler {
 	r := chi.NewRouter()
 	r.Handle("/static/*", http.FileServerFS(conformance.StaticFiles()))

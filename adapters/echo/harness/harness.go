@@ -1,9 +1,9 @@
-// Package harness runs the applications of the conformance kit on Echo v4, for those who want to
-// hold a store of their own, or an adapter of their own, to the checks of pairs:
+// Package harness runs the conformance kit's test applications on Echo v4. With it you can test
+// your own store or adapter together with Echo v4:
 //
-//	conformance.TestMatrix(t, []conformance.Adapter{harness.New(LoadAndSave)}, stores)
+//	conformance.TestMatrix(t, []conformance.Adapter{harness.New(scsecho.LoadAndSave)}, stores)
 //
-// It changes with the kit, and is not part of what the module promises to keep.
+// The package changes with the kit and is not part of the module's compatibility promise.
 package harness
 
 import (
@@ -22,9 +22,10 @@ import (
 	"github.com/scskit/scskit/conformance"
 )
 
-// New returns the harness, which serves applications behind an adapter of this kind.
-func New(session func(*scs.SessionManager,
-	...adapters.Option) echo.MiddlewareFunc) conformance.Adapter {
+// New returns a conformance.Adapter that serves applications on Echo v4 behind the middleware.
+func New(
+	session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc,
+) conformance.Adapter {
 	return conformance.Adapter{
 		Name:       "echo",
 		Neighbours: conformance.Kinds(echoNeighbours, conformance.Forward, conformance.Proxy),
@@ -36,22 +37,33 @@ func New(session func(*scs.SessionManager,
 
 var echoNeighbours = map[conformance.Neighbour]echo.MiddlewareFunc{
 	conformance.Compress: middleware.Gzip(),
-	conformance.Timeout:  middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: 10 * time.Minute}), //nolint:staticcheck // deprecated, and in wide use
+	conformance.Timeout:  timeout(),
 	conformance.Dump:     middleware.BodyDump(func(echo.Context, []byte, []byte) {}),
-	conformance.Log:      middleware.LoggerWithConfig(middleware.LoggerConfig{Output: io.Discard}), //nolint:staticcheck // deprecated, and in wide use
+	conformance.Log:      logger(),
 	conformance.Secure:   middleware.Secure(),
 	conformance.Files: middleware.StaticWithConfig(middleware.StaticConfig{
 		Filesystem: http.FS(conformance.StaticFiles()),
 	}),
 }
 
-func echoServer(app conformance.App,
-	session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc) *echo.Echo {
+//nolint:staticcheck // deprecated, but in wide use
+func timeout() echo.MiddlewareFunc {
+	return middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: 10 * time.Minute})
+}
+
+//nolint:staticcheck // deprecated, but in wide use
+func logger() echo.MiddlewareFunc {
+	return middleware.LoggerWithConfig(middleware.LoggerConfig{Output: io.Discard})
+}
+
+func echoServer(
+	app conformance.App, session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc,
+) *echo.Echo {
 	handler := func(h conformance.Handler) echo.HandlerFunc {
 		return func(c echo.Context) error { return h(echoContext{c}) }
 	}
 	e := echo.New()
-	e.Logger.SetOutput(io.Discard) // panics
+	e.Logger.SetOutput(io.Discard) // Recover logs panics
 	e.HTTPErrorHandler = func(err error, c echo.Context) {
 		page := app.OnError
 		switch {
@@ -130,7 +142,7 @@ func (c echoContext) Upgrade(protocol string, serve func(io.ReadWriter)) error {
 	return conformance.Upgrade(rw, c.c.Response().Header(), protocol, serve)
 }
 
-// EarlyHints goes past Echo's Response, which takes every status for the final one.
+// EarlyHints bypasses Echo's Response, which treats every status as the final one.
 func (c echoContext) EarlyHints(link string) error {
 	c.SetHeader("Link", link)
 	c.c.Response().Writer.WriteHeader(http.StatusEarlyHints)

@@ -1,9 +1,9 @@
-// Package harness runs the applications of the conformance kit on Echo v5, for those who want to
-// hold a store of their own, or an adapter of their own, to the checks of pairs:
+// Package harness runs the conformance kit's test applications on Echo v5. With it you can test
+// your own store or adapter together with Echo v5:
 //
-//	conformance.TestMatrix(t, []conformance.Adapter{harness.New(LoadAndSave)}, stores)
+//	conformance.TestMatrix(t, []conformance.Adapter{harness.New(scsecho.LoadAndSave)}, stores)
 //
-// It changes with the kit, and is not part of what the module promises to keep.
+// The package changes with the kit and is not part of the module's compatibility promise.
 package harness
 
 import (
@@ -25,9 +25,10 @@ import (
 	"github.com/scskit/scskit/conformance"
 )
 
-// New returns the harness, which serves applications behind an adapter of this kind.
-func New(session func(*scs.SessionManager,
-	...adapters.Option) echo.MiddlewareFunc) conformance.Adapter {
+// New returns a conformance.Adapter that serves applications on Echo v5 behind the middleware.
+func New(
+	session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc,
+) conformance.Adapter {
 	return conformance.Adapter{
 		Name:       "echov5",
 		Neighbours: conformance.Kinds(echov5Neighbours, conformance.Forward, conformance.Proxy),
@@ -37,8 +38,8 @@ func New(session func(*scs.SessionManager,
 	}
 }
 
-// dump puts back the response that it found, as Echo's own does from 5.4 on. Before that an error
-// page goes into a buffer that another request may have by then.
+// dump restores the response after BodyDump, as BodyDump itself does since Echo 5.4. Before that,
+// an error page goes into a buffer that may already belong to another request.
 func dump(next echo.HandlerFunc) echo.HandlerFunc {
 	dumped := middleware.BodyDump(func(*echo.Context, []byte, []byte, error) {})(next)
 	return func(c *echo.Context) error {
@@ -59,13 +60,14 @@ var echov5Neighbours = map[conformance.Neighbour]echo.MiddlewareFunc{
 	}),
 }
 
-func echov5Server(app conformance.App,
-	session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc) *echo.Echo {
+func echov5Server(
+	app conformance.App, session func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc,
+) *echo.Echo {
 	handler := func(h conformance.Handler) echo.HandlerFunc {
 		return func(c *echo.Context) error { return h(echov5Context{c}) }
 	}
 	e := echo.New()
-	e.Logger = slog.New(slog.DiscardHandler) // panics
+	e.Logger = slog.New(slog.DiscardHandler) // Recover logs panics
 	e.HTTPErrorHandler = func(c *echo.Context, err error) {
 		page := app.OnError
 		switch {
@@ -131,7 +133,7 @@ func (c echov5Context) Send(status int, body string) error {
 
 func (c echov5Context) JSON(status int, v any) error { return c.c.JSON(status, v) }
 
-// File opens the folder, since Echo serves files of its own Filesystem alone.
+// File opens the file's directory, since Echo serves only files of its own Filesystem.
 func (c echov5Context) File(name string) error {
 	return c.c.FileFS(filepath.Base(name), os.DirFS(filepath.Dir(name)))
 }
@@ -152,7 +154,7 @@ func (c echov5Context) Upgrade(protocol string, serve func(io.ReadWriter)) error
 	return conformance.Upgrade(rw, c.c.Response().Header(), protocol, serve)
 }
 
-// EarlyHints goes past Echo's Response, which takes every status for the final one.
+// EarlyHints bypasses Echo's Response, which treats every status as the final one.
 func (c echov5Context) EarlyHints(link string) error {
 	c.SetHeader("Link", link)
 	response(c.c).ResponseWriter.WriteHeader(http.StatusEarlyHints)

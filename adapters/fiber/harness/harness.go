@@ -1,9 +1,9 @@
-// Package harness runs the applications of the conformance kit on Fiber v2, for those who want to
-// hold a store of their own, or an adapter of their own, to the checks of pairs:
+// Package harness runs the conformance kit's test applications on Fiber v2. With it you can test
+// your own store or adapter together with Fiber v2:
 //
-//	conformance.TestMatrix(t, []conformance.Adapter{harness.New(LoadAndSave)}, stores)
+//	conformance.TestMatrix(t, []conformance.Adapter{harness.New(scsfiber.LoadAndSave)}, stores)
 //
-// It changes with the kit, and is not part of what the module promises to keep.
+// The package changes with the kit and is not part of the module's compatibility promise.
 package harness
 
 import (
@@ -32,21 +32,25 @@ import (
 	"github.com/scskit/scskit/conformance"
 )
 
-// New returns the harness, which serves applications behind an adapter of this kind.
-func New(session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) conformance.Adapter {
-	neighbours := conformance.Kinds(fiberNeighbours(), conformance.Forward)
-	return conformance.Adapter{Name: "fiber", Neighbours: neighbours,
+// New returns a conformance.Adapter that serves applications on Fiber v2 behind the middleware.
+func New(
+	session func(*scs.SessionManager, ...adapters.Option) fiber.Handler,
+) conformance.Adapter {
+	return conformance.Adapter{
+		Name:       "fiber",
+		Neighbours: conformance.Kinds(fiberNeighbours(), conformance.Forward),
 		Serve: func(tb testing.TB, app conformance.App) string {
 			server := fiberApp(app, session)
 			return conformance.ListenWith(tb, func(l net.Listener) (serve func() error, stop func()) {
 				stop = func() { _ = server.ShutdownWithTimeout(time.Second) }
 				return func() error { return server.Listener(l) }, stop
 			})
-		}}
+		},
+	}
 }
 
-// fiberNeighbours has no Proxy: fasthttp uses its context again while an http.Transport still looks
-// at it. It returns middleware that is not shared: Fiber's note the app at their first request.
+// fiberNeighbours has no Proxy: fasthttp reuses its context while an http.Transport still reads it.
+// Each call returns new middleware, since Fiber's middleware keeps the app of its first request.
 func fiberNeighbours() map[conformance.Neighbour]fiber.Handler {
 	next := func(c *fiber.Ctx) error { return c.Next() }
 	return map[conformance.Neighbour]fiber.Handler{
@@ -57,19 +61,20 @@ func fiberNeighbours() map[conformance.Neighbour]fiber.Handler {
 		conformance.ETag:     etag.New(),
 		conformance.Files: filesystem.New(filesystem.Config{
 			Root: http.FS(conformance.StaticFiles()),
-			// For what it does not find it sets status 404, and passes on.
+			// For a missing file the middleware sets status 404 and calls the next handler.
 			Next: func(c *fiber.Ctx) bool { return !strings.HasPrefix(c.Path(), "/static/") },
 		}),
 	}
 }
 
-func fiberApp(app conformance.App,
-	session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) *fiber.App {
+func fiberApp(
+	app conformance.App, session func(*scs.SessionManager, ...adapters.Option) fiber.Handler,
+) *fiber.App {
 	handler := func(h conformance.Handler) fiber.Handler {
 		return func(c *fiber.Ctx) error { return h(fiberContext{c}) }
 	}
 	server := fiber.New(fiber.Config{
-		// of a request's header, in which sessions may travel; Fiber's default is 4096
+		// The maximum size of the header, which may carry a session; Fiber's default is 4096.
 		ReadBufferSize:        16 << 10,
 		DisableStartupMessage: true,
 		ErrorHandler: func(c *fiber.Ctx, err error) error {
@@ -108,7 +113,7 @@ func fiberApp(app conformance.App,
 	return server
 }
 
-// fiberContext has no EarlyHints: fasthttp sends none in the versions that Fiber v2 takes.
+// fiberContext has no EarlyHints: the fasthttp versions that Fiber v2 allows cannot send them.
 type fiberContext struct{ c *fiber.Ctx }
 
 var _ interface {

@@ -1,9 +1,9 @@
-// Package harness runs the applications of the conformance kit on Fiber v3, for those who want to
-// hold a store of their own, or an adapter of their own, to the checks of pairs:
+// Package harness runs the conformance kit's test applications on Fiber v3. With it you can test
+// your own store or adapter together with Fiber v3:
 //
-//	conformance.TestMatrix(t, []conformance.Adapter{harness.New(LoadAndSave)}, stores)
+//	conformance.TestMatrix(t, []conformance.Adapter{harness.New(scsfiber.LoadAndSave)}, stores)
 //
-// It changes with the kit, and is not part of what the module promises to keep.
+// The package changes with the kit and is not part of the module's compatibility promise.
 package harness
 
 import (
@@ -32,31 +32,34 @@ import (
 	"github.com/scskit/scskit/conformance"
 )
 
-// New returns the harness, which serves applications behind an adapter of this kind.
-func New(session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) conformance.Adapter {
-	neighbours := conformance.Kinds(fiberv3Neighbours(), conformance.Forward)
-	return conformance.Adapter{Name: "fiberv3", Neighbours: neighbours,
-		Recovers: []conformance.Neighbour{conformance.Timeout},
+// New returns a conformance.Adapter that serves applications on Fiber v3 behind the middleware.
+func New(
+	session func(*scs.SessionManager, ...adapters.Option) fiber.Handler,
+) conformance.Adapter {
+	return conformance.Adapter{
+		Name:       "fiberv3",
+		Neighbours: conformance.Kinds(fiberv3Neighbours(), conformance.Forward),
+		Recovers:   []conformance.Neighbour{conformance.Timeout},
 		Serve: func(tb testing.TB, app conformance.App) string {
 			server := fiberv3App(app, session)
+			config := fiber.ListenConfig{DisableStartupMessage: true}
 			return conformance.ListenWith(tb, func(l net.Listener) (serve func() error, stop func()) {
 				stop = func() { _ = server.ShutdownWithTimeout(time.Second) }
-				return func() error {
-					return server.Listener(l, fiber.ListenConfig{DisableStartupMessage: true})
-				}, stop
+				return func() error { return server.Listener(l, config) }, stop
 			})
-		}}
+		},
+	}
 }
 
-// abandon answers for handlers that take too long.
+// abandon answers requests whose handlers take too long.
 func abandon(c fiber.Ctx) error {
 	c.SetContext(conformance.Abandonable(c.Context()))
-	return timeout.New(func(c fiber.Ctx) error { return c.Next() },
-		timeout.Config{Timeout: 10 * time.Minute})(c)
+	next := func(c fiber.Ctx) error { return c.Next() }
+	return timeout.New(next, timeout.Config{Timeout: 10 * time.Minute})(c)
 }
 
-// fiberv3Neighbours has no Proxy: fasthttp uses its context again while an http.Transport still
-// looks at it. It returns middleware that is not shared: Fiber's note the app at their first
+// fiberv3Neighbours has no Proxy: fasthttp reuses its context while an http.Transport still reads
+// it. Each call returns new middleware, since Fiber's middleware keeps the app of its first
 // request.
 func fiberv3Neighbours() map[conformance.Neighbour]fiber.Handler {
 	next := func(c fiber.Ctx) error { return c.Next() }
@@ -69,19 +72,20 @@ func fiberv3Neighbours() map[conformance.Neighbour]fiber.Handler {
 		conformance.ETag:     etag.New(),
 		conformance.Files: static.New("", static.Config{
 			FS: conformance.StaticFiles(),
-			// For what it does not find it sets status 404, and passes on.
+			// For a missing file the middleware sets status 404 and calls the next handler.
 			Next: func(c fiber.Ctx) bool { return !strings.HasPrefix(c.Path(), "/static/") },
 		}),
 	}
 }
 
-func fiberv3App(app conformance.App,
-	session func(*scs.SessionManager, ...adapters.Option) fiber.Handler) *fiber.App {
+func fiberv3App(
+	app conformance.App, session func(*scs.SessionManager, ...adapters.Option) fiber.Handler,
+) *fiber.App {
 	handler := func(h conformance.Handler) fiber.Handler {
 		return func(c fiber.Ctx) error { return h(fiberv3Context{c}) }
 	}
 	server := fiber.New(fiber.Config{
-		// of a request's header, in which sessions may travel; Fiber's default is 4096
+		// The maximum size of the header, which may carry a session; Fiber's default is 4096.
 		ReadBufferSize: 16 << 10,
 		ErrorHandler: func(c fiber.Ctx, err error) error {
 			page := app.OnError

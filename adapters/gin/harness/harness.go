@@ -1,9 +1,9 @@
-// Package harness runs the applications of the conformance kit on Gin, for those who want to hold a
-// store of their own, or an adapter of their own, to the checks of pairs:
+// Package harness runs the conformance kit's test applications on Gin. With it you can test your
+// own store or adapter together with Gin:
 //
-//	conformance.TestMatrix(t, []conformance.Adapter{harness.New(LoadAndSave)}, stores)
+//	conformance.TestMatrix(t, []conformance.Adapter{harness.New(scsgin.LoadAndSave)}, stores)
 //
-// It changes with the kit, and is not part of what the module promises to keep.
+// The package changes with the kit and is not part of the module's compatibility promise.
 package harness
 
 import (
@@ -24,9 +24,10 @@ import (
 	"github.com/scskit/scskit/conformance"
 )
 
-// New returns the harness, which serves applications behind an adapter of this kind.
-func New(session func(*scs.SessionManager,
-	...adapters.Option) gin.HandlerFunc) conformance.Adapter {
+// New returns a conformance.Adapter that serves applications on Gin behind the middleware.
+func New(
+	session func(*scs.SessionManager, ...adapters.Option) gin.HandlerFunc,
+) conformance.Adapter {
 	gin.SetMode(gin.ReleaseMode)
 	return conformance.Adapter{
 		Name:       "gin",
@@ -44,8 +45,9 @@ var ginNeighbours = map[conformance.Neighbour]gin.HandlerFunc{
 	conformance.Files:    ginFiles,
 }
 
-// ginGzip does what gin-contrib/gzip does: it announces gzip ahead, sends errors plain, and leaves
-// its writer in the context, though another request may have the compressor by then.
+// ginGzip does what gin-contrib/gzip does: it sets Content-Encoding in advance, sends errors
+// uncompressed, and leaves its writer in the context although another request may already use the
+// compressor.
 func ginGzip(c *gin.Context) {
 	if !strings.Contains(c.GetHeader("Accept-Encoding"), "gzip") {
 		c.Next()
@@ -99,7 +101,7 @@ func ginFiles(c *gin.Context) {
 	}
 }
 
-// ginDump is what Gin's users write to log bodies.
+// ginDump keeps a copy of the body, as logging middleware for Gin does.
 func ginDump(c *gin.Context) {
 	w := &ginDumpWriter{ResponseWriter: c.Writer}
 	c.Writer = w
@@ -118,8 +120,9 @@ func (w *ginDumpWriter) Write(b []byte) (int, error) {
 
 func (w *ginDumpWriter) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
 
-func ginEngine(app conformance.App,
-	session func(*scs.SessionManager, ...adapters.Option) gin.HandlerFunc) *gin.Engine {
+func ginEngine(
+	app conformance.App, session func(*scs.SessionManager, ...adapters.Option) gin.HandlerFunc,
+) *gin.Engine {
 	engine := gin.New()
 	handler := func(h conformance.Handler) gin.HandlerFunc {
 		return func(c *gin.Context) {
@@ -131,7 +134,7 @@ func ginEngine(app conformance.App,
 	}
 	engine.HandleMethodNotAllowed = true
 	if app.OnError != nil {
-		engine.Use(func(c *gin.Context) { // Gin's way: an outer middleware that looks for errors
+		engine.Use(func(c *gin.Context) { // in Gin, outer middleware handles c.Errors
 			c.Next()
 			if last := c.Errors.Last(); last != nil && !c.Writer.Written() {
 				_ = app.OnError(ginContext{c, engine}, last.Err)
@@ -163,9 +166,9 @@ func ginEngine(app conformance.App,
 	return engine
 }
 
-// ginContext has no EarlyHints: Gin's writer cannot send an informational response. Nor can it
-// Reset: Gin's error handlers are middleware outside, and all that they could take back is the
-// headers, that of the session's cookie among them.
+// ginContext has no EarlyHints: Gin's writer cannot send an informational response. It has no
+// Reset: error handlers in Gin are outer middleware, and all they could remove is the headers,
+// including the session's cookie.
 type ginContext struct {
 	c      *gin.Context
 	engine *gin.Engine
@@ -237,7 +240,7 @@ func (c ginContext) Forward(path string) error {
 	return nil
 }
 
-// ginGuard answers as middleware does that aborts.
+// ginGuard answers as middleware that aborts does.
 type ginGuard struct{ ginContext }
 
 func (c ginGuard) Send(status int, body string) error {

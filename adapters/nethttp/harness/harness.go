@@ -1,16 +1,14 @@
-// Package harness serves the conformance kit's applications under each framework. It is for tests.
-// The middleware is an argument: the adapter of this project, or a broken one that the kit must
-// catch. Package harness runs the applications of the conformance kit on net/http, for those who
-// want to hold a store of their own, or an adapter of their own, to the checks of pairs:
+// Package harness runs the conformance kit's test applications on net/http. With it you can test
+// your own store or adapter together with net/http:
 //
-//	conformance.TestMatrix(t, []conformance.Adapter{harness.New(LoadAndSave)}, stores)
+//	conformance.TestMatrix(t, []conformance.Adapter{harness.New(scshttp.LoadAndSave)}, stores)
 //
-// It changes with the kit, and is not part of what the module promises to keep.
+// The package changes with the kit and is not part of the module's compatibility promise.
 package harness
 
 import "github.com/scskit/scskit/conformance"
 
-// New returns the harness, which serves applications behind an adapter of this kind.
+// New returns a conformance.Adapter that serves applications on net/http behind the middleware.
 func New(middleware conformance.Middleware) conformance.Adapter {
 	return conformance.HTTP("nethttp", middleware)
 }
