@@ -13,7 +13,7 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// application is what an application has: its handlers behind the middleware.
+// application returns the application's handlers behind the middleware.
 func application(sessions *scs.SessionManager) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /sign-out", func(w http.ResponseWriter, r *http.Request) {

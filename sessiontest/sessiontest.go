@@ -1,23 +1,23 @@
-// Package sessiontest helps to test your handlers with a session, on every framework:
+// Package sessiontest helps you test handlers that use a session, on every framework:
 //
 //	session := sessiontest.New(t, sessions, map[string]any{"user": "ada"})
 //	r := session.Request(http.MethodPost, "/sign-out", nil)
 //
-// Serve the request as the framework's tests do: by ServeHTTP and an httptest.ResponseRecorder on
-// net/http, Chi, Gin and Echo, by app.Test on Fiber. Then look at what the session holds:
+// Serve the request as usual in tests of your framework: with ServeHTTP and an
+// httptest.ResponseRecorder on net/http, Chi, Gin and Echo, or with app.Test on Fiber. Then check
+// what the session holds:
 //
 //	session.Receive(recorder.Result())
 //	if user := session.Get("user"); user != nil {
 //		t.Errorf("%v is still signed in", user)
 //	}
 //
-// The session is a real one, in the manager's own store: a test that uses package memstore needs no
+// The session is real and is in the manager's own store. With package memstore a test needs no
 // server.
 package sessiontest
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -30,7 +30,7 @@ import (
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
 )
 
-// Session is a session as one browser has it. It is for one goroutine.
+// Session is the session of one browser. It is not safe for concurrent use.
 type Session struct {
 	tb       testing.TB
 	sessions *scs.SessionManager
@@ -39,8 +39,8 @@ type Session struct {
 }
 
 // New stores a session with the given values, as a request would, and returns it. Without values
-// there is no session yet, as for a visitor who comes for the first time. It ends the test if the
-// session cannot be stored.
+// nothing is stored, as for a first-time visitor. If the session cannot be stored, New ends the
+// test.
 func New(tb testing.TB, sessions *scs.SessionManager, values map[string]any) *Session {
 	tb.Helper()
 	jar, err := cookiejar.New(nil)
@@ -55,9 +55,9 @@ func New(tb testing.TB, sessions *scs.SessionManager, values map[string]any) *Se
 	if host == "" {
 		host = "example.com"
 	}
-	// By HTTPS a browser sends every cookie, those with Secure too.
-	s := &Session{tb: tb, sessions: sessions, jar: jar,
-		site: &url.URL{Scheme: "https", Host: host, Path: path}}
+	// Over HTTPS a browser also sends cookies with the Secure attribute.
+	site := &url.URL{Scheme: "https", Host: host, Path: path}
+	s := &Session{tb: tb, sessions: sessions, jar: jar, site: site}
 	if len(values) > 0 {
 		s.use(func(ctx context.Context) {
 			for key, value := range values {
@@ -68,31 +68,31 @@ func New(tb testing.TB, sessions *scs.SessionManager, values map[string]any) *Se
 	return s
 }
 
-// Request returns a request of the session's browser. The target is a path, or a whole URL.
+// Request returns a request with the session's cookies. The target is a path or a URL.
 func (s *Session) Request(method, target string, body io.Reader) *http.Request {
 	r := httptest.NewRequestWithContext(s.tb.Context(), method, target, body)
 	s.Send(r)
 	return r
 }
 
-// Send adds the session's cookies to a request that was made in another way.
+// Send adds the session's cookies to a request that you made without Request.
 func (s *Session) Send(r *http.Request) {
 	for _, c := range s.jar.Cookies(s.site) {
 		r.AddCookie(c)
 	}
 }
 
-// Receive takes the cookies of a response, as a browser does. Without it the session goes on with
-// the cookie that it has, and does not follow a RenewToken or Destroy.
+// Receive keeps the cookies of a response, as a browser does. If you do not call it, the session
+// keeps its old cookie and does not follow a RenewToken or Destroy.
 func (s *Session) Receive(response *http.Response) {
 	s.jar.SetCookies(s.site, response.Cookies())
 }
 
-// Get returns what the session holds under the key now, or nil.
+// Get returns the stored value of the key, or nil.
 func (s *Session) Get(key string) any { return s.Values()[key] }
 
-// Values returns what the session holds now. It is empty if there is none, because it was destroyed
-// for instance.
+// Values returns the stored values of the session. The map is empty if there is no session, for
+// example because it was destroyed.
 func (s *Session) Values() map[string]any {
 	s.tb.Helper()
 	values := make(map[string]any)
@@ -104,18 +104,16 @@ func (s *Session) Values() map[string]any {
 	return values
 }
 
-// use has a request of the browser do something with the session.
+// use calls do with the session, in a request of the browser.
 func (s *Session) use(do func(ctx context.Context)) {
 	s.tb.Helper()
-	handler := scshttp.LoadAndSave(s.sessions)(http.HandlerFunc(
-		func(_ http.ResponseWriter, r *http.Request) {
-			do(r.Context())
-		}))
+	handler := func(_ http.ResponseWriter, r *http.Request) { do(r.Context()) }
 	recorder := httptest.NewRecorder()
-	handler.ServeHTTP(recorder, s.Request(http.MethodGet, s.site.Path, http.NoBody))
+	request := s.Request(http.MethodGet, s.site.Path, http.NoBody)
+	scshttp.LoadAndSave(s.sessions)(http.HandlerFunc(handler)).ServeHTTP(recorder, request)
 	response := recorder.Result()
 	if response.StatusCode != http.StatusOK {
-		s.tb.Fatal(errors.New("sessiontest: the session cannot be loaded or stored; the log says why"))
+		s.tb.Fatal("sessiontest: cannot load or store the session; see the log for the reason")
 	}
 	s.Receive(response)
 }

@@ -1,6 +1,7 @@
 package sessiontest_test
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -14,23 +15,27 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// managers are of a store that keeps records and of one that keeps none, with each kind of cookie.
+// managers returns session managers for stores with and without records, and for several kinds of
+// cookie.
 func managers(t *testing.T) map[string]*scs.SessionManager {
 	t.Helper()
 	memory, err := memstore.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cookie, err := cookiestore.New([][]byte{[]byte("a key for tests, of 32 bytes, yes")[:32]}, nil)
+	cookie, err := cookiestore.New([][]byte{bytes.Repeat([]byte("k"), 32)}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	host := scskit.New(memory)
 	host.Cookie.Name, host.Cookie.Secure = "__Host-session", true
-	below := scskit.New(memory)
-	below.Cookie.Path, below.Cookie.Domain = "/app", "shop.example.org"
+	path := scskit.New(memory)
+	path.Cookie.Path, path.Cookie.Domain = "/app", "shop.example.org"
 	return map[string]*scs.SessionManager{
-		"memory": scskit.New(memory), "cookie": scskit.New(cookie), "__Host-": host, "path": below,
+		"memory":  scskit.New(memory),
+		"cookie":  scskit.New(cookie),
+		"__Host-": host,
+		"path":    path,
 	}
 }
 
@@ -63,25 +68,27 @@ func TestSession(t *testing.T) {
 				}
 				s.Receive(recorder.Result())
 			}
-			s, other := sessiontest.New(t, sm, map[string]any{"user": "ada", "count": 3}),
-				sessiontest.New(t, sm, nil)
+			s := sessiontest.New(t, sm, map[string]any{"user": "ada", "count": 3})
+			other := sessiontest.New(t, sm, nil)
 			if values := other.Values(); len(values) != 0 {
-				t.Errorf("a visitor has %v", values)
+				t.Errorf("a new session holds %v", values)
 			}
 			visit(s, "/app/add")
 			visit(s, "/app/renew")
 			visit(s, "/app/add")
 			visit(other, "/app/add")
-			if s.Get("user") != "ada" || s.Get("count") != 5 || other.Get("count") != 1 ||
-				other.Get("user") != nil {
-				t.Errorf("the sessions hold %v and %v", s.Values(), other.Values())
+			if s.Get("user") != "ada" || s.Get("count") != 5 {
+				t.Errorf("the session holds %v", s.Values())
+			}
+			if other.Get("user") != nil || other.Get("count") != 1 {
+				t.Errorf("the other session holds %v", other.Values())
 			}
 			visit(s, "/app/end")
 			if values := s.Values(); len(values) != 0 {
-				t.Errorf("after Destroy: %v", values)
+				t.Errorf("after Destroy the session holds %v", values)
 			}
 			if other.Get("count") != 1 {
-				t.Error("the other session has ended, too")
+				t.Error("Destroy has also ended the other session")
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-// Package visit makes the requests of tests of several packages.
+// Package visit makes HTTP requests for the tests of several packages.
 package visit
 
 import (
@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// Get makes a request that takes gzip, and returns the response and its body, decompressed.
+// Get makes a GET request that accepts gzip, and returns the response and its decompressed body.
 func Get(tb testing.TB, url string, cookies ...*http.Cookie) (*http.Response, string) {
 	tb.Helper()
 	r, err := http.NewRequestWithContext(tb.Context(), http.MethodGet, url, nil)
@@ -39,7 +39,7 @@ func Get(tb testing.TB, url string, cookies ...*http.Cookie) (*http.Response, st
 	return resp, string(b)
 }
 
-// Upload returns a request that uploads a file of a megabyte as "file".
+// Upload returns a POST request that uploads a file of one MiB in the form field "file".
 func Upload(tb testing.TB, url string) *http.Request {
 	tb.Helper()
 	var form bytes.Buffer

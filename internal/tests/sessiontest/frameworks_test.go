@@ -1,4 +1,4 @@
-// Package sessiontest_test tests handlers on every framework with package sessiontest.
+// Package sessiontest_test uses package sessiontest on every framework.
 package sessiontest_test
 
 import (
@@ -26,7 +26,7 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// A framework serves one request with a handler that greets the user and counts.
+// A framework serves one request with a handler that copies the key "user" to the key "seen".
 type framework func(t *testing.T, sm *scs.SessionManager, r *http.Request) *http.Response
 
 func serve(h http.Handler, r *http.Request) *http.Response {
@@ -37,10 +37,10 @@ func serve(h http.Handler, r *http.Request) *http.Response {
 
 var frameworks = map[string]framework{
 	"net/http": func(_ *testing.T, sm *scs.SessionManager, r *http.Request) *http.Response {
-		return serve(scshttp.LoadAndSave(sm)(http.HandlerFunc(
-			func(_ http.ResponseWriter, r *http.Request) {
-				sm.Put(r.Context(), "seen", sm.GetString(r.Context(), "user"))
-			})), r)
+		handler := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			sm.Put(r.Context(), "seen", sm.GetString(r.Context(), "user"))
+		})
+		return serve(scshttp.LoadAndSave(sm)(handler), r)
 	},
 	"chi": func(_ *testing.T, sm *scs.SessionManager, r *http.Request) *http.Response {
 		router := chi.NewRouter()
