@@ -1,13 +1,11 @@
-// Command chi is a small shop on chi that keeps its visitors' carts in sessions.
+// Command chi is a small shop on Chi. It keeps each visitor's cart in a session.
 package main
 
 import (
 	"cmp"
 	"context"
-	"embed"
 	"errors"
 	"flag"
-	"html/template"
 	"log"
 	"net/http"
 	"os/signal"
@@ -19,14 +17,11 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/scskit/scskit"
 	scschi "github.com/scskit/scskit/adapters/chi"
+	"github.com/scskit/scskit/examples/internal/page"
 	"github.com/scskit/scskit/stores"
 	_ "github.com/scskit/scskit/stores/all"
 	_ "modernc.org/sqlite" // for sqlite:PATH
 )
-
-//go:embed page.html
-var files embed.FS
-var page = template.Must(template.ParseFS(files, "page.html"))
 
 func main() {
 	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
@@ -35,7 +30,7 @@ func main() {
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	store, closeStore, err := stores.Open(ctx, *where, nil)
 	if err == nil {
-		err = store.CreateSchema(ctx) // if it is not there
+		err = store.CreateSchema(ctx) // does nothing if the schema exists
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -48,7 +43,7 @@ func main() {
 	}()
 	log.Printf("http://%s (Ctrl-C stops)", *listen)
 	<-ctx.Done()
-	release() // Shutdown waits for the requests that run; a second Ctrl-C does not
+	release() // a second Ctrl-C ends the program without waiting for running requests
 	if err := errors.Join(server.Shutdown(context.Background()), closeStore()); err != nil {
 		log.Print(err)
 	}
@@ -57,11 +52,12 @@ func main() {
 type shop struct{ sessions *scs.SessionManager }
 
 func newShop(store scs.Store) http.Handler {
-	s := shop{scskit.New(store)} // wherever browsers come by HTTPS: s.sessions.Cookie.Secure = true
+	s := shop{scskit.New(store)} // with HTTPS, set s.sessions.Cookie.Secure
 	r := chi.NewRouter()
 	r.Use(scschi.LoadAndSave(s.sessions))
 	r.Get("/", s.show)
-	// Against CSRF: changes are POSTs, and SameSite=Lax keeps the cookie from other sites' forms.
+	// CSRF protection: these handlers accept only POST, and browsers do not send a SameSite=Lax
+	// cookie with a POST from another site.
 	r.Post("/signin", s.signIn)
 	r.With(s.signedIn).Post("/cart", s.add)
 	r.With(s.signedIn).Post("/cart/remove", s.remove)
@@ -86,15 +82,15 @@ func (s shop) show(w http.ResponseWriter, r *http.Request) {
 			cart[name] = s.sessions.GetString(r.Context(), key)
 		}
 	}
-	flash, user := s.sessions.PopString(r.Context(), "flash"),
-		s.sessions.GetString(r.Context(), "user")
-	// fails if the visitor has gone
-	_ = page.Execute(w, map[string]any{"Flash": flash, "User": user, "Cart": cart})
+	flash := s.sessions.PopString(r.Context(), "flash")
+	user := s.sessions.GetString(r.Context(), "user")
+	data := map[string]any{"Flash": flash, "User": user, "Cart": cart}
+	_ = page.Template.Execute(w, data) // fails if the client has disconnected
 }
 
 func (s shop) signIn(w http.ResponseWriter, r *http.Request) {
-	// A real shop checks a password first. The new token makes one that was planted before
-	// worthless.
+	// A real shop checks a password first. The new token prevents session fixation: a token that an
+	// attacker planted earlier becomes worthless.
 	if err := s.sessions.RenewToken(r.Context()); err != nil {
 		http.Error(w, "The session could not be renewed.", http.StatusInternalServerError)
 		return
@@ -105,7 +101,7 @@ func (s shop) signIn(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s shop) add(w http.ResponseWriter, r *http.Request) {
-	// a key for each item: two added at once are both kept
+	// One key for each item: two that are added at the same moment are both kept.
 	s.sessions.Put(r.Context(), "cart:"+r.PostFormValue("item"), r.PostFormValue("note"))
 	s.sessions.Put(r.Context(), "flash", "Added "+r.PostFormValue("item")+".")
 	http.Redirect(w, r, "/", http.StatusSeeOther)

@@ -1,13 +1,11 @@
-// Command echo is a small shop on Echo that keeps its visitors' carts in sessions.
+// Command echo is a small shop on Echo v4. It keeps each visitor's cart in a session.
 package main
 
 import (
 	"cmp"
 	"context"
-	"embed"
 	"errors"
 	"flag"
-	"html/template"
 	"log"
 	"net/http"
 	"os/signal"
@@ -19,14 +17,11 @@ import (
 	"github.com/labstack/echo/v4"
 	"github.com/scskit/scskit"
 	scsecho "github.com/scskit/scskit/adapters/echo"
+	"github.com/scskit/scskit/examples/internal/page"
 	"github.com/scskit/scskit/stores"
 	_ "github.com/scskit/scskit/stores/all"
 	_ "modernc.org/sqlite" // for sqlite:PATH
 )
-
-//go:embed page.html
-var files embed.FS
-var page = template.Must(template.ParseFS(files, "page.html"))
 
 func main() {
 	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
@@ -35,7 +30,7 @@ func main() {
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	store, closeStore, err := stores.Open(ctx, *where, nil)
 	if err == nil {
-		err = store.CreateSchema(ctx) // if it is not there
+		err = store.CreateSchema(ctx) // does nothing if the schema exists
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -48,7 +43,7 @@ func main() {
 	}()
 	log.Printf("http://%s (Ctrl-C stops)", *listen)
 	<-ctx.Done()
-	release() // Shutdown waits for the requests that run; a second Ctrl-C does not
+	release() // a second Ctrl-C ends the program without waiting for running requests
 	if err := errors.Join(server.Shutdown(context.Background()), closeStore()); err != nil {
 		log.Print(err)
 	}
@@ -57,11 +52,12 @@ func main() {
 type shop struct{ sessions *scs.SessionManager }
 
 func newShop(store scs.Store) http.Handler {
-	s := shop{scskit.New(store)} // wherever browsers come by HTTPS: s.sessions.Cookie.Secure = true
+	s := shop{scskit.New(store)} // with HTTPS, set s.sessions.Cookie.Secure
 	e := echo.New()
 	e.Use(scsecho.LoadAndSave(s.sessions))
 	e.GET("/", s.show)
-	// Against CSRF: changes are POSTs, and SameSite=Lax keeps the cookie from other sites' forms.
+	// CSRF protection: these handlers accept only POST, and browsers do not send a SameSite=Lax
+	// cookie with a POST from another site.
 	e.POST("/signin", s.signIn)
 	e.POST("/cart", s.add, s.signedIn)
 	e.POST("/cart/remove", s.remove, s.signedIn)
@@ -86,14 +82,15 @@ func (s shop) show(c echo.Context) error {
 			cart[name] = s.sessions.GetString(ctx, key)
 		}
 	}
-	flash, user := s.sessions.PopString(ctx, "flash"), s.sessions.GetString(ctx, "user")
-	return page.Execute(c.Response(), echo.Map{"Flash": flash, "User": user, "Cart": cart})
+	flash := s.sessions.PopString(ctx, "flash")
+	user := s.sessions.GetString(ctx, "user")
+	return page.Template.Execute(c.Response(), echo.Map{"Flash": flash, "User": user, "Cart": cart})
 }
 
 func (s shop) signIn(c echo.Context) error {
 	ctx := c.Request().Context()
-	// A real shop checks a password first. The new token makes one that was planted before
-	// worthless.
+	// A real shop checks a password first. The new token prevents session fixation: a token that an
+	// attacker planted earlier becomes worthless.
 	if err := s.sessions.RenewToken(ctx); err != nil {
 		return err
 	}

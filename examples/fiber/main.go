@@ -1,13 +1,11 @@
-// Command fiber is a small shop on Fiber that keeps its visitors' carts in sessions.
+// Command fiber is a small shop on Fiber v2. It keeps each visitor's cart in a session.
 package main
 
 import (
 	"cmp"
 	"context"
-	"embed"
 	"errors"
 	"flag"
-	"html/template"
 	"log"
 	"net/http"
 	"os/signal"
@@ -20,14 +18,11 @@ import (
 	"github.com/gofiber/fiber/v2/middleware/recover"
 	"github.com/scskit/scskit"
 	scsfiber "github.com/scskit/scskit/adapters/fiber"
+	"github.com/scskit/scskit/examples/internal/page"
 	"github.com/scskit/scskit/stores"
 	_ "github.com/scskit/scskit/stores/all"
 	_ "modernc.org/sqlite" // for sqlite:PATH
 )
-
-//go:embed page.html
-var files embed.FS
-var page = template.Must(template.ParseFS(files, "page.html"))
 
 func main() {
 	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
@@ -36,20 +31,20 @@ func main() {
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	store, closeStore, err := stores.Open(ctx, *where, nil)
 	if err == nil {
-		err = store.CreateSchema(ctx) // if it is not there
+		err = store.CreateSchema(ctx) // does nothing if the schema exists
 	}
 	if err != nil {
 		log.Fatal(err)
 	}
 	app := newShop(store)
 	go func() {
-		if err := app.Listen(*listen); err != nil { // nil after a shutdown
+		if err := app.Listen(*listen); err != nil { // Listen returns nil after a shutdown
 			log.Fatal(err)
 		}
 	}()
 	log.Printf("http://%s (Ctrl-C stops)", *listen)
 	<-ctx.Done()
-	release() // Shutdown waits for the requests that run; a second Ctrl-C does not
+	release() // a second Ctrl-C ends the program without waiting for running requests
 	if err := errors.Join(app.ShutdownWithContext(context.Background()), closeStore()); err != nil {
 		log.Print(err)
 	}
@@ -58,12 +53,17 @@ func main() {
 type shop struct{ sessions *scs.SessionManager }
 
 func newShop(store scs.Store) *fiber.App {
-	s := shop{scskit.New(store)} // wherever browsers come by HTTPS: s.sessions.Cookie.Secure = true
-	app := fiber.New(fiber.Config{BodyLimit: 64 << 10, ReadTimeout: 5 * time.Second,
-		IdleTimeout: time.Minute, DisableStartupMessage: true})
+	s := shop{scskit.New(store)} // with HTTPS, set s.sessions.Cookie.Secure
+	app := fiber.New(fiber.Config{
+		BodyLimit:             64 << 10,
+		ReadTimeout:           5 * time.Second,
+		IdleTimeout:           time.Minute,
+		DisableStartupMessage: true,
+	})
 	app.Use(recover.New(), scsfiber.LoadAndSave(s.sessions))
 	app.Get("/", s.show)
-	// Against CSRF: changes are POSTs, and SameSite=Lax keeps the cookie from other sites' forms.
+	// CSRF protection: these handlers accept only POST, and browsers do not send a SameSite=Lax
+	// cookie with a POST from another site.
 	app.Post("/signin", s.signIn)
 	app.Post("/cart", s.signedIn, s.add)
 	app.Post("/cart/remove", s.signedIn, s.remove)
@@ -86,19 +86,18 @@ func (s shop) show(c *fiber.Ctx) error {
 		}
 	}
 	c.Type("html", "utf-8")
-	flash, user := s.sessions.PopString(c.UserContext(), "flash"),
-		s.sessions.GetString(c.UserContext(), "user")
-	return page.Execute(c, fiber.Map{"Flash": flash, "User": user, "Cart": cart})
+	flash := s.sessions.PopString(c.UserContext(), "flash")
+	user := s.sessions.GetString(c.UserContext(), "user")
+	return page.Template.Execute(c, fiber.Map{"Flash": flash, "User": user, "Cart": cart})
 }
 
 func (s shop) signIn(c *fiber.Ctx) error {
-	// A real shop checks a password first. The new token makes one that was planted before
-	// worthless.
+	// A real shop checks a password first. The new token prevents session fixation: a token that an
+	// attacker planted earlier becomes worthless.
 	if err := s.sessions.RenewToken(c.UserContext()); err != nil {
 		return err
 	}
-	// Fiber's strings are views of a buffer that it uses again. The session copies
-	// them when it is stored, before that.
+	// Fiber's strings are valid until the request ends. The session is encoded before that.
 	s.sessions.Put(c.UserContext(), "user", cmp.Or(c.FormValue("name"), "guest"))
 	s.sessions.Put(c.UserContext(), "flash", "Welcome!")
 	return c.Redirect("/", http.StatusSeeOther)

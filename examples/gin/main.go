@@ -1,13 +1,11 @@
-// Command gin is a small shop on Gin that keeps its visitors' carts in sessions.
+// Command gin is a small shop on Gin. It keeps each visitor's cart in a session.
 package main
 
 import (
 	"cmp"
 	"context"
-	"embed"
 	"errors"
 	"flag"
-	"html/template"
 	"log"
 	"net/http"
 	"os/signal"
@@ -19,14 +17,11 @@ import (
 	"github.com/gin-gonic/gin"
 	"github.com/scskit/scskit"
 	scsgin "github.com/scskit/scskit/adapters/gin"
+	"github.com/scskit/scskit/examples/internal/page"
 	"github.com/scskit/scskit/stores"
 	_ "github.com/scskit/scskit/stores/all"
 	_ "modernc.org/sqlite" // for sqlite:PATH
 )
-
-//go:embed page.html
-var files embed.FS
-var page = template.Must(template.ParseFS(files, "page.html"))
 
 func main() {
 	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
@@ -35,7 +30,7 @@ func main() {
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	store, closeStore, err := stores.Open(ctx, *where, nil)
 	if err == nil {
-		err = store.CreateSchema(ctx) // if it is not there
+		err = store.CreateSchema(ctx) // does nothing if the schema exists
 	}
 	if err != nil {
 		log.Fatal(err)
@@ -48,7 +43,7 @@ func main() {
 	}()
 	log.Printf("http://%s (Ctrl-C stops)", *listen)
 	<-ctx.Done()
-	release() // Shutdown waits for the requests that run; a second Ctrl-C does not
+	release() // a second Ctrl-C ends the program without waiting for running requests
 	if err := errors.Join(server.Shutdown(context.Background()), closeStore()); err != nil {
 		log.Print(err)
 	}
@@ -57,13 +52,14 @@ func main() {
 type shop struct{ sessions *scs.SessionManager }
 
 func newShop(store scs.Store) http.Handler {
-	s := shop{scskit.New(store)} // wherever browsers come by HTTPS: s.sessions.Cookie.Secure = true
+	s := shop{scskit.New(store)} // with HTTPS, set s.sessions.Cookie.Secure
 	r := gin.New()
 	r.HandleMethodNotAllowed = true
-	r.SetHTMLTemplate(page)
+	r.SetHTMLTemplate(page.Template)
 	r.Use(gin.Logger(), gin.Recovery(), scsgin.LoadAndSave(s.sessions))
 	r.GET("/", s.show)
-	// Against CSRF: changes are POSTs, and SameSite=Lax keeps the cookie from other sites' forms.
+	// CSRF protection: these handlers accept only POST, and browsers do not send a SameSite=Lax
+	// cookie with a POST from another site.
 	r.POST("/signin", s.signIn)
 	r.POST("/cart", s.signedIn, s.add)
 	r.POST("/cart/remove", s.signedIn, s.remove)
@@ -85,14 +81,14 @@ func (s shop) show(c *gin.Context) {
 			cart[name] = s.sessions.GetString(c.Request.Context(), key)
 		}
 	}
-	flash, user := s.sessions.PopString(c.Request.Context(), "flash"),
-		s.sessions.GetString(c.Request.Context(), "user")
+	flash := s.sessions.PopString(c.Request.Context(), "flash")
+	user := s.sessions.GetString(c.Request.Context(), "user")
 	c.HTML(http.StatusOK, "page.html", gin.H{"Flash": flash, "User": user, "Cart": cart})
 }
 
 func (s shop) signIn(c *gin.Context) {
-	// A real shop checks a password first. The new token makes one that was planted before
-	// worthless.
+	// A real shop checks a password first. The new token prevents session fixation: a token that an
+	// attacker planted earlier becomes worthless.
 	if err := s.sessions.RenewToken(c.Request.Context()); err != nil {
 		_ = c.AbortWithError(http.StatusInternalServerError, err)
 		return
