@@ -1,4 +1,4 @@
-// Package examples_test runs the shops as their users do: as programs.
+// Package examples_test runs the example shops as programs.
 package examples_test
 
 import (
@@ -19,7 +19,8 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// Two programs, on different frameworks, that keep their sessions in one place share them.
+// TestPrograms tests that programs on different frameworks share sessions if they use the same
+// store.
 func TestPrograms(t *testing.T) {
 	dir := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir+"/",
@@ -29,6 +30,9 @@ func TestPrograms(t *testing.T) {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	t.Run("wrong store", func(t *testing.T) { wrongStore(t, filepath.Join(dir, "chi")) })
+	pairs := [][2]string{
+		{"gin", "fiber"}, {"echo", "chi"}, {"echo", "echov5"}, {"fiber", "fiberv3"},
+	}
 	for name, url := range map[string]func(t *testing.T) string{
 		"redis": func(t *testing.T) string {
 			return "redis://" + testenv.Redis(t) + "?prefix=" + testenv.Name(t) + ":"
@@ -37,12 +41,11 @@ func TestPrograms(t *testing.T) {
 			return "dynamodb://eu-central-1/" + testenv.Name(t) + "?endpoint=" + testenv.DynamoDB(t)
 		},
 	} {
-		for _, pair := range [][2]string{{"gin", "fiber"}, {"echo", "chi"}, {"echo", "echov5"},
-			{"fiber", "fiberv3"}} {
+		for _, pair := range pairs {
 			t.Run(name+"/"+pair[0]+"-"+pair[1], func(t *testing.T) {
 				store := url(t)
-				one, other := start(t, filepath.Join(dir, pair[0]), store),
-					start(t, filepath.Join(dir, pair[1]), store)
+				one := start(t, filepath.Join(dir, pair[0]), store)
+				other := start(t, filepath.Join(dir, pair[1]), store)
 				shoptest.Share(t, one.await(t), other.await(t))
 				one.stop(t)
 				other.stop(t)
@@ -51,7 +54,7 @@ func TestPrograms(t *testing.T) {
 	}
 }
 
-// wrongStore wants a shop to say what is wrong with -store.
+// wrongStore tests that a shop reports what is wrong with -store.
 func wrongStore(t *testing.T, shop string) {
 	for url, want := range map[string]string{
 		"rdis://:canary@localhost":    "it must begin with one of: memory, sqlite, redis",
@@ -64,13 +67,13 @@ func wrongStore(t *testing.T, shop string) {
 	}
 }
 
-// program is a shop that runs.
+// program is a running shop.
 type program struct {
 	cmd  *exec.Cmd
 	addr string
-	log  *bytes.Buffer // not before it has ended
+	log  *bytes.Buffer // read it only after done
 	wait func() error
-	done chan struct{} // closed when it has ended
+	done chan struct{} // closed when the program has ended
 }
 
 func start(t *testing.T, path, store string) *program {
@@ -120,14 +123,14 @@ func (p *program) await(t *testing.T) string {
 		select {
 		case <-poll.C:
 		case <-p.done:
-			t.Fatalf("%s has ended", p.cmd.Path)
+			t.Fatalf("%s ended before it listened", p.cmd.Path)
 		case <-ctx.Done():
 			t.Fatalf("%s does not listen: %v", p.cmd.Path, err)
 		}
 	}
 }
 
-// stop ends the shop as Ctrl-C does, and wants it to end in good order.
+// stop ends the shop with SIGTERM and waits until it has ended without an error.
 func (p *program) stop(t *testing.T) {
 	t.Helper()
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -138,9 +141,9 @@ func (p *program) stop(t *testing.T) {
 	select {
 	case <-p.done:
 	case <-watchdog.C:
-		t.Fatalf("%s does not end", p.cmd.Path)
+		t.Fatalf("%s does not end after SIGTERM", p.cmd.Path)
 	}
 	if err := p.wait(); err != nil {
-		t.Errorf("%s ends with %v", p.cmd.Path, err)
+		t.Errorf("%s ended with %v", p.cmd.Path, err)
 	}
 }

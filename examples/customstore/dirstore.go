@@ -1,9 +1,9 @@
-// Package customstore is an example of a store of one's own: sessions in a directory, one file
-// each. A driver.Driver of four methods is all it takes; hashing, merging, time-outs
-// and events come from scskit.NewStore. The test shows how to prove that it behaves.
+// Package customstore is an example of a custom store: it keeps each session in a file, in one
+// directory. It implements the four methods of driver.Driver; scskit.NewStore adds hashing,
+// merging, time-outs and events. Its tests run the conformance kit.
 //
-// The directory is for one process: another would not see the lock that makes a
-// conditional save one step.
+// Only one process may use the directory, since the lock that makes a conditional save atomic is in
+// the process's memory.
 package customstore
 
 import (
@@ -26,8 +26,8 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// New returns a store in the directory dir, which must exist. Nobody else may be able to
-// read it.
+// New returns a store that keeps its sessions in the directory dir. The directory must exist, and
+// must not be readable by other users.
 func New(dir string, opts *scskit.Options) (*scskit.Store, error) {
 	d, err := newDriver(dir)
 	if err != nil {
@@ -46,7 +46,7 @@ func newDriver(dir string) (driver.Driver, error) {
 
 type directory struct {
 	root *os.Root
-	mu   sync.RWMutex // writers hold it from the look at a record to its replacement
+	mu   sync.RWMutex // makes it one step to read a record and replace it
 }
 
 var (
@@ -109,8 +109,7 @@ func (d *directory) Delete(ctx context.Context, id string) error {
 	return failure("delete", err)
 }
 
-// Range reads the directory in batches, and holds the lock for no longer than it takes to
-// read one record.
+// Range lists the directory in batches. It holds the lock only while it reads one record.
 func (d *directory) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		for name, err := range d.files() {
@@ -128,14 +127,14 @@ func (d *directory) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 				return
 			}
 		}
-		if err := ctx.Err(); err != nil { // of an empty directory
+		if err := ctx.Err(); err != nil { // not checked above if the directory is empty
 			yield(driver.Record{}, failure("range", err))
 		}
 	}
 }
 
-// Sweep goes by the program's clock, without the margin that driver.Sweeper asks for, because the
-// directory belongs to one process.
+// Sweep uses the program's clock without the margin that driver.Sweeper asks for, since only one
+// process uses the directory.
 func (d *directory) Sweep(ctx context.Context, limit int) (removed int, err error) {
 	for name, err := range d.files() {
 		if err != nil {
@@ -190,8 +189,8 @@ func (d *directory) read(ctx context.Context, name string) (driver.Record, error
 	return rec, nil
 }
 
-// write replaces a file as a whole: whoever reads it, also after the process was killed, sees the
-// old or the new record.
+// write replaces a file atomically: a reader sees the old or the new record, even if the process is
+// killed.
 func (d *directory) write(rec driver.Record) (err error) {
 	rec.Expiry, rec.Created, rec.Updated = rec.Expiry.UTC(), rec.Created.UTC(), rec.Updated.UTC()
 	name := fileName(rec.ID)
@@ -206,7 +205,7 @@ func (d *directory) write(rec driver.Record) (err error) {
 	return err
 }
 
-// files yields the names of the records' files.
+// files yields the names of the files that hold a record.
 func (d *directory) files() iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		dir, err := d.root.Open(".")
@@ -233,13 +232,13 @@ func (d *directory) files() iter.Seq2[string, error] {
 	}
 }
 
-// fileName is safe whatever the id holds.
+// fileName hashes the id, so that every id gives a valid file name.
 func fileName(id string) string {
 	sum := sha256.Sum256([]byte(id))
 	return hex.EncodeToString(sum[:])
 }
 
-// failure wraps an error, but for those that the contract asks for as they are.
+// failure adds the operation to an error. It returns driver.ErrNotFound as it is.
 func failure(op string, err error) error {
 	if err == nil || errors.Is(err, driver.ErrNotFound) {
 		return err

@@ -12,14 +12,14 @@ import (
 )
 
 func TestDriver(t *testing.T) {
-	conformance.TestDriver(t, conformance.Driver{Name: "directory",
-		New: func(tb testing.TB) driver.Driver {
-			d, err := newDriver(tb.TempDir())
-			if err != nil {
-				tb.Fatal(err)
-			}
-			return d
-		}})
+	inTempDir := func(tb testing.TB) driver.Driver {
+		d, err := newDriver(tb.TempDir())
+		if err != nil {
+			tb.Fatal(err)
+		}
+		return d
+	}
+	conformance.TestDriver(t, conformance.Driver{Name: "directory", New: inTempDir})
 }
 
 func newDirectory(tb testing.TB) scs.Store {

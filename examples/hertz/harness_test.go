@@ -41,10 +41,11 @@ func newServer(l net.Listener, a conformance.App) *server.Hertz {
 			}
 		})
 	}
-	h.Use(conformance.Layers(a, scshertz.LoadAndSave, recovery.Recovery(recovery.WithRecoveryHandler(
+	recoverer := recovery.Recovery(recovery.WithRecoveryHandler(
 		func(_ context.Context, c *app.RequestContext, _ any, _ []byte) {
 			c.AbortWithStatus(http.StatusInternalServerError)
-		})), nil)...)
+		}))
+	h.Use(conformance.Layers(a, scshertz.LoadAndSave, recoverer, nil)...)
 	if a.NotFound != nil {
 		h.NoRoute(handler(a.NotFound))
 	}
@@ -57,7 +58,7 @@ func newServer(l net.Listener, a conformance.App) *server.Hertz {
 	}
 	for _, r := range a.Routes {
 		chain := []app.HandlerFunc{handler(r.Handler)}
-		if r.Guard != nil { // middleware of this route that answers in the handler's place
+		if r.Guard != nil { // middleware that answers instead of the route's handler
 			abort := func(_ context.Context, c *app.RequestContext) { c.Abort() }
 			chain = []app.HandlerFunc{handler(r.Guard), abort, chain[0]}
 		}
@@ -75,7 +76,7 @@ func handler(h conformance.Handler) app.HandlerFunc {
 	}
 }
 
-// hertzContext is what the kit's handlers get. What it may have besides is in optional_test.go.
+// hertzContext is the context of the kit's handlers. Its optional methods are in optional_test.go.
 type hertzContext struct {
 	ctx context.Context
 	c   *app.RequestContext

@@ -10,9 +10,9 @@ import (
 	"github.com/scskit/scskit/conformance"
 )
 
-// What a harness may have besides, so that more checks apply. There is no EarlyHints, for which
-// Hertz has no means, and no Reset: error handlers are middleware outside, and would take back the
-// session's cookie.
+// The optional methods of a harness enable more checks. hertzContext has no EarlyHints, since Hertz
+// cannot send them. It has no Reset: error handlers in Hertz are outer middleware and would remove
+// the session's cookie.
 var _ interface {
 	conformance.Renderer
 	conformance.Streamer
@@ -50,12 +50,14 @@ func (c hertzContext) Upgrade(protocol string, serve func(io.ReadWriter)) error 
 	return nil
 }
 
-// Mount collects the response, as adaptor.HertzHandler does not.
+// Mount buffers the response. adaptor.HertzHandler does not: it sends it at once.
+//
+//nolint:staticcheck // the functions are deprecated in favour of HertzHandler
 func (c hertzContext) Mount(h http.Handler) error {
-	r, err := adaptor.GetCompatRequest(&c.c.Request) //nolint:staticcheck // HertzHandler does not collect
+	r, err := adaptor.GetCompatRequest(&c.c.Request)
 	if err != nil {
 		return err
 	}
-	h.ServeHTTP(adaptor.GetCompatResponseWriter(&c.c.Response), r.WithContext(c.ctx)) //nolint:staticcheck // as above
+	h.ServeHTTP(adaptor.GetCompatResponseWriter(&c.c.Response), r.WithContext(c.ctx))
 	return nil
 }

@@ -1,5 +1,5 @@
-// Package scshertz keeps scs sessions in applications on Hertz. It is an example of an adapter of
-// one's own, for a framework that is not on net/http. The test has its harness.
+// Package scshertz provides scs session middleware for Hertz. It is an example of an adapter for a
+// framework that is not built on net/http. Its conformance harness is in the tests.
 package scshertz
 
 import (
@@ -16,17 +16,20 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// LoadAndSave returns middleware that loads the session of each request, and stores it when the
-// handlers have returned. Handlers reach it through the manager, with their context. Failures abort
-// the request with status 500 and are added to c.Errors, for middleware outside to answer. It
-// panics if the manager's settings are unusable; see adapters.NewLifecycle.
+// LoadAndSave returns middleware that loads the session of each request and stores it when the
+// handlers have returned. Handlers pass their context to the manager. If the session cannot be
+// loaded or stored, the middleware adds the error to c.Errors and aborts with status 500; outer
+// middleware can write the error page.
 //
-// A handler that hijacks the response's writer, as those under adaptor.HertzHandler do, begins the
-// response too early: what it changes in the session is lost, and c.Errors says so.
+// A handler that hijacks the response's writer, as adaptor.HertzHandler does, sends the response
+// before the session is stored. If it has changed the session, the change is lost and the
+// middleware adds an error to c.Errors.
+//
+// LoadAndSave panics if the manager's settings are unusable; see adapters.NewLifecycle.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) app.HandlerFunc {
 	l := adapters.NewLifecycle(sm, opts...)
 	return func(ctx context.Context, c *app.RequestContext) {
-		cookies := c.Request.Header.GetAll("Cookie") // and not PeekAll: Begin keeps them
+		cookies := c.Request.Header.GetAll("Cookie") // a copy, since Begin keeps them
 		req, err := l.Begin(ctx, string(c.Method()), string(c.Path()), cookies)
 		if err != nil {
 			abort(c, err)
@@ -40,7 +43,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) app.HandlerFun
 		c.Next(req.Context())
 		if c.Response.GetHijackWriter() != nil {
 			if sm.Status(req.Context()) != scs.Unmodified {
-				_ = c.Error(errors.New("scshertz: the response had begun: the session is not stored"))
+				_ = c.Error(errors.New("scshertz: session not stored: the response has already begun"))
 			}
 			return
 		}
@@ -57,15 +60,16 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) app.HandlerFun
 	}
 }
 
-// abort leaves the response to middleware outside, or else to Hertz, which sends the status.
+// abort leaves the response to outer middleware. If none writes one, Hertz sends the status.
 func abort(c *app.RequestContext, err error) {
-	if !slices.ContainsFunc(c.Errors, func(e *herrors.Error) bool { return errors.Is(e.Err, err) }) {
+	known := func(e *herrors.Error) bool { return errors.Is(e.Err, err) }
+	if !slices.ContainsFunc(c.Errors, known) {
 		_ = c.Error(err)
 	}
 	c.AbortWithStatus(http.StatusInternalServerError)
 }
 
-// stream tells when a body that is read after the handlers has been sent.
+// stream calls end when Hertz closes the body stream, after it has sent it.
 type stream struct {
 	io.Reader
 	end func()

@@ -23,24 +23,24 @@ func TestMain(m *testing.M) {
 	m.Run()
 }
 
-// TestBegunResponse: a handler of net/http sends its response before the session can be stored.
-// Then neither is there: no cookie and no session.
+// TestBegunResponse tests a net/http handler that sends its response before the session can be
+// stored: no cookie is sent and no session is stored.
 func TestBegunResponse(t *testing.T) {
 	store, err := memstore.New(nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	sm := scskit.New(store)
-	told := make(chan error, 1)
+	reported := make(chan error, 1)
 	base := conformance.ListenWith(t, func(l net.Listener) (serve func() error, stop func()) {
 		h := server.New(server.WithListener(l), server.WithDisablePrintRoute(true))
 		h.Use(func(ctx context.Context, c *app.RequestContext) {
 			c.Next(ctx)
 			if last := c.Errors.Last(); last != nil {
-				told <- last
+				reported <- last
 				return
 			}
-			told <- nil
+			reported <- nil
 		}, scshertz.LoadAndSave(sm))
 		h.GET("/", adaptor.HertzHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			sm.Put(r.Context(), "k", "v")
@@ -58,7 +58,7 @@ func TestBegunResponse(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = res.Body.Close()
-	if err := <-told; err == nil {
+	if err := <-reported; err == nil {
 		t.Error("c.Errors is empty")
 	}
 	if n := len(res.Header["Set-Cookie"]); n != 0 {

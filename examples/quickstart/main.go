@@ -1,4 +1,4 @@
-// Quickstart is the program that the README begins with.
+// Command quickstart is the first program of the README.
 package main
 
 import (

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// TestQuickstart runs the program and visits it as the README does.
+// TestQuickstart builds and runs the program, and makes the requests that the README shows.
 func TestQuickstart(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -25,9 +25,9 @@ func TestQuickstart(t *testing.T) {
 		t.Fatal(err)
 	}
 	binary := filepath.Join(t.TempDir(), "quickstart")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", binary,
-		".").CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", binary, ".")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v: %s", err, out)
 	}
 	program := exec.CommandContext(t.Context(), binary)
 	program.Env = append(os.Environ(), "PORT="+port, "GIN_MODE=release")

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// Share visits two shops that keep their sessions in one place, as one browser. They must be at the
-// same host, whose ports share their cookies.
+// Share visits, as one browser, two shops that use the same store. They must be on the same host:
+// cookies do not depend on the port.
 func Share(t *testing.T, one, other string) {
 	t.Helper()
 	client := newClient(t)
@@ -33,12 +33,12 @@ func Share(t *testing.T, one, other string) {
 	signedOut := b.token()
 	b.wants(b.post("/signout"), "Sign in")
 	a.wants(a.front(), "Sign in")
+	tokens := map[string]string{"before the renewal": before, "signed out": signedOut}
 	for _, v := range []*visitor{&a, &b} {
-		for name, token := range map[string]string{"before the renewal": before,
-			"signed out": signedOut} {
+		for name, token := range tokens {
 			client.Jar.SetCookies(v.url(), []*http.Cookie{{Name: "session", Value: token}})
-			if status, body := v.do(http.MethodPost, "/cart",
-				url.Values{"item": {"stray"}}); status != http.StatusOK {
+			status, body := v.do(http.MethodPost, "/cart", url.Values{"item": {"refused"}})
+			if status != http.StatusOK {
 				t.Errorf("the token %s: status %d: %s", name, status, body)
 			}
 			v.wants(v.front(), "Sign in")
@@ -46,7 +46,7 @@ func Share(t *testing.T, one, other string) {
 	}
 }
 
-// bothKept has both shops add to the cart of one session at the same time.
+// bothKept adds items to the cart of one session through both shops at the same time.
 func bothKept(t *testing.T, a, b *visitor) {
 	t.Helper()
 	const each = 8
@@ -57,8 +57,8 @@ func bothKept(t *testing.T, a, b *visitor) {
 			writers.Go(func() {
 				<-start
 				form := url.Values{"item": {fmt.Sprintf("%s-%d", name, i)}, "note": {"at once"}}
-				if status, body, err := v.try(http.MethodPost, "/cart", form); err != nil ||
-					status != http.StatusOK {
+				status, body, err := v.try(http.MethodPost, "/cart", form)
+				if err != nil || status != http.StatusOK {
 					t.Errorf("POST /cart: status %d, %v: %s", status, err, body)
 				}
 			})

@@ -1,5 +1,5 @@
-// Package shoptest drives the shops of the examples, which behave alike whatever the
-// framework, as a browser would.
+// Package shoptest tests the example shops as a browser would. They behave the same on every
+// framework.
 package shoptest
 
 import (
@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// Run visits the shop at base: it signs in, fills a cart, and signs out.
+// Run visits the shop at the URL base: it signs in, fills a cart, and signs out.
 func Run(t *testing.T, base string) {
 	t.Helper()
 	v := visitor{t: t, base: base, client: newClient(t)}
@@ -21,9 +21,9 @@ func Run(t *testing.T, base string) {
 	if status, _ := v.do(http.MethodGet, "/signin", nil); status != http.StatusMethodNotAllowed {
 		t.Errorf("GET /signin: status %d, want 405", status)
 	}
-	v.wants(v.post("/cart", "item", "stray"), "Sign in")
+	v.wants(v.post("/cart", "item", "refused"), "Sign in")
 	if token := v.token(); token != "" {
-		t.Error("a visitor who changed nothing has a session")
+		t.Error("a visitor who is not signed in has a session")
 	}
 
 	v.wants(v.post("/signin", "name", "<b>Ada</b>"), "Welcome!", "The cart of &lt;b&gt;Ada&lt;/b&gt;",
@@ -33,7 +33,7 @@ func Run(t *testing.T, base string) {
 		t.Fatal("no session cookie after the sign-in")
 	}
 	if body := v.front(); strings.Contains(body, "Welcome!") {
-		t.Error("the flash message shows twice")
+		t.Error("the flash message is shown twice")
 	}
 	v.post("/signin", "name", "Ada")
 	second := v.token()
@@ -51,10 +51,10 @@ func Run(t *testing.T, base string) {
 		v.wants(body, fmt.Sprintf("item-%d", i), note(i))
 	}
 	if len(body) < 2*4096 {
-		t.Errorf("the cart has %d bytes: it would fit into a cookie", len(body))
+		t.Errorf("the cart has %d bytes, want more than fit into a cookie", len(body))
 	}
 	if body := v.post("/cart/remove", "item", "item-1"); strings.Contains(body, note(1)) {
-		t.Error("the item that was removed is still there")
+		t.Error("the removed item is still in the cart")
 	}
 
 	v.wants(v.post("/signout"), "Sign in")
@@ -64,7 +64,7 @@ func Run(t *testing.T, base string) {
 	for name, token := range map[string]string{"before the sign-in": first, "signed out": second} {
 		v.client.Jar.SetCookies(v.url(), []*http.Cookie{{Name: "session", Value: token}})
 		if body := v.front(); !strings.Contains(body, "Sign in") {
-			t.Errorf("the token %s still has a session", name)
+			t.Errorf("the token %s still opens a session", name)
 		}
 	}
 }
@@ -97,7 +97,7 @@ func (v *visitor) front() string {
 	return body
 }
 
-// post sends a form and returns the page that it leads to.
+// post sends a form and returns the page that the response redirects to.
 func (v *visitor) post(path string, fields ...string) string {
 	v.t.Helper()
 	form := url.Values{}
@@ -120,7 +120,7 @@ func (v *visitor) do(method, path string, form url.Values) (status int, page str
 	return status, page
 }
 
-// try is do for any goroutine.
+// try is like do, but any goroutine may call it.
 func (v *visitor) try(method, path string, form url.Values) (status int, page string, err error) {
 	req, err := http.NewRequestWithContext(v.t.Context(), method, v.base+path,
 		strings.NewReader(form.Encode()))
@@ -139,9 +139,9 @@ func (v *visitor) try(method, path string, form url.Values) (status int, page st
 	if err != nil {
 		return 0, "", err
 	}
-	if ct := res.Header.Get("Content-Type"); res.StatusCode == http.StatusOK &&
-		!strings.HasPrefix(ct, "text/html") {
-		v.t.Errorf("%s %s: Content-Type %q", method, path, ct)
+	contentType := res.Header.Get("Content-Type")
+	if res.StatusCode == http.StatusOK && !strings.HasPrefix(contentType, "text/html") {
+		v.t.Errorf("%s %s: Content-Type %q", method, path, contentType)
 	}
 	return res.StatusCode, string(body), nil
 }
