@@ -18,13 +18,15 @@ func mountChi(a *app, name string) http.Handler {
 	r.Route("/chi", func(r chi.Router) {
 		r.Get("/session", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")
-			_ = json.NewEncoder(w).Encode(a.view(r.Context())) // fails if the client has gone
+			_ = json.NewEncoder(w).Encode(a.view(r.Context())) // fails if the client has disconnected
 		})
 		for path, action := range a.actions() {
 			r.Post("/"+path, func(w http.ResponseWriter, r *http.Request) {
 				err := action(r.Context(), change{
-					By: name, Key: r.PostFormValue("key"), Value: r.PostFormValue("value"),
-					Gate: r.PostFormValue("gate"),
+					By:    name,
+					Key:   r.PostFormValue("key"),
+					Value: r.PostFormValue("value"),
+					Gate:  r.PostFormValue("gate"),
 				})
 				if err != nil {
 					code, text := status(err)

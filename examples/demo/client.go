@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// client sends requests to the demo's own address: what the page shows has gone through a
-// connection, the framework and its middleware, as a browser's requests do.
+// client sends requests to the demo's own address. They pass through a connection, the framework
+// and its middleware, as a browser's requests do.
 type client struct {
 	http *http.Client
 	base string
@@ -60,14 +60,13 @@ func (r *reply) cookies() []*http.Cookie {
 	return all
 }
 
-// visitor has one cookie, and unlike a browser keeps it whatever it is told.
+// visitor has one cookie. Unlike a browser it ignores the cookies of later responses.
 type visitor struct {
 	*client
 	cookie *http.Cookie // none if nil
 }
 
-// begin makes a visitor with a session of its own: the first cookie that a
-// response to the form sets.
+// begin posts a form and returns a visitor with the cookie that the response sets.
 func (c *client) begin(ctx context.Context, path string, form url.Values) (*visitor, error) {
 	v := &visitor{client: c}
 	res, err := v.post(ctx, path, form)
@@ -100,7 +99,7 @@ func (v *visitor) view(ctx context.Context, prefix string) (view, reply, error) 
 	return seen, res, nil
 }
 
-// do fails where the response is an error, too.
+// do returns an error if the request fails or if its status is 400 or higher.
 func (v *visitor) do(ctx context.Context, method, path string, form url.Values) (reply, error) {
 	req, err := http.NewRequestWithContext(ctx, method, v.base+path, strings.NewReader(form.Encode()))
 	if err != nil {

@@ -10,14 +10,14 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// damageResult is what became of a session whose record was damaged.
+// damageResult is the result of damaging the record of a session.
 type damageResult struct {
 	None    bool // there was no session
 	Answers []answer
-	Events  int // of kind corrupt
+	Events  int // the number of events of scskit.KindCorrupt
 }
 
-// answer is how a framework answered a request with the damaged session.
+// answer is the response of a framework to a request with the damaged session.
 type answer struct {
 	Name   string
 	Status int
@@ -35,23 +35,23 @@ func (d *demo) serveDamage(w http.ResponseWriter, r *http.Request) {
 		d.fail(w, err)
 		return
 	}
-	heard, stop := d.events.listen()
+	received, stop := d.events.listen()
 	defer stop()
 	found := &damageResult{}
 	for i, seen := range d.look(w, r) {
 		found.Answers = append(found.Answers, answer{d.frameworks[i].Name, seen.Status, seen.Live})
 	}
-	for range len(heard) {
-		if e := <-heard; e.Kind == scskit.KindCorrupt.String() &&
-			e.ID == shortID(scskit.HashToken(token)) {
+	kind, id := scskit.KindCorrupt.String(), shortID(scskit.HashToken(token))
+	for range len(received) {
+		if e := <-received; e.Kind == kind && e.ID == id {
 			found.Events++
 		}
 	}
 	d.answer(w, r, "damage", result{Damage: found})
 }
 
-// damage overwrites the record of the visitor's own session, under the store, with what no
-// codec reads.
+// damage overwrites the record of the visitor's session with bytes that no codec can decode. It
+// uses the driver, since the store writes only valid sessions.
 func (d *demo) damage(ctx context.Context, token string) error {
 	if token == "" {
 		return driver.ErrNotFound

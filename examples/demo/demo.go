@@ -16,20 +16,23 @@ const (
 	sweepInterval = time.Minute
 )
 
-// framework is one of the seven: a version that has an adapter of its own counts for itself.
+const contentSecurityPolicy = "default-src 'none'; style-src 'self'; script-src 'self'; " +
+	"img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+// framework is one of the seven frameworks. Each major version with its own adapter is one.
 type framework struct {
-	Name    string // as its people write it
-	Slug    string // its path below the root, and its color on the page
-	Package string // of the middleware, as it is named in code
+	Name    string // the name on the page
+	Slug    string // the path prefix of its routes, and the CSS class of its color
+	Package string // the package name of its adapter
 	handler http.Handler
 }
 
-// demo is everything behind the one address.
+// demo is the handler of the whole site.
 type demo struct {
 	app
 	front      http.Handler
 	store      *scskit.Store
-	place      string // where the sessions are
+	place      string // describes where the sessions are stored
 	frameworks []framework
 	events     *events
 	results    results
@@ -37,25 +40,25 @@ type demo struct {
 	closers    []func() error
 }
 
-// newDemo makes the demo over the store that spec names. addr is where it will be reached: it
-// sends requests to itself.
+// newDemo returns the demo with the store at the URL spec. The demo sends requests to itself at
+// addr.
 func newDemo(ctx context.Context, spec, addr string) (_ *demo, err error) {
 	d := &demo{events: newEvents(), client: newClient(addr)}
 	d.closers = append(d.closers, d.client.close)
+	options := scskit.Options{Observer: d.events.observe}
 	var closeStore func() error
-	d.store, d.place, closeStore,
-		err = openStore(ctx, spec, scskit.Options{Observer: d.events.observe})
+	d.store, d.place, closeStore, err = openStore(ctx, spec, options)
 	if err != nil {
 		return nil, err
 	}
 	d.closers = append(d.closers, closeStore)
-	// which removes by itself, and reads the whole table in a sweep
+	// DynamoDB removes expired sessions itself, and a sweep would read the whole table.
 	if !strings.HasPrefix(spec, "dynamodb:") {
 		stopSweep := d.store.StartSweep(sweepInterval)
 		d.closers = append(d.closers, func() error { stopSweep(); return nil })
 	}
 
-	d.sessions = scskit.New(d.store) // wherever browsers come by HTTPS: Cookie.Secure = true
+	d.sessions = scskit.New(d.store) // with HTTPS, set Cookie.Secure
 	d.sessions.IdleTimeout = idleTimeout
 	d.gates = new(gates)
 	fiber, stop, err := mountFiber(ctx, &d.app, "Fiber v2")
@@ -102,23 +105,21 @@ func (d *demo) routes() http.Handler {
 	return http.MaxBytesHandler(harden(mux), maxBody)
 }
 
-// named lets the events of a framework's requests tell which it was. (Fiber, behind its
-// proxy, does it for itself.)
+// named puts the framework's name into the context of its requests, for the events. Fiber runs
+// behind a proxy, so its routes do this themselves.
 func named(f framework) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.handler.ServeHTTP(w, r.WithContext(withFramework(r.Context(), f.Name)))
 	})
 }
 
-// harden sets the headers of every response and names every request. A POST from another
-// site is refused, beside the session cookie being SameSite=Lax.
+// harden sets security headers on every response and gives every request an id. It refuses a POST
+// from another site, in addition to the SameSite=Lax of the session cookie.
 func harden(next http.Handler) http.Handler {
 	next = http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
-		h.Set("Content-Security-Policy",
-			"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "+
-				"form-action 'self'; base-uri 'none'; frame-ancestors 'none'")
+		h.Set("Content-Security-Policy", contentSecurityPolicy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin")
 		r.Header.Set(requestIDHeader, rand.Text())
@@ -126,7 +127,7 @@ func harden(next http.Handler) http.Handler {
 	})
 }
 
-// close stops and closes everything, the latest first.
+// close calls the closers in reverse order.
 func (d *demo) close() error {
 	var err error
 	for i := len(d.closers) - 1; i >= 0; i-- {

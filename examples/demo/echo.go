@@ -19,7 +19,10 @@ func mountEcho(a *app, name string) http.Handler {
 	for path, action := range a.actions() {
 		r.POST("/"+path, func(c echo.Context) error {
 			err := action(c.Request().Context(), change{
-				By: name, Key: c.FormValue("key"), Value: c.FormValue("value"), Gate: c.FormValue("gate"),
+				By:    name,
+				Key:   c.FormValue("key"),
+				Value: c.FormValue("value"),
+				Gate:  c.FormValue("gate"),
 			})
 			if err != nil {
 				return c.String(status(err))

@@ -13,7 +13,7 @@ import (
 
 const keptEvents = 40
 
-// events is the store's observer: it keeps the latest events, and streams them.
+// events observes the store. It keeps the latest events and streams new ones.
 type events struct {
 	mu        sync.Mutex
 	latest    []event // newest last
@@ -22,7 +22,7 @@ type events struct {
 	closeOnce sync.Once
 }
 
-// event is one event as the page shows it.
+// event is a scskit.Event in the form that the page shows.
 type event struct {
 	Time      string
 	Kind      string
@@ -36,7 +36,7 @@ func newEvents() *events {
 	return &events{listeners: make(map[chan event]struct{}), closed: make(chan struct{})}
 }
 
-// observe is the scskit.Observer. It never waits: a listener that is too slow misses events.
+// observe is a scskit.Observer. It never blocks: a listener that is too slow misses events.
 func (s *events) observe(ctx context.Context, e scskit.Event) {
 	line := event{
 		Time:      time.Now().Format("15:04:05.000"),
@@ -76,7 +76,7 @@ func (s *events) list() []event {
 	return list
 }
 
-// listen returns the events from now on, until stop is called.
+// listen returns a channel of new events. Call stop to unsubscribe.
 func (s *events) listen() (_ <-chan event, stop func()) {
 	l := make(chan event, 256)
 	s.mu.Lock()
@@ -89,7 +89,7 @@ func (s *events) listen() (_ <-chan event, stop func()) {
 	}
 }
 
-// serve streams the events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
+// serve streams new events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 func (s *events) serve(w http.ResponseWriter, r *http.Request) {
 	list, stop := s.listen()
 	defer stop()
@@ -117,7 +117,7 @@ func (s *events) serve(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// close ends the streams.
+// close ends all streams.
 func (s *events) close() { s.closeOnce.Do(func() { close(s.closed) }) }
 
 type frameworkKey struct{}

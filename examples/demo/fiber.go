@@ -11,8 +11,9 @@ import (
 )
 
 // mountFiber serves the routes on Fiber v2, behind a proxy.
-func mountFiber(ctx context.Context, a *app,
-	name string) (_ http.Handler, shutdown func() error, err error) {
+func mountFiber(
+	ctx context.Context, a *app, name string,
+) (_ http.Handler, shutdown func() error, err error) {
 	server := fiber.New(fiber.Config{BodyLimit: maxBody, DisableStartupMessage: true})
 	server.Use(recover.New())
 	server.Use(func(c *fiber.Ctx) error {
@@ -26,10 +27,12 @@ func mountFiber(ctx context.Context, a *app,
 	})
 	for path, action := range a.actions() {
 		r.Post("/"+path, func(c *fiber.Ctx) error {
-			// These strings are views of Fiber's buffers. They are put into the session, which
-			// is encoded before the buffers are used again.
+			// Fiber's strings are valid until the request ends. The session is encoded before that.
 			err := action(c.UserContext(), change{
-				By: name, Key: c.FormValue("key"), Value: c.FormValue("value"), Gate: c.FormValue("gate"),
+				By:    name,
+				Key:   c.FormValue("key"),
+				Value: c.FormValue("value"),
+				Gate:  c.FormValue("gate"),
 			})
 			if err != nil {
 				code, text := status(err)

@@ -11,10 +11,11 @@ import (
 	scsfiber "github.com/scskit/scskit/adapters/fiberv3"
 )
 
-// mountFiberV3 serves the routes on Fiber v3, behind a proxy. The session would be in c as well;
-// c.Context() also tells the store's observer which framework it is.
-func mountFiberV3(ctx context.Context, a *app,
-	name string) (_ http.Handler, shutdown func() error, err error) {
+// mountFiberV3 serves the routes on Fiber v3, behind a proxy. The handlers could pass c itself to
+// the session manager, but only c.Context() holds the framework's name for the events.
+func mountFiberV3(
+	ctx context.Context, a *app, name string,
+) (_ http.Handler, shutdown func() error, err error) {
 	server := fiber.New(fiber.Config{BodyLimit: maxBody})
 	server.Use(recover.New())
 	server.Use(func(c fiber.Ctx) error {
@@ -28,9 +29,12 @@ func mountFiberV3(ctx context.Context, a *app,
 	})
 	for path, action := range a.actions() {
 		r.Post("/"+path, func(c fiber.Ctx) error {
-			// These strings are views of Fiber's buffers, as in version 2.
+			// Fiber's strings are valid until the request ends. The session is encoded before that.
 			err := action(c.Context(), change{
-				By: name, Key: c.FormValue("key"), Value: c.FormValue("value"), Gate: c.FormValue("gate"),
+				By:    name,
+				Key:   c.FormValue("key"),
+				Value: c.FormValue("value"),
+				Gate:  c.FormValue("gate"),
 			})
 			if err != nil {
 				code, text := status(err)

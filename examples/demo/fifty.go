@@ -7,15 +7,15 @@ import (
 	"net/url"
 )
 
-// cells is how many requests write one session at once.
+// cells is the number of requests that write one session at the same time.
 const cells = 50
 
-// fiftyResult is what was left of fifty writes.
+// fiftyResult shows which of the fifty writes were kept.
 type fiftyResult struct {
-	Kit, Stock tally
+	Scskit, Stock tally
 }
 
-// tally is one cell for each write.
+// tally has one cell for each write.
 type tally struct {
 	Cells []cell
 	Kept  int
@@ -23,7 +23,7 @@ type tally struct {
 
 type cell struct {
 	Key  string
-	Slug string // of the framework that it was written through
+	Slug string // the framework that served the write
 	Kept bool
 }
 
@@ -32,19 +32,21 @@ func (d *demo) serveFifty(w http.ResponseWriter, r *http.Request) {
 	for i, f := range d.frameworks {
 		slugs[i] = f.Slug
 	}
-	kit, err := d.fifty(r.Context(), slugs)
-	if err == nil {
-		var stock tally
-		if stock, err = d.fifty(r.Context(), []string{"stock"}); err == nil {
-			d.answer(w, r, "fifty", result{Fifty: &fiftyResult{Kit: kit, Stock: stock}})
-			return
-		}
+	kept, err := d.fifty(r.Context(), slugs)
+	if err != nil {
+		d.fail(w, err)
+		return
 	}
-	d.fail(w, err)
+	stock, err := d.fifty(r.Context(), []string{"stock"})
+	if err != nil {
+		d.fail(w, err)
+		return
+	}
+	d.answer(w, r, "fifty", result{Fifty: &fiftyResult{Scskit: kept, Stock: stock}})
 }
 
-// fifty begins a session and has fifty requests, spread over the slugs, put one key each
-// into it. All of them have loaded the session before the first goes on to change it.
+// fifty begins a session and sends fifty requests, spread over the slugs. Each puts one key. All of
+// them load the session before the first one changes it.
 func (d *demo) fifty(ctx context.Context, slugs []string) (tally, error) {
 	v, err := d.client.begin(ctx, "/"+slugs[0]+"/put", url.Values{"key": {"begun"}, "value": {"yes"}})
 	if err != nil {
@@ -61,8 +63,8 @@ func (d *demo) fifty(ctx context.Context, slugs []string) (tally, error) {
 		c := cell{Key: fmt.Sprintf("write %02d", i+1), Slug: slugs[i*len(slugs)/cells]}
 		t.Cells[i] = c
 		go func() {
-			_, err := v.post(ctx, "/"+c.Slug+"/put",
-				url.Values{"key": {c.Key}, "value": {"kept"}, "gate": {gate.id}})
+			form := url.Values{"key": {c.Key}, "value": {"kept"}, "gate": {gate.id}}
+			_, err := v.post(ctx, "/"+c.Slug+"/put", form)
 			failed <- err
 		}()
 	}
@@ -93,7 +95,7 @@ func (d *demo) fifty(ctx context.Context, slugs []string) (tally, error) {
 	return t, err
 }
 
-// answer keeps what a request found out, and leads to the page that shows it.
+// answer stores the result of a request and redirects to the page that shows it.
 func (d *demo) answer(w http.ResponseWriter, r *http.Request, section string, found result) {
 	id := r.Header.Get(requestIDHeader)
 	d.results.put(id, found)

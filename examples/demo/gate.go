@@ -7,14 +7,14 @@ import (
 	"time"
 )
 
-// gates hold requests between loading their session and changing it, so that requests are
-// in flight together for certain and not by chance. All that a gate does is wait.
+// gates hold requests that have loaded their session and have not yet changed it. So the requests
+// of a trial are certain to overlap.
 type gates struct {
 	mu   sync.Mutex
 	open map[string]*gate
 }
 
-// gate is one of them. It is passed by nobody before all who are expected have come.
+// gate holds requests until release is called.
 type gate struct {
 	id      string
 	arrived chan struct{}
@@ -36,7 +36,8 @@ func (g *gates) add() (_ *gate, remove func()) {
 	}
 }
 
-// wait waits at the gate with the given id. An empty or unknown one stands open.
+// wait waits at the gate with the given id, for at most ten seconds. If there is no such gate it
+// returns at once.
 func (g *gates) wait(ctx context.Context, id string) {
 	g.mu.Lock()
 	a := g.open[id]
@@ -60,7 +61,7 @@ func (g *gates) wait(ctx context.Context, id string) {
 	}
 }
 
-// gather returns when n requests have arrived.
+// gather waits until n requests have arrived at the gate.
 func (a *gate) gather(ctx context.Context, n int) error {
 	for range n {
 		select {
@@ -72,5 +73,5 @@ func (a *gate) gather(ctx context.Context, n int) error {
 	return nil
 }
 
-// release lets everyone pass. It must be called once.
+// release lets all waiting requests pass. Call it once.
 func (a *gate) release() { close(a.passed) }

@@ -22,7 +22,10 @@ func mountGin(a *app, name string) http.Handler {
 	for path, action := range a.actions() {
 		r.POST("/"+path, func(c *gin.Context) {
 			err := action(c.Request.Context(), change{
-				By: name, Key: c.PostForm("key"), Value: c.PostForm("value"), Gate: c.PostForm("gate"),
+				By:    name,
+				Key:   c.PostForm("key"),
+				Value: c.PostForm("value"),
+				Gate:  c.PostForm("gate"),
 			})
 			if err != nil {
 				code, text := status(err)

@@ -1,5 +1,5 @@
-// Command demo carries one session through Gin, Echo v4 and v5, Fiber v2 and v3, Chi and net/http
-// behind one address, and shows what becomes of it, beside stock scs.
+// Command demo serves one session through Gin, Echo v4 and v5, Fiber v2 and v3, Chi and net/http at
+// one address. Its page shows the session in each framework and compares scskit with stock scs.
 package main
 
 import (
@@ -20,16 +20,15 @@ import (
 
 func main() {
 	listen := flag.String("listen", "localhost:8080", "`address` to listen on")
-	store := flag.String("store", "sqlite:scskit-demo.db",
-		"`URL` of where to keep sessions:\n"+stores.Usage())
+	usage := "`URL` of the backend:\n" + stores.Usage()
+	store := flag.String("store", "sqlite:scskit-demo.db", usage)
 	flag.Parse()
 	if flag.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "demo: %q is no flag; the URL of a store comes after -store\n",
-			flag.Arg(0))
+		fmt.Fprintf(os.Stderr, "demo: unexpected argument %q; set the store with -store\n", flag.Arg(0))
 		os.Exit(2)
 	}
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	context.AfterFunc(ctx, release) // a second Ctrl-C does not wait
+	context.AfterFunc(ctx, release) // a second Ctrl-C ends the program at once
 	if err := run(ctx, *listen, *store); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		os.Exit(1)
@@ -41,7 +40,7 @@ func run(ctx context.Context, listen, storeSpec string) (err error) {
 	var lc net.ListenConfig
 	listener, err := lc.Listen(ctx, "tcp", listen)
 	if err != nil {
-		return fmt.Errorf("cannot listen on %s (%w); choose another address with -listen, such as "+
+		return fmt.Errorf("cannot listen on %s: %w; choose another address, for example with "+
 			"-listen localhost:8081", listen, err)
 	}
 	defer listener.Close()
@@ -52,7 +51,7 @@ func run(ctx context.Context, listen, storeSpec string) (err error) {
 	defer func() { err = errors.Join(err, d.close()) }()
 
 	server := &http.Server{Handler: d, ReadHeaderTimeout: 5 * time.Second, IdleTimeout: time.Minute}
-	server.RegisterOnShutdown(d.events.close) // its streams would not end by themselves
+	server.RegisterOnShutdown(d.events.close) // Shutdown would wait for the event streams
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	fmt.Printf("scskit demo at %s\nsessions in %s; Ctrl-C stops\n", address(listener), d.place)

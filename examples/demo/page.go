@@ -19,27 +19,27 @@ var page = template.Must(template.New("index.html").Funcs(template.FuncMap{
 	"slug":  slugOf,
 }).ParseFS(files, "page/index.html"))
 
-// seen is the session as a framework sees it now.
+// seen is the session in one framework.
 type seen struct {
 	framework
 	view
 	Status int
-	Err    bool // it did not answer, or not with a session
+	Err    bool // the request failed
 }
 
-// pageData is what page/index.html shows.
+// pageData is the data of page/index.html.
 type pageData struct {
 	Place   string
 	Cards   []seen
-	Session view // as the first that has one sees it
+	Session view // of the first card that has a session
 	Cookie  string
 	Events  []event
 	Cells   []struct{}
 	result
 }
 
-// servePage shows the visitor's session, asked of each framework, and what the request that
-// led here has done.
+// servePage shows the visitor's session in each framework, and the result of the request that
+// redirected here.
 func (d *demo) servePage(w http.ResponseWriter, r *http.Request) {
 	data := pageData{
 		Place:  d.place,
@@ -62,11 +62,11 @@ func (d *demo) servePage(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
-	_, _ = w.Write(html.Bytes()) // fails if the client has gone
+	_, _ = w.Write(html.Bytes()) // fails if the client has disconnected
 }
 
-// look asks each framework for the session of the browser that sent r. If one of them changes
-// the cookie, so does the response.
+// look requests the session of the browser that sent r from each framework. If a framework sets a
+// cookie, look copies it to w.
 func (d *demo) look(w http.ResponseWriter, r *http.Request) []seen {
 	v := visitor{client: d.client}
 	if token := tokenOf(r, d.sessions.Cookie.Name); token != "" {
@@ -101,10 +101,10 @@ func (d *demo) look(w http.ResponseWriter, r *http.Request) []seen {
 
 func (d *demo) fail(w http.ResponseWriter, err error) {
 	log.Print(err)
-	http.Error(w, "The demo failed: see its terminal.", http.StatusInternalServerError)
+	http.Error(w, "The demo failed; see its log for the reason.", http.StatusInternalServerError)
 }
 
-// slugOf finds the color of a framework's name.
+// slugOf returns the slug of the framework with the given name.
 func slugOf(name string) string {
 	slugs := map[string]string{
 		"Gin": "gin", "Echo v4": "echo", "Echo v5": "echov5", "Fiber v2": "fiber", "Fiber v3": "fiberv3",

@@ -6,38 +6,40 @@ import (
 	"net/url"
 )
 
-// raceResult is what became of a session that was signed out while requests used it.
+// raceResult is the result of signing a session out while requests use it.
 type raceResult struct {
-	Kit, Stock raced
+	Scskit, Stock raced
 }
 
-// raced is one side of it.
+// raced is one side of the result.
 type raced struct {
 	Slow     []slowRequest
 	CameBack bool // the old token opens the session again
 }
 
-// slowRequest had loaded the session before it was signed out, and ended afterwards.
+// slowRequest is a request that loads the session before the sign-out and ends after it.
 type slowRequest struct {
 	Name   string
-	Cookie string // what its response did to the cookie: "cleared", "set again" or "left"
+	Cookie string // the effect of its response on the cookie: "cleared", "set again" or "left"
 }
 
 func (d *demo) serveRace(w http.ResponseWriter, r *http.Request) {
-	kit, err := d.race(r.Context(), d.frameworks)
-	if err == nil {
-		var stock raced
-		if stock, err = d.race(r.Context(),
-			[]framework{{Name: "scs.LoadAndSave", Slug: "stock"}}); err == nil {
-			d.answer(w, r, "race", result{Race: &raceResult{Kit: kit, Stock: stock}})
-			return
-		}
+	ours, err := d.race(r.Context(), d.frameworks)
+	if err != nil {
+		d.fail(w, err)
+		return
 	}
-	d.fail(w, err)
+	stock, err := d.race(r.Context(), []framework{{Name: "scs.LoadAndSave", Slug: "stock"}})
+	if err != nil {
+		d.fail(w, err)
+		return
+	}
+	d.answer(w, r, "race", result{Race: &raceResult{Scskit: ours, Stock: stock}})
 }
 
-// race begins a session, has one request in each framework load it and wait, signs it out
-// meanwhile, lets the requests go on to change it, and looks whether the old token is still good.
+// race begins a session and sends one request to each framework. The requests load the session and
+// wait at a gate. race signs the session out, lets the requests change it, and checks whether the
+// old token still opens it.
 func (d *demo) race(ctx context.Context, in []framework) (raced, error) {
 	last := "/" + in[len(in)-1].Slug + "/"
 	v, err := d.client.begin(ctx, last+"put", url.Values{"key": {"secret"}, "value": {"of a visitor"}})
@@ -57,8 +59,8 @@ func (d *demo) race(ctx context.Context, in []framework) (raced, error) {
 	all := make(chan ended, len(in))
 	for i, f := range in {
 		go func() {
-			res, err := v.post(ctx, "/"+f.Slug+"/put",
-				url.Values{"key": {"late"}, "value": {"too late"}, "gate": {gate.id}})
+			form := url.Values{"key": {"late"}, "value": {"too late"}, "gate": {gate.id}}
+			res, err := v.post(ctx, "/"+f.Slug+"/put", form)
 			if err != nil {
 				all <- ended{i: i, err: err}
 				return
@@ -87,7 +89,7 @@ func (d *demo) race(ctx context.Context, in []framework) (raced, error) {
 		return raced{}, err
 	}
 	r.CameBack = seen.Live
-	if seen.Live { // nobody else will end it
+	if seen.Live { // remove it from the store
 		_, err = v.post(ctx, last+"signout", nil)
 	}
 	return r, err

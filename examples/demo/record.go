@@ -9,8 +9,8 @@ import (
 	"sync"
 )
 
-// result is what one request of a visitor did, for the page that it leads to. It is
-// found by the request's id, which is random and known to that visitor alone.
+// result is the result of one request, for the page that it redirects to. Its key is the request's
+// id, which is random and known only to the visitor.
 type result struct {
 	Response *response
 	Fifty    *fiftyResult
@@ -18,7 +18,7 @@ type result struct {
 	Damage   *damageResult
 }
 
-// response is the head of a response, with shortened cookies.
+// response is the status and header of a response, with shortened cookies.
 type response struct {
 	Request string // "POST /gin/put"
 	Status  string // "303 See Other"
@@ -27,7 +27,7 @@ type response struct {
 
 type headerLine struct{ Name, Value string }
 
-// results keeps the latest of them.
+// results keeps the latest results.
 type results struct {
 	mu    sync.Mutex
 	byID  map[string]result
@@ -58,7 +58,7 @@ func (s *results) get(id string) result {
 	return s.byID[id]
 }
 
-// record notes the heads of the responses that h gives to POST requests.
+// record records the status and header of each response of h to a POST.
 func (s *results) record(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodPost {
@@ -75,7 +75,7 @@ func (s *results) record(h http.Handler) http.Handler {
 	})
 }
 
-// recorder calls note as the response begins.
+// recorder calls note when the response begins.
 type recorder struct {
 	http.ResponseWriter
 	note func(code int)
@@ -99,7 +99,7 @@ func (w *recorder) Write(b []byte) (int, error) {
 
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// headerLines returns the headers, those that the session set first.
+// headerLines returns the header's lines. Those that the session middleware sets come first.
 func headerLines(h http.Header) []headerLine {
 	var lines []headerLine
 	add := func(name string) {
@@ -108,26 +108,26 @@ func headerLines(h http.Header) []headerLine {
 				value = shortenCookie(value)
 			}
 			if name == "Location" {
-				value, _, _ = strings.Cut(value, "?") // the rest is the result's id
+				value, _, _ = strings.Cut(value, "?") // hide the result's id
 			}
 			lines = append(lines, headerLine{name, value})
 		}
 	}
 	first := []string{"Set-Cookie", "Cache-Control", "Vary", "Location"}
-	// the same everywhere
-	hardening := []string{"Content-Security-Policy", "Referrer-Policy", "X-Content-Type-Options"}
+	// These are the same in every response.
+	omitted := []string{"Content-Security-Policy", "Referrer-Policy", "X-Content-Type-Options"}
 	for _, name := range first {
 		add(name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(h)) {
-		if !slices.Contains(first, name) && !slices.Contains(hardening, name) {
+		if !slices.Contains(first, name) && !slices.Contains(omitted, name) {
 			add(name)
 		}
 	}
 	return lines
 }
 
-// shortenCookie leaves so little of a cookie's value that it is worth nothing.
+// shortenCookie cuts the value of a cookie, so that it cannot be used.
 func shortenCookie(line string) string {
 	const shown = 6
 	pair, attributes, _ := strings.Cut(line, ";")
@@ -138,7 +138,7 @@ func shortenCookie(line string) string {
 	return name + "=" + value + ";" + attributes
 }
 
-// tokenOf returns the session token that a browser sent, or "".
+// tokenOf returns the session token in the request's cookie, or "".
 func tokenOf(r *http.Request, cookie string) string {
 	c, err := r.Cookie(cookie)
 	if err != nil {
@@ -147,7 +147,7 @@ func tokenOf(r *http.Request, cookie string) string {
 	return c.Value
 }
 
-// shortID is what people can compare of an id.
+// shortID returns the first characters of an id, enough to tell sessions apart.
 func shortID(id string) string {
 	if len(id) > 10 {
 		return id[:10]

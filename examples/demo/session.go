@@ -15,32 +15,32 @@ import (
 	"github.com/scskit/scskit"
 )
 
-// requestIDHeader names a request, so that the page which follows it can show what it did.
+// requestIDHeader holds the request's id. The page after the request uses it to show the result.
 const requestIDHeader = "X-Request-Id"
 
 const (
 	maxKey   = 40  // characters
 	maxValue = 400 // characters
-	maxKeys  = 60  // of one session
+	maxKeys  = 60  // in one session
 	maxBody  = 64 << 10
 )
 
-// app is what the handlers do with the session. It is the same in every framework; all that
-// differs there is where the context, the form and the response are.
+// app has the code of the handlers that is the same in every framework. Only the access to the
+// context, the form and the response differs.
 type app struct {
 	sessions *scs.SessionManager
 	gates    *gates
 }
 
-// change is what a form asks for.
+// change is a change of the session, from a form.
 type change struct {
-	By    string // the framework that it came to
+	By    string // the name of the framework that serves the request
 	Key   string
 	Value string
-	Gate  string // where to wait between loading the session and changing it; none if empty
+	Gate  string // the id of the gate to wait at before the change; none if empty
 }
 
-// view is a session as one framework sees it. It holds no token.
+// view is the content of a session. It holds no token.
 type view struct {
 	Live     bool
 	ID       string // the SHA-256 of the token
@@ -70,7 +70,7 @@ func (a *app) view(ctx context.Context) view {
 	return v
 }
 
-// actions are the routes that change the session: POST only.
+// actions returns the handlers of the POST routes, by path.
 func (a *app) actions() map[string]func(context.Context, change) error {
 	return map[string]func(context.Context, change) error{
 		"put": a.put, "remove": a.remove, "signin": a.signIn, "signout": a.signOut,
@@ -97,7 +97,7 @@ func (a *app) remove(ctx context.Context, c change) error {
 	return nil
 }
 
-// signIn takes any name: it is about the session. The token changes with the sign-in.
+// signIn accepts any name without a password. It renews the token.
 func (a *app) signIn(ctx context.Context, c change) error {
 	c.Key = "user"
 	if strings.TrimSpace(c.Value) == "" {
@@ -113,12 +113,12 @@ func (a *app) signOut(ctx context.Context, _ change) error {
 	return a.sessions.Destroy(ctx)
 }
 
-// badInput is an error to show to the visitor.
+// badInput is an error with a text for the visitor.
 type badInput string
 
 func (e badInput) Error() string { return string(e) }
 
-// status returns the status and the text to answer an action's error with.
+// status returns the status and the text of the response to an action's error.
 func status(err error) (code int, text string) {
 	if bad := badInput(""); errors.As(err, &bad) {
 		return http.StatusBadRequest, bad.Error()
@@ -126,7 +126,7 @@ func status(err error) (code int, text string) {
 	return http.StatusInternalServerError, "The session could not be changed."
 }
 
-// back is where an action leads: to the page, which shows what became of the request.
+// back returns the URL that an action redirects to: the page with the result of the request.
 func back(requestID string) string {
 	return "/?request=" + url.QueryEscape(requestID) + "#session"
 }

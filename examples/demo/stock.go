@@ -7,10 +7,10 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// mountStock serves the routes with scs as it comes: its own middleware, codec and memory
-// store. It is there to be compared with, has a cookie of its own, and the same timeouts.
+// mountStock serves the routes with stock scs, for comparison: its own middleware, codec and memory
+// store. It has its own cookie and the same time-outs.
 func mountStock(gates *gates) http.Handler {
-	gob.Register(map[string]string{}) // scs's codec asks for it; scskit's does not
+	gob.Register(map[string]string{}) // scs's codec needs it; scskit's does not
 	sm := scs.New()
 	sm.Cookie.Name = "stock"
 	sm.IdleTimeout = idleTimeout

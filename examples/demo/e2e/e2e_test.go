@@ -1,9 +1,10 @@
-// Package e2e drives the demo in a real browser: the program as it is built, and Chromium.
+// Package e2e tests the demo program in Chromium.
 package e2e
 
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -27,40 +28,37 @@ func TestDemo(t *testing.T) {
 	for _, f := range frameworks {
 		b.see(card(f), "No session")
 	}
-	b.run(chromedp.Click(`[formaction="/echov5/signin"]`),
-		chromedp.WaitVisible(`.record[data-live="true"]`))
+	b.click(`[formaction="/echov5/signin"]`, live)
 	for _, f := range frameworks {
 		b.see(card(f), "user", "Ada", "by Echo v5")
 	}
-	b.see("#response", "POST /echov5/signin", "303 See Other", "Set-Cookie", "HttpOnly",
-		"SameSite=Lax", "more)")
+	b.see("#response",
+		"POST /echov5/signin", "303 See Other", "Set-Cookie", "HttpOnly", "SameSite=Lax", "more)")
 
-	b.run(chromedp.Click(`[formaction="/fiberv3/put"]`), shows("Lisbon"))
+	b.click(`[formaction="/fiberv3/put"]`, shows("Lisbon"))
 	for _, f := range frameworks {
 		b.see(card(f), "city", "Lisbon", "by Fiber v3")
 	}
-	b.run(chromedp.Click(`button[aria-label="Remove city through Chi"]`),
-		chromedp.WaitNotPresent(`button[aria-label="Remove city through Chi"]`))
+	remove := `button[aria-label="Remove city through Chi"]`
+	b.click(remove, chromedp.WaitNotPresent(remove))
 	for _, f := range frameworks {
 		b.doNotSee(card(f), "Lisbon")
 	}
-	b.run(chromedp.Click(`[formaction="/gin/put"]`), shows("Lisbon"))
+	b.click(`[formaction="/gin/put"]`, shows("Lisbon"))
 
 	b.fifty()
 	b.race()
 	b.see("#events", "conflict", "merge", "gone")
 
-	b.run(chromedp.Click("#damage button"), chromedp.WaitVisible("#damage [data-corrupt]"))
+	b.click("#damage button", chromedp.WaitVisible("#damage [data-corrupt]"))
 	b.see("#damage", "1 event of kind corrupt", "200, no session")
-	b.run(chromedp.WaitVisible(`.record[data-live="false"]`))
+	b.run(notLive)
 	b.see("#events", "corrupt")
 
-	b.run(chromedp.Click(`[formaction="/chi/signin"]`),
-		chromedp.WaitVisible(`.record[data-live="true"]`))
-	b.run(chromedp.Click(`[formaction="/fiber/put"]`), shows("Lisbon"))
+	b.click(`[formaction="/chi/signin"]`, live)
+	b.click(`[formaction="/fiber/put"]`, shows("Lisbon"))
 	b.pictures()
-	b.run(chromedp.Click(`[formaction="/nethttp/signout"]`),
-		chromedp.WaitVisible(`.record[data-live="false"]`))
+	b.click(`[formaction="/nethttp/signout"]`, notLive)
 	for _, f := range frameworks {
 		b.see(card(f), "No session")
 	}
@@ -71,47 +69,44 @@ func TestDemo(t *testing.T) {
 func TestDemoWithoutJavaScript(t *testing.T) {
 	b := open(t, start(t), emulation.SetScriptExecutionDisabled(true))
 
-	b.run(chromedp.Click(`[formaction="/gin/signin"]`),
-		chromedp.WaitVisible(`.record[data-live="true"]`))
+	b.click(`[formaction="/gin/signin"]`, live)
 	for _, f := range frameworks {
 		b.see(card(f), "Ada", "by Gin")
 	}
 	b.see("#response", "POST /gin/signin", "Set-Cookie")
-	b.run(chromedp.Click(`[formaction="/chi/put"]`), shows("Lisbon"))
+	b.click(`[formaction="/chi/put"]`, shows("Lisbon"))
 	for _, f := range frameworks {
 		b.see(card(f), "Lisbon", "by Chi")
 	}
-	b.run(chromedp.Click(`button[aria-label="Remove city through Fiber v3"]`),
-		chromedp.WaitNotPresent(`button[aria-label="Remove city through Fiber v3"]`))
+	remove := `button[aria-label="Remove city through Fiber v3"]`
+	b.click(remove, chromedp.WaitNotPresent(remove))
 	b.doNotSee("#session", "Lisbon")
 	b.fifty()
 	b.race()
-	b.run(chromedp.Click(`[formaction="/echo/signout"]`),
-		chromedp.WaitVisible(`.record[data-live="false"]`))
+	b.click(`[formaction="/echo/signout"]`, notLive)
 	for _, f := range frameworks {
 		b.see(card(f), "No session")
 	}
 	b.clean()
 }
 
-// TestCtrlC signs in, stops the program, starts it again on the same file, and finds the session.
+// TestCtrlC tests that Ctrl-C stops the demo and that its session is still there after a restart.
 func TestCtrlC(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "demo.db")
 	first := startOn(t, file, "127.0.0.1:0")
 	b := open(t, first)
-	b.run(chromedp.Click(`[formaction="/echo/signin"]`),
-		chromedp.WaitVisible(`.record[data-live="true"]`))
+	b.click(`[formaction="/echo/signin"]`, live)
 	first.stop(t)
 
 	second := startOn(t, file, strings.TrimPrefix(first.url, "http://localhost"))
 	defer second.stop(t)
-	b.run(chromedp.Navigate(second.url), chromedp.WaitVisible(`.record[data-live="true"]`))
+	b.run(chromedp.Navigate(second.url), live)
 	b.see("#session", "Signed in as Ada")
 }
 
 func card(framework string) string { return fmt.Sprintf(`[data-framework=%q]`, framework) }
 
-// program is the demo, running.
+// program is a running demo.
 type program struct {
 	url  string
 	stop func(t *testing.T)
@@ -145,7 +140,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// startOn builds and starts the demo, which prints where it listens.
+// startOn builds and starts the demo with a store in the file. It reads the URL from its output.
 func startOn(t *testing.T, file, listen string) *program {
 	t.Helper()
 	path, err := build()
@@ -167,22 +162,22 @@ func startOn(t *testing.T, file, listen string) *program {
 	}
 	_, url, ok := strings.Cut(lines.Text(), "scskit demo at ")
 	if !ok {
-		t.Fatalf("the demo says %q first", lines.Text())
+		t.Fatalf("the demo first prints %q, want its URL", lines.Text())
 	}
 	return &program{url: url, stop: func(t *testing.T) {
 		t.Helper()
 		if err := cmd.Process.Signal(os.Interrupt); err != nil {
 			t.Fatal(err)
 		}
-		for lines.Scan() { // to the end of its output
+		for lines.Scan() { // Wait must not run before all output is read
 		}
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("the demo ends with %v after Ctrl-C", err)
+			t.Errorf("after Ctrl-C the demo ended with %v", err)
 		}
 	}}
 }
 
-// browser is a page in a Chromium of its own.
+// browser is a Chromium process with one page.
 type browser struct {
 	t   *testing.T
 	ctx context.Context
@@ -213,14 +208,13 @@ func open(t *testing.T, p *program, before ...chromedp.Action) *browser {
 		switch e := event.(type) {
 		case *runtime.EventExceptionThrown:
 			b.problem(e.ExceptionDetails.Error())
-		case *log.EventEntryAdded: // a violation of the Content-Security-Policy, or a missing file
+		case *log.EventEntryAdded: // such as a violation of the Content-Security-Policy
 			if e.Entry.Level == log.LevelError {
 				b.problem(e.Entry.Text + " " + e.Entry.URL)
 			}
 		}
 	})
-	// The browser lives as long as the context of the first Run, which must not be one with a
-	// time-out.
+	// The browser ends with the context of the first Run, so that context must have no time-out.
 	if err := chromedp.Run(ctx, log.Enable()); err != nil {
 		t.Fatal(err)
 	}
@@ -229,8 +223,8 @@ func open(t *testing.T, p *program, before ...chromedp.Action) *browser {
 	return b
 }
 
-// profile returns a directory for the browser, and removes it in the end: in several attempts,
-// since the browser's processes may write to it for a moment after they were told to end.
+// profile returns a directory for the browser's profile. At the end of the test it tries to remove
+// it several times, since the browser's processes may still write to it for a moment.
 func profile(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "demo-e2e-")
@@ -256,8 +250,7 @@ func chromium() (string, error) {
 			return path, nil
 		}
 	}
-	return "", fmt.Errorf("this test needs Chromium: run \"make setup\", or on Debian \"apt-get " +
-		"install chromium\"")
+	return "", errors.New(`no Chromium found: run "make setup", or on Debian "apt install chromium"`)
 }
 
 func (b *browser) problem(text string) {

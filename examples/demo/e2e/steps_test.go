@@ -11,7 +11,18 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// shows waits until the page shows a text in the session.
+var (
+	live    = chromedp.WaitVisible(`.record[data-live="true"]`)
+	notLive = chromedp.WaitVisible(`.record[data-live="false"]`)
+)
+
+// click clicks an element and then waits for a change of the page.
+func (b *browser) click(selector string, wait chromedp.Action) {
+	b.t.Helper()
+	b.run(chromedp.Click(selector), wait)
+}
+
+// shows waits until the session section contains the text.
 func shows(text string) chromedp.Action { //nolint:unparam // one city is enough
 	return chromedp.WaitReady(fmt.Sprintf(`//*[@id="session" and contains(., %q)]`, text),
 		chromedp.BySearch)
@@ -34,7 +45,7 @@ func (b *browser) doNotSee(selector, text string) {
 	}
 }
 
-// text returns the text of an element with its white space made single.
+// text returns the text of an element, with each run of white space replaced by one space.
 func (b *browser) text(selector string) string {
 	b.t.Helper()
 	var text string
@@ -42,15 +53,14 @@ func (b *browser) text(selector string) string {
 	return strings.Join(strings.Fields(text), " ")
 }
 
-// fifty clicks the button of the fifty writes: scskit keeps them all, stock scs does not.
+// fifty runs the fifty writes: scskit must keep all of them, stock scs must not.
 func (b *browser) fifty() {
 	b.t.Helper()
-	b.run(chromedp.Click("#fifty .go"), chromedp.WaitVisible("[data-kept=stock]"))
-	kit, stock := b.text("[data-kept=scskit]"), b.text("[data-kept=stock]")
-	if kit != "50" || stock == "50" {
-		b.t.Errorf("scskit kept %s of 50 writes, stock scs %s", kit, stock)
+	b.click("#fifty .go", chromedp.WaitVisible("[data-kept=stock]"))
+	ours, stock := b.text("[data-kept=scskit]"), b.text("[data-kept=stock]")
+	if ours != "50" || stock == "50" {
+		b.t.Errorf("scskit kept %s of 50 writes, stock scs %s", ours, stock)
 	}
-	b.t.Logf("scskit kept %s of 50 writes, stock scs %s", kit, stock)
 	var kept []*cdp.Node
 	b.run(chromedp.Nodes("#fifty .side:first-child .kept", &kept, chromedp.ByQueryAll))
 	if len(kept) != 50 {
@@ -58,18 +68,18 @@ func (b *browser) fifty() {
 	}
 }
 
-// race clicks the button of the sign-out: in scskit the session stays gone, in stock scs it does
-// not.
+// race runs the race with the sign-out: the session must stay gone in scskit and come back in stock
+// scs.
 func (b *browser) race() {
 	b.t.Helper()
-	b.run(chromedp.Click("#race .go"), chromedp.WaitVisible("[data-race=stock]"))
+	b.click("#race .go", chromedp.WaitVisible("[data-race=stock]"))
 	b.see("[data-race=scskit]", "stays gone")
 	b.see("[data-race=stock]", "came back")
 	b.see("#race", "The old token opens nothing.", "The old token opens the session.")
 }
 
-// pictures takes the screenshots, and looks for parts of the page that do not fit. They go into
-// docs/images if SCSKIT_UPDATE_SCREENSHOT is 1, and otherwise into a directory that is removed.
+// pictures takes the screenshots and checks that the page is not too wide. If the environment has
+// SCSKIT_UPDATE_SCREENSHOT=1 it writes them to docs/images, otherwise to a temporary directory.
 func (b *browser) pictures() {
 	b.t.Helper()
 	dir := b.t.TempDir()
@@ -90,8 +100,8 @@ func (b *browser) pictures() {
 		b.run(
 			b.look(p.width, 900, p.scheme),
 			chromedp.Evaluate(`document.documentElement.scrollWidth - innerWidth`, &tooWide),
-			chromedp.Evaluate(`document.activeElement.blur(); document.getElementById("status").className = ""; scrollTo(0, 0)`, nil),
-			chromedp.Evaluate(`document.getElementById("race").getBoundingClientRect().bottom + scrollY + 40`, &end),
+			chromedp.Evaluate(reset, nil),
+			chromedp.Evaluate(endOfRace, &end),
 		)
 		b.run(b.look(p.width, int64(end), p.scheme), chromedp.CaptureScreenshot(&picture))
 		if tooWide > 0 {
@@ -104,11 +114,21 @@ func (b *browser) pictures() {
 	b.run(b.look(1360, 900, "light"))
 }
 
+const (
+	reset = `
+		document.activeElement.blur();
+		document.getElementById("status").className = "";
+		scrollTo(0, 0)`
+	endOfRace = `document.getElementById("race").getBoundingClientRect().bottom + scrollY + 40`
+)
+
+// look sets the size of the window and the color scheme.
 func (b *browser) look(width, height int64, scheme string) chromedp.Action {
 	return chromedp.Tasks{
 		emulation.SetDeviceMetricsOverride(width, height, 1, false),
 		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{
-			{Name: "prefers-color-scheme", Value: scheme}, {Name: "prefers-reduced-motion", Value: "reduce"},
+			{Name: "prefers-color-scheme", Value: scheme},
+			{Name: "prefers-reduced-motion", Value: "reduce"},
 		}),
 	}
 }

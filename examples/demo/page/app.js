@@ -1,5 +1,5 @@
-// The page works without this file. With it, forms are sent in the background, the parts of the
-// page that they change are taken from the server's next page, and events arrive as they happen.
+// The page works without this script. The script sends forms in the background, replaces the parts
+// of the page that change, and shows events as they happen.
 "use strict";
 
 const status = document.getElementById("status");
@@ -20,8 +20,9 @@ document.addEventListener("submit", async (event) => {
   if (form.getAttribute("aria-busy")) return;
   form.setAttribute("aria-busy", "true");
   const action = button?.getAttribute("formaction") ?? form.getAttribute("action");
+  const body = new URLSearchParams(new FormData(form));
   try {
-    const response = await fetch(action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+    const response = await fetch(action, { method: "POST", body });
     const text = await response.text();
     if (!response.ok) return say(text);
     replace(parts, new DOMParser().parseFromString(text, "text/html"), action);
@@ -32,8 +33,8 @@ document.addEventListener("submit", async (event) => {
   }
 });
 
-// replace puts the given parts of another page in the place of this one's, and keeps the
-// keyboard focus where it was, as far as that still exists.
+// replace replaces parts of this page with those of another page. It keeps the keyboard focus where
+// it was if that element still exists.
 function replace(parts, next, action) {
   const focus = document.activeElement;
   const at = focus?.getAttribute("formaction") ?? focus?.form?.getAttribute("action");
@@ -44,22 +45,31 @@ function replace(parts, next, action) {
     old.replaceWith(document.adoptNode(fresh));
   }
   if (focus && !focus.isConnected && at) {
-    (document.querySelector(`[formaction="${at}"]`) ?? document.querySelector(`form[action="${at}"] button`) ??
-      document.querySelector("#session button"))?.focus({ preventScroll: true });
+    const same = document.querySelector(`[formaction="${at}"]`) ??
+      document.querySelector(`form[action="${at}"] button`) ??
+      document.querySelector("#session button");
+    same?.focus({ preventScroll: true });
   }
   say(outcome(action));
 }
 
 function outcome(action) {
   const text = (selector) => document.querySelector(selector)?.textContent.trim();
+  const result = (trial, side) => text(`[data-${trial}=${side}]`);
   switch (action) {
-    case "/try/fifty": return `scskit kept ${text("[data-kept=scskit]")} of 50 writes, stock scs ${text("[data-kept=stock]")}.`;
-    case "/try/race": return `In scskit the session ${text("[data-race=scskit]")}; in stock scs it ${text("[data-race=stock]")}.`;
-    case "/try/damage": return text("#damage .after") ?? text("#damage .none");
+    case "/try/fifty":
+      return `scskit kept ${result("kept", "scskit")} of 50 writes, ` +
+        `stock scs ${result("kept", "stock")}.`;
+    case "/try/race":
+      return `In scskit the session ${result("race", "scskit")}; ` +
+        `in stock scs it ${result("race", "stock")}.`;
+    case "/try/damage":
+      return text("#damage .after") ?? text("#damage .none");
   }
   const [, slug, verb] = action.split("/");
   const name = document.querySelector(`[data-framework="${slug}"] h2`)?.textContent ?? slug;
-  return { put: "Put", remove: "Removed", signin: "Signed in", signout: "Signed out" }[verb] + ` through ${name}.`;
+  const done = { put: "Put", remove: "Removed", signin: "Signed in", signout: "Signed out" };
+  return `${done[verb]} through ${name}.`;
 }
 
 const slugs = {
@@ -73,8 +83,15 @@ function line(e) {
   const li = document.createElement("li");
   li.className = e.Kind;
   if (e.ID && e.ID === document.querySelector(".record")?.dataset.id) li.classList.add("mine");
-  for (const [tag, name, text] of [["time", "", e.Time], ["b", "", e.Kind], ["span", `outcome ${e.Outcome}`, e.Outcome],
-    ["span", `by ${slugs[e.Framework] ?? ""}`, e.Framework], ["code", "", e.ID], ["span", "took", e.Took]]) {
+  const cells = [
+    ["time", "", e.Time],
+    ["b", "", e.Kind],
+    ["span", `outcome ${e.Outcome}`, e.Outcome],
+    ["span", `by ${slugs[e.Framework] ?? ""}`, e.Framework],
+    ["code", "", e.ID],
+    ["span", "took", e.Took],
+  ];
+  for (const [tag, name, text] of cells) {
     const cell = document.createElement(tag);
     cell.className = name;
     cell.textContent = text;
