@@ -12,7 +12,8 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// TestEarlierDeadline: the request's own deadline is over, and http.TimeoutHandler still waits.
+// TestEarlierDeadline tests a request whose own deadline has passed while http.TimeoutHandler still
+// waits for it: the session is stored.
 func TestEarlierDeadline(t *testing.T) {
 	t.Parallel()
 	store, err := memstore.New(nil)
@@ -30,8 +31,8 @@ func TestEarlierDeadline(t *testing.T) {
 		handler.ServeHTTP(w, r.WithContext(ctx))
 	})
 	recorder := httptest.NewRecorder()
-	http.TimeoutHandler(bounded, time.Hour, "").ServeHTTP(recorder,
-		httptest.NewRequest(http.MethodGet, "/", nil))
+	request := httptest.NewRequest(http.MethodGet, "/", nil)
+	http.TimeoutHandler(bounded, time.Hour, "").ServeHTTP(recorder, request)
 	if recorder.Code != http.StatusOK || len(recorder.Result().Cookies()) != 1 {
 		t.Errorf("status %d, cookies %v", recorder.Code, recorder.Result().Cookies())
 	}

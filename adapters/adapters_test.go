@@ -8,7 +8,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// TestVerifyKey: should scs keep its session in another place, the error says which scs that is.
+// TestVerifyKey tests that the error names the scs version if the session is not under the key.
 func TestVerifyKey(t *testing.T) {
 	t.Parallel()
 	sm := scs.New()
@@ -23,7 +23,7 @@ func TestVerifyKey(t *testing.T) {
 	for _, key := range []any{nil, other{}, "session"} {
 		err := verifyKey(loaded, key)
 		if err == nil || !strings.Contains(err.Error(), "the contexts of scs ") {
-			t.Errorf("under %#v: got error %v", key, err)
+			t.Errorf("key %#v: got error %v", key, err)
 		}
 	}
 }

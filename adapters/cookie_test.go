@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// wantCandidates says by net/http what candidates must find.
+// wantCandidates uses net/http to find what candidates must return.
 func wantCandidates(lines []string, name string) []string {
 	r := http.Request{Header: http.Header{"Cookie": lines}}
 	var want []string
@@ -16,17 +16,17 @@ func wantCandidates(lines []string, name string) []string {
 		if c.Quoted {
 			size += len(`""`)
 		}
-		if c.Value == "" || size > maxCookieBytes || slices.Contains(want, c.Value) ||
-			len(want) == maxCandidates {
-			continue
+		usable := c.Value != "" && size <= maxCookieBytes && !slices.Contains(want, c.Value)
+		if usable && len(want) < maxCandidates {
+			want = append(want, c.Value)
 		}
-		want = append(want, c.Value)
 	}
 	return want
 }
 
 func TestCandidates(t *testing.T) {
 	t.Parallel()
+	longest := strings.Repeat("x", maxCookieBytes)
 	for _, tt := range []struct {
 		name  string
 		lines []string
@@ -38,8 +38,11 @@ func TestCandidates(t *testing.T) {
 		{"several", []string{"session=a; session=b; session=c"}, []string{"a", "b", "c"}},
 		{"several lines", []string{"session=a", "session=b"}, []string{"a", "b"}},
 		{"twice the same", []string{"session=a; session=a; session=b"}, []string{"a", "b"}},
-		{"more than are tried", []string{"session=a; session=b; session=c; session=d; session=e"},
-			[]string{"a", "b", "c", "d"}},
+		{
+			"too many",
+			[]string{"session=a; session=b; session=c; session=d; session=e"},
+			[]string{"a", "b", "c", "d"},
+		},
 		{"empty", []string{"session=; session; session=a"}, []string{"a"}},
 		{"quoted", []string{`session="a"`}, []string{"a"}},
 		{"half quoted", []string{`session="a`}, nil},
@@ -48,9 +51,8 @@ func TestCandidates(t *testing.T) {
 		{"other case", []string{"Session=a; SESSION=b"}, nil},
 		{"longer name", []string{"session2=a; xsession=b"}, nil},
 		{"equals sign", []string{"session=a=b"}, []string{"a=b"}},
-		{"too long", []string{"session=" + strings.Repeat("x", maxCookieBytes+1)}, nil},
-		{"longest", []string{"session=" + strings.Repeat("x", maxCookieBytes)},
-			[]string{strings.Repeat("x", maxCookieBytes)}},
+		{"too long", []string{"session=x" + longest}, nil},
+		{"longest", []string{"session=" + longest}, []string{longest}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -67,35 +69,34 @@ func TestCandidates(t *testing.T) {
 	}
 }
 
-// TestManyCookiesOfOthers: no more cookies are looked at than net/http takes, and what was not
-// looked at may be the session's.
+// TestManyCookiesOfOthers tests that candidates reads at most maxCookies cookies, and reports if
+// there are more.
 func TestManyCookiesOfOthers(t *testing.T) {
 	t.Parallel()
 	for n, found := range map[int]bool{maxCookies - 1: true, maxCookies: false} {
 		var dst [maxCandidates]string
-		got, more := candidates(dst[:], []string{strings.Repeat("a=1; ", n) + "session=a"}, "session")
+		line := strings.Repeat("a=1; ", n) + "session=a"
+		got, more := candidates(dst[:], []string{line}, "session")
 		if (got == 1) != found || !found && !more {
-			t.Errorf("behind %d cookies: %d found, more %v", n, got, more)
+			t.Errorf("after %d cookies: %d found, more %v", n, got, more)
 		}
 	}
 }
 
 func FuzzCookieCandidates(f *testing.F) {
 	for _, line := range []string{
-		"session=a", "x=1; session=a; y=2", "session=a; session=b", `session="a"; session=""`, "session",
-		"=; ;session=;;",
-		"session = a", "\tsession=a\t", "session=a\x00b", "session=a,b", "session=a b", `session=a\`,
-		"session==", "séance=a; session=é",
+		"session=a", "x=1; session=a; y=2", "session=a; session=b", `session="a"; session=""`,
+		"session", "=; ;session=;;", "session = a", "\tsession=a\t", "session=a\x00b",
+		"session=a,b", "session=a b", `session=a\`, "session==", "séance=a; session=é",
 	} {
 		f.Add(line, "", "session")
 	}
 	f.Add("session=a", "session=b", "session")
 	f.Add("a!#$%&'*+-.^_`|~=1", "", "a!#$%&'*+-.^_`|~")
 	f.Fuzz(func(t *testing.T, first, second, name string) {
-		// The middleware is not built for a name that is no token, and net/http
-		// refuses headers with thousands of cookies.
-		if (&http.Cookie{Name: name, Value: "x"}).Valid() != nil ||
-			strings.Count(first+second, ";") > 1000 {
+		// NewLifecycle refuses invalid names, and net/http refuses thousands of cookies.
+		valid := (&http.Cookie{Name: name, Value: "x"}).Valid() == nil
+		if !valid || strings.Count(first+second, ";") > 1000 {
 			t.Skip()
 		}
 		lines := []string{first, second}

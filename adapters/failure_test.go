@@ -16,14 +16,14 @@ import (
 	"github.com/scskit/scskit/stores/cookiestore"
 )
 
-// faulty is a store whose operations fail by name. It notes which were asked for.
+// faulty is a store in which chosen operations fail. It records the calls.
 type faulty struct {
 	scs.Store
-	fails string
+	fails string // the names of the operations that fail
 	calls []string
 }
 
-func (f *faulty) call(op string) error {
+func (f *faulty) record(op string) error {
 	f.calls = append(f.calls, op)
 	if strings.Contains(f.fails, op) {
 		return errBroken
@@ -32,27 +32,27 @@ func (f *faulty) call(op string) error {
 }
 
 func (f *faulty) Find(token string) ([]byte, bool, error) {
-	if err := f.call("find"); err != nil {
+	if err := f.record("find"); err != nil {
 		return nil, false, err
 	}
 	return f.Store.Find(token)
 }
 
 func (f *faulty) Commit(token string, data []byte, expiry time.Time) error {
-	if err := f.call("commit"); err != nil {
+	if err := f.record("commit"); err != nil {
 		return err
 	}
 	return f.Store.Commit(token, data, expiry)
 }
 
 func (f *faulty) Delete(token string) error {
-	if err := f.call("delete"); err != nil {
+	if err := f.record("delete"); err != nil {
 		return err
 	}
 	return f.Store.Delete(token)
 }
 
-// outage makes a session of {user: ada}, and a manager over its store in which operations fail.
+// outage stores a session with the user ada, and returns a manager whose store then fails.
 func outage(t *testing.T, fails string) (sm *scs.SessionManager, f *faulty, token string) {
 	t.Helper()
 	sm = newManager(t, nil)
@@ -87,7 +87,7 @@ func TestFailOpenLoad(t *testing.T) {
 		"a read":                  {read, true},
 		"a change":                {put, true},
 		"a sign-out":              {destroy, false},
-		"a sign-out with a word":  {destroy.then(put), false},
+		"a sign-out, a change":    {destroy.then(put), false},
 		"a sign-in":               {renew.then(put), false},
 		"a sign-out, a sign-in":   {destroy.then(renew), false},
 		"a change, then sign-out": {put.then(destroy), false},
@@ -99,8 +99,10 @@ func TestFailOpenLoad(t *testing.T) {
 			_, _, _ = sm.Commit(ctx)
 		}, false},
 	} {
-		for _, opts := range [][]adapters.Option{{adapters.FailOpen()},
-			{adapters.FailOpen(), adapters.Lazy()}} {
+		for _, opts := range [][]adapters.Option{
+			{adapters.FailOpen()},
+			{adapters.FailOpen(), adapters.Lazy()},
+		} {
 			t.Run(fmt.Sprint(name, " ", len(opts)), func(t *testing.T) {
 				t.Parallel()
 				sm, f, token := outage(t, "find")
@@ -119,19 +121,19 @@ func TestFailOpenLoad(t *testing.T) {
 					t.Errorf("status %d", resp.StatusCode)
 				}
 				var failure *adapters.Error
-				if !tt.passes && (!errors.As(got, &failure) || failure.Op != "load" ||
-					!errors.Is(got, errBroken)) {
-					t.Errorf("error %v, want the store's, of a load", got)
+				isLoad := errors.As(got, &failure) && failure.Op == "load"
+				if !tt.passes && (!isLoad || !errors.Is(got, errBroken)) {
+					t.Errorf("error %v, want the store's error with Op load", got)
 				}
 				if len(resp.Cookies()) != 0 {
 					t.Errorf("cookies %v", resp.Cookies())
 				}
 				if tt.passes && len(f.calls) != 1 {
-					t.Errorf("the store was asked to %v", f.calls)
+					t.Errorf("calls of the store: %v", f.calls)
 				}
 				sm.Store = f.Store
 				if got := values(sm, token); got != "user" {
-					t.Errorf("afterwards the session has %q", got)
+					t.Errorf("after the request the session has the keys %q", got)
 				}
 			})
 		}
@@ -142,11 +144,11 @@ func TestFailOpenCommit(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
 		use        use
-		old, fresh bool // whether it passes for a session that was there, and for a client without one
+		old, fresh bool // whether it passes with and without an existing session
 	}{
-		"a change":               {put, true, true},
-		"a sign-in":              {renew.then(put), false, false},
-		"a sign-out with a word": {destroy.then(put), false, true},
+		"a change":             {put, true, true},
+		"a sign-in":            {renew.then(put), false, false},
+		"a sign-out, a change": {destroy.then(put), false, true},
 		"another deadline": {func(ctx context.Context, sm *scs.SessionManager) {
 			sm.SetDeadline(ctx, time.Now().Add(time.Minute))
 		}, true, true},
@@ -159,7 +161,7 @@ func TestFailOpenCommit(t *testing.T) {
 					tt.use(r.Context(), sm)
 				}, adapters.FailOpen())
 				if passes := resp.StatusCode == http.StatusOK; passes != want {
-					t.Errorf("session there: %v: status %d", token != "", resp.StatusCode)
+					t.Errorf("existing session %v: status %d", token != "", resp.StatusCode)
 				}
 				if len(resp.Cookies()) != 0 {
 					t.Errorf("cookies %v", resp.Cookies())
@@ -172,7 +174,7 @@ func TestFailOpenCommit(t *testing.T) {
 	}
 }
 
-// TestFailOpenIdle: with an idle time-out a read stores the session too.
+// TestFailOpenIdle tests FailOpen with an idle time-out, where a read also commits the session.
 func TestFailOpenIdle(t *testing.T) {
 	t.Parallel()
 	sm, f, token := outage(t, "commit")
@@ -180,15 +182,14 @@ func TestFailOpenIdle(t *testing.T) {
 	resp := trip(sm, token, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("User", sm.GetString(r.Context(), "user"))
 	}, adapters.FailOpen())
-	if resp.StatusCode != http.StatusOK || resp.Header.Get("User") != "ada" ||
-		len(resp.Cookies()) != 0 || len(f.calls) != 2 {
-		t.Errorf("status %d, user %q, cookies %v, calls %v", resp.StatusCode, resp.Header.Get("User"),
-			resp.Cookies(), f.calls)
+	user, cookies := resp.Header.Get("User"), resp.Cookies()
+	if resp.StatusCode != http.StatusOK || user != "ada" || len(cookies) != 0 || len(f.calls) != 2 {
+		t.Errorf("status %d, user %q, cookies %v, calls %v", resp.StatusCode, user, cookies, f.calls)
 	}
 }
 
-// TestFailOpenCarried: a session that travels in the cookie cannot be unreachable, only too large,
-// which no store that works again could mend.
+// TestFailOpenCarried tests that FailOpen does not let a session pass that is too large for the
+// cookie, since a retry would fail too.
 func TestFailOpenCarried(t *testing.T) {
 	t.Parallel()
 	store, err := cookiestore.New([][]byte{make([]byte, 32)}, nil)
@@ -230,11 +231,11 @@ func TestOnErrorDecides(t *testing.T) {
 				sm, _, token := outage(t, map[string]string{"load": "find", "commit": "commit"}[op])
 				var got error
 				sm.ErrorFunc = func(_ http.ResponseWriter, _ *http.Request, err error) { got = err }
-				var told []string
+				var reported []string
 				opts := []adapters.Option{adapters.OnError(func(_ context.Context, err error) error {
 					var failure *adapters.Error
 					if errors.As(err, &failure) {
-						told = append(told, failure.Op)
+						reported = append(reported, failure.Op)
 					}
 					return tt.answer()
 				})}
@@ -244,30 +245,32 @@ func TestOnErrorDecides(t *testing.T) {
 				if tt.failOpen {
 					opts = append(opts, adapters.FailOpen())
 				}
-				trip(sm, token, func(_ http.ResponseWriter, r *http.Request) { put(r.Context(), sm) }, opts...)
+				handler := func(_ http.ResponseWriter, r *http.Request) { put(r.Context(), sm) }
+				trip(sm, token, handler, opts...)
 				if !errors.Is(got, tt.want) || tt.want == nil && got != nil {
 					t.Errorf("%s, %s, lazy %v: error %v, want %v", name, op, lazy, got, tt.want)
 				}
-				if fmt.Sprint(told) != "["+op+"]" {
-					t.Errorf("%s, %s, lazy %v: told of %v, want of one", name, op, lazy, told)
+				if fmt.Sprint(reported) != "["+op+"]" {
+					t.Errorf("%s, %s, lazy %v: OnError was called for %v, want one call", name, op, lazy, reported)
 				}
 			}
 		}
 	}
 }
 
-// TestFailOpenLate: what comes after the response has begun is told as it is without FailOpen.
+// TestFailOpenLate tests that FailOpen does not change the report of what happens after the
+// response has begun.
 func TestFailOpenLate(t *testing.T) {
 	t.Parallel()
-	var told []string
+	var reported []string
 	opts := []adapters.Option{
 		adapters.FailOpen(),
 		adapters.OnError(func(_ context.Context, err error) error {
-			told = append(told, err.Error())
+			reported = append(reported, err.Error())
 			return nil
 		}),
 		adapters.Observe(func(_ context.Context, e scskit.Event) {
-			told = append(told, e.Kind.String())
+			reported = append(reported, e.Kind.String())
 		}),
 	}
 	late := func(sm *scs.SessionManager) http.HandlerFunc {
@@ -278,17 +281,17 @@ func TestFailOpenLate(t *testing.T) {
 	}
 	sm, _, token := outage(t, "find")
 	trip(sm, token, late(sm), opts...)
-	if want := "[session: load: broken late]"; fmt.Sprint(told) != want {
-		t.Errorf("loaded before the response: told %v, want %s", told, want)
+	if want := "[session: load: broken late]"; fmt.Sprint(reported) != want {
+		t.Errorf("loaded before the response: reported %v, want %s", reported, want)
 	}
-	told = nil
+	reported = nil
 	trip(sm, token, late(sm), append(opts, adapters.Lazy())...)
-	if want := "[session: load: broken]"; fmt.Sprint(told) != want {
-		t.Errorf("loaded after it: told %v, want %s", told, want)
+	if want := "[session: load: broken]"; fmt.Sprint(reported) != want {
+		t.Errorf("loaded after the response began: reported %v, want %s", reported, want)
 	}
 }
 
-// TestFailOpenCannotMend: what no store can keep fails with FailOpen, too.
+// TestFailOpenCannotMend tests that a session that no store can keep fails with FailOpen too.
 func TestFailOpenCannotMend(t *testing.T) {
 	t.Parallel()
 	for name, value := range map[string]any{
@@ -296,12 +299,13 @@ func TestFailOpenCannotMend(t *testing.T) {
 		"too large":   strings.Repeat("x", 5<<20),
 	} {
 		sm := newManager(t, nil)
+		pass := func(context.Context, error) error { return adapters.ErrFailOpen }
 		for what, opt := range map[string]adapters.Option{
 			"FailOpen": adapters.FailOpen(),
-			"OnError":  adapters.OnError(func(context.Context, error) error { return adapters.ErrFailOpen }),
+			"OnError":  adapters.OnError(pass),
 		} {
-			r, err := adapters.NewLifecycle(sm, opt, adapters.Logger(nil)).Begin(t.Context(), http.MethodGet,
-				"/", nil)
+			l := adapters.NewLifecycle(sm, opt, adapters.Logger(nil))
+			r, err := l.Begin(t.Context(), http.MethodGet, "/", nil)
 			if err != nil {
 				t.Fatal(err)
 			}

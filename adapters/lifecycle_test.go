@@ -43,7 +43,8 @@ func TestNewPanics(t *testing.T) {
 			"adapters: SessionManager.Codec is a scs.GobCodec, but the store's is a scskit.Codec; make " +
 				"the manager with scskit.New(store), or set Options.Codec"},
 		{"hashed twice", func(sm *scs.SessionManager) { sm.HashTokenInStore = true }, nil,
-			"adapters: SessionManager.HashTokenInStore is set, but the store hashes tokens itself; unset it"},
+			"adapters: SessionManager.HashTokenInStore is set, but the store hashes tokens itself; " +
+				"unset it"},
 		{"no lifetime", func(sm *scs.SessionManager) { sm.Lifetime = 0 }, nil,
 			"adapters: SessionManager.Lifetime is 0s; it must be positive"},
 		{"a negative idle timeout", func(sm *scs.SessionManager) { sm.IdleTimeout = -time.Second }, nil,
@@ -51,13 +52,12 @@ func TestNewPanics(t *testing.T) {
 		{"an idle timeout without effect",
 			func(sm *scs.SessionManager) { sm.IdleTimeout = 25 * time.Hour }, nil,
 			"adapters: SessionManager.IdleTimeout is 25h0m0s and never ends a session, since Lifetime is " +
-				"24h0m0s; " +
-				"set a longer Lifetime"},
+				"24h0m0s; set a longer Lifetime"},
 		{"touched too seldom", func(sm *scs.SessionManager) {
 			sm.Store, sm.IdleTimeout = touchedEvery(t, time.Hour), time.Minute
 		}, nil,
-			"adapters: the store's Options.TouchInterval is 1h0m0s and SessionManager.IdleTimeout is 1m0s: " +
-				"idle sessions would live more than twice as long; set a shorter TouchInterval"},
+			"adapters: the store's Options.TouchInterval is 1h0m0s and SessionManager.IdleTimeout is " +
+				"1m0s: idle sessions would live more than twice as long; set a shorter TouchInterval"},
 		{"no commit timeout", secure, []Option{CommitTimeout(0)},
 			"adapters: CommitTimeout is 0s; it must be positive"},
 		{"a nil option", secure, []Option{nil},
@@ -89,7 +89,8 @@ func TestNewPanics(t *testing.T) {
 			sm.Cookie.Name, sm.Cookie.Domain = "__Host-id", "example.org"
 			secure(sm)
 		}, nil,
-			`adapters: the cookie name "__Host-id" needs Cookie.Secure, Cookie.Path "/" and no Cookie.Domain`},
+			`adapters: the cookie name "__Host-id" needs Cookie.Secure, Cookie.Path "/" and no ` +
+				"Cookie.Domain"},
 		{"401 days", func(sm *scs.SessionManager) { sm.Lifetime = 401 * 24 * time.Hour }, nil,
 			"adapters: SessionManager.Lifetime is 9624h0m0s: browsers keep a cookie for at most 400 days"},
 	} {
@@ -102,21 +103,26 @@ func TestNewPanics(t *testing.T) {
 	}
 	wantPanic(t, "adapters: session manager is nil; make one with scskit.New(store)",
 		func() { NewLifecycle(nil) })
-	wantPanic(t, "adapters: the session manager was not made by scskit.New or scs.New: such "+
-		"managers share one context key", func() {
+	want := "adapters: the session manager was not made by scskit.New or scs.New: such managers " +
+		"share one context key"
+	wantPanic(t, want, func() {
 		sm := scskit.New(newStore(t, nil))
-		NewLifecycle(&scs.SessionManager{Store: sm.Store, Codec: sm.Codec, Cookie: sm.Cookie,
-			Lifetime: time.Hour})
+		NewLifecycle(&scs.SessionManager{
+			Store:    sm.Store,
+			Codec:    sm.Codec,
+			Cookie:   sm.Cookie,
+			Lifetime: time.Hour,
+		})
 	})
 }
 
-// touchedEvery returns a store, inside another, that puts the writing of an idle expiry off.
+// touchedEvery returns a wrapped store with the given TouchInterval.
 func touchedEvery(t *testing.T, interval time.Duration) scs.Store {
 	s := newStore(t, &memstore.Options{Options: scskit.Options{TouchInterval: interval}})
 	return wrapped{s, s}
 }
 
-// wrapped is a store around another that it does not embed.
+// wrapped is a store that wraps a *scskit.Store without embedding it.
 type wrapped struct {
 	scs.CtxStore
 	inside *scskit.Store
@@ -186,7 +192,7 @@ func TestContextKey(t *testing.T) {
 		t.Error("the session is not under the manager's key")
 	}
 	if ctx.Value(contextKey(two)) != nil {
-		t.Error("there is something under the key of another manager")
+		t.Error("there is a value under the key of another manager")
 	}
 }
 
@@ -275,14 +281,14 @@ func TestStrict(t *testing.T) {
 
 func TestObserver(t *testing.T) {
 	t.Parallel()
-	var told []scskit.Kind
-	store := newStore(t, &memstore.Options{Options: scskit.Options{Observer: func(_ context.Context,
-		e scskit.Event) {
+	late := 0
+	observer := func(_ context.Context, e scskit.Event) {
 		if e.Kind == scskit.KindLate {
-			told = append(told, e.Kind)
-			panic("an observer's own fault")
+			late++
+			panic("in the observer")
 		}
-	}}})
+	}
+	store := newStore(t, &memstore.Options{Options: scskit.Options{Observer: observer}})
 	sm := scskit.New(store)
 	r, err := NewLifecycle(sm).Begin(t.Context(), http.MethodGet, "/", nil)
 	if err != nil {
@@ -294,12 +300,12 @@ func TestObserver(t *testing.T) {
 	}
 	sm.Put(r.Context(), "k", "w")
 	r.End()
-	if len(told) != 1 {
-		t.Errorf("the store's observer was told %d times of a late change, want once", len(told))
+	if late != 1 {
+		t.Errorf("the store's observer got %d events of a late change, want 1", late)
 	}
 }
 
-// stuck is a store whose commits wait for the end of their context.
+// stuck is a store whose commits block until their context ends.
 type stuck struct{ scs.Store }
 
 func (s stuck) CommitCtx(ctx context.Context, _ string, _ []byte, _ time.Time) error {
@@ -311,7 +317,7 @@ func TestCommitTimeout(t *testing.T) {
 	t.Parallel()
 	sm := scskit.New(stuck{newStore(t, nil)})
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // the client has gone; only the time-out ends the commit
+	cancel() // as if the client had disconnected: only the time-out ends the commit
 	r, err := NewLifecycle(sm, CommitTimeout(time.Millisecond)).Begin(ctx, http.MethodGet, "/", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -322,7 +328,7 @@ func TestCommitTimeout(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Finish: got %v, want %v", err, context.DeadlineExceeded)
 	}
-	if again := r.Finish(h); again != err { //nolint:errorlint // the very same
+	if again := r.Finish(h); again != err { //nolint:errorlint // must be the same value
 		t.Errorf("Finish again: got %v, want the error of the first call", again)
 	}
 	if len(h) != 0 {
@@ -342,8 +348,8 @@ func TestOnErrorMaps(t *testing.T) {
 		"mapped": {func(context.Context, error) error { return mapped }, mapped},
 		"kept":   {func(context.Context, error) error { return nil }, context.DeadlineExceeded},
 	} {
-		r, err := NewLifecycle(sm, CommitTimeout(time.Millisecond),
-			OnError(tt.onError)).Begin(t.Context(), http.MethodGet, "/", nil)
+		l := NewLifecycle(sm, CommitTimeout(time.Millisecond), OnError(tt.onError))
+		r, err := l.Begin(t.Context(), http.MethodGet, "/", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -13,32 +13,32 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// TestTwoManagers: two managers on one store around one request keep their sessions apart, whatever
-// the handler asks of which.
+// TestTwoManagers tests that two managers on one store around one request keep their sessions
+// apart.
 func TestTwoManagers(t *testing.T) {
 	t.Parallel()
+	type sm = *scs.SessionManager
 	for name, tt := range map[string]struct {
-		handle       func(ctx context.Context, one, two *scs.SessionManager) error
-		oneIn, twoIn bool // afterwards the browser has a session
-		oneOld       bool // the old token of one opens a session
+		handle       func(ctx context.Context, one, two sm) error
+		oneIn, twoIn bool // whether the browser then has a session of the manager
+		oneOld       bool // whether the old token of the first manager still opens a session
 	}{
-		"both renew": {func(ctx context.Context, one, two *scs.SessionManager) error {
+		"both renew": {func(ctx context.Context, one, two sm) error {
 			_ = one.RenewToken(ctx)
 			return two.RenewToken(ctx)
 		}, true, true, false},
-		"both renew, one signs out": {func(ctx context.Context, one, two *scs.SessionManager) error {
+		"both renew, one signs out": {func(ctx context.Context, one, two sm) error {
 			_ = one.RenewToken(ctx)
 			_ = two.RenewToken(ctx)
 			return one.Destroy(ctx)
 		}, false, true, false},
-		"both renew, one commits": {func(ctx context.Context, one, two *scs.SessionManager) error {
+		"both renew, one commits": {func(ctx context.Context, one, two sm) error {
 			_ = one.RenewToken(ctx)
 			_ = two.RenewToken(ctx)
 			_, _, err := one.Commit(ctx)
 			return err
 		}, true, true, false},
-		"one merges two's, which is renewed": {func(ctx context.Context, one,
-			two *scs.SessionManager) error {
+		"one merges two's, which is renewed": {func(ctx context.Context, one, two sm) error {
 			_ = one.MergeSession(ctx, two.Token(ctx))
 			return two.RenewToken(ctx)
 		}, true, true, true},
@@ -87,7 +87,7 @@ func TestTwoManagers(t *testing.T) {
 				t.Errorf("signed in: one %v, two %v", live(after["one"]), live(after["two"]))
 			}
 			if live(before["one"]) != tt.oneOld {
-				t.Errorf("the old token of one opens: %v", live(before["one"]))
+				t.Errorf("the old token of one opens a session: %v", live(before["one"]))
 			}
 			if live(before["two"]) {
 				t.Error("the old token of two opens a session")

@@ -21,7 +21,7 @@ import (
 	"github.com/scskit/scskit/internal/visit"
 )
 
-// serve serves a handler on a socket, and returns its base URL.
+// serve serves a handler on a local port and returns its base URL.
 func serve(t *testing.T, h http.Handler) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(h)
@@ -31,7 +31,7 @@ func serve(t *testing.T, h http.Handler) string {
 	return server.URL
 }
 
-// fetch makes a request of its own connection.
+// fetch makes a request on a new connection.
 func fetch(t *testing.T, r *http.Request) (*http.Response, string) {
 	t.Helper()
 	transport := &http.Transport{DisableKeepAlives: true}
@@ -56,7 +56,8 @@ func request(t *testing.T, method, url string, body io.Reader) *http.Request {
 	return r
 }
 
-// TestReverseProxy: a proxy that cannot write panics, and its client gets the error page.
+// TestReverseProxy tests a reverse proxy that panics because it cannot write: the client gets the
+// error page.
 func TestReverseProxy(t *testing.T) {
 	t.Parallel()
 	behind := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -79,7 +80,7 @@ func TestReverseProxy(t *testing.T) {
 	}
 }
 
-// TestAbort: the panic of a handler that could write goes on.
+// TestAbort tests that only an http.ErrAbortHandler after a withheld response is recovered.
 func TestAbort(t *testing.T) {
 	t.Parallel()
 	for name, withheld := range map[string]bool{"not withheld": false, "withheld": true} {
@@ -106,7 +107,7 @@ func TestAbort(t *testing.T) {
 	}
 }
 
-// TestGoexit: a handler that ends its goroutine does not panic.
+// TestGoexit tests that runtime.Goexit in a handler does not become a panic.
 func TestGoexit(t *testing.T) {
 	t.Parallel()
 	sm, _, _ := outage(t, "commit")
@@ -127,8 +128,8 @@ func TestGoexit(t *testing.T) {
 	}
 }
 
-// TestUpload: the temporary file of a form is removed, and what a handler and the router noted in
-// the request is there outside.
+// TestUpload tests that the temporary file of a form is removed, and that outer middleware sees the
+// route and path values that the router sets in the request.
 func TestUpload(t *testing.T) {
 	t.Parallel()
 	for _, panics := range []bool{false, true} {
@@ -157,7 +158,7 @@ func TestUpload(t *testing.T) {
 			defer func() {
 				outside <- r.Pattern + " " + r.PathValue("id")
 				if adapters.HasSession(r.Context(), sm) {
-					t.Error("the session is in the context outside")
+					t.Error("the outer context has the session")
 				}
 			}()
 			session.ServeHTTP(w, r)
@@ -174,13 +175,14 @@ func TestUpload(t *testing.T) {
 		}
 		name := <-names
 		if _, err := os.Stat(name); !errors.Is(err, os.ErrNotExist) {
-			t.Errorf("panics %v: the temporary file is there still: %v", panics, err)
+			t.Errorf("panics %v: the temporary file was not removed: %v", panics, err)
 			_ = os.Remove(name)
 		}
 	}
 }
 
-// TestLogger: a failure is logged once, unless the application has chosen otherwise.
+// TestLogger tests that a failure is logged once by default, and with Logger and OnError as they
+// say.
 func TestLogger(t *testing.T) {
 	var def, own bytes.Buffer
 	before := slog.Default()
@@ -205,25 +207,28 @@ func TestLogger(t *testing.T) {
 			def.Reset()
 			own.Reset()
 			sm, _, token := outage(t, fails)
-			trip(sm, token, func(_ http.ResponseWriter, r *http.Request) { put(r.Context(), sm) },
-				tt.opts...)
-			if d, o := strings.Count(def.String(), "\n"), strings.Count(own.String(), "\n"); d != tt.def ||
-				o != tt.own {
-				t.Errorf("%s, %s: %d lines by default and %d of its own\n%s%s", name, op, d, o, &def, &own)
+			handler := func(_ http.ResponseWriter, r *http.Request) { put(r.Context(), sm) }
+			trip(sm, token, handler, tt.opts...)
+			d, o := strings.Count(def.String(), "\n"), strings.Count(own.String(), "\n")
+			if d != tt.def || o != tt.own {
+				t.Errorf("%s, %s: %d lines in the default logger and %d in its own\n%s%s",
+					name, op, d, o, &def, &own)
 			}
 			logged := def.String() + own.String()
-			if logged != "" && (!strings.Contains(logged, "op="+op) ||
-				!strings.Contains(logged, errBroken.Error())) {
-				t.Errorf("%s: logged %s", name, logged)
+			for _, want := range []string{"op=" + op, errBroken.Error()} {
+				if logged != "" && !strings.Contains(logged, want) {
+					t.Errorf("%s: logged %s without %s", name, logged, want)
+				}
 			}
 			if strings.Contains(logged, token) {
-				t.Errorf("%s: the token is logged: %s", name, logged)
+				t.Errorf("%s: logged the token: %s", name, logged)
 			}
 		}
 	}
 }
 
-// TestOneCookie: two managers of one cookie around a request would take each other's session away.
+// TestOneCookie tests that two managers with the same cookie name around one request are an error:
+// they would overwrite each other's cookie.
 func TestOneCookie(t *testing.T) {
 	t.Parallel()
 	for _, opts := range [][]adapters.Option{nil, {adapters.FailOpen()}} {
@@ -241,18 +246,18 @@ func TestOneCookie(t *testing.T) {
 		if resp.StatusCode != http.StatusInternalServerError || len(resp.Cookies()) != 0 {
 			t.Errorf("status %d, cookies %v", resp.StatusCode, resp.Cookies())
 		}
-		const want = `session: load: two session managers around one request share the cookie "session": ` +
-			`give one of them another Cookie.Name, or use one manager for both`
+		const want = `session: load: two session managers around one request share the cookie ` +
+			`"session": give one of them another Cookie.Name, or use one manager for both`
 		if got == nil || got.Error() != want {
 			t.Errorf("got  %v\nwant %v", got, want)
 		}
 		if left := values(outer, token); left != "user" {
-			t.Errorf("the session has %q", left)
+			t.Errorf("the session has the keys %q", left)
 		}
 	}
 }
 
-// TestChangedManager: what a request changes in the manager is not the others'.
+// TestChangedManager tests that a change of the manager's settings does not affect the middleware.
 func TestChangedManager(t *testing.T) {
 	t.Parallel()
 	sm := newManager(t, nil)

@@ -13,7 +13,7 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// lines is a response's header, as a framework may keep it.
+// lines is a Header that keeps its lines in order.
 type lines []string
 
 func (h *lines) VisitAll(f func(name, value []byte)) {
@@ -33,7 +33,7 @@ func (h *lines) Del(name string) {
 
 var errDown = errors.New("the store is down")
 
-// downStore cannot commit.
+// downStore is a store whose commits fail.
 type downStore struct{ scs.Store }
 
 func (downStore) Commit(string, []byte, time.Time) error { return errDown }
@@ -97,10 +97,10 @@ func TestResponse(t *testing.T) {
 			h = append(h, "Content-Type: text/plain", "Location: /")
 			answered := slices.Clone(h)
 			if again := res.Finish(); !errors.Is(again, err) {
-				t.Errorf("the second Finish: %v, want that of the first, %v", again, err)
+				t.Errorf("second Finish: %v, want the error of the first, %v", again, err)
 			}
 			if !slices.Equal(h, answered) {
-				t.Errorf("the second Finish has changed the header to\n%s", strings.Join(h, "\n"))
+				t.Errorf("the second Finish changed the header to\n%s", strings.Join(h, "\n"))
 			}
 		})
 	}

@@ -17,9 +17,10 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// trip serves one request by handler, with a session cookie unless token is empty.
-func trip(sm *scs.SessionManager, token string, handler http.HandlerFunc,
-	opts ...adapters.Option) *http.Response {
+// trip makes one request to handler, with a session cookie unless token is empty.
+func trip(
+	sm *scs.SessionManager, token string, handler http.HandlerFunc, opts ...adapters.Option,
+) *http.Response {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	if token != "" {
 		r.AddCookie(&http.Cookie{Name: sm.Cookie.Name, Value: token})
@@ -38,7 +39,7 @@ func newManager(t *testing.T, opts *memstore.Options) *scs.SessionManager {
 	return scskit.New(store)
 }
 
-// begin stores a session with the values given and returns its token.
+// begin stores a session with the given values and returns its token.
 func begin(t *testing.T, sm *scs.SessionManager, values map[string]any) string {
 	t.Helper()
 	resp := trip(sm, "", func(_ http.ResponseWriter, r *http.Request) {
@@ -54,6 +55,7 @@ func begin(t *testing.T, sm *scs.SessionManager, values map[string]any) string {
 	return resp.Cookies()[0].Value
 }
 
+// values returns the keys of the stored session, or the error.
 func values(sm *scs.SessionManager, token string) string {
 	ctx, err := sm.Load(context.Background(), token)
 	if err != nil {
@@ -62,8 +64,8 @@ func values(sm *scs.SessionManager, token string) string {
 	return strings.Join(sm.Keys(ctx), " ")
 }
 
-// TestLookingAgain: scs lets a handler read a record a second time. What others stored
-// between the two must not count as known to this request.
+// TestLookingAgain tests handlers that read the record again. What other requests have stored
+// between the two reads must not be removed by this request's commit.
 func TestLookingAgain(t *testing.T) {
 	for name, look := range map[string]func(context.Context, *scs.SessionManager) error{
 		"merge with itself": func(ctx context.Context, sm *scs.SessionManager) error {
@@ -91,8 +93,8 @@ func TestLookingAgain(t *testing.T) {
 	}
 }
 
-// TestAfterLosing has another request sign out while this one holds the session, and then
-// renews it or destroys it and begins anew.
+// TestAfterLosing deletes the session while a request uses it. The request then renews it, or
+// destroys it and begins a new one.
 func TestAfterLosing(t *testing.T) {
 	for name, tt := range map[string]struct {
 		before map[string]any
@@ -130,8 +132,9 @@ func TestAfterLosing(t *testing.T) {
 			tt.do(r.Context(), sm)
 		})
 		cookies := resp.Cookies()
-		if stored := len(cookies) == 1 && cookies[0].MaxAge > 0; stored != tt.stored || len(cookies) > 1 {
-			t.Errorf("%s: cookies %v, want one of a stored session: %v", name, cookies, tt.stored)
+		stored := len(cookies) == 1 && cookies[0].MaxAge > 0
+		if stored != tt.stored || len(cookies) > 1 {
+			t.Errorf("%s: cookies %v, want the cookie of a stored session: %v", name, cookies, tt.stored)
 		}
 		if ok := resp.StatusCode == http.StatusOK; ok != tt.stored {
 			t.Errorf("%s: status %d", name, resp.StatusCode)
@@ -139,7 +142,8 @@ func TestAfterLosing(t *testing.T) {
 	}
 }
 
-// TestStockOutside: what scs's own middleware has loaded is scs's to save.
+// TestStockOutside tests that the middleware leaves the commit to scs's own middleware if that has
+// loaded the session.
 func TestStockOutside(t *testing.T) {
 	sm := newManager(t, nil)
 	w := httptest.NewRecorder()
@@ -152,30 +156,30 @@ func TestStockOutside(t *testing.T) {
 	}
 }
 
-// TestCallbacksAndTheSession: scs holds its lock when events happen, and there is no session to
-// use where loading failed. Neither may hang or panic.
+// TestCallbacksAndTheSession tests that an Observer and an OnError may use the session. scs holds
+// its lock during an event, but the call must not block or panic.
 func TestCallbacksAndTheSession(t *testing.T) {
 	var sm *scs.SessionManager
 	events := 0
-	store, err := memstore.New(&memstore.Options{Options: scskit.Options{MaxSize: 100,
-		Observer: func(ctx context.Context, _ scskit.Event) {
-			events++
-			sm.GetString(ctx, "user")
-		}}})
+	observer := func(ctx context.Context, _ scskit.Event) {
+		events++
+		sm.GetString(ctx, "user")
+	}
+	options := scskit.Options{MaxSize: 100, Observer: observer}
+	store, err := memstore.New(&memstore.Options{Options: options})
 	if err != nil {
 		t.Fatal(err)
 	}
 	sm = scskit.New(store)
+	handler := func(_ http.ResponseWriter, r *http.Request) {
+		sm.Put(r.Context(), "user", strings.Repeat("x", 200))
+	}
+	onError := adapters.OnError(func(ctx context.Context, err error) error {
+		_ = sm.GetString(ctx, "user")
+		return err
+	})
 	done := make(chan *http.Response, 1)
-	go func() {
-		done <- trip(sm, "", func(_ http.ResponseWriter, r *http.Request) {
-			sm.Put(r.Context(), "user", strings.Repeat("x", 200))
-		},
-			adapters.OnError(func(ctx context.Context, err error) error {
-				_ = sm.GetString(ctx, "user")
-				return err
-			}))
-	}()
+	go func() { done <- trip(sm, "", handler, onError) }()
 	select {
 	case resp := <-done:
 		if resp.StatusCode != http.StatusInternalServerError || len(resp.Cookies()) != 0 {
@@ -185,26 +189,27 @@ func TestCallbacksAndTheSession(t *testing.T) {
 		t.Fatal("the request hangs")
 	}
 	if events == 0 {
-		t.Error("a session that is too large is no event")
+		t.Error("no event for a session that is too large")
 	}
 }
 
-// TestManyCookies: a live session behind more cookies than are looked at must not be forgotten.
+// TestManyCookies tests that the cookie is not removed if the live session may be behind more
+// cookies than the middleware tries.
 func TestManyCookies(t *testing.T) {
 	sm := newManager(t, nil)
 	token := begin(t, sm, nil)
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Header.Set("Cookie", "session=1; session=2; session=3; session=4; session="+token)
 	w := httptest.NewRecorder()
-	scshttp.LoadAndSave(sm)(http.HandlerFunc(
-		func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+	handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+	scshttp.LoadAndSave(sm)(handler).ServeHTTP(w, r)
 	if c := w.Result().Cookies(); len(c) != 0 {
 		t.Errorf("cookies %v", c)
 	}
 }
 
-// TestLazyAfterTheResponse reads an idle session when the response has begun, which scs counts as a
-// change.
+// TestLazyAfterTheResponse reads a session with an idle time-out after the response has begun. scs
+// counts that as a change, but it must not be reported as late.
 func TestLazyAfterTheResponse(t *testing.T) {
 	sm := newManager(t, nil)
 	sm.IdleTimeout = time.Hour
@@ -217,20 +222,21 @@ func TestLazyAfterTheResponse(t *testing.T) {
 	}, adapters.Lazy(), adapters.Strict())
 }
 
-// TestLazyFailureAfterTheResponse: there is no response left for the error, but it must not be
-// silent.
+// TestLazyFailureAfterTheResponse tests that OnError gets a load error after the response has
+// begun.
 func TestLazyFailureAfterTheResponse(t *testing.T) {
 	sm := scskit.New(brokenStore{})
-	var told []error
+	var reported []error
 	resp := trip(sm, "token", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(http.StatusOK)
 		_ = sm.GetString(r.Context(), "user")
 	}, adapters.Lazy(), adapters.OnError(func(_ context.Context, err error) error {
-		told = append(told, err)
+		reported = append(reported, err)
 		return nil
 	}))
-	if resp.StatusCode != http.StatusOK || len(told) != 1 || !errors.Is(told[0], errBroken) {
-		t.Errorf("status %d, errors %v", resp.StatusCode, told)
+	if resp.StatusCode != http.StatusOK || len(reported) != 1 ||
+		!errors.Is(reported[0], errBroken) {
+		t.Errorf("status %d, errors %v", resp.StatusCode, reported)
 	}
 }
 

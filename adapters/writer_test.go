@@ -13,7 +13,7 @@ import (
 	"github.com/scskit/scskit"
 )
 
-// The writers below a Writer, with what each can do.
+// Response writers below a Writer, with different optional interfaces.
 type (
 	bare     struct{ http.ResponseWriter } // without a header
 	flusher  struct{ bare }
@@ -84,7 +84,7 @@ type everything struct {
 	http.Pusher
 }
 
-// memory is a response writer that keeps what is written.
+// memory is a response writer that records the response.
 type memory struct {
 	header http.Header
 	status []int
@@ -95,8 +95,7 @@ func (m *memory) Header() http.Header         { return m.header }
 func (m *memory) WriteHeader(code int)        { m.status = append(m.status, code) }
 func (m *memory) Write(b []byte) (int, error) { return m.body.Write(b) }
 
-// TestWriterWithholds shows a response whose session cannot be stored: nothing of it is sent, by
-// whatever means the handler tries.
+// TestWriterWithholds tests that nothing of a response is sent if the session cannot be stored.
 func TestWriterWithholds(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("the store is down")
@@ -135,8 +134,8 @@ func TestWriterWithholds(t *testing.T) {
 			if err := w.Finish(); !errors.Is(err, broken) {
 				t.Errorf("Finish: got %v, want %v", err, broken)
 			}
-			if want := (http.Header{"X-Before": {"kept"}, "Vary": {"Origin"}}); !reflect.DeepEqual(m.header,
-				want) {
+			want := http.Header{"X-Before": {"kept"}, "Vary": {"Origin"}}
+			if !reflect.DeepEqual(m.header, want) {
 				t.Errorf("headers %v, want %v", m.header, want)
 			}
 			w.WriteHeader(http.StatusInternalServerError)

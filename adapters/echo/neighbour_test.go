@@ -22,7 +22,7 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// flaky is a store that cannot commit the sessions of some requests.
+// flaky is a store whose commits fail for requests with failsKey in their context.
 type flaky struct{ scs.Store }
 
 type failsKey struct{}
@@ -40,11 +40,12 @@ func (f flaky) CommitCtx(ctx context.Context, token string, data []byte, expiry 
 	return f.Commit(token, data, expiry)
 }
 
-// failing has the store fail for requests with the query "fail".
+// failing makes commits fail for requests with the query parameter "fail".
 func failing(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		if c.QueryParam("fail") != "" {
-			c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), failsKey{}, true)))
+			ctx := context.WithValue(c.Request().Context(), failsKey{}, true)
+			c.SetRequest(c.Request().WithContext(ctx))
 		}
 		return next(c)
 	}
@@ -67,8 +68,8 @@ func newEcho() *echo.Echo {
 	return e
 }
 
-// TestGzipInside: an error response goes to its own client, and not into the writer that another
-// request has by then.
+// TestGzipInside tests that an error response goes to its own client, not into a gzip writer that
+// another request already uses.
 func TestGzipInside(t *testing.T) {
 	t.Parallel()
 	sm := newManager(t, nil)
@@ -98,13 +99,18 @@ func TestGzipInside(t *testing.T) {
 	group.Wait()
 }
 
-// TestErrorOutside: what a handler puts before it returns an error is stored when the error handler
-// answers, although middleware outside has put back the writer that it found.
+//nolint:staticcheck // deprecated, but in wide use
+func timeout() echo.MiddlewareFunc {
+	return middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: time.Minute})
+}
+
+// TestErrorOutside tests that a change before a handler's error is stored when the error handler
+// answers, although outer middleware has restored its own writer.
 func TestErrorOutside(t *testing.T) {
 	t.Parallel()
 	for name, outside := range map[string]echo.MiddlewareFunc{
 		"gzip":      middleware.Gzip(),
-		"timeout":   middleware.TimeoutWithConfig(middleware.TimeoutConfig{Timeout: time.Minute}), //nolint:staticcheck // deprecated, and in wide use
+		"timeout":   timeout(),
 		"body dump": middleware.BodyDump(func(echo.Context, []byte, []byte) {}),
 		"none":      func(next echo.HandlerFunc) echo.HandlerFunc { return next },
 	} {
@@ -134,21 +140,21 @@ func TestErrorOutside(t *testing.T) {
 				}
 				ctx, err := sm.Load(t.Context(), cookies[0].Value)
 				if err != nil || sm.GetInt(ctx, "failures") != n+1 {
-					t.Errorf("%d failures are stored after %d: %v", sm.GetInt(ctx, "failures"), n+1, err)
+					t.Errorf("%d failures are stored, want %d: %v", sm.GetInt(ctx, "failures"), n+1, err)
 				}
 			}
 			resp, body := visit.Get(t, base+"/login?fail=1")
 			if resp.StatusCode != http.StatusInternalServerError || len(resp.Cookies()) != 0 ||
-				strings.Contains(body, "no") ||
-				resp.Header.Get("X-Accel-Redirect") != "" {
-				t.Errorf("the store is down: status %d, header %v, body %q", resp.StatusCode, resp.Header, body)
+				resp.Header.Get("X-Accel-Redirect") != "" || strings.Contains(body, "no") {
+				t.Errorf("with the store down: status %d, header %v, body %q",
+					resp.StatusCode, resp.Header, body)
 			}
 		})
 	}
 }
 
-// TestErrorLate: a change that the error handler makes when its response has begun is told, and
-// with Strict is a panic.
+// TestErrorLate tests that a change by the error handler after its response has begun is reported
+// as late, and panics with Strict.
 func TestErrorLate(t *testing.T) {
 	t.Parallel()
 	for round := range 4 {
@@ -182,8 +188,8 @@ func TestErrorLate(t *testing.T) {
 		})
 		resp, _ := visit.Get(t, conformance.Listen(t, e)+"/")
 		if resp.StatusCode != http.StatusTeapot || len(resp.Cookies()) != 1 {
-			t.Errorf("strict %v, begun %v: status %d, cookies %v", strict, begun, resp.StatusCode,
-				resp.Cookies())
+			t.Errorf("strict %v, begun %v: status %d, cookies %v",
+				strict, begun, resp.StatusCode, resp.Cookies())
 		}
 		if got := <-panics; (got != nil) != strict {
 			t.Errorf("strict %v, begun %v: panic %v", strict, begun, got)
@@ -191,10 +197,10 @@ func TestErrorLate(t *testing.T) {
 		select {
 		case kind := <-events:
 			if kind != scskit.KindLate {
-				t.Errorf("strict %v, begun %v: told of %v", strict, begun, kind)
+				t.Errorf("strict %v, begun %v: event %v, want late", strict, begun, kind)
 			}
 		case <-time.After(time.Minute):
-			t.Errorf("strict %v, begun %v: nothing was told", strict, begun)
+			t.Errorf("strict %v, begun %v: no event", strict, begun)
 		}
 	}
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// flaky is a store that cannot commit the sessions of some requests.
+// flaky is a store whose commits fail for requests with failsKey in their context.
 type flaky struct{ scs.Store }
 
 type failsKey struct{}
@@ -40,11 +40,12 @@ func (f flaky) CommitCtx(ctx context.Context, token string, data []byte, expiry 
 	return f.Commit(token, data, expiry)
 }
 
-// failing has the store fail for requests with the query "fail".
+// failing makes commits fail for requests with the query parameter "fail".
 func failing(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c *echo.Context) error {
 		if c.QueryParam("fail") != "" {
-			c.SetRequest(c.Request().WithContext(context.WithValue(c.Request().Context(), failsKey{}, true)))
+			ctx := context.WithValue(c.Request().Context(), failsKey{}, true)
+			c.SetRequest(c.Request().WithContext(ctx))
 		}
 		return next(c)
 	}
@@ -67,8 +68,8 @@ func newEcho() *echo.Echo {
 	return e
 }
 
-// TestGzipInside: an error response goes to its own client, and not into the writer that another
-// request has by then.
+// TestGzipInside tests that an error response goes to its own client, not into a gzip writer that
+// another request already uses.
 func TestGzipInside(t *testing.T) {
 	t.Parallel()
 	sm := newManager(t)
@@ -98,8 +99,8 @@ func TestGzipInside(t *testing.T) {
 	group.Wait()
 }
 
-// TestErrorOutside: what a handler puts before it returns an error is stored when the error handler
-// answers, although middleware outside has put back the writer that it found.
+// TestErrorOutside tests that a change before a handler's error is stored when the error handler
+// answers, although outer middleware has restored its own writer.
 func TestErrorOutside(t *testing.T) {
 	t.Parallel()
 	for name, outside := range map[string]echo.MiddlewareFunc{
@@ -134,21 +135,21 @@ func TestErrorOutside(t *testing.T) {
 				}
 				ctx, err := sm.Load(t.Context(), cookies[0].Value)
 				if err != nil || sm.GetInt(ctx, "failures") != n+1 {
-					t.Errorf("%d failures are stored after %d: %v", sm.GetInt(ctx, "failures"), n+1, err)
+					t.Errorf("%d failures are stored, want %d: %v", sm.GetInt(ctx, "failures"), n+1, err)
 				}
 			}
 			resp, body := visit.Get(t, base+"/login?fail=1")
 			if resp.StatusCode != http.StatusInternalServerError || len(resp.Cookies()) != 0 ||
-				strings.Contains(body, "no") ||
-				resp.Header.Get("X-Accel-Redirect") != "" {
-				t.Errorf("the store is down: status %d, header %v, body %q", resp.StatusCode, resp.Header, body)
+				resp.Header.Get("X-Accel-Redirect") != "" || strings.Contains(body, "no") {
+				t.Errorf("with the store down: status %d, header %v, body %q",
+					resp.StatusCode, resp.Header, body)
 			}
 		})
 	}
 }
 
-// TestErrorLate: a change that the error handler makes when its response has begun is told, and
-// with Strict is a panic.
+// TestErrorLate tests that a change by the error handler after its response has begun is reported
+// as late, and panics with Strict.
 func TestErrorLate(t *testing.T) {
 	t.Parallel()
 	for round := range 4 {
@@ -182,8 +183,8 @@ func TestErrorLate(t *testing.T) {
 		})
 		resp, _ := visit.Get(t, conformance.Listen(t, e)+"/")
 		if resp.StatusCode != http.StatusTeapot || len(resp.Cookies()) != 1 {
-			t.Errorf("strict %v, begun %v: status %d, cookies %v", strict, begun, resp.StatusCode,
-				resp.Cookies())
+			t.Errorf("strict %v, begun %v: status %d, cookies %v",
+				strict, begun, resp.StatusCode, resp.Cookies())
 		}
 		if got := <-panics; (got != nil) != strict {
 			t.Errorf("strict %v, begun %v: panic %v", strict, begun, got)
@@ -191,16 +192,16 @@ func TestErrorLate(t *testing.T) {
 		select {
 		case kind := <-events:
 			if kind != scskit.KindLate {
-				t.Errorf("strict %v, begun %v: told of %v", strict, begun, kind)
+				t.Errorf("strict %v, begun %v: event %v, want late", strict, begun, kind)
 			}
 		case <-time.After(time.Minute):
-			t.Errorf("strict %v, begun %v: nothing was told", strict, begun)
+			t.Errorf("strict %v, begun %v: no event", strict, begun)
 		}
 	}
 }
 
-// TestBefore: what a function of Before changes is stored, and Echo's response is found where it
-// was.
+// TestBefore tests that a change in a function of Response.Before is stored, and that c.Response is
+// still Echo's response.
 func TestBefore(t *testing.T) {
 	t.Parallel()
 	sm := newManager(t)
@@ -220,11 +221,11 @@ func TestBefore(t *testing.T) {
 	}
 	ctx, err := sm.Load(t.Context(), resp.Cookies()[0].Value)
 	if err != nil || !sm.GetBool(ctx, "before") {
-		t.Errorf("the session has %v, error %v", sm.Keys(ctx), err)
+		t.Errorf("the session has the keys %v, error %v", sm.Keys(ctx), err)
 	}
 }
 
-// TestRedirectHeldBack: a redirect that Gzip holds back is not sent if the session cannot be
+// TestRedirectHeldBack tests that a redirect that Gzip delays is not sent if the session cannot be
 // stored.
 func TestRedirectHeldBack(t *testing.T) {
 	t.Parallel()

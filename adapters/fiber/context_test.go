@@ -32,7 +32,7 @@ func newManager(t *testing.T) *scs.SessionManager {
 
 type traceKey struct{}
 
-// TestContexts: the session is found through every context that Fiber gives its handlers.
+// TestContexts tests that every context of a Fiber handler has the session.
 func TestContexts(t *testing.T) {
 	t.Parallel()
 	for name, tt := range map[string]struct {
@@ -41,7 +41,7 @@ func TestContexts(t *testing.T) {
 	}{
 		"UserContext": {nil, (*fiber.Ctx).UserContext},
 		"Context":     {nil, func(c *fiber.Ctx) context.Context { return c.Context() }},
-		"one of a tracer's": {func(c *fiber.Ctx) error {
+		"derived by middleware": {func(c *fiber.Ctx) error {
 			c.SetUserContext(context.WithValue(c.Context(), traceKey{}, "span"))
 			return c.Next()
 		}, (*fiber.Ctx).UserContext},
@@ -54,7 +54,7 @@ func TestContexts(t *testing.T) {
 			if tt.between != nil {
 				app.Use(tt.between)
 			}
-			app.Use(scsfiber.LoadAndSave(sm)) // it must see that there is one outside
+			app.Use(scsfiber.LoadAndSave(sm)) // the second one must use the session of the first
 			visit := func(ctx context.Context) {
 				if !adapters.HasSession(ctx, sm) {
 					t.Error("HasSession: false")
@@ -68,7 +68,7 @@ func TestContexts(t *testing.T) {
 			})
 			app.Get("/lost", func(c *fiber.Ctx) error {
 				ctx := tt.ctx(c)
-				if err := sm.Store.Delete(sm.Token(ctx)); err != nil { // as another request would
+				if err := sm.Store.Delete(sm.Token(ctx)); err != nil { // as if in another request
 					return err
 				}
 				visit(ctx)
@@ -79,18 +79,18 @@ func TestContexts(t *testing.T) {
 				cookies = visitApp(t, app, path, cookies)
 				ctx, err := sm.Load(t.Context(), cookies[0].Value)
 				if err != nil || sm.GetInt(ctx, "visits") != n+1 {
-					t.Errorf("%d visits are stored after %d: %v", sm.GetInt(ctx, "visits"), n+1, err)
+					t.Errorf("%d visits are stored, want %d: %v", sm.GetInt(ctx, "visits"), n+1, err)
 				}
 			}
 			visitApp(t, app, "/lost", cookies)
 			if ctx, err := sm.Load(t.Context(), cookies[0].Value); err != nil || sm.Token(ctx) != "" {
-				t.Errorf("a session that another request has ended lives on: %v", err)
+				t.Errorf("a deleted session was stored again: %v", err)
 			}
 		})
 	}
 }
 
-// visitApp makes a request and returns its cookies with those of the response.
+// visitApp makes a request and returns the cookies that the response sets, or else the given ones.
 func visitApp(t *testing.T, app *fiber.App, path string, cookies []*http.Cookie) []*http.Cookie {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodGet, path, nil)
@@ -111,7 +111,7 @@ func visitApp(t *testing.T, app *fiber.App, path string, cookies []*http.Cookie)
 	return cookies
 }
 
-// TestAdaptor: a handler of net/http below Fiber's adaptor has the session in its own context.
+// TestAdaptor tests that a net/http handler behind Fiber's adaptor has the session in its context.
 func TestAdaptor(t *testing.T) {
 	t.Parallel()
 	sm := newManager(t)
@@ -125,13 +125,14 @@ func TestAdaptor(t *testing.T) {
 	if len(cookies) != 1 {
 		t.Fatalf("cookies %v", cookies)
 	}
-	if ctx, err := sm.Load(t.Context(), cookies[0].Value); err != nil ||
-		sm.GetString(ctx, "k") != "v" {
-		t.Errorf("the session has %v, error %v", sm.Keys(ctx), err)
+	ctx, err := sm.Load(t.Context(), cookies[0].Value)
+	if err != nil || sm.GetString(ctx, "k") != "v" {
+		t.Errorf("the session has the keys %v, error %v", sm.Keys(ctx), err)
 	}
 }
 
-// TestAdaptorLazy: a lazy session is in the context that is handed on.
+// TestAdaptorLazy tests that a net/http handler can use a lazy session through the context of the
+// Fiber handler.
 func TestAdaptorLazy(t *testing.T) {
 	t.Parallel()
 	sm := newManager(t)
@@ -151,7 +152,7 @@ func TestAdaptorLazy(t *testing.T) {
 	}
 }
 
-// TestHijackLate: what the handler of a hijacked connection puts is late, and told.
+// TestHijackLate tests that a change in a hijack handler is reported as late.
 func TestHijackLate(t *testing.T) {
 	t.Parallel()
 	sm := newManager(t)
@@ -187,9 +188,9 @@ func TestHijackLate(t *testing.T) {
 	select {
 	case kind := <-events:
 		if kind != scskit.KindLate {
-			t.Errorf("told of %v", kind)
+			t.Errorf("event %v, want late", kind)
 		}
 	case <-time.After(time.Minute):
-		t.Error("nothing was told")
+		t.Error("no event")
 	}
 }

@@ -20,12 +20,13 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// downStore cannot commit.
+// downStore is a store whose commits fail.
 type downStore struct{ scs.Store }
 
 func (downStore) Commit(string, []byte, time.Time) error { return errors.New("down") }
 
-// TestFailedUpgrade: the connection of a request that has failed is not given away.
+// TestFailedUpgrade tests that a request whose session cannot be stored does not hijack the
+// connection.
 func TestFailedUpgrade(t *testing.T) {
 	t.Parallel()
 	store, err := memstore.New(nil)

@@ -17,8 +17,8 @@ import (
 	"github.com/scskit/scskit/internal/visit"
 )
 
-// TestTimedOut: of a request that the timeout middleware has answered nothing is stored, since no
-// cookie can be sent, and the change is told.
+// TestTimedOut tests a request that the timeout middleware has answered: nothing is stored, since
+// no cookie can be sent, and the change is reported as late.
 func TestTimedOut(t *testing.T) {
 	t.Parallel()
 	for name, inside := range map[string]bool{"outside": false, "inside": true} {
@@ -37,8 +37,8 @@ func TestTimedOut(t *testing.T) {
 			}
 			limit := timeout.Config{Timeout: time.Minute}
 			app := fiber.New()
-			// The handler ends the context itself, and so the time: with a timer Fiber's error handler
-			// and the handlers before it use the response without any order.
+			// The handler cancels the context itself. With a timer, Fiber's error handler and the other
+			// handlers would use the response concurrently.
 			app.Use(func(c fiber.Ctx) error {
 				ctx, cancel := context.WithCancel(c.Context())
 				c.SetContext(ctx)
@@ -52,11 +52,10 @@ func TestTimedOut(t *testing.T) {
 				app.Use(timeout.New(func(c fiber.Ctx) error { return c.Next() }, limit), session)
 				app.Get("/", slow)
 			}
+			config := fiber.ListenConfig{DisableStartupMessage: true}
 			base := conformance.ListenWith(t, func(l net.Listener) (serve func() error, stop func()) {
 				stop = func() { _ = app.ShutdownWithTimeout(time.Second) }
-				return func() error {
-					return app.Listener(l, fiber.ListenConfig{DisableStartupMessage: true})
-				}, stop
+				return func() error { return app.Listener(l, config) }, stop
 			})
 			resp, _ := visit.Get(t, base+"/")
 			close(answered)
@@ -66,10 +65,10 @@ func TestTimedOut(t *testing.T) {
 			select {
 			case kind := <-events:
 				if kind != scskit.KindLate {
-					t.Errorf("told of %v", kind)
+					t.Errorf("event %v, want late", kind)
 				}
 			case <-time.After(time.Minute):
-				t.Error("nothing was told")
+				t.Error("no event")
 			}
 			if all, err := sm.Store.(*scskit.Store).AllCtx(t.Context()); err != nil || len(all) != 0 {
 				t.Errorf("%d sessions are stored, error %v", len(all), err)

@@ -20,12 +20,13 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// downStore cannot commit.
+// downStore is a store whose commits fail.
 type downStore struct{ scs.Store }
 
 func (downStore) Commit(string, []byte, time.Time) error { return errors.New("down") }
 
-// TestFailedUpgrade: the connection of a request that has failed is not given away.
+// TestFailedUpgrade tests that a request whose session cannot be stored does not hijack the
+// connection.
 func TestFailedUpgrade(t *testing.T) {
 	t.Parallel()
 	store, err := memstore.New(nil)
@@ -43,11 +44,10 @@ func TestFailedUpgrade(t *testing.T) {
 		return nil
 	})
 	app.Get("/plain", func(c fiber.Ctx) error { return c.SendString("plain") })
+	config := fiber.ListenConfig{DisableStartupMessage: true}
 	base := conformance.ListenWith(t, func(l net.Listener) (serve func() error, stop func()) {
 		stop = func() { _ = app.ShutdownWithTimeout(time.Second) }
-		return func() error {
-			return app.Listener(l, fiber.ListenConfig{DisableStartupMessage: true})
-		}, stop
+		return func() error { return app.Listener(l, config) }, stop
 	})
 	conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", base[len("http://"):])
 	if err != nil {

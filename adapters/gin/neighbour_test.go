@@ -19,10 +19,10 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// flaky is a store that can be told to fail.
+// flaky is a store whose commits fail on demand.
 type flaky struct {
 	scs.Store
-	down chan bool // a buffer of one: whether it fails
+	down chan bool // holds one value: whether commits fail
 }
 
 func (f flaky) Commit(token string, data []byte, expiry time.Time) error {
@@ -47,22 +47,22 @@ func newManager(t *testing.T) (*scs.SessionManager, flaky) {
 	return sm, f
 }
 
-// TestForward: a request that a handler sends through the engine once more has the session's
-// writer again.
+// TestForward tests that a request that a handler sends through the engine again still writes
+// through the session's writer.
 func TestForward(t *testing.T) {
 	gin.SetMode(gin.ReleaseMode)
-	for name, status := range map[string]int{"a page": http.StatusOK,
-		"no body": http.StatusNoContent} {
+	statuses := map[string]int{"a page": http.StatusOK, "no body": http.StatusNoContent}
+	for name, status := range statuses {
 		sm, store := newManager(t)
 		late := make(chan scskit.Kind, 16)
+		observe := adapters.Observe(func(_ context.Context, e scskit.Event) { late <- e.Kind })
 		engine := gin.New()
 		engine.Use(func(c *gin.Context) {
 			c.Next()
 			if len(c.Errors) > 0 && !c.Writer.Written() {
 				c.String(http.StatusInternalServerError, "sorry")
 			}
-		}, scsgin.LoadAndSave(sm, adapters.Logger(nil),
-			adapters.Observe(func(_ context.Context, e scskit.Event) { late <- e.Kind })))
+		}, scsgin.LoadAndSave(sm, adapters.Logger(nil), observe))
 		engine.GET("/login", func(c *gin.Context) {
 			c.Request.URL.Path = "/target"
 			engine.HandleContext(c)
@@ -89,7 +89,7 @@ func TestForward(t *testing.T) {
 			}
 			ctx, err := sm.Load(t.Context(), cookies[0].Value)
 			if err != nil || sm.GetInt(ctx, "visits") != n+1 {
-				t.Errorf("%s: %d visits are stored after %d: %v", name, sm.GetInt(ctx, "visits"), n+1, err)
+				t.Errorf("%s: %d visits are stored, want %d: %v", name, sm.GetInt(ctx, "visits"), n+1, err)
 			}
 		}
 		<-store.down
@@ -97,28 +97,27 @@ func TestForward(t *testing.T) {
 		resp, body := visit.Get(t, base+"/login")
 		if resp.StatusCode != http.StatusInternalServerError || body != "sorry" ||
 			len(resp.Cookies()) != 0 {
-			t.Errorf("%s: the store is down: status %d, cookies %v, body %q", name, resp.StatusCode,
-				resp.Cookies(), body)
+			t.Errorf("%s: with the store down: status %d, cookies %v, body %q",
+				name, resp.StatusCode, resp.Cookies(), body)
 		}
 		if len(late) != 0 {
-			t.Errorf("%s: told of %v", name, <-late)
+			t.Errorf("%s: unexpected event %v", name, <-late)
 		}
 	}
 }
 
-// TestForwardPast: a response that has begun past the session's writer cannot have a cookie, and so
-// nothing is stored.
+// TestForwardPast tests that nothing is stored if the response begins without the session's writer,
+// since it cannot have a cookie.
 func TestForwardPast(t *testing.T) {
 	gin.SetMode(gin.ReleaseMode)
 	sm, _ := newManager(t)
 	late := make(chan scskit.Kind, 16)
 	engine := gin.New()
-	engine.GET("/login", scsgin.LoadAndSave(sm,
-		adapters.Observe(func(_ context.Context, e scskit.Event) { late <- e.Kind })),
-		func(c *gin.Context) {
-			c.Request.URL.Path = "/target"
-			engine.HandleContext(c)
-		})
+	observe := adapters.Observe(func(_ context.Context, e scskit.Event) { late <- e.Kind })
+	engine.GET("/login", scsgin.LoadAndSave(sm, observe), func(c *gin.Context) {
+		c.Request.URL.Path = "/target"
+		engine.HandleContext(c)
+	})
 	tokens := make(chan string, 1)
 	engine.GET("/target", func(c *gin.Context) {
 		_ = sm.RenewToken(c.Request.Context())
@@ -133,18 +132,18 @@ func TestForwardPast(t *testing.T) {
 	select {
 	case kind := <-late:
 		if kind != scskit.KindLate {
-			t.Errorf("told of %v", kind)
+			t.Errorf("event %v, want late", kind)
 		}
 	case <-time.After(time.Minute):
-		t.Error("nothing was told")
+		t.Error("no event")
 	}
 	if _, found, err := sm.Store.Find(<-tokens); found || err != nil {
 		t.Errorf("a session is stored: %v", err)
 	}
 }
 
-// compress is a middleware of the kind of gin-contrib/gzip: it announces gzip ahead, and its writer
-// sends an error plain.
+// compress works like gin-contrib/gzip: it sets Content-Encoding in advance, and its writer sends
+// errors uncompressed.
 func compress(c *gin.Context) {
 	c.Header("Content-Encoding", "gzip")
 	w := &compressed{ResponseWriter: c.Writer}
@@ -173,7 +172,8 @@ func (w *compressed) Write(b []byte) (int, error) {
 
 func (w *compressed) WriteString(s string) (int, error) { return w.Write([]byte(s)) }
 
-// TestCompressInside: an error that middleware outside answers is as the headers say.
+// TestCompressInside tests that the body of an error response by outer middleware matches its
+// Content-Encoding.
 func TestCompressInside(t *testing.T) {
 	gin.SetMode(gin.ReleaseMode)
 	sm, store := newManager(t)
@@ -190,7 +190,7 @@ func TestCompressInside(t *testing.T) {
 	})
 	engine.GET("/error", func(c *gin.Context) {
 		sm.Put(c.Request.Context(), "k", "v")
-		_ = c.Error(errors.New("a handler's"))
+		_ = c.Error(errors.New("handler failed"))
 	})
 	base := conformance.Listen(t, engine)
 	for _, tt := range []struct {
