@@ -24,8 +24,8 @@ import (
 // would drop the cookie of a session that is already stored. Outer middleware sees the response,
 // but not the error.
 //
-// Do not change the session in a body stream writer or a hijack handler. Fiber runs them beside or
-// after the handlers, when the session may already be stored.
+// Do not change the session in a body stream writer or a hijack handler. Fiber runs them
+// concurrently with or after the handlers, when the session may already be stored.
 //
 // LoadAndSave panics if the manager's settings are unusable; see adapters.NewLifecycle.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {

@@ -30,8 +30,8 @@ import (
 // If Fiber's timeout middleware has answered the request, nothing is stored, since a cookie can no
 // longer be sent. A change that the handler has made is reported as scskit.KindLate.
 //
-// Do not change the session in a body stream writer or a hijack handler. Fiber runs them beside or
-// after the handlers, when the session may already be stored.
+// Do not change the session in a body stream writer or a hijack handler. Fiber runs them
+// concurrently with or after the handlers, when the session may already be stored.
 //
 // LoadAndSave panics if the manager's settings are unusable; see adapters.NewLifecycle.
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
