@@ -11,8 +11,8 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// BenchmarkDriver works on 1,000 sessions of 75 bytes, what three keys take, under a context that
-// can end, as a request's does. Get is the bare command of the client, for comparison.
+// BenchmarkDriver uses 1,000 sessions of 75 bytes, the size of three keys, and a context that can
+// end, like a request's. Get is the client's bare command, for comparison.
 func BenchmarkDriver(b *testing.B) {
 	ctx, cancel := context.WithCancel(background)
 	defer cancel()
@@ -68,7 +68,7 @@ func BenchmarkDriver(b *testing.B) {
 		rec := rec
 		rec.ID = id
 		if err := s.Save(ctx, rec, driver.IfAbsent()); !errors.Is(err, driver.ErrConflict) {
-			return fmt.Errorf("got error %w, want a conflict", err)
+			return fmt.Errorf("got error %w, want ErrConflict", err)
 		}
 		return nil
 	})

@@ -12,126 +12,132 @@ import (
 	"github.com/scskit/scskit/internal/bound"
 )
 
-// call is what is under way on a goroutine of its own, so that whoever waits for it can leave when
-// the context ends. Calls that came to their end are used again.
-type call struct {
-	// What is to be done: a command, or else f.
+// task is a client call on a goroutine of its own, so that its caller can return when the context
+// ends. Tasks that have finished are reused.
+type task struct {
+	// The call: the command cmd, or f if that is set.
 	client redis.UniversalClient
 	ctx    context.Context
 	cmd    redis.Cmder
 	f      func() error
 
 	err      error
-	panicked any // a hook's, which the program may survive on the goroutine that called
+	panicked any // the value of a panic, for example in a hook
 
-	run   func()        // the method do, made a value once
-	ended chan struct{} // takes one, so that the goroutine never waits
-	timer *time.Timer   // of the deadline
+	do       func()        // the method execute; a new method value would allocate
+	finished chan struct{} // has room for one value, so that the goroutine never blocks
+	timer    *time.Timer   // fires at the deadline
 }
 
-var calls = sync.Pool{New: func() any {
-	c := &call{ended: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
-	c.timer.Stop()
-	c.run = c.do
-	return c
+var tasks = sync.Pool{New: func() any {
+	t := &task{finished: make(chan struct{}, 1), timer: time.NewTimer(time.Hour)}
+	t.timer.Stop()
+	t.do = t.execute
+	return t
 }}
 
-// errNotReturned is the error of a call whose goroutine a hook has ended.
+// errNotReturned is the error of a task whose goroutine ended without a return: a hook called
+// runtime.Goexit.
 var errNotReturned = errors.New("the client did not return")
 
-func (c *call) do() {
-	c.err = errNotReturned
+func (t *task) execute() {
+	t.err = errNotReturned
 	defer func() {
-		c.panicked = recover()
-		c.ended <- struct{}{}
+		t.panicked = recover()
+		t.finished <- struct{}{}
 	}()
-	if c.f != nil {
-		c.err = c.f()
+	if t.f != nil {
+		t.err = t.f()
 	} else {
-		c.err = c.client.Process(c.ctx, c.cmd)
+		t.err = t.client.Process(t.ctx, t.cmd)
 	}
 }
 
-// wait starts the call, and returns its error, or that of ctx if done is closed first, or the
-// deadline, if there is one, comes first; the call then goes on alone.
-func (c *call) wait(ctx context.Context, done <-chan struct{}, deadline time.Time) error {
-	go c.run()
-	var late <-chan time.Time
+// run starts the task and waits until it finishes, done is closed, or the deadline passes. The
+// deadline may be zero. In the first case run returns the task's error. Otherwise it returns the
+// context's error, and the task continues in the background.
+//
+// A panic of the task continues on the caller's goroutine, where the program may recover from it.
+func (t *task) run(ctx context.Context, done <-chan struct{}, deadline time.Time) error {
+	go t.do()
+	var expired <-chan time.Time
 	if !deadline.IsZero() {
-		c.timer.Reset(time.Until(deadline))
-		late = c.timer.C
+		t.timer.Reset(time.Until(deadline))
+		expired = t.timer.C
 	}
 	select {
-	case <-c.ended:
+	case <-t.finished:
 	case <-done:
-		return c.leave(ctx)
-	case <-late:
-		return c.leave(ctx)
+		return t.abandon(ctx)
+	case <-expired:
+		return t.abandon(ctx)
 	}
-	c.timer.Stop()
-	err, panicked := c.err, c.panicked
-	*c = call{run: c.run, ended: c.ended, timer: c.timer}
-	calls.Put(c)
+	t.timer.Stop()
+	err, panicked := t.err, t.panicked
+	*t = task{do: t.do, finished: t.finished, timer: t.timer}
+	tasks.Put(t)
 	if panicked != nil {
 		panic(panicked)
 	}
 	return err
 }
 
-// leave returns why nobody waits any more, and ends what the call was given, if it is a watched
-// one.
-func (c *call) leave(ctx context.Context) error {
-	why := ctx.Err()
-	if why == nil {
-		why = context.DeadlineExceeded
+// abandon returns the context's error, and ends the context of the task if that is a taskContext.
+func (t *task) abandon(ctx context.Context) error {
+	err := ctx.Err()
+	if err == nil {
+		err = context.DeadlineExceeded
 	}
-	if w, ok := c.ctx.(*watched); ok {
-		w.why = why
-		close(w.gone)
+	if c, ok := t.ctx.(*taskContext); ok {
+		c.err = err
+		close(c.done)
 	}
-	return why
+	return err
 }
 
-// watched is the context of a call whose caller sees to its end: a timer of its own would cost more
-// than all the rest of the waiting.
-type watched struct {
+// taskContext is the context of a task under a bound.Context. It ends when the caller abandons the
+// task. A timer of its own would cost more than the rest of the waiting.
+type taskContext struct {
 	*bound.Context
-	gone chan struct{}
-	why  error // once gone is closed
+	done chan struct{}
+	err  error // set before done is closed
 }
 
-func (w *watched) Done() <-chan struct{} { return w.gone }
+func (c *taskContext) Done() <-chan struct{} { return c.done }
 
-func (w *watched) Err() error {
+func (c *taskContext) Err() error {
 	select {
-	case <-w.gone:
-		return w.why
+	case <-c.done:
+		return c.err
 	default:
 		return nil
 	}
 }
 
-// process sends a command and returns its error when the answer is there or the context has ended.
-// In the second case the command must not be looked at any more.
+// process sends a command. It returns the command's error, or the context's error if the context
+// ends before the answer arrives. In the second case the caller must not use the command any more.
 //
-// In a context of the portable store, a client that ends with the deadline is waited for on the
-// spot, which is the fastest. It does not see that the request has ended, and goes on until the
-// answer or the deadline.
+// Under a bound.Context, a client that keeps deadlines is called directly, without a task, because
+// that is fastest. Such a call does not end when the request is cancelled, only with the answer or
+// at the deadline.
 func (s *sessions) process(ctx context.Context, cmd redis.Cmder) error {
-	if b, ok := ctx.(*bound.Context); ok && s.punctual {
+	if b, ok := ctx.(*bound.Context); ok && s.keepsDeadlines {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		return s.client.Process(b.Coarse(), cmd)
 	}
-	return s.call(ctx, cmd, nil)
+	return s.runTask(ctx, cmd, nil)
 }
 
-// await calls f and returns its error, or that of the context if it ends first; f then goes on
-// alone.
-func (s *sessions) await(ctx context.Context, f func() error) error { return s.call(ctx, nil, f) }
+// await calls f. It returns the error of f, or the context's error if the context ends before f
+// returns. In the second case f continues in the background.
+func (s *sessions) await(ctx context.Context, f func() error) error {
+	return s.runTask(ctx, nil, f)
+}
 
-func (s *sessions) call(ctx context.Context, cmd redis.Cmder, f func() error) error {
+// runTask runs f, or cmd if f is nil. It needs no task if ctx cannot end.
+func (s *sessions) runTask(ctx context.Context, cmd redis.Cmder, f func() error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -142,29 +148,29 @@ func (s *sessions) call(ctx context.Context, cmd redis.Cmder, f func() error) er
 	}
 	if ok {
 		deadline, _ = b.Deadline()
-		inner = &watched{Context: b, gone: make(chan struct{})}
+		inner = &taskContext{Context: b, done: make(chan struct{})}
 	} else if done = ctx.Done(); done == nil {
 		if f != nil {
 			return f()
 		}
 		return s.client.Process(ctx, cmd)
 	}
-	c := calls.Get().(*call)
-	c.client, c.ctx, c.cmd, c.f = s.client, inner, cmd, f
-	return c.wait(ctx, done, deadline)
+	t := tasks.Get().(*task)
+	t.client, t.ctx, t.cmd, t.f = s.client, inner, cmd, f
+	return t.run(ctx, done, deadline)
 }
 
-// isPunctual reports whether a client ends its work at the deadline of a context by itself.
-func isPunctual(client redis.UniversalClient) bool {
+// keepsDeadlines reports whether the client itself returns at the deadline of a context.
+func keepsDeadlines(client redis.UniversalClient) bool {
 	switch c := client.(type) {
 	case interface{ Options() *redis.Options }:
 		o := c.Options()
 		return o.ContextTimeoutEnabled && o.ReadTimeout >= 0 && o.WriteTimeout >= 0
 	case interface{ Options() *redis.ClusterOptions }:
 		o := c.Options()
-		// with settings of their own
-		ownClients := reflect.ValueOf(o.NewClient).Pointer() != reflect.ValueOf(redis.NewClient).Pointer()
-		return o.ContextTimeoutEnabled && o.ReadTimeout >= 0 && o.WriteTimeout >= 0 && !ownClients
+		// A NewClient of the application may change the settings of each node's client.
+		custom := reflect.ValueOf(o.NewClient).Pointer() != reflect.ValueOf(redis.NewClient).Pointer()
+		return o.ContextTimeoutEnabled && o.ReadTimeout >= 0 && o.WriteTimeout >= 0 && !custom
 	}
 	return false
 }

@@ -16,14 +16,14 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// bounded is a context as the portable store makes them.
+// bounded returns a context such as scskit.Store passes to a driver.
 func bounded(parent context.Context, d time.Duration) *bound.Context {
 	ctx := new(bound.Context)
 	ctx.Begin(parent, d)
 	return ctx
 }
 
-// A driver over this one may do more with the context of an operation: it still ends in time.
+// The context still ends in time after an operation, because a decorator may use it further.
 func TestContextLivesOn(t *testing.T) {
 	t.Parallel()
 	s := newSessions(t, singleClient(t), testenv.Name(t))
@@ -35,19 +35,19 @@ func TestContextLivesOn(t *testing.T) {
 		cancel()
 		<-ctx.Done()
 		if err := ctx.Err(); !errors.Is(err, context.Canceled) {
-			t.Errorf("%s: after the parent's end: %v", name, err)
+			t.Errorf("%s: after the parent has ended: got error %v", name, err)
 		}
 
 		ctx = bounded(background, 50*time.Millisecond)
 		_ = op(ctx)
 		<-ctx.Done()
 		if err := ctx.Err(); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%s: after the deadline: %v", name, err)
+			t.Errorf("%s: after the deadline: got error %v", name, err)
 		}
 	}
 }
 
-// Nor do two operations in one context get in each other's way.
+// Concurrent operations may share a context.
 func TestContextIsShared(t *testing.T) {
 	t.Parallel()
 	s := newSessions(t, singleClient(t), testenv.Name(t))
@@ -63,7 +63,7 @@ func TestContextIsShared(t *testing.T) {
 			all.Go(func() {
 				rec, err := s.Load(ctx, fmt.Sprint(i))
 				if err != nil || rec.Version != int64(i+1) {
-					t.Errorf("load %d: version %d, %v", i, rec.Version, err)
+					t.Errorf("load %d: got version %d, %v, want %d", i, rec.Version, err, i+1)
 				}
 			})
 		}
@@ -73,19 +73,18 @@ func TestContextIsShared(t *testing.T) {
 	}
 }
 
-// In the context of the portable store too, every operation ends at the deadline while the server
-// hangs, and so it does in a hook that waits for the context; if the client does not keep deadlines
-// itself, also when the request ends.
+// Under a bound.Context, every operation ends at the deadline while the server hangs or a hook
+// waits for the context. If the client does not keep deadlines, it also ends when the request is
+// cancelled.
 func TestBoundContextEndsWhileWaiting(t *testing.T) {
 	t.Parallel()
-	for name, punctual := range map[string]bool{"client that keeps deadlines": true,
-		"default client": false} {
+	for name, keeps := range deadlineClients {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			proxy := testenv.NewProxy(t, testenv.Redis(t))
 			client := func(addr string) *redis.Client {
 				c := redis.NewClient(&redis.Options{
-					Addr: addr, ContextTimeoutEnabled: punctual, ReadTimeout: longer, PoolSize: 40,
+					Addr: addr, ContextTimeoutEnabled: keeps, ReadTimeout: longer, PoolSize: 40,
 				})
 				t.Cleanup(func() { _ = c.Close() })
 				return c
@@ -100,16 +99,16 @@ func TestBoundContextEndsWhileWaiting(t *testing.T) {
 					begin := time.Now()
 					want(t, op, f(bounded(background, 50*time.Millisecond)), context.DeadlineExceeded)
 					if took := time.Since(begin); took < 40*time.Millisecond || took > longer/10 {
-						t.Errorf("%s: returned after %v, with 50ms to go", op, took)
+						t.Errorf("%s: returned after %v, want 50ms", op, took)
 					}
 				}
 			}
 			timeout := longer
-			if punctual {
+			if keeps {
 				timeout = 50 * time.Millisecond
 			}
 			for op, f := range operations(hanging) {
-				for inTime := false; !inTime; { // else the deadline came first
+				for inTime := false; !inTime; { // try again if the deadline came first
 					parent, cancel := context.WithCancel(background)
 					ended := make(chan time.Time, 1)
 					time.AfterFunc(20*time.Millisecond, func() { cancel(); ended <- time.Now() })
@@ -121,7 +120,7 @@ func TestBoundContextEndsWhileWaiting(t *testing.T) {
 					}
 					want(t, op, err, context.Canceled)
 					if took > longer/10 {
-						t.Errorf("%s: returned after %v, though the request had ended", op, took)
+						t.Errorf("%s: returned after %v, want 20ms", op, took)
 					}
 				}
 			}
@@ -129,14 +128,17 @@ func TestBoundContextEndsWhileWaiting(t *testing.T) {
 	}
 }
 
-// A server that answers everything but one key: whoever asks for that takes one connection with
-// them, and no more.
+// deadlineClients says for each client whether it keeps deadlines.
+var deadlineClients = map[string]bool{"client that keeps deadlines": true, "default client": false}
+
+// A load that times out closes only its own connection.
 func TestTimeOutCostsOneConnection(t *testing.T) {
 	t.Parallel()
 	proxy := testenv.NewProxy(t, testenv.Redis(t))
 	const size = 8
-	c := redis.NewClient(&redis.Options{Addr: proxy.Addr(), ContextTimeoutEnabled: true,
-		PoolSize: size, MinIdleConns: size})
+	c := redis.NewClient(&redis.Options{
+		Addr: proxy.Addr(), ContextTimeoutEnabled: true, PoolSize: size, MinIdleConns: size,
+	})
 	t.Cleanup(func() { _ = c.Close() })
 	s := newSessions(t, c, testenv.Name(t))
 	var conns []*redis.Conn
@@ -157,16 +159,15 @@ func TestTimeOutCostsOneConnection(t *testing.T) {
 		want(t, "load", err, context.DeadlineExceeded)
 	}
 	if n := c.PoolStats().StaleConns - before; n != 3 {
-		t.Errorf("three time-outs cost %d connections", n)
+		t.Errorf("three time-outs closed %d connections", n)
 	}
 }
 
-// A hook may put its own words around an error, and the key in them.
+// A hook may wrap an error in a text that quotes the key.
 func TestWrappedTimeOut(t *testing.T) {
 	t.Parallel()
-	for name, punctual := range map[string]bool{"client that keeps deadlines": true,
-		"default client": false} {
-		c := redis.NewClient(&redis.Options{Addr: testenv.Redis(t), ContextTimeoutEnabled: punctual})
+	for name, keeps := range deadlineClients {
+		c := redis.NewClient(&redis.Options{Addr: testenv.Redis(t), ContextTimeoutEnabled: keeps})
 		t.Cleanup(func() { _ = c.Close() })
 		c.AddHook(quoting{})
 		s := newSessions(t, c, testenv.Name(t))
@@ -181,7 +182,8 @@ func TestWrappedTimeOut(t *testing.T) {
 	}
 }
 
-// quoting is a hook that waits, and says for which key.
+// quoting is a hook that waits until the context ends and returns an error with the command's
+// arguments.
 type quoting struct{ nop }
 
 func (quoting) ProcessHook(redis.ProcessHook) redis.ProcessHook {
@@ -191,80 +193,90 @@ func (quoting) ProcessHook(redis.ProcessHook) redis.ProcessHook {
 	}
 }
 
-// waiting is a hook that lets nothing pass.
+// waiting is a hook that waits until the context ends, and sends nothing.
 type waiting struct{ nop }
 
 func (waiting) ProcessHook(redis.ProcessHook) redis.ProcessHook {
-	return func(ctx context.Context, _ redis.Cmder) error { <-ctx.Done(); return ctx.Err() }
+	return func(ctx context.Context, _ redis.Cmder) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
 }
 
-func TestPunctualClients(t *testing.T) {
+func TestKeepsDeadlines(t *testing.T) {
 	t.Parallel()
+	single := func(o redis.Options) redis.UniversalClient { return redis.NewClient(&o) }
+	cluster := func(o redis.ClusterOptions) redis.UniversalClient { return redis.NewClusterClient(&o) }
+	enabled := redis.Options{ContextTimeoutEnabled: true}
 	for name, tc := range map[string]struct {
 		client redis.UniversalClient
 		want   bool
 	}{
-		"default": {redis.NewClient(&redis.Options{}), false},
-		"with deadlines": {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true}),
-			true},
-		"without time-outs": {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true,
-			ReadTimeout: -1, WriteTimeout: -1}), true},
-		"that sets no deadline": {redis.NewClient(&redis.Options{ContextTimeoutEnabled: true,
-			ReadTimeout: -2}), false},
-		"cluster": {redis.NewClusterClient(&redis.ClusterOptions{}), false},
-		"cluster with deadlines": {redis.NewClusterClient(
-			&redis.ClusterOptions{ContextTimeoutEnabled: true}), true},
-		"cluster that sets none": {redis.NewClusterClient(
-			&redis.ClusterOptions{ContextTimeoutEnabled: true, WriteTimeout: -2}), false},
-		"cluster with others' clients": {redis.NewClusterClient(
-			&redis.ClusterOptions{ContextTimeoutEnabled: true, NewClient: hasty}), false},
-		"sentinel with deadlines": {redis.NewFailoverClient(&redis.FailoverOptions{MasterName: "m",
-			ContextTimeoutEnabled: true}), true},
-		"wrapped": {struct{ *redis.Client }{redis.NewClient(
-			&redis.Options{ContextTimeoutEnabled: true})}, true},
-		"of whose options we don't know": {struct{ redis.UniversalClient }{redis.NewClient(
-			&redis.Options{ContextTimeoutEnabled: true})}, false},
+		"default":         {single(redis.Options{}), false},
+		"enabled":         {single(enabled), true},
+		"wrapped":         {struct{ *redis.Client }{redis.NewClient(&enabled)}, true},
+		"without Options": {struct{ redis.UniversalClient }{single(enabled)}, false},
+		"without time-outs": {
+			single(redis.Options{ContextTimeoutEnabled: true, ReadTimeout: -1, WriteTimeout: -1}), true,
+		},
+		"no read deadline": {
+			single(redis.Options{ContextTimeoutEnabled: true, ReadTimeout: -2}), false,
+		},
+		"cluster, default": {cluster(redis.ClusterOptions{}), false},
+		"cluster, enabled": {cluster(redis.ClusterOptions{ContextTimeoutEnabled: true}), true},
+		"cluster, no write deadline": {
+			cluster(redis.ClusterOptions{ContextTimeoutEnabled: true, WriteTimeout: -2}), false,
+		},
+		"cluster, custom clients": {
+			cluster(redis.ClusterOptions{ContextTimeoutEnabled: true, NewClient: newClient}), false,
+		},
+		"sentinel, enabled": {
+			redis.NewFailoverClient(
+				&redis.FailoverOptions{MasterName: "m", ContextTimeoutEnabled: true}), true,
+		},
 	} {
-		if got := isPunctual(tc.client); got != tc.want {
-			t.Errorf("client %s: got %v", name, got)
+		if got := keepsDeadlines(tc.client); got != tc.want {
+			t.Errorf("%s: got %v, want %v", name, got, tc.want)
 		}
 		_ = tc.client.Close()
 	}
 }
 
-// hasty makes the clients of a Cluster with settings of its own.
-func hasty(o *redis.Options) *redis.Client {
+// newClient is a ClusterOptions.NewClient that changes a setting.
+func newClient(o *redis.Options) *redis.Client {
 	o.ContextTimeoutEnabled = false
 	return redis.NewClient(o)
 }
 
-// ender is a hook that ends the goroutine it runs on, as a failed test does.
-type ender struct{ nop }
+// exiting is a hook that ends its goroutine, as t.FailNow does.
+type exiting struct{ nop }
 
+func (exiting) ProcessHook(redis.ProcessHook) redis.ProcessHook {
+	return func(context.Context, redis.Cmder) error {
+		runtime.Goexit()
+		return nil
+	}
+}
+
+// nop is a hook that changes nothing, for embedding.
 type nop struct{}
 
-func (nop) DialHook(next redis.DialHook) redis.DialHook {
+func (nop) DialHook(next redis.DialHook) redis.DialHook          { return next }
+func (nop) ProcessHook(next redis.ProcessHook) redis.ProcessHook { return next }
+func (nop) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
 	return next
-}
-func (nop) ProcessHook(next redis.ProcessHook) redis.ProcessHook {
-	return next
-}
-func (nop) ProcessPipelineHook(n redis.ProcessPipelineHook) redis.ProcessPipelineHook { return n }
-
-func (ender) ProcessHook(redis.ProcessHook) redis.ProcessHook {
-	return func(context.Context, redis.Cmder) error { runtime.Goexit(); return nil }
 }
 
 func TestHookThatEndsTheGoroutine(t *testing.T) {
 	t.Parallel()
 	c := redis.NewClient(&redis.Options{Addr: testenv.Redis(t)})
 	t.Cleanup(func() { _ = c.Close() })
-	c.AddHook(ender{})
+	c.AddHook(exiting{})
 	s := newSessions(t, c, testenv.Name(t))
 	ctx := bounded(background, time.Hour)
 	for name, op := range operations(s) {
 		if err := op(ctx); !errors.Is(err, errNotReturned) {
-			t.Errorf("%s: got error %v", name, err)
+			t.Errorf("%s: got error %v, want %v", name, err, errNotReturned)
 		}
 	}
 }

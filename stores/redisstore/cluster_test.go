@@ -13,8 +13,8 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// A slot is moved from one master to another, step by step; at each of them every operation does
-// what it should, wherever the key is by then.
+// Every operation works at each step of moving a slot to another master, whichever of the two holds
+// the key.
 func TestSlotMigration(t *testing.T) {
 	t.Parallel()
 	server := testenv.Start(t, testenv.KindRedisCluster)
@@ -45,8 +45,8 @@ func TestSlotMigration(t *testing.T) {
 			t.Fatalf("%v: %v", args, err)
 		}
 	}
-	fromID, toID := from.Do(background, "cluster", "myid").Val(),
-		to.Do(background, "cluster", "myid").Val()
+	fromID := from.Do(background, "cluster", "myid").Val()
+	toID := to.Do(background, "cluster", "myid").Val()
 
 	steps := []struct {
 		name string
@@ -61,7 +61,7 @@ func TestSlotMigration(t *testing.T) {
 		{"all moved", func(string) {
 			keys, err := from.ClusterGetKeysInSlot(background, int(slot), 100).Result()
 			if err != nil || len(keys) == 0 {
-				t.Fatalf("%d keys in the slot, %v", len(keys), err)
+				t.Fatalf("got %d keys in the slot, %v", len(keys), err)
 			}
 			for _, key := range keys {
 				move(t, from, to, key)
@@ -72,7 +72,6 @@ func TestSlotMigration(t *testing.T) {
 			do(from, "cluster", "setslot", slot, "node", toID)
 		}},
 	}
-	// The sessions that the steps are tried on are made before the first of them.
 	for i := range steps {
 		save(t, s, record(fmt.Sprint(i), 1, time.Hour))
 	}
@@ -92,14 +91,14 @@ func TestSlotMigration(t *testing.T) {
 		if err := s.Save(background, rec, driver.IfVersion(1)); err != nil {
 			t.Errorf("%s: save: %v", step.name, err)
 		}
-		want(t, step.name+": save again", s.Save(background, rec, driver.IfVersion(1)),
-			driver.ErrConflict)
+		err := s.Save(background, rec, driver.IfVersion(1))
+		want(t, step.name+": save again", err, driver.ErrConflict)
 		fresh := record("new"+id, 1, time.Hour)
 		if err := s.Save(background, fresh, driver.IfAbsent()); err != nil {
 			t.Errorf("%s: save if absent: %v", step.name, err)
 		}
-		want(t, step.name+": save if absent again", s.Save(background, fresh, driver.IfAbsent()),
-			driver.ErrConflict)
+		err = s.Save(background, fresh, driver.IfAbsent())
+		want(t, step.name+": save if absent again", err, driver.ErrConflict)
 		if seen := ids(t, s); len(seen) != len(steps)+i+1 {
 			t.Errorf("%s: range yields %v", step.name, seen)
 		}
@@ -118,8 +117,8 @@ func move(t *testing.T, from, to *redis.Client, key string) {
 	}
 }
 
-// What was acknowledged is there after the server was killed, time to live included, and scripts
-// are known anew.
+// After a server is killed and restarted, acknowledged writes and times to live are still there,
+// and scripts work.
 func TestServerRestarts(t *testing.T) {
 	t.Parallel()
 	server := testenv.Start(t, testenv.KindRedis)

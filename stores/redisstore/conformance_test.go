@@ -12,7 +12,7 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// Each store has a prefix of its own; a second process is a second client.
+// Each store has its own prefix. A second client stands for a second process.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	conform(t, "redis",
@@ -27,11 +27,13 @@ func TestConformanceOfCluster(t *testing.T) {
 	conform(t, "redis-cluster",
 		func(tb testing.TB) redis.UniversalClient { return clusterClient(tb) },
 		func(tb testing.TB) redis.UniversalClient {
-			return redis.NewClusterClient(&redis.ClusterOptions{Addrs: testenv.RedisCluster(tb),
-				ContextTimeoutEnabled: true})
+			return redis.NewClusterClient(&redis.ClusterOptions{
+				Addrs: testenv.RedisCluster(tb), ContextTimeoutEnabled: true,
+			})
 		})
 }
 
+// conform runs the kit. Its stores use the client of shared, or after Reopen a new one of another.
 func conform(t *testing.T, name string, shared, another func(tb testing.TB) redis.UniversalClient) {
 	newStore := func(tb testing.TB, client redis.UniversalClient, prefix string) *scskit.Store {
 		s, err := New(client, &Options{Prefix: prefix})

@@ -34,10 +34,11 @@ func TestRoundTrip(t *testing.T) {
 			got := load(t, s, "a")
 			rec.Created = got.Created
 			if !equal(got, rec) {
-				t.Errorf("%s: what was saved did not come back", name)
+				t.Errorf("%s: got another record than the saved one", name)
 			}
 			if got.Expiry.Location() != time.UTC || cap(got.Data) != len(got.Data) {
-				t.Errorf("%s: expiry in %v, capacity %d", name, got.Expiry.Location(), cap(got.Data))
+				t.Errorf("%s: got expiry in %v and data with capacity %d, want UTC and %d", name,
+					got.Expiry.Location(), cap(got.Data), len(got.Data))
 			}
 		}
 	})
@@ -46,9 +47,9 @@ func TestRoundTrip(t *testing.T) {
 func TestConditions(t *testing.T) {
 	onEach(t, func(t *testing.T, s *sessions) {
 		for i, tc := range []struct {
-			there bool
-			cond  driver.Condition
-			want  error
+			stored bool
+			cond   driver.Condition
+			want   error
 		}{
 			{false, driver.Always(), nil},
 			{false, driver.IfAbsent(), nil},
@@ -58,10 +59,10 @@ func TestConditions(t *testing.T) {
 			{true, driver.IfVersion(1), nil},
 			{true, driver.IfVersion(2), driver.ErrConflict},
 		} {
-			what := fmt.Sprintf("there %v, %+v", tc.there, tc.cond)
+			what := fmt.Sprintf("stored %v, %+v", tc.stored, tc.cond)
 			before := record(fmt.Sprint(i), 1, time.Minute)
 			before.Created = before.Created.Add(-time.Hour)
-			if tc.there {
+			if tc.stored {
 				save(t, s, before)
 			}
 			rec := record(before.ID, 9, time.Hour)
@@ -71,9 +72,9 @@ func TestConditions(t *testing.T) {
 				t.Errorf("%s: got error %v, want %v", what, err, tc.want)
 			}
 			switch {
-			case tc.there && err == nil:
+			case tc.stored && err == nil:
 				rec.Created = before.Created
-			case tc.there:
+			case tc.stored:
 				rec = before
 			case err != nil:
 				_, err := s.Load(background, rec.ID)
@@ -88,12 +89,12 @@ func TestConditions(t *testing.T) {
 	})
 }
 
-// wantTTL checks when Redis itself will remove a session.
+// wantTTL checks the time at which Redis removes a session.
 func wantTTL(t *testing.T, s *sessions, id string, expiry time.Time) {
 	t.Helper()
 	ms, err := s.client.Do(background, "pexpiretime", s.prefix+id).Int64()
 	if err != nil || ms != expiry.UnixMilli() {
-		t.Errorf("id %q: the key ends at %d, %v; want %d", id, ms, err, expiry.UnixMilli())
+		t.Errorf("id %q: the key expires at %d, %v, want %d", id, ms, err, expiry.UnixMilli())
 	}
 }
 
@@ -105,8 +106,11 @@ func TestTouch(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, by := range []time.Duration{time.Minute + 3*time.Millisecond, -30 * time.Minute,
-			200 * 365 * 24 * time.Hour} {
+		for _, by := range []time.Duration{
+			time.Minute + 3*time.Millisecond,
+			-30 * time.Minute,
+			200 * 365 * 24 * time.Hour,
+		} {
 			rec.Expiry = rec.Expiry.Add(by)
 			if err := s.Touch(background, "a", rec.Version, rec.Expiry); err != nil {
 				t.Fatal(err)
@@ -118,36 +122,42 @@ func TestTouch(t *testing.T) {
 		}
 		after, err := s.client.Get(background, s.prefix+"a").Result()
 		if err != nil || after[:9] != before[:9] || after[15:] != before[15:] {
-			t.Errorf("touching changed more than the expiry (%v)", err)
+			t.Errorf("touch changed more than the expiry (error %v)", err)
 		}
-		want(t, "other version", s.Touch(background, "a", 1, time.Now()), driver.ErrConflict)
-		want(t, "missing", s.Touch(background, "b", 1, time.Now().Add(time.Hour)), driver.ErrNotFound)
+		want(t, "touch of another version", s.Touch(background, "a", 1, time.Now()), driver.ErrConflict)
+		err = s.Touch(background, "b", 1, time.Now().Add(time.Hour))
+		want(t, "touch of no session", err, driver.ErrNotFound)
 		if n := s.client.Exists(background, s.prefix+"b").Val(); n != 0 {
-			t.Error("touching created a key")
+			t.Error("touch created a key")
 		}
 	})
 }
 
-// Whatever the condition, what has expired already leaves no key, and never one that stays.
+// A save or touch with an expiry in the past leaves no key, whatever the condition.
 func TestPastExpiry(t *testing.T) {
 	onEach(t, func(t *testing.T, s *sessions) {
 		for i, expiry := range []time.Time{
-			time.Now().Add(-time.Millisecond), time.Now().Add(-30 * 365 * 24 * time.Hour), time.Unix(0, 0),
-			time.Unix(-1, 0), {},
+			time.Now().Add(-time.Millisecond),
+			time.Now().Add(-30 * 365 * 24 * time.Hour),
+			time.Unix(0, 0),
+			time.Unix(-1, 0),
+			{},
 		} {
+			past := func(id string) driver.Record {
+				return driver.Record{ID: id, Expiry: expiry, Version: 2}
+			}
 			for name, op := range map[string]func(id string) error{
 				"save": func(id string) error {
-					return s.Save(background, driver.Record{ID: id, Expiry: expiry, Version: 2}, driver.Always())
+					return s.Save(background, past(id), driver.Always())
 				},
 				"save if absent": func(id string) error {
 					if err := s.Delete(background, id); err != nil {
 						return err
 					}
-					return s.Save(background, driver.Record{ID: id, Expiry: expiry, Version: 2}, driver.IfAbsent())
+					return s.Save(background, past(id), driver.IfAbsent())
 				},
 				"save if version": func(id string) error {
-					return s.Save(background, driver.Record{ID: id, Expiry: expiry, Version: 2},
-						driver.IfVersion(1))
+					return s.Save(background, past(id), driver.IfVersion(1))
 				},
 				"touch": func(id string) error { return s.Touch(background, id, 1, expiry) },
 			} {
@@ -157,7 +167,7 @@ func TestPastExpiry(t *testing.T) {
 					t.Errorf("%s: %v", id, err)
 				}
 				if n, err := s.client.Exists(background, s.prefix+id).Result(); n != 0 || err != nil {
-					t.Errorf("%s: the key exists (%v)", id, err)
+					t.Errorf("%s: the key exists (error %v)", id, err)
 				}
 				_, err := s.Load(background, id)
 				want(t, id, err, driver.ErrNotFound)
@@ -166,7 +176,7 @@ func TestPastExpiry(t *testing.T) {
 	})
 }
 
-// After whatever happens to a session, its key has a time to live.
+// A session's key has a time to live after each kind of operation.
 func TestEveryKeyExpires(t *testing.T) {
 	onEach(t, func(t *testing.T, s *sessions) {
 		store, err := scskit.NewStore(s, nil)
@@ -192,7 +202,7 @@ func TestEveryKeyExpires(t *testing.T) {
 						}
 					case 2:
 						sm.SetDeadline(ctx, time.Now().Add(time.Hour))
-					case 3: // touch
+					case 3: // Commit touches the session
 					default:
 						sm.Put(ctx, "k", i)
 					}
@@ -212,12 +222,12 @@ func TestEveryKeyExpires(t *testing.T) {
 			wantTTL(t, s, rec.ID, rec.Expiry)
 		}
 		if n < 10 {
-			t.Errorf("%d sessions", n)
+			t.Errorf("got %d sessions, want at least 10", n)
 		}
 	})
 }
 
-// Somebody has removed the time to live from a key: the record itself says when it ends.
+// A session whose key has lost its time to live still expires, by the expiry in the record.
 func TestPersistedKey(t *testing.T) {
 	onEach(t, func(t *testing.T, s *sessions) {
 		rec := record("a", 1, time.Hour)
@@ -231,7 +241,7 @@ func TestPersistedKey(t *testing.T) {
 		_, err := s.Load(background, "a")
 		want(t, "load", err, driver.ErrNotFound)
 		for range s.Range(background) {
-			t.Error("range yields it")
+			t.Error("range yields the expired session")
 		}
 	})
 }
@@ -257,23 +267,24 @@ func TestOneWinnerPerVersion(t *testing.T) {
 			}
 			wg.Wait()
 			if wins.Load() != 1 {
-				t.Fatalf("version %d: %d winners", version, wins.Load())
+				t.Fatalf("version %d: %d saves succeed, want 1", version, wins.Load())
 			}
 		}
 	})
 }
 
-// What this package has not written is no session, and stays as it is.
+// A value that this package did not write is not a session, and stays unchanged.
 func TestForeignValues(t *testing.T) {
 	onEach(t, func(t *testing.T, s *sessions) {
 		ours := string(encode(record("x", 1, time.Hour)))
-		gob := "\x2c\x7f\x03\x01\x02\xff\x80\x00\x01\x02\x01\x08Deadline\x01\xff\x82\x00\x01\x06Values\x01\xff\x84"
+		gob := "\x2c\x7f\x03\x01\x02\xff\x80\x00\x01\x02" +
+			"\x01\x08Deadline\x01\xff\x82\x00\x01\x06Values\x01\xff\x84"
 		c := s.client
 		key := func(id string) string { return s.prefix + id }
 		foreign := map[string]func(id string) error{
 			"empty": func(id string) error { return c.Set(background, key(id), "", 0).Err() },
 			"text": func(id string) error {
-				return c.Set(background, key(id), "a value of somebody else's, long enough", 0).Err()
+				return c.Set(background, key(id), "a long value of another program", 0).Err()
 			},
 			"gob":    func(id string) error { return c.Set(background, key(id), gob, time.Hour).Err() },
 			"number": func(id string) error { return c.Incr(background, key(id)).Err() },
@@ -302,13 +313,15 @@ func TestForeignValues(t *testing.T) {
 			before := c.Dump(background, key(id)).Val()
 			_, err := s.Load(background, id)
 			want(t, id+": load", err, driver.ErrNotFound)
-			want(t, id+": touch", s.Touch(background, id, 2, time.Now().Add(time.Hour)), driver.ErrNotFound)
-			want(t, id+": save if version",
-				s.Save(background, record(id, 3, time.Hour), driver.IfVersion(2)), driver.ErrNotFound)
-			want(t, id+": save if absent", s.Save(background, record(id, 3, time.Hour), driver.IfAbsent()),
-				driver.ErrConflict)
+			err = s.Touch(background, id, 2, time.Now().Add(time.Hour))
+			want(t, id+": touch", err, driver.ErrNotFound)
+			rec := record(id, 3, time.Hour)
+			err = s.Save(background, rec, driver.IfVersion(2))
+			want(t, id+": save if version", err, driver.ErrNotFound)
+			err = s.Save(background, rec, driver.IfAbsent())
+			want(t, id+": save if absent", err, driver.ErrConflict)
 			if after := c.Dump(background, key(id)).Val(); after != before || after == "" {
-				t.Errorf("%s: it was changed", id)
+				t.Errorf("%s: the value changed", id)
 			}
 		}
 		for rec := range s.Range(background) {
@@ -316,7 +329,7 @@ func TestForeignValues(t *testing.T) {
 		}
 		for id := range foreign {
 			rec := record(id, 1, time.Hour)
-			save(t, s, rec) // stores, whatever is there
+			save(t, s, rec) // replaces any value
 			if got := load(t, s, id); !equal(got, rec) {
 				t.Errorf("%s: got %+v, want %+v", id, got, rec)
 			}
@@ -328,8 +341,8 @@ func TestForeignValues(t *testing.T) {
 	})
 }
 
-// A foreign value where a session should be is a new session, not an error at every request.
-func TestForeignValueIsANewSession(t *testing.T) {
+// A foreign value under a session's key starts a new session. It does not fail every request.
+func TestForeignValueStartsNewSession(t *testing.T) {
 	onEach(t, func(t *testing.T, s *sessions) {
 		store, err := New(s.client, &Options{Prefix: s.prefix})
 		if err != nil {
@@ -337,8 +350,8 @@ func TestForeignValueIsANewSession(t *testing.T) {
 		}
 		sm := scskit.New(store)
 		token := testenv.Name(t)
-		if err := s.client.HSet(background, s.prefix+scskit.HashToken(token), "field",
-			"value").Err(); err != nil {
+		key := s.prefix + scskit.HashToken(token)
+		if err := s.client.HSet(background, key, "field", "value").Err(); err != nil {
 			t.Fatal(err)
 		}
 		ctx, err := sm.Load(scskit.WithTracker(background), token)
@@ -347,7 +360,7 @@ func TestForeignValueIsANewSession(t *testing.T) {
 		}
 		sm.Put(ctx, "k", 1)
 		if fresh, _, err := sm.Commit(ctx); err != nil || fresh == token {
-			t.Errorf("commit: %v; the same token: %v", err, fresh == token)
+			t.Errorf("commit: got error %v, same token %v, want a new token", err, fresh == token)
 		}
 	})
 }
@@ -356,11 +369,11 @@ func TestTooLarge(t *testing.T) {
 	t.Parallel()
 	s := newSessions(t, singleClient(t), testenv.Name(t))
 	rec := record("a", 1, time.Hour)
-	rec.Data = make([]byte, maxData+1) // zeros that are never touched cost no memory
+	rec.Data = make([]byte, maxData+1) // takes no memory until it is written to
 	err := s.Save(background, rec, driver.Always())
+	want := driver.TooLargeError{Size: maxData + 1, Limit: maxData}
 	var tooLarge *driver.TooLargeError
-	if !errors.As(err, &tooLarge) ||
-		*tooLarge != (driver.TooLargeError{Size: maxData + 1, Limit: maxData}) {
-		t.Errorf("got error %v", err)
+	if !errors.As(err, &tooLarge) || *tooLarge != want {
+		t.Errorf("got error %v, want %v", err, &want)
 	}
 }

@@ -15,7 +15,7 @@ import (
 func ExampleNew() {
 	rdb := redis.NewUniversalClient(&redis.UniversalOptions{
 		Addrs:                 []string{redisAddr()}, // such as "localhost:6379"
-		ContextTimeoutEnabled: true,                  // the fastest: see the package's documentation
+		ContextTimeoutEnabled: true,                  // fastest: see the package documentation
 	})
 	store, err := redisstore.New(rdb, nil)
 	if err != nil {
@@ -41,7 +41,7 @@ func ExampleNew() {
 	// Output: ada
 }
 
-// redisAddr returns the address of the tests' server.
+// redisAddr returns the address of the test server.
 func redisAddr() string {
 	server, err := testenv.Find(testenv.KindRedis)
 	if err != nil {

@@ -11,13 +11,13 @@ import (
 	"github.com/scskit/scskit/internal/bound"
 )
 
-// isNoValue reports whether a GET has found no string.
+// isNoValue reports whether a GET failed because the key does not exist or does not hold a string.
 func isNoValue(err error) bool {
 	return errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "WRONGTYPE")
 }
 
-// failure is the error of an operation. Where the context has ended it says so, whatever the client
-// made of that; also if that was for want of a connection.
+// failure returns the error of an operation. If the context has ended, the error matches the
+// context's error, whatever the client returned.
 func (s *sessions) failure(ctx context.Context, op, id string, err error) error {
 	if err == nil {
 		return nil
@@ -34,31 +34,34 @@ func (s *sessions) failure(ctx context.Context, op, id string, err error) error 
 	return fmt.Errorf("redisstore: %s: %w", op, err)
 }
 
-// poolFix is what an error advises if the client has found no connection free, or if all are in use
-// at the deadline.
+// poolFix returns advice if the client found no free connection, or if all connections were in use
+// at the deadline. Otherwise it returns "".
 func (s *sessions) poolFix(ended, err error) string {
-	const fix = "in use elsewhere: raise PoolSize (pool_size in a URL), or hold none while a " +
-		"session is used"
+	const (
+		fix = "are in use elsewhere: raise PoolSize (pool_size in a URL), or hold no " +
+			"connection while you use a session"
+		activeFix = "are in use elsewhere: raise it (max_active_conns in a URL), or hold no " +
+			"connection while you use a session"
+	)
 	if errors.Is(err, redis.ErrPoolExhausted) {
-		return "the connections that MaxActiveConns allows are in use elsewhere: raise it " +
-			"(max_active_conns in a URL), or hold none while a session is used"
+		return "all connections that MaxActiveConns allows " + activeFix
 	}
-	if c, ok := s.client.(interface{ Options() *redis.Options }); ok &&
-		errors.Is(ended, context.DeadlineExceeded) {
+	c, ok := s.client.(interface{ Options() *redis.Options })
+	if ok && errors.Is(ended, context.DeadlineExceeded) {
 		size, stats := c.Options().PoolSize, s.client.PoolStats()
 		if stats.IdleConns == 0 && int(stats.TotalConns) >= size {
-			return fmt.Sprintf("the pool's connections, PoolSize %d, are %s", size, fix)
+			return fmt.Sprintf("all connections of the pool (PoolSize %d) %s", size, fix)
 		}
 	}
 	if errors.Is(err, redis.ErrPoolTimeout) {
-		return "the pool's connections are " + fix
+		return "all connections of the pool " + fix
 	}
 	return ""
 }
 
-// withhold drops the parts of a message that may quote a key or data: what follows "with args"
-// where the server does not know a command, a quotation where the client does not understand an
-// answer, and the key itself.
+// withhold removes the parts of an error text that may quote a key or data: the arguments in the
+// server's error for an unknown command, the quotation in the client's error for an invalid answer,
+// and the key itself.
 func (s *sessions) withhold(id string, err error) error {
 	text := err.Error()
 	short, _, _ := strings.Cut(text, ", with args")
@@ -78,10 +81,10 @@ func (s *sessions) withhold(id string, err error) error {
 	return errors.New(short)
 }
 
-// serverError is a server's error without what it quoted.
+// serverError is the text of a server's error without quotations.
 type serverError string
 
 func (e serverError) Error() string { return string(e) }
 
-// RedisError makes it a redis.Error.
+// RedisError implements redis.Error.
 func (serverError) RedisError() {}

@@ -15,9 +15,9 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// TestFullServer: a Redis whose memory is full, under noeviction, refuses what writes. A request
-// that changes its session fails. One that only reads does not: its touch is refused, which is an
-// event, and the session has still some time to live.
+// With noeviction, a Redis whose memory is full refuses writes. A request that changes its session
+// then fails. A request that only reads succeeds: Redis refuses its touch, which is an event, and
+// the session keeps its expiry.
 func TestFullServer(t *testing.T) {
 	t.Parallel()
 	server := testenv.Start(t, testenv.KindRedis)
@@ -58,34 +58,34 @@ func TestFullServer(t *testing.T) {
 			w.WriteHeader(http.StatusTeapot)
 		}
 	}
-	memory := func(limit string) {
+	maxMemory := func(limit string) {
 		t.Helper()
 		if err := client.ConfigSet(t.Context(), "maxmemory", limit).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
 	if code := request(write); code != http.StatusOK || cookie == nil {
-		t.Fatalf("the first request gets %d", code)
+		t.Fatalf("first request: got status %d and cookie %v, want 200 and a cookie", code, cookie)
 	}
-	memory("1")
+	maxMemory("1")
 	if code := request(write); code != http.StatusInternalServerError {
-		t.Errorf("a request that writes, with the memory full: %d", code)
+		t.Errorf("write with full memory: got status %d, want 500", code)
 	}
 	for end := time.Now().Add(5 * time.Minute); refused.Load() == 0; {
 		if code := request(read); code != http.StatusOK {
-			t.Fatalf("a request that reads, with the memory full: %d", code)
+			t.Fatalf("read with full memory: got status %d, want 200", code)
 		}
 		if time.Now().After(end) {
-			t.Fatal("no touch is refused")
+			t.Fatal("Redis refused no touch")
 		}
 	}
 	if code := request(read); code != http.StatusOK || cookie.MaxAge < 0 {
-		t.Errorf("another request that reads: %d, cookie %v", code, cookie)
+		t.Errorf("second read: got status %d, cookie %v, want 200 and a valid cookie", code, cookie)
 	}
-	memory("0")
+	maxMemory("0")
 	for _, handler := range []http.HandlerFunc{read, write, read} {
 		if code := request(handler); code != http.StatusOK {
-			t.Errorf("with memory again: %d", code)
+			t.Errorf("with free memory: got status %d, want 200", code)
 		}
 	}
 }

@@ -14,19 +14,22 @@ import (
 )
 
 const (
-	// scanCount is how many keys a server looks at for one SCAN, some 0.3 ms of its time. In a
-	// database with many other keys, fewer would make more round trips of it.
+	// scanCount is how many keys a server examines per SCAN, which takes about 0.3 ms of its time.
+	// With a smaller count, a database with many other keys would need more round trips.
 	scanCount = 1000
 
-	// As many values as fit pageBytes, if they are as large as those before, but pageRecords at
-	// most, are asked for at a time.
+	// firstPage is the number of values in the first page, when their size is unknown.
+	firstPage = 8
+
+	// A later page has as many values as fit into pageBytes, assuming the size of the largest value in
+	// the page before. It has at most pageRecords values.
 	pageRecords = 250
 	pageBytes   = 1 << 20
 )
 
-// Range goes through the masters one by one with SCAN, and reads the values a page at a time. It
-// may yield a record more than once, as SCAN does. On a Cluster whose slots are being moved,
-// records that move from a master that is still to come to one that is done are not seen.
+// Range scans one master after the other, and reads the values a page at a time. Like SCAN it may
+// yield a record more than once. While a Cluster moves slots, Range misses a record that moves to a
+// master that it has already scanned.
 func (s *sessions) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		more := func(rec driver.Record) bool { return yield(rec, nil) }
@@ -36,14 +39,14 @@ func (s *sessions) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	}
 }
 
-// each calls yield with every record until it returns false.
+// each calls yield with every record until yield returns false.
 func (s *sessions) each(ctx context.Context, yield func(driver.Record) bool) error {
 	masters, err := s.masters(ctx)
 	if err != nil {
 		return err
 	}
 	pattern := escapeGlob(s.prefix) + "*"
-	page := page{room: 8}
+	size := firstPage
 	for _, master := range masters {
 		for cursor := uint64(0); ; {
 			var keys []string
@@ -54,7 +57,7 @@ func (s *sessions) each(ctx context.Context, yield func(driver.Record) bool) err
 			if err != nil {
 				return err
 			}
-			if more, err := s.values(ctx, &page, keys, yield); err != nil || !more {
+			if more, err := s.values(ctx, keys, &size, yield); err != nil || !more {
 				return err
 			}
 			if cursor == 0 {
@@ -65,7 +68,7 @@ func (s *sessions) each(ctx context.Context, yield func(driver.Record) bool) err
 	return nil
 }
 
-// masters returns a client for each server that has sessions.
+// masters returns a client for each server that holds sessions.
 func (s *sessions) masters(ctx context.Context) (masters []redis.Cmdable, err error) {
 	var mu sync.Mutex
 	add := func(_ context.Context, c *redis.Client) error {
@@ -88,8 +91,8 @@ func (s *sessions) masters(ctx context.Context) (masters []redis.Cmdable, err er
 	case interface{ Options() *redis.Options }:
 		return []redis.Cmdable{s.client}, nil
 	default:
-		return nil, fmt.Errorf("a %T does not tell which servers there are: %w", s.client,
-			errors.ErrUnsupported)
+		return nil, fmt.Errorf("a %T does not list its servers: use a *redis.Client, "+
+			"*redis.ClusterClient or *redis.Ring: %w", s.client, errors.ErrUnsupported)
 	}
 	err = s.await(ctx, func() error { return forEach(ctx, add) })
 	mu.Lock()
@@ -97,17 +100,15 @@ func (s *sessions) masters(ctx context.Context) (masters []redis.Cmdable, err er
 	return masters, err
 }
 
-// page is how many values to ask for at a time.
-type page struct{ room int }
-
-// values reads the records under keys and calls yield with each; more is false if that returned
-// false.
-func (s *sessions) values(ctx context.Context, p *page, keys []string,
-	yield func(driver.Record) bool) (more bool, err error) {
+// values reads the records under keys and calls yield with each of them. It reads *size keys at a
+// time, and adjusts *size to the size of the values. more is false if yield returned false.
+func (s *sessions) values(
+	ctx context.Context, keys []string, size *int, yield func(driver.Record) bool,
+) (more bool, err error) {
 	for len(keys) > 0 {
-		n := min(p.room, len(keys))
+		n := min(*size, len(keys))
 		cmds := make([]*redis.StringCmd, n)
-		// The client routes the commands: a key may have moved since the scan.
+		// Use the whole client, not the scanned master: a key may have moved since the scan.
 		pipe := s.client.Pipeline()
 		for i, key := range keys[:n] {
 			cmds[i] = pipe.Get(ctx, key)
@@ -140,13 +141,13 @@ func (s *sessions) values(ctx context.Context, p *page, keys []string,
 				return false, nil
 			}
 		}
-		p.room = min(max(pageBytes/largest, 1), pageRecords)
+		*size = min(max(pageBytes/largest, 1), pageRecords)
 		keys = keys[n:]
 	}
 	return true, nil
 }
 
-// escapeGlob returns a pattern that matches s and nothing else.
+// escapeGlob returns a glob pattern that matches only s.
 func escapeGlob(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(s)
 }

@@ -48,31 +48,31 @@ func TestRangeMany(t *testing.T) {
 		if _, ok := s.client.(*redis.ClusterClient); ok {
 			masters, err := s.masters(background)
 			if err != nil || len(masters) != 3 {
-				t.Fatalf("%d masters, %v", len(masters), err)
+				t.Fatalf("got %d masters, %v, want 3", len(masters), err)
 			}
 			for _, m := range masters {
 				keys, _, err := m.Scan(background, 0, escapeGlob(s.prefix)+"*", 1<<20).Result()
 				if err != nil || len(keys) < n/6 {
-					t.Errorf("%d keys on %v, %v: the sessions are not spread", len(keys), m, err)
+					t.Errorf("got %d keys on %v, %v, want at least %d", len(keys), m, err, n/6)
 				}
 			}
 		}
 		if seen := ids(t, s); len(seen) != n {
-			t.Errorf("%d sessions, want %d", len(seen), n)
+			t.Errorf("got %d sessions, want %d", len(seen), n)
 		}
 	})
 }
 
-// Prefixes are no patterns: each store lists what is its own, although the others' match it as a
+// Each store lists only its own sessions, even if another store's prefix matches its keys as a
 // glob.
 func TestRangePrefixes(t *testing.T) {
 	onEach(t, func(t *testing.T, s *sessions) {
 		name := testenv.Name(t)
 		prefixes := []string{
-			name + "*", name + "?", name + "[ab]", name + "[^x]", name + `\*`, name + `\`, name + `a*[b]?\:`,
-			name + "a", name + "b*",
-			name + "\x00", name + "\xff\xfe", name + "\r\n", name + "{", name + "{}", name + "é", "*" + name,
-			"[" + name, "{" + name + "}",
+			name + "*", name + "?", name + "[ab]", name + "[^x]",
+			name + `\*`, name + `\`, name + `a*[b]?\:`, name + "a", name + "b*",
+			name + "\x00", name + "\xff\xfe", name + "\r\n", name + "{", name + "{}", name + "é",
+			"*" + name, "[" + name, "{" + name + "}",
 		}
 		var stores []*sessions
 		for i, p := range prefixes {
@@ -83,14 +83,13 @@ func TestRangePrefixes(t *testing.T) {
 		}
 		for i, other := range stores {
 			if seen := ids(t, other); len(seen) != 2 || seen[fmt.Sprint(i)] == 0 || seen["*"] == 0 {
-				t.Errorf("prefix %q: %v", other.prefix, seen)
+				t.Errorf("prefix %q: got %v, want its own two sessions", other.prefix, seen)
 			}
 		}
 	})
 }
 
-// What is there from start to end is yielded, whatever else is deleted, created and changed
-// meanwhile.
+// Range yields every session that exists the whole time, while others are deleted and created.
 func TestRangeWhileKeysChange(t *testing.T) {
 	onEach(t, func(t *testing.T, s *sessions) {
 		const n = 1200
@@ -104,11 +103,11 @@ func TestRangeWhileKeysChange(t *testing.T) {
 			seen[rec.ID] = true
 			var i int
 			if _, err := fmt.Sscanf(rec.ID, "id%d", &i); err != nil {
-				continue // one of the new ones
+				continue // one of the new sessions
 			}
 			if i%2 == 1 {
-				if err := s.Delete(background, fmt.Sprint("id", (i+2*turn)%n)); err != nil &&
-					!errors.Is(err, driver.ErrNotFound) {
+				err := s.Delete(background, fmt.Sprint("id", (i+2*turn)%n))
+				if err != nil && !errors.Is(err, driver.ErrNotFound) {
 					t.Error(err)
 				}
 			} else if turn%3 == 0 {
@@ -118,13 +117,13 @@ func TestRangeWhileKeysChange(t *testing.T) {
 		}
 		for i := 0; i < n; i += 2 {
 			if id := fmt.Sprint("id", i); !seen[id] {
-				t.Errorf("%s was not yielded", id)
+				t.Errorf("range does not yield %s", id)
 			}
 		}
 	})
 }
 
-// Large sessions are read a few at a time.
+// Range reads few large sessions at a time.
 func TestRangeOfLargeSessions(t *testing.T) {
 	t.Parallel()
 	var pipelined pipelines
@@ -135,17 +134,17 @@ func TestRangeOfLargeSessions(t *testing.T) {
 	fill(t, s, 60, 600<<10)
 	pipelined.sizes = nil
 	if seen := ids(t, s); len(seen) != 60 {
-		t.Errorf("%d sessions", len(seen))
+		t.Errorf("got %d sessions, want 60", len(seen))
 	}
-	// The first scan finds fewer than eight if there are many other keys.
+	// With many other keys, the first scan may find fewer than eight sessions.
 	for i, n := range pipelined.sizes {
 		if n > 8 || i > 0 && n > 1 {
-			t.Fatalf("%d values at a time, want 8 at most and then 1", pipelined.sizes)
+			t.Fatalf("got pages of %d values, want at most 8, then 1", pipelined.sizes)
 		}
 	}
 }
 
-// pipelines notes how large the client's pipelines are.
+// pipelines is a hook that records the sizes of the client's pipelines.
 type pipelines struct{ sizes []int }
 
 func (*pipelines) DialHook(next redis.DialHook) redis.DialHook          { return next }
@@ -177,12 +176,12 @@ func TestRangeBreak(t *testing.T) {
 			}
 		}
 		if n != 2 {
-			t.Errorf("%d turns, want 2", n)
+			t.Errorf("got %d iterations, want 2", n)
 		}
 	})
 }
 
-// Through a wrapper that hides which servers there are, nothing is listed rather than a part.
+// Range fails with a wrapper that hides the client's servers. It does not list only a part.
 func TestRangeThroughAWrapper(t *testing.T) {
 	t.Parallel()
 	name := testenv.Name(t)
@@ -195,6 +194,7 @@ func TestRangeThroughAWrapper(t *testing.T) {
 		s := newSessions(t, client, fmt.Sprintf("%s%T:", name, client))
 		save(t, s, record("a", 1, time.Hour))
 		load(t, s, "a")
+		const text = "redisstore: range: a redisstore.wrapped does not list its servers: "
 		var got error
 		n := 0
 		for _, err := range s.Range(background) {
@@ -203,12 +203,12 @@ func TestRangeThroughAWrapper(t *testing.T) {
 		}
 		switch {
 		case n != 1:
-			t.Errorf("%T: %d turns", client, n)
+			t.Errorf("%T: got %d iterations, want 1", client, n)
 		case ok && got != nil:
-			t.Errorf("%T: %v", client, got)
+			t.Errorf("%T: got error %v, want nil", client, got)
 		case !ok && (!errors.Is(got, errors.ErrUnsupported) ||
-			!strings.HasPrefix(got.Error(), "redisstore: range: a redisstore.wrapped does not tell")):
-			t.Errorf("%T: got error %v", client, got)
+			!strings.HasPrefix(got.Error(), text)):
+			t.Errorf("%T: got error %v, want %s…", client, got, text)
 		}
 	}
 }

@@ -12,32 +12,37 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// TestNoConnectionFree: the application holds every connection of the pool. The error says so, and
-// what to do.
+// If the application holds every connection of the pool, the error says so and what to do.
 func TestNoConnectionFree(t *testing.T) {
 	t.Parallel()
-	const size, active = "in use elsewhere: raise PoolSize",
-		"MaxActiveConns allows are in use elsewhere: raise it"
-	const late, early = 20 * time.Millisecond, 5 * time.Minute
+	const (
+		poolSize = "are in use elsewhere: raise PoolSize"
+		active   = "MaxActiveConns allows are in use elsewhere: raise it"
+
+		short = 20 * time.Millisecond
+		long  = 5 * time.Minute
+	)
 	for name, tc := range map[string]struct {
 		opts    redis.Options
 		timeout time.Duration
 		cause   error
 		want    string
 	}{
-		"the deadline is first": {
-			redis.Options{PoolSize: 1, PoolTimeout: time.Minute, ContextTimeoutEnabled: true}, late,
-			context.DeadlineExceeded, size,
+		"deadline first": {
+			redis.Options{PoolSize: 1, PoolTimeout: time.Minute, ContextTimeoutEnabled: true},
+			short, context.DeadlineExceeded, poolSize,
 		},
-		"the deadline is first, by a timer": {
-			redis.Options{PoolSize: 1, PoolTimeout: time.Minute}, late, context.DeadlineExceeded, size,
+		"deadline first, default client": {
+			redis.Options{PoolSize: 1, PoolTimeout: time.Minute},
+			short, context.DeadlineExceeded, poolSize,
 		},
-		"the pool is first": {
-			redis.Options{PoolSize: 1, PoolTimeout: time.Millisecond, ContextTimeoutEnabled: true}, early,
-			redis.ErrPoolTimeout, size,
+		"pool time-out first": {
+			redis.Options{PoolSize: 1, PoolTimeout: time.Millisecond, ContextTimeoutEnabled: true},
+			long, redis.ErrPoolTimeout, poolSize,
 		},
-		"the pool may not grow": {
-			redis.Options{PoolSize: 9, MaxActiveConns: 1}, early, redis.ErrPoolExhausted, active,
+		"pool at its limit": {
+			redis.Options{PoolSize: 9, MaxActiveConns: 1},
+			long, redis.ErrPoolExhausted, active,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -56,19 +61,19 @@ func TestNoConnectionFree(t *testing.T) {
 			defer cancel()
 			_, err := s.Load(ctx, "a")
 			if !errors.Is(err, tc.cause) || !strings.Contains(err.Error(), tc.want) {
-				t.Errorf("got error %v", err)
+				t.Errorf("got error %v, want %v and %q", err, tc.cause, tc.want)
 			}
 			if err := held.Close(); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := s.Load(background, "a"); err != nil {
-				t.Errorf("with a connection free: %v", err)
+				t.Errorf("with a free connection: %v", err)
 			}
 			ended, cancelEnded := context.WithTimeout(background, time.Nanosecond)
 			defer cancelEnded()
 			_, err = s.Load(ended, "a")
 			if !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "PoolSize") {
-				t.Errorf("with a connection free, at the deadline: %v", err)
+				t.Errorf("with a free connection, at the deadline: got error %v", err)
 			}
 		})
 	}

@@ -8,24 +8,25 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// A session is one string: a header, and the data behind it. Integers are big-endian.
+// The value of a session is a header followed by the data. Integers are big-endian.
 //
 //	 0  1 byte   format: formatShort or formatLong
 //	 1  8 bytes  version
 //	 9  6 bytes  expiry, in milliseconds since 1970
-//	15  6 bytes  created, likewise
-//	21  4 bytes  milliseconds from created to updated; 6 bytes in formatLong, for a session that is
-//	             saved 49 days and more after it was created
+//	15  6 bytes  created, in milliseconds since 1970
+//	21  4 bytes  milliseconds from created to updated; 6 bytes in formatLong, which is used if they
+//	             do not fit into 4 bytes (49 days)
 //
-// The scripts in script.go know this layout too. That expiry is in the header lets Load be one bare
-// GET. 48 bits of milliseconds reach to the year 10889; what is outside of 1970 to then is moved to
-// the nearer end.
+// The scripts in script.go depend on this layout. Load is a single GET because the header holds the
+// expiry. 48 bits of milliseconds reach from 1970 to the year 10889. Times outside of this range
+// are clamped to it.
 //
-// A hash with a field for each part was tried instead. For 75 bytes of data, with Redis 7.0.15: 560
-// bytes of memory for a session in place of 216, and 0.95 million reads a second in place of 1.47
-// million; saves are faster, 0.26 million in place of 0.22 million, and touches are equal.
+// A hash with one field per part takes more memory and is slower to read. With Redis 7.0.15 and 75
+// bytes of data, a session takes 560 bytes instead of 216, and a server does 0.95 million reads a
+// second instead of 1.47 million. Saves are faster (0.26 million instead of 0.22 million), touches
+// equal.
 const (
-	// In no text in UTF-8 and at the start of no gob is either of these bytes.
+	// Neither byte occurs in UTF-8 text or at the start of a gob.
 	formatShort = 0xf5
 	formatLong  = 0xf6
 
@@ -35,11 +36,12 @@ const (
 	maxMillis = 1<<48 - 1
 )
 
-// maxData is what is sure to fit the longest string that Redis takes by default, 512 MiB.
+// maxData is the most data that fits into the longest string that Redis accepts by default, 512
+// MiB.
 const maxData = 512<<20 - longHeader
 
-// encode returns what is stored for a record that is new. A save over a live one puts its created
-// in, on the server.
+// encode returns the value for a new record. If a save replaces a live record, saveScript puts that
+// record's created into the value.
 func encode(rec driver.Record) []byte {
 	created := millis(rec.Created)
 	age := max(millis(rec.Updated)-created, 0)
@@ -60,8 +62,7 @@ func encode(rec driver.Record) []byte {
 	return append(b, rec.Data...)
 }
 
-// decode returns the record in what is stored; its Data is part of b. ok is false for
-// what is none.
+// decode returns the record in a value. Its Data is part of b. ok is false if b is not a session.
 func decode(id string, b []byte) (rec driver.Record, ok bool) {
 	if len(b) < shortHeader {
 		return driver.Record{}, false
@@ -87,20 +88,21 @@ func decode(id string, b []byte) (rec driver.Record, ok bool) {
 	}, true
 }
 
-// encodeVersion returns a version as it is in the header.
+// encodeVersion returns the version as the header holds it.
 func encodeVersion(v int64) []byte {
 	return binary.BigEndian.AppendUint64(make([]byte, 0, 8), uint64(v))
 }
 
-// encodeExpiry returns an expiry as it is in the header.
+// encodeExpiry returns the expiry as the header holds it.
 func encodeExpiry(t time.Time) []byte {
 	return appendMillis(make([]byte, 0, 6), millis(t))
 }
 
-// millis rounds down, so that no record outlives its expiry.
+// millis rounds down so that no record outlives its expiry.
 func millis(t time.Time) int64 { return min(max(t.UnixMilli(), 0), maxMillis) }
 
-// expireAt is when Redis is to remove a key: never at 0, which it takes for an error.
+// expireAt returns the time for PXAT and PEXPIREAT. It is at least 1, because 0 is an error in
+// Redis.
 func expireAt(t time.Time) int64 { return max(millis(t), 1) }
 
 func appendMillis(b []byte, ms int64) []byte {

@@ -18,12 +18,15 @@ func TestLayout(t *testing.T) {
 		Expiry:  time.UnixMilli(0x2122_2324_2526),
 		Created: created, Updated: created.Add(0x31323334 * time.Millisecond),
 	}
-	const short = "\xf5\x11\x12\x13\x14\x15\x16\x17\x18\x21\x22\x23\x24\x25\x26\x01\x02\x03\x04\x05\x06\x31\x32\x33\x34data"
+	const header = "\x11\x12\x13\x14\x15\x16\x17\x18" + // version
+		"\x21\x22\x23\x24\x25\x26" + // expiry
+		"\x01\x02\x03\x04\x05\x06" // created
+	const short = "\xf5" + header + "\x31\x32\x33\x34" + "data"
 	if got := encode(rec); string(got) != short {
 		t.Errorf("got %x, want %x", got, short)
 	}
 	rec.Updated = created.Add(1 << 32 * time.Millisecond)
-	const long = "\xf6\x11\x12\x13\x14\x15\x16\x17\x18\x21\x22\x23\x24\x25\x26\x01\x02\x03\x04\x05\x06\x00\x01\x00\x00\x00\x00data"
+	const long = "\xf6" + header + "\x00\x01\x00\x00\x00\x00" + "data"
 	if got := encode(rec); string(got) != long {
 		t.Errorf("got %x, want %x", got, long)
 	}
@@ -43,58 +46,66 @@ func TestTimes(t *testing.T) {
 		{year(2200), now, now.Add(50 * 24 * time.Hour)},
 		{year(2039), year(2038), year(2200)},
 	} {
-		rec := driver.Record{ID: "a", Expiry: tc.expiry, Created: tc.created, Updated: tc.updated,
-			Version: 1}
+		rec := driver.Record{
+			ID: "a", Expiry: tc.expiry, Created: tc.created, Updated: tc.updated, Version: 1,
+		}
 		got, ok := decode("a", encode(rec))
 		if !ok || !equal(got, rec) || got.Expiry.After(tc.expiry) {
 			t.Errorf("got %+v, want %+v", got, rec)
 		}
 	}
-	got, _ := decode("a", encode(driver.Record{Expiry: time.UnixMilli(1 << 48),
-		Updated: now.Add(-time.Hour), Created: now}))
+	rec := driver.Record{Expiry: time.UnixMilli(1 << 48), Updated: now.Add(-time.Hour), Created: now}
+	got, _ := decode("a", encode(rec))
 	if got.Expiry.UnixMilli() != 1<<48-1 || !got.Updated.Equal(got.Created) {
-		t.Errorf("got %+v", got)
+		t.Errorf("got %+v, want the latest expiry, and updated equal to created", got)
 	}
-	if got, _ := decode("a", encode(driver.Record{})); got.Expiry.UnixMilli() != 0 ||
-		got.Created.UnixMilli() != 0 {
-		t.Errorf("got %+v", got)
+	got, _ = decode("a", encode(driver.Record{}))
+	if got.Expiry.UnixMilli() != 0 || got.Created.UnixMilli() != 0 {
+		t.Errorf("got %+v, want expiry and created of 1970", got)
 	}
 }
 
-// The script, too, knows both headers, and moves a session from one to the other.
+// saveScript converts between the two headers when it keeps the created of the stored session.
 func TestSaveKeepsCreated(t *testing.T) {
 	onEach(t, func(t *testing.T, s *sessions) {
 		const day = 24 * time.Hour
-		created := time.Now().Add(-365 * day)
 		for _, cond := range []driver.Condition{driver.Always(), driver.IfVersion(1)} {
-			// of updated, after created
-			for _, before := range []time.Duration{0, time.Millisecond, 40 * day, 60 * day} {
-				// of the new record's created, after that of the old
-				for _, other := range []time.Duration{-100 * day, 0, day, 60 * day} {
-					// of updated, after the new created
-					for _, after := range []time.Duration{-day, 0, 49 * day, 50 * day, 300 * day} {
-						if err := s.Delete(background, "a"); err != nil && !errors.Is(err, driver.ErrNotFound) {
-							t.Fatal(err)
-						}
-						old := record("a", 1, time.Hour)
-						old.Created, old.Updated = created, created.Add(before)
-						save(t, s, old)
-						rec := record("a", 1, 2*time.Hour)
-						rec.Data, rec.Created = []byte("new"), created.Add(other)
-						rec.Updated = rec.Created.Add(after)
-						if err := s.Save(background, rec, cond); err != nil {
-							t.Fatal(err)
-						}
-						rec.Updated = latest(rec.Updated, rec.Created, created)
-						rec.Created = created
-						if got := load(t, s, "a"); !equal(got, rec) {
-							t.Fatalf("before %v, other %v, after %v: got %+v, want %+v", before, other, after, got, rec)
-						}
+			for _, oldAge := range []time.Duration{0, time.Millisecond, 40 * day, 60 * day} {
+				for _, shift := range []time.Duration{-100 * day, 0, day, 60 * day} {
+					for _, age := range []time.Duration{-day, 0, 49 * day, 50 * day, 300 * day} {
+						testKeepsCreated(t, s, cond, oldAge, shift, age)
 					}
 				}
 			}
 		}
 	})
+}
+
+// testKeepsCreated saves a session over another one. In the stored session, updated is oldAge after
+// created. In the new session, created is shift after that of the stored one, and updated is age
+// after its own created.
+func testKeepsCreated(
+	t *testing.T, s *sessions, cond driver.Condition, oldAge, shift, age time.Duration,
+) {
+	t.Helper()
+	if err := s.Delete(background, "a"); err != nil && !errors.Is(err, driver.ErrNotFound) {
+		t.Fatal(err)
+	}
+	created := time.Now().Add(-365 * 24 * time.Hour)
+	old := record("a", 1, time.Hour)
+	old.Created, old.Updated = created, created.Add(oldAge)
+	save(t, s, old)
+	rec := record("a", 1, 2*time.Hour)
+	rec.Data, rec.Created = []byte("new"), created.Add(shift)
+	rec.Updated = rec.Created.Add(age)
+	if err := s.Save(background, rec, cond); err != nil {
+		t.Fatal(err)
+	}
+	rec.Updated = latest(rec.Updated, rec.Created, created)
+	rec.Created = created
+	if got := load(t, s, "a"); !equal(got, rec) {
+		t.Fatalf("old age %v, shift %v, age %v: got %+v, want %+v", oldAge, shift, age, got, rec)
+	}
 }
 
 func latest(times ...time.Time) (t time.Time) {
@@ -106,7 +117,7 @@ func latest(times ...time.Time) (t time.Time) {
 	return t
 }
 
-// A session of three keys is at most 100 bytes of value.
+// The value of a session with three keys has at most 100 bytes.
 func TestSize(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
@@ -116,10 +127,12 @@ func TestSize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	rec := driver.Record{Data: data, Expiry: now.Add(time.Hour), Created: now,
-		Updated: now.Add(40 * 24 * time.Hour), Version: 1}
+	rec := driver.Record{
+		Data: data, Expiry: now.Add(time.Hour), Version: 1,
+		Created: now, Updated: now.Add(40 * 24 * time.Hour),
+	}
 	if n := len(encode(rec)); n > 100 || n-len(data) > 25 {
-		t.Errorf("%d bytes, of which %d are data", n, len(data))
+		t.Errorf("got %d bytes, %d of them data, want at most 100 and a header of 25", n, len(data))
 	}
 }
 
@@ -136,11 +149,11 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		if !bytes.HasSuffix(b, rec.Data) || rec.ID != "a" || rec.Updated.Before(rec.Created) {
-			t.Errorf("%x is %+v", b, rec)
+			t.Errorf("%x decodes to %+v", b, rec)
 		}
 		again, ok := decode("a", encode(rec))
 		if ok && rec.Updated.UnixMilli() <= maxMillis && !equal(again, rec) {
-			t.Errorf("%x is %+v, and then %+v", b, rec, again)
+			t.Errorf("%x decodes to %+v, and when encoded again to %+v", b, rec, again)
 		}
 	})
 }

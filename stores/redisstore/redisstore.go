@@ -1,48 +1,49 @@
-// Package redisstore keeps sessions in Redis, over the go-redis client: a single server, one behind
-// Sentinel, or a Cluster. It needs Redis 6.2 or newer, or a server that is compatible with it,
-// scripts in Lua included.
+// Package redisstore stores sessions in Redis with the go-redis client. It works with a single
+// server, with Sentinel and with Redis Cluster. It needs Redis 6.2 or newer, or a compatible server
+// that also runs Lua scripts.
 //
-// A session is one key, Prefix and the record's id, that holds one string. Every operation is one
-// round trip; a script that the server does not know yet costs one more, once for each server. No
-// key is ever without a time to live, and Redis removes expired sessions by itself: there is
-// nothing to sweep.
+// Each session is one string key: Prefix followed by the record's id. Each load, save, touch and
+// delete takes one round trip. A script takes one more the first time that a server runs it. Every
+// key has a time to live, so Redis removes expired sessions by itself and the store needs no sweep.
 //
-// # What is expected of the deployment
+// # Deployment
 //
-// The store talks to masters only: a replica that lags would hand out sessions that have been
-// destroyed. So New refuses a Cluster client that routes reads to replicas (ReadOnly,
-// RouteByLatency, RouteRandomly), and a Sentinel client must not be ReplicaOnly.
+// The store uses masters only, because a replica that lags could return a session that has been
+// destroyed. New therefore refuses a Cluster client that reads from replicas (ReadOnly,
+// RouteByLatency, RouteRandomly). Do not set ReplicaOnly on a Sentinel client; New does not check
+// that.
 //
-// Redis copies to its replicas after it has answered: a fail-over may undo what was acknowledged a
-// moment before, a logout included. The same holds for a restart, without appendonly and
-// appendfsync always.
+// Redis replicates asynchronously: a fail-over can undo a write that Redis has acknowledged, a
+// logout included. So can a restart, unless appendonly is on and appendfsync is always.
 //
-// With a maxmemory-policy other than noeviction, Redis drops live sessions when its memory is full,
-// which signs their users out. With noeviction, saving fails instead and what is there stays.
+// If maxmemory-policy is not noeviction, Redis evicts live sessions when its memory is full, and
+// their users are signed out. With noeviction, saves fail instead and stored sessions stay.
 //
-// A Ring is accepted, but is a cache, not a store: while a shard is down its sessions begin anew on
-// another one, and when it is back, so are the sessions it had, those destroyed meanwhile among
-// them. Take a Cluster instead.
+// New accepts a Ring, but a Ring is a cache, not a store. While a shard is down, its sessions start
+// anew on another shard. When the shard is back, its old sessions are back too, including those
+// that were destroyed in the meantime. Use a Cluster instead.
 //
-// A user with an ACL needs, on the keys under Prefix, the commands GET, SET, DEL, GETRANGE,
-// SETRANGE and PEXPIREAT, and EVAL, EVALSHA and, to list sessions, SCAN; on a Cluster also what the
-// client itself asks for.
+// An ACL user needs these commands on the keys under Prefix: GET, SET, DEL, GETRANGE, SETRANGE,
+// PEXPIREAT, EVAL, EVALSHA, and SCAN to list sessions. On a Cluster it also needs the commands that
+// go-redis itself sends.
 //
 // # Time
 //
-// When a session has expired is decided by the clock of the Redis server. Load and Range also look
-// at the expiry in the record and at the program's own clock, so that not even a key whose time to
-// live somebody has removed lives for ever.
+// The clock of the Redis server decides when a session expires. Load and Range also compare the
+// expiry in the record with the program's clock, so that a session expires even if its key has lost
+// its time to live.
 //
-// go-redis does not watch the context while it waits for an answer, unless its
-// ContextTimeoutEnabled has it keep deadlines. Set that: the store's operations, which
-// Options.Timeout bounds, are then the cheapest. They end at the deadline, not when the request is
-// cancelled before, and whatever else is in the client must heed the context as well: hooks,
-// credentials providers, OnConnect. Without it the store watches: an operation ends when its
-// context does, and leaves the answer to a goroutine that waits until the client's own time-outs
-// (ReadTimeout, 3 seconds by default) are over. It does so, too, where the client's settings say
-// that it cannot keep deadlines or are not known: a ReadTimeout or WriteTimeout of -2, a
-// ClusterOptions.NewClient, a Ring, a wrapper without the method Options.
+// By default go-redis does not watch the context while it waits for an answer. With
+// ContextTimeoutEnabled it keeps the context's deadline. Set this option: it makes the store's
+// operations cheapest. They then end at the deadline, after Options.Timeout at the latest, and not
+// earlier if the request is cancelled. Everything else in the client must then respect the context
+// as well: hooks, credentials providers and OnConnect.
+//
+// Without this option, the store watches the context. An operation returns when its context ends,
+// and a goroutine waits for the answer until the client's own time-outs have passed (ReadTimeout, 3
+// seconds by default). The store also watches the context if the client's settings rule out
+// deadlines or are unknown: a ReadTimeout or WriteTimeout of -2, a ClusterOptions.NewClient, a
+// Ring, or a wrapper without the method Options.
 package redisstore
 
 import (
@@ -66,26 +67,26 @@ type Options struct {
 	// Options are the settings that every store shares.
 	scskit.Options
 
-	// Prefix begins the keys of all sessions, and may hold any byte. Empty means "scs:session:",
-	// which is also that of scs's own store for Redis, so that rules about it (ACLs, dashboards,
-	// key-space statistics) stay as they are. The two do not read each other's sessions: a value
-	// that this package has not written is not a session, and is left alone. Nor do they meet,
-	// except with PlainIDs here, or HashTokenInStore there: then let them have different prefixes
-	// while both are in use.
+	// Prefix starts the key of every session. It may contain any byte. Empty means "scs:session:", the
+	// prefix of scs's own Redis store, so that rules for this prefix (ACLs, dashboards, key-space
+	// statistics) still apply. The two stores do not read each other's sessions: this package does not
+	// treat a value that it did not write as a session. Their keys differ as well, unless PlainIDs is
+	// set here or HashTokenInStore is set there. In that case use different prefixes while both stores
+	// are in use.
 	//
-	// Stores on one server share nothing if their prefixes differ, and none begins with another one
-	// ("app:" and "app:admin:" do). On a Cluster, a prefix with braces puts all sessions on one
-	// node.
+	// Stores on one server are separate if their prefixes differ and no prefix starts with another one
+	// ("app:admin:" starts with "app:"). On a Cluster, a prefix with a hash tag in braces puts all
+	// sessions on one node.
 	Prefix string
 }
 
-// New returns a store that keeps its sessions in Redis. It does not connect, and never closes the
-// client, which the rest of the program may use. A nil client is an error, and so is one that reads
-// from replicas.
+// New returns a store that keeps its sessions in Redis. It does not connect, and it never closes
+// the client, so that the rest of the program can use the client too. New returns an error if
+// client is nil or reads from replicas.
 //
 // Range and All need a *redis.Client, *redis.ClusterClient or *redis.Ring, or a wrapper that has
-// their methods Options, ForEachMaster and ForEachShard, as one that embeds such a pointer has.
-// Through another one they fail, rather than list the sessions of one server of many.
+// their methods Options, ForEachMaster and ForEachShard, such as a struct that embeds one of these
+// pointers. With any other client they fail, because they could miss the sessions of other servers.
 func New(client redis.UniversalClient, opts *Options) (*scskit.Store, error) {
 	if opts == nil {
 		opts = new(Options)
@@ -103,11 +104,17 @@ func newDriver(client redis.UniversalClient, opts *Options) (driver.Driver, erro
 	}
 	if c, ok := client.(interface{ Options() *redis.ClusterOptions }); ok {
 		if names := replicaReads(c.Options()); len(names) > 0 {
-			return nil, fmt.Errorf("redisstore: the client's options have %s, with which it reads from "+
-				"replicas: they may still have a session that was destroyed, or not yet have one that was saved", strings.Join(names, " and "))
+			return nil, fmt.Errorf("redisstore: the client's options include %s: replicas may hold "+
+				"destroyed sessions or lack saved ones: read from masters only",
+				strings.Join(names, " and "))
 		}
 	}
-	s := &sessions{client: client, punctual: isPunctual(client), prefix: defaultPrefix, now: time.Now}
+	s := &sessions{
+		client:         client,
+		keepsDeadlines: keepsDeadlines(client),
+		prefix:         defaultPrefix,
+		now:            time.Now,
+	}
 	if opts.Prefix != "" {
 		s.prefix = opts.Prefix
 	}
@@ -117,8 +124,8 @@ func newDriver(client redis.UniversalClient, opts *Options) (driver.Driver, erro
 	return s, nil
 }
 
-// replicaReads returns the options that send reads to replicas. The client itself sets the last one
-// with either of the others.
+// replicaReads returns the names of the options that send reads to replicas. The client itself sets
+// ReadOnly if one of the other two is set.
 func replicaReads(o *redis.ClusterOptions) (names []string) {
 	if o.RouteByLatency {
 		names = append(names, "RouteByLatency")
@@ -132,7 +139,7 @@ func replicaReads(o *redis.ClusterOptions) (names []string) {
 	return names
 }
 
-// isNil also recognises a nil pointer in the interface.
+// isNil reports whether client is nil or holds a nil pointer.
 func isNil(client redis.UniversalClient) bool {
 	if client == nil {
 		return true

@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) {
 	flag.Parse()
-	if testenv.Skipped("redis") { // an example cannot skip itself
+	if testenv.Skipped("redis") { // an example has no t.Skip
 		_ = flag.Set("test.skip", "^Example")
 	}
 	os.Exit(testenv.Main(m))
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 
 var background = context.Background()
 
-// The clients of all tests that need none of their own.
+// Clients that the tests share.
 var (
 	single  atomic.Pointer[redis.Client]
 	cluster atomic.Pointer[redis.ClusterClient]
@@ -52,8 +52,9 @@ func clusterClient(tb testing.TB) *redis.ClusterClient {
 	dialing.Lock()
 	defer dialing.Unlock()
 	if cluster.Load() == nil {
-		cluster.Store(redis.NewClusterClient(&redis.ClusterOptions{Addrs: addrs,
-			ContextTimeoutEnabled: true}))
+		cluster.Store(redis.NewClusterClient(&redis.ClusterOptions{
+			Addrs: addrs, ContextTimeoutEnabled: true,
+		}))
 	}
 	return cluster.Load()
 }
@@ -82,8 +83,10 @@ func newSessions(tb testing.TB, client redis.UniversalClient, prefix string) *se
 
 func record(id string, version int64, ttl time.Duration) driver.Record {
 	now := time.Now().Truncate(time.Millisecond)
-	return driver.Record{ID: id, Data: []byte("data of " + id), Expiry: now.Add(ttl), Created: now,
-		Updated: now, Version: version}
+	return driver.Record{
+		ID: id, Data: []byte("data of " + id), Version: version,
+		Expiry: now.Add(ttl), Created: now, Updated: now,
+	}
 }
 
 func save(tb testing.TB, s *sessions, rec driver.Record) {
@@ -109,14 +112,14 @@ func want(tb testing.TB, what string, got, target error) {
 	}
 }
 
-// equal compares records, times to the millisecond.
+// equal compares two records. It compares times to the millisecond.
 func equal(a, b driver.Record) bool {
 	return a.ID == b.ID && string(a.Data) == string(b.Data) && a.Version == b.Version &&
 		millis(a.Expiry) == millis(b.Expiry) && millis(a.Created) == millis(b.Created) &&
 		millis(a.Updated) == millis(b.Updated)
 }
 
-// wrapped is a client of which only the interface is known.
+// wrapped is a client that has only the methods of the interface.
 type wrapped struct{ redis.UniversalClient }
 
 func TestOptions(t *testing.T) {
@@ -129,8 +132,8 @@ func TestOptions(t *testing.T) {
 	}
 	single := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1"})
 	t.Cleanup(func() { _ = single.Close() })
-	const replicas = ", with which it reads from replicas: they may still have a session that was " +
-		"destroyed, or not yet have one that was saved"
+	const replicas = ": replicas may hold destroyed sessions or lack saved ones: " +
+		"read from masters only"
 	for _, tc := range []struct {
 		client redis.UniversalClient
 		opts   *Options
@@ -141,11 +144,11 @@ func TestOptions(t *testing.T) {
 		{(*redis.ClusterClient)(nil), nil, "redisstore: client is nil"},
 		{(*redis.Ring)(nil), nil, "redisstore: client is nil"},
 		{client(&redis.ClusterOptions{ReadOnly: true}), nil,
-			"redisstore: the client's options have ReadOnly" + replicas},
+			"redisstore: the client's options include ReadOnly" + replicas},
 		{client(&redis.ClusterOptions{RouteByLatency: true}), nil,
-			"redisstore: the client's options have RouteByLatency" + replicas},
+			"redisstore: the client's options include RouteByLatency" + replicas},
 		{client(&redis.ClusterOptions{RouteRandomly: true}), nil,
-			"redisstore: the client's options have RouteRandomly" + replicas},
+			"redisstore: the client's options include RouteRandomly" + replicas},
 		{single, &Options{Options: scskit.Options{MaxSize: -1}},
 			"scskit: Options.MaxSize is -1: it must not be negative"},
 	} {
@@ -153,8 +156,9 @@ func TestOptions(t *testing.T) {
 			t.Errorf("got error %v, want %s", err, tc.want)
 		}
 	}
-	for _, c := range []redis.UniversalClient{single, client(&redis.ClusterOptions{}),
-		wrapped{single}} {
+	for _, c := range []redis.UniversalClient{
+		single, client(&redis.ClusterOptions{}), wrapped{single},
+	} {
 		if _, err := New(c, nil); err != nil {
 			t.Error(err)
 		}
@@ -192,12 +196,13 @@ func TestClosedClient(t *testing.T) {
 	}
 }
 
-// Two Redis servers in a Ring: every operation goes to the shard of its key.
+// With a Ring of two servers, every operation uses the shard of its key.
 func TestRing(t *testing.T) {
 	t.Parallel()
 	other := testenv.Start(t, testenv.KindRedis)
-	ring := redis.NewRing(&redis.RingOptions{Addrs: map[string]string{"a": testenv.Redis(t),
-		"b": other.URL()}})
+	ring := redis.NewRing(&redis.RingOptions{
+		Addrs: map[string]string{"a": testenv.Redis(t), "b": other.URL()},
+	})
 	t.Cleanup(func() { _ = ring.Close() })
 	s := newSessions(t, ring, testenv.Name(t)+":")
 	var ids, seen []string

@@ -6,16 +6,16 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
-// What the scripts return.
+// Results of the scripts.
 const (
 	stored  = 1
-	changed = 0 // another version is there
+	changed = 0 // the session has another version
 	missing = -1
 )
 
-// found begins each script: old is what is there, or empty if that is no session. What is no
-// string, or has no header, is no session. What Redis cannot do otherwise (an ACL forbids it, say)
-// is the script's error.
+// found starts each script. It sets old to the first 27 bytes of the value, which include the
+// header, or to the empty string if the key does not hold a session. If Redis refuses the read, for
+// example because of an ACL, the script returns that error.
 const found = `
 local short, long = '\245', '\246'
 local old = redis.pcall('GETRANGE', KEYS[1], 0, 26)
@@ -27,9 +27,10 @@ local format = string.sub(old, 1, 1)
 if format ~= short and format ~= long or #old < 25 or format == long and #old < 27 then old = '' end
 `
 
-// saveScript stores a session over what is there. ARGV[1] is the version that must be there, or
-// empty for any or none; ARGV[2] is the value, whose created gives way to that of a session that is
-// there, if the two differ; ARGV[3] is when the key expires.
+// saveScript stores a session. ARGV[1] is the version that the stored session must have, or empty
+// to store in any case. ARGV[2] is the value, and ARGV[3] the time at which the key expires. The
+// script keeps the created of a stored session, and then adjusts the distance from created to
+// updated.
 var saveScript = newScript(found + `
 if ARGV[1] ~= '' then
 	if old == '' then return -1 end
@@ -47,14 +48,15 @@ if old ~= '' and string.sub(old, 16, 21) ~= string.sub(value, 16, 21) then
 	age = math.max(created + age - kept, 0)
 	local format, size = short, '>I4'
 	if age > 4294967295 then format, size = long, '>I6' end
-	value = format .. string.sub(value, 2, 15) .. string.sub(old, 16, 21) .. struct.pack(size, age) .. string.sub(value, data)
+	local times = string.sub(old, 16, 21) .. struct.pack(size, age)
+	value = format .. string.sub(value, 2, 15) .. times .. string.sub(value, data)
 end
 redis.call('SET', KEYS[1], value, 'PXAT', ARGV[3])
 return 1
 `)
 
-// touchScript moves the expiry of a session: ARGV[1] is the version that must be there, ARGV[2] the
-// expiry as in the header, and ARGV[3] the same as a number.
+// touchScript sets the expiry of a session. ARGV[1] is the version that the stored session must
+// have, ARGV[2] the expiry as the header holds it, and ARGV[3] the expiry as a number.
 var touchScript = newScript(found + `
 if old == '' then return -1 end
 if string.sub(old, 2, 9) ~= ARGV[1] then return 0 end
@@ -63,10 +65,10 @@ redis.call('PEXPIREAT', KEYS[1], ARGV[3])
 return 1
 `)
 
-// script is a script and the hash by which servers know it.
+// script is a script and its hash, which EVALSHA takes.
 type script struct {
 	*redis.Script
-	hash any // a string, made an interface once
+	hash any // a string; each conversion to an interface would allocate
 }
 
 func newScript(source string) script {
@@ -74,10 +76,11 @@ func newScript(source string) script {
 	return script{s, s.Hash()}
 }
 
-// run runs a script on the server that has the key. A server that does not know it yet gets all of
-// it, and knows it from then on.
-func (s *sessions) run(ctx context.Context, script script, key string, a, b []byte,
-	expiry int64) (int64, error) {
+// run executes a script on the server that holds the key. If the server has not cached the script,
+// run sends the source, and the server caches it.
+func (s *sessions) run(
+	ctx context.Context, script script, key string, a, b []byte, expiry int64,
+) (int64, error) {
 	cmd := redis.NewIntCmd(ctx, "evalsha", script.hash, 1, key, a, b, expiry)
 	err := s.process(ctx, cmd)
 	if err == nil {

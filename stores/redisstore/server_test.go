@@ -15,7 +15,7 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// trips counts the round trips of all connections: every turn from writing to reading.
+// trips counts the round trips on all connections: each read after a write is one.
 type trips struct{ n atomic.Int64 }
 
 func (c *trips) dial(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -45,28 +45,32 @@ func (c *countedConn) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
-// longer is how long the clients of these tests would wait by themselves for an answer, so that it
-// can be told from the end of the context, however slow the machine is.
+// longer is the read time-out of the clients. It is so long that no operation ends by it, even on a
+// slow machine.
 const longer = 10 * time.Minute
 
-// operations are all there are, each on the session "a" at version 1.
+// operations returns all operations, each on the session "a" at version 1.
 func operations(s *sessions) map[string]func(ctx context.Context) error {
 	const id = "a"
 	rec := record(id, 1, time.Hour)
 	return map[string]func(ctx context.Context) error{
-		"load": func(ctx context.Context) error { _, err := s.Load(ctx, id); return err },
+		"load": func(ctx context.Context) error {
+			_, err := s.Load(ctx, id)
+			return err
+		},
 		"save": func(ctx context.Context) error { return s.Save(ctx, rec, driver.Always()) },
 		"save if version": func(ctx context.Context) error {
 			return s.Save(ctx, rec, driver.IfVersion(1))
 		},
-		"save if absent": func(ctx context.Context) error { return s.Save(ctx, rec, driver.IfAbsent()) },
-		"touch":          func(ctx context.Context) error { return s.Touch(ctx, id, 1, rec.Expiry) },
-		"delete":         func(ctx context.Context) error { return s.Delete(ctx, id) },
+		"save if absent": func(ctx context.Context) error {
+			return s.Save(ctx, rec, driver.IfAbsent())
+		},
+		"touch":  func(ctx context.Context) error { return s.Touch(ctx, id, 1, rec.Expiry) },
+		"delete": func(ctx context.Context) error { return s.Delete(ctx, id) },
 	}
 }
 
-// The scripts are forgotten before every second operation: that costs one round trip more, and
-// nothing else.
+// Each operation takes one round trip, and a script one more if the server has not cached it.
 func TestRoundTrips(t *testing.T) {
 	t.Parallel()
 	t.Run("single", func(t *testing.T) {
@@ -82,12 +86,14 @@ func TestRoundTrips(t *testing.T) {
 		t.Parallel()
 		var count trips
 		server := testenv.Start(t, testenv.KindRedisCluster)
-		c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(server.URL(), ","),
-			Dialer: count.dial, PoolSize: 1})
+		c := redis.NewClusterClient(&redis.ClusterOptions{
+			Addrs: strings.Split(server.URL(), ","), Dialer: count.dial, PoolSize: 1,
+		})
 		t.Cleanup(func() { _ = c.Close() })
 		forget := func() error {
-			return c.ForEachMaster(background,
-				func(ctx context.Context, c *redis.Client) error { return c.ScriptFlush(ctx).Err() })
+			return c.ForEachMaster(background, func(ctx context.Context, c *redis.Client) error {
+				return c.ScriptFlush(ctx).Err()
+			})
 		}
 		roundTrips(t, newSessions(t, c, testenv.Name(t)), &count, forget)
 	})
@@ -96,9 +102,9 @@ func TestRoundTrips(t *testing.T) {
 func roundTrips(t *testing.T, s *sessions, count *trips, forget func() error) {
 	ctx, cancel := context.WithCancel(background)
 	defer cancel()
-	for _, known := range []bool{false, true} {
+	for _, cached := range []bool{false, true} {
 		for name, op := range operations(s) {
-			if err := forget(); err != nil { // also connects, to each server
+			if err := forget(); err != nil { // also connects to each server
 				t.Fatal(err)
 			}
 			save(t, s, record("a", 1, time.Hour))
@@ -106,7 +112,7 @@ func roundTrips(t *testing.T, s *sessions, count *trips, forget func() error) {
 				t.Fatal(err)
 			}
 			want := int64(1)
-			if !known {
+			if !cached {
 				if err := forget(); err != nil {
 					t.Fatal(err)
 				}
@@ -119,18 +125,19 @@ func roundTrips(t *testing.T, s *sessions, count *trips, forget func() error) {
 				t.Errorf("%s: %v", name, err)
 			}
 			if n := count.n.Load() - before; n != want {
-				t.Errorf("%s, scripts known %v: %d round trips, want %d", name, known, n, want)
+				t.Errorf("%s, scripts cached %v: got %d round trips, want %d", name, cached, n, want)
 			}
 		}
 	}
 }
 
-// A server that hangs: every operation ends with its context, be it by a deadline or at once.
+// While the server hangs, every operation ends when its context is cancelled or passes its
+// deadline.
 func TestContextEndsWhileWaiting(t *testing.T) {
 	t.Parallel()
 	for name, o := range map[string]redis.Options{
-		"default client":                     {},
-		"client that watches deadlines, too": {ContextTimeoutEnabled: true},
+		"default client":              {},
+		"client that keeps deadlines": {ContextTimeoutEnabled: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -165,7 +172,7 @@ func TestContextEndsWhileWaiting(t *testing.T) {
 					cancel()
 					want(t, op, err, end)
 					if err != nil && !strings.HasPrefix(err.Error(), prefix) {
-						t.Errorf("%s: got error %q", op, err)
+						t.Errorf("%s: got error %q, want %s…", op, err, prefix)
 					}
 					if took > longer/10 {
 						t.Errorf("%s: returned %v after the context ended", op, took)
@@ -176,14 +183,14 @@ func TestContextEndsWhileWaiting(t *testing.T) {
 			ctx, cancel := context.WithTimeout(background, 5*time.Minute)
 			defer cancel()
 			if _, err := s.Load(ctx, "a"); err != nil && !errors.Is(err, driver.ErrNotFound) {
-				t.Errorf("load, when the server is back: %v", err)
+				t.Errorf("load after the server is back: %v", err)
 			}
 		})
 	}
 }
 
-// The answer is lost and the client sends the command again: nothing is stored twice, and at worst
-// the second one meets the first.
+// If an answer is lost, the client sends the command again. The retry may fail with a conflict, but
+// the save was carried out.
 func TestLostAnswer(t *testing.T) {
 	t.Parallel()
 	proxy := testenv.NewProxy(t, testenv.Redis(t))
@@ -193,7 +200,7 @@ func TestLostAnswer(t *testing.T) {
 	save(t, s, record("a", 1, time.Hour))
 	proxy.Reset()
 	if err := s.Save(background, record("a", 2, time.Hour), driver.IfVersion(1)); err == nil {
-		t.Error("a save without an answer succeeds")
+		t.Error("a save without an answer succeeded")
 	}
 	proxy.Enable()
 	err := s.Save(background, record("a", 3, time.Hour), driver.IfVersion(2))
@@ -202,7 +209,7 @@ func TestLostAnswer(t *testing.T) {
 	}
 }
 
-// A panic in the program's own hook is that of the goroutine that called.
+// A panic in a hook reaches the goroutine of the caller.
 func TestPanicInAHook(t *testing.T) {
 	t.Parallel()
 	c := redis.NewClient(&redis.Options{Addr: testenv.Redis(t)})
@@ -213,24 +220,20 @@ func TestPanicInAHook(t *testing.T) {
 	defer cancel()
 	defer func() {
 		if r := recover(); r != "hook" {
-			t.Errorf("recovered %v", r)
+			t.Errorf("recovered %v, want hook", r)
 		}
 	}()
 	_, _ = s.Load(ctx, "a")
 	t.Error("no panic")
 }
 
-type panicking struct{}
+type panicking struct{ nop }
 
-func (panicking) DialHook(next redis.DialHook) redis.DialHook { return next }
 func (panicking) ProcessHook(redis.ProcessHook) redis.ProcessHook {
 	return func(context.Context, redis.Cmder) error { panic("hook") }
 }
-func (panicking) ProcessPipelineHook(next redis.ProcessPipelineHook) redis.ProcessPipelineHook {
-	return next
-}
 
-// What Redis and go-redis say may quote what they were sent.
+// Errors of Redis and go-redis may quote ids and data. The driver's errors do not.
 func TestErrorsQuoteNothing(t *testing.T) {
 	t.Parallel()
 	c := singleClient(t)
@@ -238,7 +241,7 @@ func TestErrorsQuoteNothing(t *testing.T) {
 	const id, data = "the-secret-id", "the-secret-data"
 	unknown := c.Do(background, "nosuchcommand", s.prefix+id, data).Err()
 	if unknown == nil || !strings.Contains(unknown.Error(), data) {
-		t.Fatalf("got error %v, which quotes nothing", unknown)
+		t.Fatalf("got error %v, want one that quotes the data", unknown)
 	}
 	for _, tc := range []struct {
 		err  error
@@ -257,23 +260,23 @@ func TestErrorsQuoteNothing(t *testing.T) {
 		}
 		var server redis.Error
 		if errors.As(tc.err, &server) && !errors.As(err, &server) {
-			t.Errorf("%q is no redis.Error", err)
+			t.Errorf("%q is not a redis.Error", err)
 		}
 	}
 }
 
-// A user who lacks a command is told so, by every operation: it does not look as if the session
-// were gone.
+// If the ACL user lacks a command, the operation fails. It does not report a missing session.
 func TestMissingPermission(t *testing.T) {
 	t.Parallel()
 	server := testenv.Start(t, testenv.KindRedis)
 	admin := redis.NewClient(&redis.Options{Addr: server.URL()})
 	t.Cleanup(func() { _ = admin.Close() })
-	all := []any{"+get", "+set", "+del", "+getrange", "+setrange", "+pexpireat", "+eval", "+evalsha",
-		"+scan"}
+	all := []any{
+		"on", ">pw", "~app:*", "+hello", "+client", "+ping", "+select",
+		"+get", "+set", "+del", "+getrange", "+setrange", "+pexpireat", "+eval", "+evalsha", "+scan",
+	}
 	user := func(name string, without ...string) *sessions {
-		rules := append([]any{"acl", "setuser", name, "on", ">pw", "~app:*", "+hello", "+client", "+ping",
-			"+select"}, all...)
+		rules := append([]any{"acl", "setuser", name}, all...)
 		for _, command := range without {
 			rules = append(rules, "-"+command)
 		}
@@ -299,7 +302,7 @@ func TestMissingPermission(t *testing.T) {
 			t.Errorf("range: %v", err)
 		}
 	}
-	denied := func(err error) bool { // the second, from within a script
+	denied := func(err error) bool { // the second text is that of a script
 		return redis.HasErrorPrefix(err, "NOPERM") ||
 			redis.HasErrorPrefix(err, "The user executing the script can't run this command")
 	}
@@ -313,7 +316,7 @@ func TestMissingPermission(t *testing.T) {
 		for _, op := range ops {
 			err := operations(s)[op](background)
 			if !denied(err) {
-				t.Errorf("without %s: %s: got error %v", command, op, err)
+				t.Errorf("without %s: %s: got error %v, want NOPERM", command, op, err)
 			}
 		}
 		save(t, able, record("a", 1, time.Hour))

@@ -13,14 +13,14 @@ import (
 
 // sessions is the driver.
 //
-// A value that it has not written is not a session: not found, not listed, not touched, and not
-// deleted for being in the way. Where the application turned the hashing of ids off, whoever sends
-// a cookie chooses which key is read, and under a careless prefix that may be another program's.
+// A value that this driver did not write is not a session: the driver does not load, list or touch
+// it, and a save with IfAbsent does not replace it. If the application turns off the hashing of
+// ids, the cookie determines which key is read, and that key may belong to another program.
 type sessions struct {
-	client   redis.UniversalClient
-	punctual bool // the client ends its work at deadlines by itself
-	prefix   string
-	now      func() time.Time
+	client         redis.UniversalClient
+	keepsDeadlines bool // the client itself returns at the deadline of a context
+	prefix         string
+	now            func() time.Time
 }
 
 var (
@@ -42,21 +42,21 @@ func (s *sessions) Load(ctx context.Context, id string) (driver.Record, error) {
 	return rec, nil
 }
 
-// get returns the command to get a session, made in the room that the portable store gives, as far
-// as that goes.
+// get returns the command that loads a session. It builds the command in the memory of a
+// bound.Context, if that is free.
 func (s *sessions) get(ctx context.Context, id string) *redis.StringCmd {
 	if b, ok := ctx.(*bound.Context); ok {
-		if room := b.Scratch(); room != nil {
-			room.Args = [2]any{"get", append(append(room.Key[:0], s.prefix...), id...)}
-			return redis.NewStringCmd(ctx, room.Args[:]...)
+		if m := b.Scratch(); m != nil {
+			m.Args = [2]any{"get", append(append(m.Key[:0], s.prefix...), id...)}
+			return redis.NewStringCmd(ctx, m.Args[:]...)
 		}
 	}
 	return redis.NewStringCmd(ctx, "get", s.prefix+id)
 }
 
-// record returns the live record that a GET has found.
+// record returns the record in the answer to a GET, if there is a live one.
 func (s *sessions) record(id string, cmd *redis.StringCmd) (driver.Record, bool) {
-	b, err := cmd.Bytes() // memory of this reply alone
+	b, err := cmd.Bytes() // not shared, so that the record may keep it
 	if err != nil {
 		return driver.Record{}, false
 	}
@@ -89,12 +89,12 @@ func (s *sessions) Save(ctx context.Context, rec driver.Record, cond driver.Cond
 }
 
 func (s *sessions) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
-	n, err := s.run(ctx, touchScript, s.prefix+id, encodeVersion(version), encodeExpiry(expiry),
-		expireAt(expiry))
+	held, header := encodeVersion(version), encodeExpiry(expiry)
+	n, err := s.run(ctx, touchScript, s.prefix+id, held, header, expireAt(expiry))
 	return s.outcome(ctx, "touch", id, n, err)
 }
 
-// outcome is what a script's answer means.
+// outcome returns the error for the result of a script.
 func (s *sessions) outcome(ctx context.Context, op, id string, n int64, err error) error {
 	switch {
 	case err != nil:
@@ -118,6 +118,6 @@ func (s *sessions) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// MaxData implements driver.SizeLimiter. A server whose proto-max-bulk-len is lower answers what is
-// longer with an error.
+// MaxData implements driver.SizeLimiter. A server with a lower proto-max-bulk-len refuses smaller
+// values too.
 func (s *sessions) MaxData() int { return maxData }

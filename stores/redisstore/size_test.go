@@ -7,8 +7,8 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// A session of three keys, one of them a UUID, takes at most 100 bytes of the server's memory for
-// its value, both new and saved again.
+// The value of a session with three keys, one of them a UUID, has at most 100 bytes, both new and
+// saved again.
 func TestSizeOfASession(t *testing.T) {
 	t.Parallel()
 	client := singleClient(t)
@@ -35,7 +35,7 @@ func TestSizeOfASession(t *testing.T) {
 			t.Fatal(err)
 		}
 		if n == 0 || n > 100 {
-			t.Errorf("save %d: the value has %d bytes, want 1 to 100", visits+1, n)
+			t.Errorf("save %d: got a value of %d bytes, want 1 to 100", visits+1, n)
 		}
 	}
 }
