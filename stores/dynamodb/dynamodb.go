@@ -1,5 +1,5 @@
-// Package dynamodb has stores.Open take the URLs of tables in DynamoDB. It is imported for that
-// alone:
+// Package dynamodb registers the URLs of DynamoDB tables with stores.Open. Import it for this
+// effect only:
 //
 //	import _ "github.com/scskit/scskit/stores/dynamodb"
 package dynamodb
@@ -20,21 +20,27 @@ import (
 	"github.com/scskit/scskit/stores/dynamostore"
 )
 
-var params = []string{"endpoint", "profile", "sweep", "eventually_consistent_reads", "ttl",
-	"read_capacity", "write_capacity"}
+var params = []string{
+	"endpoint", "profile", "sweep", "eventually_consistent_reads", "ttl", "read_capacity",
+	"write_capacity",
+}
 
 func init() {
 	storeurl.Register(storeurl.Backend{
-		Schemes: []string{"dynamodb"}, Name: "DynamoDB",
-		Syntax: "dynamodb://[REGION]/TABLE[?endpoint=URL]", Params: params, Open: open,
+		Schemes: []string{"dynamodb"},
+		Name:    "DynamoDB",
+		Syntax:  "dynamodb://[REGION]/TABLE[?endpoint=URL]",
+		Params:  params,
+		Open:    open,
 	})
 }
 
-func open(ctx context.Context, l *storeurl.URL,
-	shared scskit.Options) (*scskit.Store, func() error, error) {
+func open(
+	ctx context.Context, l *storeurl.URL, shared scskit.Options,
+) (*scskit.Store, func() error, error) {
 	if l.HasUser {
-		return nil, nil, errors.New("credentials do not belong into the URL: they are found as the AWS " +
-			"command line finds them, in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for instance")
+		return nil, nil, errors.New("the URL must not contain credentials: set AWS_ACCESS_KEY_ID " +
+			"and AWS_SECRET_ACCESS_KEY, or use another source that the AWS command line reads")
 	}
 	if l.Path == "" {
 		return nil, nil, l.Lacks("table")
@@ -84,15 +90,16 @@ func newClient(ctx context.Context, l *storeurl.URL) (*dynamodb.Client, func() e
 			return nil, nil, err
 		}
 		if strings.ContainsAny(region, ":[") {
-			return nil, nil, errors.New("in the place of the host is the region: for another server, " +
-				"write dynamodb://REGION/TABLE?endpoint=http://HOST:PORT")
+			return nil, nil, errors.New("the URL must have a region in place of a host: for another " +
+				"server, write dynamodb://REGION/TABLE?endpoint=http://HOST:PORT")
 		}
 		load = append(load, config.WithRegion(region))
 	}
 	if endpoint := l.Params.String("endpoint"); endpoint != "" {
 		u, err := url.Parse(endpoint)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil {
-			return nil, nil, errors.New("the parameter endpoint must be a URL like http://localhost:8000")
+			return nil, nil, errors.New("the parameter endpoint must be a URL such as " +
+				"http://localhost:8000")
 		}
 		load = append(load, config.WithBaseEndpoint(endpoint))
 	}
@@ -104,11 +111,11 @@ func newClient(ctx context.Context, l *storeurl.URL) (*dynamodb.Client, func() e
 		return nil, nil, err
 	}
 	if cfg.Region == "" {
-		return nil, nil, errors.New("the region is missing: write dynamodb://REGION/TABLE, or set " +
-			"AWS_REGION")
+		return nil, nil, errors.New("the region is missing: write dynamodb://REGION/TABLE, or " +
+			"set AWS_REGION")
 	}
-	// A transport of our own can be closed; the configuration's certificates and time-outs are
-	// kept.
+	// The release function must close only this client's connections, so the client gets a transport
+	// of its own, with the certificates and time-outs of the configuration.
 	shared, ok := cfg.HTTPClient.(*awshttp.BuildableClient)
 	if !ok {
 		shared = awshttp.NewBuildableClient()
@@ -119,6 +126,9 @@ func newClient(ctx context.Context, l *storeurl.URL) (*dynamodb.Client, func() e
 		Timeout:       shared.GetTimeout(),
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return dynamodb.NewFromConfig(cfg),
-		func() error { transport.CloseIdleConnections(); return nil }, nil
+	release := func() error {
+		transport.CloseIdleConnections()
+		return nil
+	}
+	return dynamodb.NewFromConfig(cfg), release, nil
 }

@@ -1,4 +1,4 @@
-// Package mongodb has stores.Open take the URLs of MongoDB. It is imported for that alone:
+// Package mongodb registers the URLs of MongoDB with stores.Open. Import it for this effect only:
 //
 //	import _ "github.com/scskit/scskit/stores/mongodb"
 package mongodb
@@ -16,37 +16,41 @@ import (
 	"github.com/scskit/scskit/stores/mongostore"
 )
 
-// clientParams are those that go to the driver, which would pass over a name that it does not know.
+// clientParams are the parameters that are passed to MongoDB's driver. The list is needed because
+// the driver ignores unknown parameters.
 var clientParams = []string{
 	"appName", "authMechanism", "authMechanismProperties", "authSource", "compressors",
-	"storeurl.ConnectTimeoutMS", "directConnection",
-	"heartbeatFrequencyMS", "journal", "loadBalanced", "localThresholdMS", "maxConnecting",
-	"maxIdleTimeMS", "maxPoolSize", "minPoolSize",
-	"readConcernLevel", "replicaSet", "retryReads", "retryWrites", "serverSelectionTimeoutMS",
-	"srvMaxHosts", "srvServiceName", "ssl", "timeoutMS", "tls", "tlsCAFile", "tlsCertificateFile",
-	"tlsCertificateKeyFile",
-	"tlsDisableOCSPEndpointCheck", "tlsInsecure", "tlsPrivateKeyFile", "w", "zlibCompressionLevel",
-	"zstdCompressionLevel",
+	"storeurl.ConnectTimeoutMS", "directConnection", "heartbeatFrequencyMS", "journal",
+	"loadBalanced", "localThresholdMS", "maxConnecting", "maxIdleTimeMS", "maxPoolSize",
+	"minPoolSize", "readConcernLevel", "replicaSet", "retryReads", "retryWrites",
+	"serverSelectionTimeoutMS", "srvMaxHosts", "srvServiceName", "ssl", "timeoutMS", "tls",
+	"tlsCAFile", "tlsCertificateFile", "tlsCertificateKeyFile", "tlsDisableOCSPEndpointCheck",
+	"tlsInsecure", "tlsPrivateKeyFile", "w", "zlibCompressionLevel", "zstdCompressionLevel",
 }
 
 func init() {
 	storeurl.Register(storeurl.Backend{
-		Schemes: []string{"mongodb", "mongodb+srv"}, Name: "MongoDB",
-		Syntax: "mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://",
-		Params: append([]string{"collection", "sweep"}, clientParams...), Fold: true,
-		Authority: "tlsCAFile", Advise: advise, Open: open,
+		Schemes:   []string{"mongodb", "mongodb+srv"},
+		Name:      "MongoDB",
+		Syntax:    "mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://",
+		Params:    append([]string{"collection", "sweep"}, clientParams...),
+		Fold:      true,
+		Authority: "tlsCAFile",
+		Advise:    advise,
+		Open:      open,
 	})
 }
 
-func open(_ context.Context, l *storeurl.URL,
-	shared scskit.Options) (*scskit.Store, func() error, error) {
+func open(
+	_ context.Context, l *storeurl.URL, shared scskit.Options,
+) (*scskit.Store, func() error, error) {
 	switch {
 	case len(l.Hosts) == 0:
 		return nil, nil, l.Lacks("host")
-	case l.Path == "" || strings.ContainsAny(l.Path, `/\. "$`): // MongoDB's own rule
+	case l.Path == "" || strings.ContainsAny(l.Path, `/\. "$`): // MongoDB's rule for names
 		return nil, nil, l.Lacks("database")
 	case l.Scheme == "mongodb+srv" && (len(l.Hosts) > 1 || strings.Contains(l.Hosts[0], ":")):
-		return nil, nil, errors.New("with mongodb+srv there is one host, without a port: write " +
+		return nil, nil, errors.New("mongodb+srv takes one host without a port: write " +
 			"mongodb+srv://HOST/DATABASE")
 	}
 	o := options.Client().ApplyURI(clientURI(l))
@@ -68,19 +72,19 @@ func open(_ context.Context, l *storeurl.URL,
 		defer cancel()
 		return client.Disconnect(ctx)
 	}
-	collection := l.Params.String("collection")
-	if collection == "" {
-		collection = "sessions"
+	name := l.Params.String("collection")
+	if name == "" {
+		name = "sessions"
 	}
-	store, err := mongostore.New(client.Database(l.Path).Collection(collection),
-		&mongostore.Options{Options: shared})
+	collection := client.Database(l.Path).Collection(name)
+	store, err := mongostore.New(collection, &mongostore.Options{Options: shared})
 	if err != nil {
 		return nil, nil, errors.Join(err, release())
 	}
 	return store, release, nil
 }
 
-// clientURI writes the URL anew, for the driver, without what is not for it.
+// clientURI returns the URL for MongoDB's driver, without the store's own parameters.
 func clientURI(l *storeurl.URL) string {
 	var b strings.Builder
 	b.WriteString(l.Scheme + "://")
@@ -109,16 +113,15 @@ func advise(l *storeurl.URL, err error) string {
 	tls := l.Params.String("tls") + l.Params.String("ssl")
 	encrypted := tls == "true" || tls == "" && l.Scheme == "mongodb+srv"
 	closed := strings.Contains(text, "incomplete read of message header") ||
-		strings.Contains(text, "EOF") ||
-		strings.Contains(text, "connection reset")
+		strings.Contains(text, "EOF") || strings.Contains(text, "connection reset")
 	switch {
 	case errors.As(err, &server) && server.Code == 18: // AuthenticationFailed
 		return storeurl.CheckPassword
 	case !strings.Contains(text, "server selection error"):
 	case encrypted && (closed || strings.Contains(text, "does not look like a TLS handshake")):
-		return "does the server have no TLS? Then write tls=false; or is it no MongoDB? Check the port"
+		return "if the server has no TLS, write tls=false; if it is not MongoDB, check the port"
 	case closed && !encrypted:
-		return "does the server want TLS? Then write tls=true; or is it no MongoDB? Check the port"
+		return "if the server requires TLS, write tls=true; if it is not MongoDB, check the port"
 	}
 	return ""
 }

@@ -41,7 +41,7 @@ func TestErrors(t *testing.T) {
 		"redis:///run/redis.sock": "stores: redis: the host is missing: write " +
 			"redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS; a socket is written " +
 			"redis:///DB?socket=PATH",
-		"redis://h?socket=/s": "stores: redis: the parameter socket is in place of a host: " +
+		"redis://h?socket=/s": "stores: redis: the parameter socket replaces the host: write " +
 			"redis:///DB?socket=PATH",
 		"rediss:///?socket=/s": "stores: rediss: a socket has no TLS: write " +
 			"redis:///DB?socket=PATH",
@@ -95,19 +95,19 @@ func TestErrors(t *testing.T) {
 			"between two commas",
 		"redis://::1": "stores: redis: a host is missing: before the port, or " +
 			"between two commas",
-		"redis://a,b": "stores: redis: there is more than one host: for a Cluster " +
-			"write redis+cluster://, with Sentinels redis+sentinel://",
+		"redis://a,b": "stores: redis: the URL has more than one host: write " +
+			"redis+cluster:// for a Cluster, or redis+sentinel:// for Sentinel",
 		"redis://host/one": "stores: redis: the database must be a number: write " +
 			"redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS",
-		"redis://pw@host": "stores: redis: the user name has no password: a password " +
-			"alone is written redis://:PASSWORD@HOST",
+		"redis://pw@host": "stores: redis: the URL has a user but no password: write a " +
+			"password without a user as redis://:PASSWORD@HOST",
 		"redis://h?pool_size=x": `stores: redis: redis: invalid pool_size number: strconv.Atoi: parsing "x": invalid syntax`,
 		"redis://h?tls_ca=x": "stores: redis: tls_ca and skip_verify are for TLS: write " +
 			"rediss://",
 		"rediss://h?tls_ca=/none": "stores: rediss: tls_ca: open /none: no such file or directory",
-		"redis+cluster://h/1": "stores: redis+cluster: a Cluster has no databases to choose " +
-			"from, and so the URL no path: write redis+cluster://[USER:PASSWORD@]HOST[:PORT],…, or " +
-			"rediss+cluster://",
+		"redis+cluster://h/1": "stores: redis+cluster: the URL of a Cluster must have no path, " +
+			"because a Cluster has one database: write redis+cluster://[USER:PASSWORD@]HOST[:PORT],…, " +
+			"or rediss+cluster://",
 		"redis+sentinel://h": "stores: redis+sentinel: the name of the master is missing: " +
 			"write redis+sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB], or rediss+sentinel://",
 		"redis+sentinel://h/m/x": "stores: redis+sentinel: the database must be a number: write " +
@@ -134,19 +134,19 @@ func TestErrors(t *testing.T) {
 			"mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://",
 		"mongodb:///db": "stores: mongodb: the host is missing: write " +
 			"mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://",
-		"mongodb+srv://h:1/db": "stores: mongodb+srv: with mongodb+srv there is one host, " +
-			"without a port: write mongodb+srv://HOST/DATABASE",
+		"mongodb+srv://h:1/db": "stores: mongodb+srv: mongodb+srv takes one host without a " +
+			"port: write mongodb+srv://HOST/DATABASE",
 		"dynamodb://eu-west-1": "stores: dynamodb: the table is missing: write " +
 			"dynamodb://[REGION]/TABLE[?endpoint=URL]",
 		"dynamodb:///table": "stores: dynamodb: the region is missing: write " +
 			"dynamodb://REGION/TABLE, or set AWS_REGION",
-		"dynamodb://h:8000/table": "stores: dynamodb: in the place of the host is the region: " +
-			"for another server, write dynamodb://REGION/TABLE?endpoint=http://HOST:PORT",
+		"dynamodb://h:8000/table": "stores: dynamodb: the URL must have a region in place of a " +
+			"host: for another server, write dynamodb://REGION/TABLE?endpoint=http://HOST:PORT",
 		"dynamodb://r/table?endpoint=localhost:8000": "stores: dynamodb: the parameter endpoint must " +
-			"be a URL like http://localhost:8000",
-		"dynamodb://k:s@r/table": "stores: dynamodb: credentials do not belong " +
-			"into the URL: they are found as the AWS command line finds them, in AWS_ACCESS_KEY_ID and " +
-			"AWS_SECRET_ACCESS_KEY for instance",
+			"be a URL such as http://localhost:8000",
+		"dynamodb://k:s@r/table": "stores: dynamodb: the URL must not contain credentials: set " +
+			"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use another source that the AWS command " +
+			"line reads",
 	} {
 		_, closeStore, err := stores.Open(t.Context(), url, nil)
 		if err == nil || err.Error() != want || closeStore != nil {

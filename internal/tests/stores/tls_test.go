@@ -31,7 +31,7 @@ var secure = []struct {
 		"WRONGPASS invalid username-password pair or user is disabled.: " + storeurl.CheckPassword,
 		"certificate signed by unknown authority: name the file of the authority's certificate: " +
 			"tls_ca=FILE",
-		"EOF: does the server want TLS? Then write rediss://; or is it no Redis? Check the port",
+		"EOF: if the server requires TLS, write rediss://; if it is not Redis, check the port",
 	},
 	{
 		testenv.KindPostgresTLS, "postgresql-tls", "table",
@@ -110,13 +110,13 @@ func TestTLSWhereThereIsNone(t *testing.T) {
 	}{
 		"redis": {
 			func(u *url.URL) { u.Scheme = "rediss" },
-			"does the server have no TLS? Then write redis://; or is it no Redis? Check the port",
+			"if the server has no TLS, write redis://; if it is not Redis, check the port",
 		},
 		"postgres": {with("sslmode", "require"), "the server has no TLS: write sslmode=disable"},
 		"mysql":    {with("tls", "true"), "the server has no TLS: write tls=false, without tls_ca"},
 		"mongodb": {
 			with("tls", "true"),
-			"does the server have no TLS? Then write tls=false; or is it no MongoDB? Check the port",
+			"if the server has no TLS, write tls=false; if it is not MongoDB, check the port",
 		},
 		"mongodb beside TLS": {func(u *url.URL) {
 			secure, err := url.Parse(testenv.URL(t, testenv.KindRedisTLS))
@@ -124,7 +124,7 @@ func TestTLSWhereThereIsNone(t *testing.T) {
 				t.Fatal(err)
 			}
 			u.Host = secure.Host
-		}, "does the server want TLS? Then write tls=true; or is it no MongoDB? Check the port"},
+		}, "if the server requires TLS, write tls=true; if it is not MongoDB, check the port"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -144,7 +144,7 @@ func TestRedisWithoutPassword(t *testing.T) {
 	where := change(t, testenv.URL(t, testenv.KindRedisTLS), func(u *url.URL) { u.User = nil })
 	_, _, err := stores.Open(t.Context(), where, nil)
 	if err == nil || !strings.Contains(err.Error(),
-		": the server wants a password: write redis://[USER:PASSWORD@]HOST") {
+		": the server requires a password: write redis://[USER:PASSWORD@]HOST") {
 		t.Errorf("got error %v", err)
 	}
 }
