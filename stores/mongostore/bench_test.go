@@ -8,8 +8,8 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// BenchmarkDriver works on a hundred sessions of 300 bytes, few because FerretDB 1.x, which the
-// tests may run on, reads a whole collection for each operation.
+// BenchmarkDriver uses 100 sessions of 300 bytes. There are so few because the tests may run on
+// FerretDB 1.x, which reads the whole collection for each operation.
 func BenchmarkDriver(b *testing.B) {
 	const n = 100
 	setup := func(b *testing.B) (*collection, []driver.Record) {
@@ -33,8 +33,9 @@ func BenchmarkDriver(b *testing.B) {
 			}
 		}
 	})
-	for name, cond := range map[string]driver.Condition{"Save": driver.IfVersion(1),
-		"Overwrite": driver.Always()} {
+	for name, cond := range map[string]driver.Condition{
+		"Save": driver.IfVersion(1), "Overwrite": driver.Always(),
+	} {
 		b.Run(name, func(b *testing.B) {
 			d, recs := setup(b)
 			for i := 0; b.Loop(); i++ {
@@ -48,8 +49,8 @@ func BenchmarkDriver(b *testing.B) {
 		d, recs := setup(b)
 		for i := 0; b.Loop(); i++ {
 			rec := recs[i%n]
-			if err := d.Touch(background, rec.ID, 1,
-				rec.Expiry.Add(time.Duration(i)*time.Millisecond)); err != nil {
+			expiry := rec.Expiry.Add(time.Duration(i) * time.Millisecond)
+			if err := d.Touch(background, rec.ID, 1, expiry); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -15,8 +15,8 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// maxData is the server's limit for a document, 16 MiB, less room for the other fields and for
-// the statement that carries it, which counts as a document as well.
+// maxData is the server's limit for a document, 16 MiB, less 16 KiB for the other fields and for
+// the update statement, whose size is limited in the same way.
 const maxData = 16<<20 - 16<<10
 
 // collection is the driver.
@@ -33,7 +33,8 @@ var (
 	_ driver.SizeLimiter   = (*collection)(nil)
 )
 
-// Load asks for the id alone, for which the server has a short cut, and looks at the expiry here.
+// Load filters by _id only, because the server has a fast path for that, and checks the expiry
+// itself.
 func (c *collection) Load(ctx context.Context, id string) (driver.Record, error) {
 	ctx = outsideTransaction(ctx)
 	doc, err := c.coll.FindOne(ctx, bson.D{{Key: "_id", Value: key(id)}}).Raw()
@@ -73,17 +74,18 @@ func (c *collection) Save(ctx context.Context, rec driver.Record, cond driver.Co
 }
 
 func (c *collection) replace(ctx context.Context, rec driver.Record, held int64) error {
-	result, err := c.coll.UpdateOne(ctx, c.live(rec.ID, held),
-		bson.D{{Key: "$set", Value: fields(rec)}})
+	update := bson.D{{Key: "$set", Value: fields(rec)}}
+	result, err := c.coll.UpdateOne(ctx, c.live(rec.ID, held), update)
 	return matched(result, err)
 }
 
-// create inserts, or replaces what has expired. Where there is a live record the filter does
-// not match it, the server tries to insert, and the unique index on _id refuses.
+// create inserts a record, or replaces an expired one. A live record does not match the filter, so
+// the server tries to insert, and the unique index on _id makes that fail.
 func (c *collection) create(ctx context.Context, rec driver.Record) error {
 	all := append(fields(rec), bson.E{Key: "created", Value: bson.NewDateTimeFromTime(rec.Created)})
-	result, err := c.coll.UpdateOne(ctx, c.expired(rec.ID), bson.D{{Key: "$set", Value: all}},
-		options.UpdateOne().SetUpsert(true))
+	update := bson.D{{Key: "$set", Value: all}}
+	upsert := options.UpdateOne().SetUpsert(true)
+	result, err := c.coll.UpdateOne(ctx, c.expired(rec.ID), update, upsert)
 	if mongo.IsDuplicateKeyError(err) {
 		return driver.ErrConflict
 	}
@@ -93,14 +95,14 @@ func (c *collection) create(ctx context.Context, rec driver.Record) error {
 	return err
 }
 
-// insertAttempts bounds the attempts of an overwrite that met others which inserted the same id, or
-// deleted it. MongoDB tries again itself, most of the time.
+// insertAttempts is the maximum number of attempts of an overwrite that competes with inserts and
+// deletes of the same id. MongoDB itself retries in most cases.
 const insertAttempts = 5
 
-// overwrite keeps the created of a live record but not of one that has expired. That takes two
-// statements, which travel in one command and are run one after the other. The first matches
-// expired records only: whatever comes between the two, no live record loses its created. (An
-// update with a pipeline could do it in one, but not every server has those.)
+// overwrite keeps the created of a live record, but not that of an expired one. It takes two
+// statements in one command, which the server executes in order. The first matches expired records
+// only, so that no live record loses its created, even if another write comes between the two. An
+// update with a pipeline would need only one statement, but not every server supports those.
 func (c *collection) overwrite(ctx context.Context, rec driver.Record) error {
 	created := bson.D{{Key: "created", Value: bson.NewDateTimeFromTime(rec.Created)}}
 	statements := []mongo.WriteModel{
@@ -149,14 +151,14 @@ func (c *collection) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// pageRecords is how many records a page of a Range has at most. The server ends it before, when it
-// comes to 16 MiB.
+// pageRecords is the maximum number of records in a page of Range. The server also limits a page to
+// 16 MiB.
 const pageRecords = 500
 
-// Range reads page after page in the order of ids, and holds no cursor while the body runs: the
-// server would give up one that waits for ten minutes, and in any other order a record that is
-// touched could move behind the place where the reading is. Documents whose _id is not binary are
-// somebody else's, and are left out.
+// Range reads page after page in the order of ids. It holds no cursor while the body of the loop
+// runs, because the server closes a cursor that is idle for ten minutes. In another order, Range
+// could miss a record that a touch moves. It skips documents whose _id is not binary, because this
+// package did not write them.
 func (c *collection) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		ctx := outsideTransaction(ctx)
@@ -181,17 +183,20 @@ func (c *collection) Range(ctx context.Context) iter.Seq2[driver.Record, error] 
 	}
 }
 
-// readPage returns live records in the order of their ids, those after one that was the last of
-// another page, with the last id that was read, and whether there may be more.
-func (c *collection) readPage(ctx context.Context,
-	after bson.RawValue) (page []driver.Record, last bson.RawValue, more bool, err error) {
+// readPage returns live records in the order of their ids, starting after the given id. It also
+// returns the last id of the page, and whether there may be another page.
+func (c *collection) readPage(
+	ctx context.Context, after bson.RawValue,
+) (page []driver.Record, last bson.RawValue, more bool, err error) {
 	filter := bson.D{{Key: "expiry", Value: bson.D{{Key: "$gt", Value: c.clock()}}}}
 	if !after.IsZero() {
 		filter = append(filter, bson.E{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}})
 	}
-	// The batch is larger than the limit: the server then knows that nobody will ask for another.
-	opts := options.Find().SetSort(bson.D{{Key: "_id",
-		Value: 1}}).SetLimit(pageRecords).SetBatchSize(pageRecords + 1)
+	// With a batch size above the limit, the server closes the cursor after the first batch.
+	opts := options.Find().
+		SetSort(bson.D{{Key: "_id", Value: 1}}).
+		SetLimit(pageRecords).
+		SetBatchSize(pageRecords + 1)
 	cursor, err := c.coll.Find(ctx, filter, opts)
 	if err != nil {
 		return nil, last, false, err
@@ -212,90 +217,14 @@ func (c *collection) readPage(ctx context.Context,
 	return page, last, n == pageRecords || cursor.ID() != 0, cursor.Err()
 }
 
-// Sweep looks for expired records by the index on expiry, and deletes them by their ids if they
-// have not been renewed meanwhile: two round trips for each batch, after one to ask the server for
-// its time. What has not expired by both clocks, the program's and the server's, stays, so that a
-// clock that is wrong makes a sweep late at worst. When sweeps meet, one may find that the other
-// has been quicker, and looks again.
-func (c *collection) Sweep(ctx context.Context, limit int) (removed int, err error) {
-	ctx = outsideTransaction(ctx)
-	now, err := c.bothClocks(ctx)
-	if err != nil {
-		return 0, failure(ctx, "sweep", err)
-	}
-	for removed < limit {
-		want := limit - removed
-		ids, err := c.expiredIDs(ctx, now, want)
-		if err != nil {
-			return removed, failure(ctx, "sweep", err)
-		}
-		if len(ids) == 0 {
-			break
-		}
-		n, err := c.remove(ctx, now, ids)
-		removed += n
-		if err != nil {
-			return removed, failure(ctx, "sweep", err)
-		}
-		if len(ids) < want {
-			break
-		}
-	}
-	return removed, nil
-}
-
-// bothClocks returns the time by the program's clock or the server's, whichever is behind.
-func (c *collection) bothClocks(ctx context.Context) (bson.DateTime, error) {
-	var hello struct {
-		LocalTime bson.DateTime `bson:"localTime"`
-	}
-	err := c.coll.Database().RunCommand(ctx, bson.D{{Key: "hello", Value: 1}}).Decode(&hello)
-	if err != nil {
-		return 0, err
-	}
-	return min(c.clock(), hello.LocalTime), nil
-}
-
-func (c *collection) expiredIDs(ctx context.Context, now bson.DateTime,
-	limit int) (ids bson.A, err error) {
-	opts := options.Find().SetProjection(bson.D{{Key: "_id",
-		Value: 1}}).SetLimit(int64(limit)).SetBatchSize(int32(limit) + 1)
-	cursor, err := c.coll.Find(ctx,
-		bson.D{{Key: "expiry", Value: bson.D{{Key: "$lte", Value: now}}}}, opts)
-	if err != nil {
-		return nil, err
-	}
-	defer cursor.Close(context.WithoutCancel(ctx))
-	for cursor.Next(ctx) {
-		id := cursor.Current.Lookup("_id")
-		ids = append(ids, bson.RawValue{Type: id.Type, Value: bytes.Clone(id.Value)})
-	}
-	return ids, cursor.Err()
-}
-
-// remove deletes those of the ids that have expired.
-func (c *collection) remove(ctx context.Context, now bson.DateTime, ids bson.A) (int, error) {
-	result, err := c.coll.DeleteMany(ctx, bson.D{
-		{Key: "_id", Value: bson.D{{Key: "$in", Value: ids}}},
-		{Key: "expiry", Value: bson.D{{Key: "$lte", Value: now}}},
-	})
-	if err != nil {
-		return 0, err
-	}
-	if !result.Acknowledged {
-		return 0, errUnacknowledged
-	}
-	return int(result.DeletedCount), nil
-}
-
 // MaxData implements driver.SizeLimiter.
 func (c *collection) MaxData() int { return maxData }
 
-// clock is the time by the store's clock. It and every time in the collection are rounded down to
-// the millisecond, so that no record outlives its expiry.
+// clock returns the time of the store's clock, rounded down to the millisecond like every time in
+// the collection, so that no record outlives its expiry.
 func (c *collection) clock() bson.DateTime { return bson.NewDateTimeFromTime(c.now()) }
 
-// live matches the record with an id if it has not expired and is at a version.
+// live returns a filter for the record with the given id and version, if it has not expired.
 func (c *collection) live(id string, version int64) bson.D {
 	return bson.D{
 		{Key: "_id", Value: key(id)},
@@ -304,7 +233,7 @@ func (c *collection) live(id string, version int64) bson.D {
 	}
 }
 
-// expired matches the record with an id if it has expired.
+// expired returns a filter for the record with the given id, if it has expired.
 func (c *collection) expired(id string) bson.D {
 	return bson.D{
 		{Key: "_id", Value: key(id)},
@@ -314,11 +243,11 @@ func (c *collection) expired(id string) bson.D {
 
 func key(id string) bson.Binary { return bson.Binary{Data: []byte(id)} }
 
-// fields are those that every save sets.
+// fields returns the fields that every save sets.
 func fields(rec driver.Record) bson.D {
 	data := rec.Data
 	if data == nil {
-		data = []byte{} // nil is null
+		data = []byte{} // nil would be encoded as null
 	}
 	return bson.D{
 		{Key: "data", Value: bson.Binary{Data: data}},
@@ -328,7 +257,7 @@ func fields(rec driver.Record) bson.D {
 	}
 }
 
-// matched is the outcome of an update that creates nothing.
+// matched returns the error of an update without upsert.
 func matched(result *mongo.UpdateResult, err error) error {
 	switch {
 	case err != nil:
@@ -341,7 +270,7 @@ func matched(result *mongo.UpdateResult, err error) error {
 	return nil
 }
 
-// decode copies a record out of a document. Fields of other names are somebody else's.
+// decode returns a copy of the record in a document. It ignores fields with other names.
 func decode(doc bson.Raw) (driver.Record, error) {
 	var rec driver.Record
 	_, id, okID := doc.Lookup("_id").BinaryOK()
@@ -350,24 +279,26 @@ func decode(doc bson.Raw) (driver.Record, error) {
 	rec.Version, okVersion = doc.Lookup("version").AsInt64OK()
 	if !okID || !okData || !okVersion {
 		return driver.Record{}, errors.New("a document is not a session: _id, data or version is " +
-			"missing, or of another type")
+			"missing or has another type")
 	}
 	rec.ID, rec.Data = string(id), bytes.Clone(data)
 	for _, f := range []struct {
 		name string
 		to   *time.Time
-	}{{"expiry", &rec.Expiry}, {"created", &rec.Created}, {"updated", &rec.Updated}} {
+	}{
+		{"expiry", &rec.Expiry}, {"created", &rec.Created}, {"updated", &rec.Updated},
+	} {
 		ms, ok := doc.Lookup(f.name).DateTimeOK()
 		if !ok {
-			return driver.Record{}, fmt.Errorf("a document is not a session: %s is no date", f.name)
+			return driver.Record{}, fmt.Errorf("a document is not a session: %s is not a date", f.name)
 		}
 		*f.to = time.UnixMilli(ms).UTC()
 	}
 	return rec, nil
 }
 
-// outsideTransaction returns a context without the driver's session that an application may have
-// put there.
+// outsideTransaction returns ctx without the MongoDB session that an application may have put into
+// it.
 func outsideTransaction(ctx context.Context) context.Context {
 	if mongo.SessionFromContext(ctx) == nil {
 		return ctx

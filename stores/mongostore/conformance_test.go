@@ -20,7 +20,7 @@ func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
 var background = context.Background()
 
-// connect returns a client, whose commands monitor sees if there is one.
+// connect returns a client. monitor may be nil.
 func connect(tb testing.TB, monitor *event.CommandMonitor) *mongo.Client {
 	tb.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(testenv.Mongo(tb)).SetMonitor(monitor))
@@ -31,7 +31,7 @@ func connect(tb testing.TB, monitor *event.CommandMonitor) *mongo.Client {
 	return client
 }
 
-// newCollection returns a collection that nobody else uses, and drops it in the end.
+// newCollection returns a collection of its own for the test, and drops it when the test ends.
 func newCollection(tb testing.TB, client *mongo.Client) *mongo.Collection {
 	tb.Helper()
 	coll := client.Database("scskit_test").Collection(testenv.Name(tb))
@@ -39,13 +39,13 @@ func newCollection(tb testing.TB, client *mongo.Client) *mongo.Collection {
 	return coll
 }
 
-// exempt: there is nothing that CreateSchema makes without which MongoDB would not work.
+// exempt lists a check that does not apply, because the store works without CreateSchema.
 var exempt = map[string]string{
-	"driver/schema-missing": "MongoDB makes a collection when the first document is stored; without " +
-		"the index every promise holds, and the sweep removes what has expired",
+	"driver/schema-missing": "MongoDB creates a collection with its first document; without the " +
+		"index every guarantee holds, and a sweep removes expired sessions",
 }
 
-// A second process is a second client on the same collection.
+// A second client on the same collection stands for a second process.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	newDriver := func(tb testing.TB, coll *mongo.Collection) driver.Driver {
@@ -74,10 +74,11 @@ func TestConformance(t *testing.T) {
 	}
 	client := connect(t, nil)
 	conformance.TestDriver(t, conformance.Driver{
-		Name:   "mongodb",
-		New:    func(tb testing.TB) driver.Driver { return newDriver(tb, newCollection(tb, client)) },
-		Reopen: func(tb testing.TB, d driver.Driver) driver.Driver { return newDriver(tb, again(tb, d)) },
-		Exempt: exempt, RemovesExpired: true,
+		Name: "mongodb", RemovesExpired: true, Exempt: exempt,
+		New: func(tb testing.TB) driver.Driver { return newDriver(tb, newCollection(tb, client)) },
+		Reopen: func(tb testing.TB, d driver.Driver) driver.Driver {
+			return newDriver(tb, again(tb, d))
+		},
 	})
 	conformance.TestStore(t, conformance.Store{
 		Name: "mongodb", RemovesExpired: true,

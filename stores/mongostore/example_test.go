@@ -46,7 +46,7 @@ func ExampleNew() {
 	// Output: ada
 }
 
-// mongoURI returns the URI of the tests' server.
+// mongoURI returns the URI of the test server.
 func mongoURI() string {
 	server, err := testenv.Find(testenv.KindMongo)
 	if err != nil {

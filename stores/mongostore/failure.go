@@ -8,15 +8,15 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 )
 
-var errUnacknowledged = errors.New("the collection's write concern is w: 0, with which nobody " +
-	"knows what becomes of a session: use majority")
+var errUnacknowledged = errors.New("the collection's write concern is w: 0, with which the " +
+	"outcome of a write is unknown: use majority")
 
-// failure is the error of an operation on records. Where the context has ended it says so, whatever
-// the driver made of that.
+// failure returns the error of an operation on records. If the context has ended, the error matches
+// the context's error, whatever MongoDB's driver returned.
 func failure(ctx context.Context, op string, err error) error {
 	ended := ctx.Err()
 	if _, ok := ctx.Deadline(); ok && ended == nil && mongo.IsTimeout(err) {
-		// The driver passes the deadline on, and the server's clock may be a little faster.
+		// MongoDB's driver sends the deadline to the server, whose timer may fire first.
 		ended = context.DeadlineExceeded
 	}
 	err = withhold(err)
@@ -26,9 +26,9 @@ func failure(ctx context.Context, op string, err error) error {
 	return fmt.Errorf("mongostore: %s: %w", op, err)
 }
 
-// withhold drops what the server says in its own words, and all that the driver attaches to it:
-// that quotes the id (duplicate keys), the whole command (missing permissions), or the document.
-// Code, name and labels remain, for programs and for people.
+// withhold returns an error without the server's text and without the values that MongoDB's driver
+// attaches. They may quote the id (duplicate keys), the whole command (missing permissions) or the
+// document. Code, name and labels remain.
 func withhold(err error) error {
 	var server mongo.ServerError
 	if !errors.As(err, &server) {
@@ -37,7 +37,7 @@ func withhold(err error) error {
 	var kept mongo.CommandError
 	if c := (mongo.CommandError{}); errors.As(err, &c) {
 		if c.Code == 0 && c.Name == "" {
-			return err // the network's, not the server's
+			return err // an error of the network, without text of the server
 		}
 		kept.Code, kept.Name, kept.Labels = c.Code, c.Name, c.Labels
 	} else {

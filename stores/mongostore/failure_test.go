@@ -16,29 +16,52 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// What servers say quotes ids and data; nothing of it comes through, however one looks.
+// A server's error may quote ids and data. No error in the chain of the driver's error contains
+// them.
 func TestFailuresWithhold(t *testing.T) {
 	t.Parallel()
 	const secret = "73657373"
-	duplicate := mongo.WriteError{Code: 11000,
-		Message: "E11000 dup key: { _id: BinData(0, " + secret + ") }", Raw: bson.Raw(secret)}
+	labels := []string{"label"}
+	duplicate := mongo.WriteError{
+		Code:    11000,
+		Message: "E11000 dup key: { _id: BinData(0, " + secret + ") }",
+		Raw:     bson.Raw(secret),
+	}
 	for _, tc := range []struct {
 		err  error
 		text string
 	}{
-		{mongo.WriteException{WriteErrors: mongo.WriteErrors{duplicate}, Raw: bson.Raw(secret),
-			Labels: []string{"label"}},
-			"mongostore: save: (DuplicateKey) the server answered with error code 11000"},
-		{mongo.BulkWriteException{WriteErrors: []mongo.BulkWriteError{{WriteError: duplicate,
-			Request: mongo.NewInsertOneModel().SetDocument(secret)}}, Labels: []string{"label"}},
-			"mongostore: save: (DuplicateKey) the server answered with error code 11000"},
-		{mongo.WriteException{WriteConcernError: &mongo.WriteConcernError{Name: "WriteConcernFailed",
-			Code: 64, Message: secret}, Labels: []string{"label"}},
-			"mongostore: save: (WriteConcernFailed) the server answered with error code 64"},
-		{mongo.CommandError{Code: 13, Name: "Unauthorized",
-			Message: "not authorized to execute { find: … " + secret, Raw: bson.Raw(secret),
-			Wrapped: errors.New(secret), Labels: []string{"label"}},
-			"mongostore: save: (Unauthorized) the server answered with error code 13"},
+		{
+			mongo.WriteException{
+				WriteErrors: mongo.WriteErrors{duplicate}, Raw: bson.Raw(secret), Labels: labels,
+			},
+			"mongostore: save: (DuplicateKey) the server answered with error code 11000",
+		},
+		{
+			mongo.BulkWriteException{
+				WriteErrors: []mongo.BulkWriteError{{
+					WriteError: duplicate, Request: mongo.NewInsertOneModel().SetDocument(secret),
+				}},
+				Labels: labels,
+			},
+			"mongostore: save: (DuplicateKey) the server answered with error code 11000",
+		},
+		{
+			mongo.WriteException{
+				WriteConcernError: &mongo.WriteConcernError{
+					Name: "WriteConcernFailed", Code: 64, Message: secret,
+				},
+				Labels: labels,
+			},
+			"mongostore: save: (WriteConcernFailed) the server answered with error code 64",
+		},
+		{
+			mongo.CommandError{
+				Code: 13, Name: "Unauthorized", Labels: labels, Wrapped: errors.New(secret),
+				Message: "not authorized to execute { find: … " + secret, Raw: bson.Raw(secret),
+			},
+			"mongostore: save: (Unauthorized) the server answered with error code 13",
+		},
 	} {
 		err := failure(context.Background(), "save", fmt.Errorf("wrapped: %w", tc.err))
 		if err.Error() != tc.text {
@@ -47,19 +70,20 @@ func TestFailuresWithhold(t *testing.T) {
 		var before, after mongo.ServerError
 		if !errors.As(tc.err, &before) || !errors.As(err, &after) ||
 			!after.HasErrorCode(before.ErrorCodes()[0]) || !after.HasErrorLabel("label") {
-			t.Errorf("%v: code or label is lost", err)
+			t.Errorf("%v: the code or the label is missing", err)
 		}
 		for e := err; e != nil; e = errors.Unwrap(e) {
 			if strings.Contains(fmt.Sprintf("%+v %#v", e, e), secret) {
-				t.Errorf("the error holds what the server said: %#v", e)
+				t.Errorf("the error quotes the server: %#v", e)
 			}
 		}
 	}
-	network := mongo.CommandError{Message: "connection(…) broken pipe",
-		Labels: []string{"NetworkError"}}
-	if err := failure(context.Background(), "load", network); !mongo.IsNetworkError(err) ||
-		!strings.Contains(err.Error(), "broken pipe") {
-		t.Errorf("got %v", err)
+	network := mongo.CommandError{
+		Message: "connection(…) broken pipe", Labels: []string{"NetworkError"},
+	}
+	err := failure(context.Background(), "load", network)
+	if !mongo.IsNetworkError(err) || !strings.Contains(err.Error(), "broken pipe") {
+		t.Errorf("got error %v, want a network error with its text", err)
 	}
 }
 
@@ -71,7 +95,7 @@ func TestServerTimesOutFirst(t *testing.T) {
 	want(t, "load", err, context.DeadlineExceeded)
 }
 
-// A server that accepts and then says nothing is given up when the context ends.
+// With a server that accepts connections and sends nothing, operations end with their context.
 func TestSilentServer(t *testing.T) {
 	t.Parallel()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,43 +1,43 @@
-// Package mongostore keeps sessions in one collection of a MongoDB database, over
-// the official driver, go.mongodb.org/mongo-driver/v2.
+// Package mongostore stores sessions in one collection of a MongoDB database, with the official
+// driver, go.mongodb.org/mongo-driver/v2.
 //
 // A session is one document:
 //
 //	_id      binary  the record's id; binary because ids may hold any byte, and strings must be UTF-8
 //	data     binary  the encoded session
-//	expiry   date    when it ceases to exist
+//	expiry   date    when the session expires
 //	created  date    when it was first saved
 //	updated  date    when it was last saved
 //	version  long    drawn at random for each save
 //
 // # Expired sessions
 //
-// They are invisible at once. The store's CreateSchema makes a TTL index, with which the server
-// removes them within a minute or so. Not every server that speaks MongoDB's protocol has TTL
-// indexes (FerretDB 1.x has none, and answers NotImplemented): there CreateSchema makes a plain
-// index on expiry instead, and removing is the program's: call the store's Sweep or StartSweep.
-// That does no harm elsewhere, and is the way for a collection without any index as well.
+// The store never returns an expired session. CreateSchema makes a TTL index, with which the server
+// removes expired sessions within about a minute. A server without TTL indexes (FerretDB 1.x, for
+// example) answers NotImplemented. CreateSchema then makes a plain index on expiry, and the program
+// must call the store's Sweep or StartSweep. They also work if the collection has a TTL index or no
+// index.
 //
-// # What is expected of the deployment
+// # Deployment
 //
-// The store reads from the primary, whatever the collection's read preference: a secondary that
-// lags would hand out sessions that have been destroyed. Read and write concern are those of the
-// collection that is passed in, unless Options has others. The write concern must be majority,
-// which is the server's own default since MongoDB 5.0: with less, a fail-over may undo a logout
-// that was acknowledged. Unacknowledged writes (w: 0) tell nothing of what became of them, and are
-// an error. A read concern of linearizable also closes the moment in which a primary that has been
-// cut off from its set, and does not know yet, answers with what it knew; no write that depends on
-// such an answer succeeds.
+// The store reads from the primary, whatever the collection's read preference, because a secondary
+// that lags could return a session that has been destroyed. Read and write concern are those of the
+// collection, unless Options sets others. The write concern must be majority, which is the server's
+// default since MongoDB 5.0. With less, a fail-over may undo a logout that was acknowledged. With
+// unacknowledged writes (w: 0) the outcome of a write is unknown, so they are an error.
 //
-// The server must apply an update to one document atomically, as every MongoDB does (4.2 or newer,
-// which the driver needs). FerretDB 1.x on SQLite does not: it reads, compares and then writes, so
-// that of two saves at the same moment both may succeed, and one is lost. Use it for development
-// only.
+// For a short time, a primary that is cut off from its set may return stale sessions. A write that
+// depends on such a read fails. A read concern of linearizable also prevents the stale read.
 //
-// A collection may be sharded by _id, hashed or not, and by nothing else: only then are ids unique.
+// The server must update a document atomically, as every MongoDB server does (4.2 or newer, which
+// the driver requires). FerretDB 1.x on SQLite does not: it reads, compares and then writes. Two
+// saves at the same moment may both succeed, and one is lost. Use it for development only.
 //
-// The store never takes part in a transaction of the application: a session that travels in the
-// context of a request is passed over, so that rolling back the one does not undo the other.
+// You can shard the collection by _id, hashed or not, and by nothing else: only then are ids
+// unique.
+//
+// The store ignores a MongoDB session in the context of a request. It never takes part in the
+// application's transactions, so that rolling one back does not undo changes to a session.
 package mongostore
 
 import (
@@ -55,23 +55,23 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// Options are the settings of a MongoDB store. The zero value, and a nil *Options, is the
-// safe default.
+// Options are the settings of a MongoDB store. The zero value, and a nil *Options, is the safe
+// default.
 type Options struct {
 	// Options are the settings that every store shares.
 	scskit.Options
 
-	// WriteConcern says when a write counts as done. Nil means the collection's own. Less than
-	// majority may lose acknowledged writes, logouts among them, in a fail-over; unacknowledged
-	// writes are an error.
+	// WriteConcern is the write concern. Nil means that of the collection. With less than majority, a
+	// fail-over may undo acknowledged writes, logouts included. Unacknowledged writes are an error.
 	WriteConcern *writeconcern.WriteConcern
 
-	// ReadConcern says what a read may return. Nil means the collection's own.
+	// ReadConcern is the read concern. Nil means that of the collection.
 	ReadConcern *readconcern.ReadConcern
 }
 
-// New returns a store that keeps its sessions in coll. It does not connect, and never disconnects
-// the client, which the rest of the program may use. The collection should hold nothing else.
+// New returns a store that keeps its sessions in coll. It does not connect, and it never
+// disconnects the client, so that the rest of the program can use the client too. The collection
+// should hold only sessions.
 func New(coll *mongo.Collection, opts *Options) (*scskit.Store, error) {
 	if opts == nil {
 		opts = new(Options)
@@ -88,21 +88,21 @@ func newDriver(coll *mongo.Collection, opts *Options) (driver.Driver, error) {
 		return nil, errors.New("mongostore: the collection is nil")
 	}
 	if coll.Database() == nil {
-		return nil, errors.New("mongostore: the collection belongs to no database: get it from a " +
-			"client, with Database and Collection")
+		return nil, errors.New("mongostore: the collection has no database: get it from a client " +
+			"with Database and Collection")
 	}
 	if w := opts.WriteConcern; w != nil && !w.Acknowledged() {
-		return nil, errors.New("mongostore: Options.WriteConcern is of unacknowledged writes, which " +
-			"tell nothing of what became of them: use writeconcern.Majority()")
+		return nil, errors.New("mongostore: Options.WriteConcern is w: 0, with which the outcome of a " +
+			"write is unknown: use writeconcern.Majority()")
 	}
 	c := &collection{now: time.Now}
 	if opts.Now != nil {
 		c.now = opts.Now
 	}
-	// The registry is the default one: what is stored must not depend on how the
-	// application has its own types encoded.
-	settings := options.Collection().SetReadPreference(readpref.Primary()).SetRegistry(
-		bson.NewRegistry())
+	// The default registry keeps the encoding independent of the application's settings.
+	settings := options.Collection().
+		SetReadPreference(readpref.Primary()).
+		SetRegistry(bson.NewRegistry())
 	if opts.WriteConcern != nil {
 		settings.SetWriteConcern(opts.WriteConcern)
 	}

@@ -12,21 +12,22 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// schemaFix is what an error that matches driver.ErrNoSchema advises.
+// schemaFix is the advice of errors that match driver.ErrNoSchema.
 const schemaFix = "create it with the store's CreateSchema, or apply its Schema by hand"
 
-// Codes of errors, from the server's error_codes.yml.
+// Error codes, from the server's error_codes.yml.
 const (
+	codeNamespaceNotFound     = 26
 	codeIndexOptionsConflict  = 85
 	codeIndexKeySpecsConflict = 86
 	codeNotImplemented        = 238
 )
 
-// indexName is what mongosh calls it as well, so that it is the same whoever makes it.
+// indexName is the name that mongosh gives to such an index by default.
 const indexName = "expiry_1"
 
-// CreateSchema makes the TTL index, and the collection with it; or a plain index if the server has
-// no TTL indexes.
+// CreateSchema creates the TTL index, and with it the collection. If the server does not support
+// TTL indexes, it creates a plain index.
 func (c *collection) CreateSchema(ctx context.Context) error {
 	const op = "create schema"
 	ctx = outsideTransaction(ctx)
@@ -35,7 +36,7 @@ func (c *collection) CreateSchema(ctx context.Context) error {
 		err = c.createIndex(ctx, false)
 	}
 	if hasCode(err, codeIndexOptionsConflict, codeIndexKeySpecsConflict) {
-		return fmt.Errorf("mongostore: %s: collection %s: there is another index on expiry, or of the "+
+		return fmt.Errorf("mongostore: %s: collection %s has another index on expiry or with the "+
 			"name %s: drop it first: %w", op, c.coll.Name(), indexName, err)
 	}
 	if err != nil {
@@ -47,16 +48,16 @@ func (c *collection) CreateSchema(ctx context.Context) error {
 func (c *collection) createIndex(ctx context.Context, ttl bool) error {
 	opts := options.Index().SetName(indexName)
 	if ttl {
-		opts.SetExpireAfterSeconds(0) // after the date in the field itself
+		opts.SetExpireAfterSeconds(0) // seconds after the date in expiry
 	}
-	_, err := c.coll.Indexes().CreateOne(ctx,
-		mongo.IndexModel{Keys: bson.D{{Key: "expiry", Value: 1}}, Options: opts})
+	index := mongo.IndexModel{Keys: bson.D{{Key: "expiry", Value: 1}}, Options: opts}
+	_, err := c.coll.Indexes().CreateOne(ctx, index)
 	return err
 }
 
-// CheckSchema looks for the index. A plain one will do only where the server has no TTL indexes,
-// which is found out by asking for one: that changes nothing, since a server that has them refuses
-// a second index on the same field.
+// CheckSchema checks that the index exists. A plain index is enough only if the server does not
+// support TTL indexes. CheckSchema finds that out by creating one. This changes nothing, because a
+// server that supports them refuses a second index on the same field.
 func (c *collection) CheckSchema(ctx context.Context) error {
 	const op = "check schema"
 	ctx = outsideTransaction(ctx)
@@ -96,34 +97,36 @@ func (c *collection) findIndex(ctx context.Context) (found, ttl bool, err error)
 		if !ok {
 			continue
 		}
-		if fields, err := key.Elements(); err != nil || len(fields) != 1 || fields[0].Key() != "expiry" {
+		fields, err := key.Elements()
+		if err != nil || len(fields) != 1 || fields[0].Key() != "expiry" {
 			continue
 		}
 		found = true
-		if after, ok := cursor.Current.Lookup("expireAfterSeconds").AsInt64OK(); ok && after == 0 {
+		after, ok := cursor.Current.Lookup("expireAfterSeconds").AsInt64OK()
+		if ok && after == 0 {
 			ttl = true
 		}
 	}
 	return found, ttl, cursor.Err()
 }
 
-const codeNamespaceNotFound = 26
-
-// DropSchema drops the collection, unless a document in it is not a session: then it is not
-// this store's, and that is an error.
+// DropSchema drops the collection. If it holds a document that is not a session, DropSchema returns
+// an error and changes nothing.
 func (c *collection) DropSchema(ctx context.Context) error {
 	const op = "drop schema"
 	ctx = outsideTransaction(ctx)
 	foreign := bson.A{}
+	missing := bson.D{{Key: "$exists", Value: false}}
 	for _, field := range []string{"data", "expiry", "version"} {
-		foreign = append(foreign, bson.D{{Key: field, Value: bson.D{{Key: "$exists", Value: false}}}})
+		foreign = append(foreign, bson.D{{Key: field, Value: missing}})
 	}
-	err := c.coll.FindOne(ctx, bson.D{{Key: "$or", Value: foreign}},
-		options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})).Err()
+	filter := bson.D{{Key: "$or", Value: foreign}}
+	opts := options.FindOne().SetProjection(bson.D{{Key: "_id", Value: 1}})
+	err := c.coll.FindOne(ctx, filter, opts).Err()
 	switch {
 	case err == nil:
-		return fmt.Errorf("mongostore: %s: collection %s holds documents that are not sessions: it is "+
-			"left as it is", op, c.coll.Name())
+		return fmt.Errorf("mongostore: %s: collection %s holds documents that are not sessions: "+
+			"drop it by hand if they are not needed", op, c.coll.Name())
 	case !errors.Is(err, mongo.ErrNoDocuments):
 		return schemaFailure(ctx, op, err)
 	}
@@ -133,13 +136,15 @@ func (c *collection) DropSchema(ctx context.Context) error {
 	return nil
 }
 
-// Schema returns the commands for mongosh.
+// Schema returns the command for mongosh.
 func (c *collection) Schema() string {
-	return fmt.Sprintf(`db.getSiblingDB(%q).getCollection(%q).createIndex({ expiry: 1 }, { name: %q, expireAfterSeconds: 0 })
-`, c.coll.Database().Name(), c.coll.Name(), indexName)
+	return fmt.Sprintf("db.getSiblingDB(%q).getCollection(%q)."+
+		"createIndex({ expiry: 1 }, { name: %q, expireAfterSeconds: 0 })\n",
+		c.coll.Database().Name(), c.coll.Name(), indexName)
 }
 
-// schemaFailure is the error of an operation without records, which the server may explain.
+// schemaFailure returns the error of an operation on the schema. It keeps the server's text, which
+// quotes no record.
 func schemaFailure(ctx context.Context, op string, err error) error {
 	if ended := ctx.Err(); ended != nil && !errors.Is(err, ended) {
 		return fmt.Errorf("mongostore: %s: %w: %w", op, ended, err)

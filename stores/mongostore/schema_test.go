@@ -43,7 +43,7 @@ func TestSchemaText(t *testing.T) {
 	}
 }
 
-// indexes returns what the createIndexes commands asked for.
+// indexes returns the indexes in the createIndexes commands.
 func indexes(commands []bson.Raw) []bson.Raw {
 	var all []bson.Raw
 	for _, c := range commands {
@@ -57,8 +57,9 @@ func indexes(commands []bson.Raw) []bson.Raw {
 	return all
 }
 
-// A TTL index is asked for first, always. A server that has none is asked for a plain one.
-func TestCreateSchemaAsksForTTL(t *testing.T) {
+// CreateSchema always sends a TTL index first, and then a plain one if the server does not support
+// TTL indexes.
+func TestCreateSchemaSendsTTL(t *testing.T) {
 	t.Parallel()
 	m := new(monitor)
 	d := newTestDriver(t, newCollection(t, connect(t, m.events())), newClock())
@@ -68,19 +69,20 @@ func TestCreateSchemaAsksForTTL(t *testing.T) {
 		sent := indexes(m.take())
 		found, ttl, err := d.findIndex(background)
 		if err != nil || !found {
-			t.Fatalf("index found: %v, %v", found, err)
+			t.Fatalf("got index found %v, %v, want true", found, err)
 		}
-		texts := []string{`{"key": {"expiry": {"$numberInt":"1"}},"expireAfterSeconds": {"$numberInt":"0"},"name": "expiry_1"}`}
+		texts := []string{`{"key": {"expiry": {"$numberInt":"1"}},` +
+			`"expireAfterSeconds": {"$numberInt":"0"},"name": "expiry_1"}`}
 		if !ttl {
-			t.Log("the server has no TTL indexes")
+			t.Log("the server does not support TTL indexes")
 			texts = append(texts, `{"key": {"expiry": {"$numberInt":"1"}},"name": "expiry_1"}`)
 		}
 		if len(sent) != len(texts) {
-			t.Fatalf("%d indexes were asked for, want %d: %v", len(sent), len(texts), sent)
+			t.Fatalf("sent %d indexes, want %d: %v", len(sent), len(texts), sent)
 		}
 		for i, text := range texts {
 			if got := sent[i].String(); got != text {
-				t.Errorf("index %d: %s, want %s", i, got, text)
+				t.Errorf("index %d: got %s, want %s", i, got, text)
 			}
 		}
 		want(t, "check", d.CheckSchema(background), nil)
@@ -98,12 +100,14 @@ func TestCheckSchema(t *testing.T) {
 		err := d.CheckSchema(background)
 		want(t, what, err, driver.ErrNoSchema)
 		if err != nil && err.Error() != missing {
-			t.Errorf("%s: got %q", what, err)
+			t.Errorf("%s: got error %q, want %q", what, err, missing)
 		}
 	}
 	check("no collection")
-	for _, keys := range []bson.D{{{Key: "updated", Value: 1}},
-		{{Key: "expiry", Value: 1}, {Key: "updated", Value: 1}}} {
+	for _, keys := range []bson.D{
+		{{Key: "updated", Value: 1}},
+		{{Key: "expiry", Value: 1}, {Key: "updated", Value: 1}},
+	} {
 		if _, err := d.coll.Indexes().CreateOne(background, mongo.IndexModel{Keys: keys}); err != nil {
 			t.Fatal(err)
 		}
@@ -117,14 +121,14 @@ func TestCheckSchema(t *testing.T) {
 	if !ttl {
 		return
 	}
-	// Where there are TTL indexes, a plain one will not do.
+	// If the server supports TTL indexes, a plain one is not enough.
 	if err := d.coll.Indexes().DropOne(background, indexName); err != nil {
 		t.Fatal(err)
 	}
 	want(t, "create", d.createIndex(background, false), nil)
 	want(t, "check", d.CheckSchema(background), driver.ErrNoSchema)
-	if err := d.CreateSchema(background); err == nil ||
-		!strings.Contains(err.Error(), "drop it first") {
-		t.Errorf("create: got error %v", err)
+	err = d.CreateSchema(background)
+	if err == nil || !strings.Contains(err.Error(), "drop it first") {
+		t.Errorf("create: got error %v, want drop it first", err)
 	}
 }
