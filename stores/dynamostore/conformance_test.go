@@ -29,8 +29,8 @@ var credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credent
 // connect returns a client with a connection pool of its own.
 func connect(tb testing.TB) *dynamodb.Client {
 	tb.Helper()
-	return clientOf(testenv.DynamoDB(tb),
-		&http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()})
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	return clientOf(testenv.DynamoDB(tb), &http.Client{Transport: transport})
 }
 
 func clientOf(endpoint string, c dynamodb.HTTPClient) *dynamodb.Client {
@@ -42,7 +42,7 @@ func clientOf(endpoint string, c dynamodb.HTTPClient) *dynamodb.Client {
 	})
 }
 
-// wire notes the requests that are sent, by the name of the operation.
+// wire is an HTTP client that records the operation of each request.
 type wire struct {
 	transport http.RoundTripper
 	mu        sync.Mutex
@@ -66,7 +66,7 @@ func (w *wire) take() string {
 	return strings.Join(all, " ")
 }
 
-// tableOf returns the table under a driver, with an index of users or without.
+// tableOf returns the table of a driver, which may be a userTable.
 func tableOf(d driver.Driver) *table {
 	if u, ok := d.(*userTable); ok {
 		return u.table
@@ -74,7 +74,7 @@ func tableOf(d driver.Driver) *table {
 	return d.(*table)
 }
 
-// newTable returns a driver over a table that nobody else uses, and drops it in the end.
+// newTable returns a driver with a table of its own, and drops the table when the test ends.
 func newTable(tb testing.TB, client *dynamodb.Client, opts Options) *table {
 	tb.Helper()
 	opts.Table = testenv.Name(tb)
@@ -94,14 +94,16 @@ func newTable(tb testing.TB, client *dynamodb.Client, opts Options) *table {
 	return t
 }
 
-// A second process is a second client on the same table.
+// A second client on the same table stands for a second process.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	for name, shared := range map[string]scskit.Options{"dynamodb": {},
-		"dynamodb-users": {UserKey: "user"}} {
+	for name, shared := range map[string]scskit.Options{
+		"dynamodb": {}, "dynamodb-users": {UserKey: "user"},
+	} {
 		client := connect(t)
 		made := func(tb testing.TB) *Options {
-			return &Options{Options: shared, Table: newTable(tb, client, Options{Options: shared}).name}
+			table := newTable(tb, client, Options{Options: shared})
+			return &Options{Options: shared, Table: table.name}
 		}
 		again := func(d driver.Driver) *Options {
 			return &Options{Options: shared, Table: tableOf(d).name}

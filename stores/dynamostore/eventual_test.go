@@ -13,7 +13,8 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// lagging answers eventually consistent reads of single items with an answer of long ago.
+// lagging is a transport that answers eventually consistent reads of single items with an old
+// answer.
 type lagging struct{ answer string }
 
 func (l *lagging) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -32,8 +33,7 @@ func (l *lagging) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// TestEventualMiss: a replica that lags must not end a session that has just begun, or has just
-// been moved.
+// A replica that lags does not end a session that was just created or touched.
 func TestEventualMiss(t *testing.T) {
 	t.Parallel()
 	const old = `{"Item": {"id": {"B": "aWQ="}, "version": {"N": "1"},
@@ -48,17 +48,17 @@ func TestEventualMiss(t *testing.T) {
 		w.take()
 		rec, err := d.Load(background, "id")
 		if err != nil || rec.Version != 1 || string(rec.Data) != "data of id" {
-			t.Errorf("the replica has %s: got %v, %v", name, rec, err)
+			t.Errorf("the replica has %s: got %+v, %v, want version 1", name, rec, err)
 		}
 		if got := w.take(); got != "GetItem GetItem" {
-			t.Errorf("the replica has %s: requests %s", name, got)
+			t.Errorf("the replica has %s: sent %s, want GetItem GetItem", name, got)
 		}
 		_, err = d.Load(background, "other")
 		want(t, "load of no session", err, driver.ErrNotFound)
 	}
 }
 
-// TestEventualHit: what the replica has is taken at its word.
+// If the replica has the session, a load takes one request.
 func TestEventualHit(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -68,7 +68,9 @@ func TestEventualHit(t *testing.T) {
 	})
 	save(t, d, record(c, "id", 1, time.Minute))
 	w.take()
-	if _, err := d.Load(background, "id"); err != nil || w.take() != "GetItem" {
-		t.Errorf("load: %v, by more than one request", err)
+	_, err := d.Load(background, "id")
+	want(t, "load", err, nil)
+	if got := w.take(); got != "GetItem" {
+		t.Errorf("load: sent %s, want GetItem", got)
 	}
 }

@@ -43,7 +43,7 @@ func ExampleNew() {
 	// Output: ada
 }
 
-// local returns what leads to the tests' server.
+// local returns the configuration for the test server.
 func local() aws.Config {
 	server, err := testenv.Find(testenv.KindDynamoDB)
 	if err != nil {

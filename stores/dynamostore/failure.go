@@ -13,11 +13,14 @@ import (
 	"github.com/scskit/scskit/internal/bound"
 )
 
-// failure is the error of an operation. Where the context has ended it says so, whatever the SDK
-// made of that.
+// codeInvalid is the code of errors for invalid requests.
+const codeInvalid = "ValidationException"
+
+// failure returns the error of an operation. If the context has ended, the error matches the
+// context's error, whatever the SDK returned.
 func (t *table) failure(ctx context.Context, op string, err error) error {
 	var missing *types.ResourceNotFoundException
-	var invalid smithy.APIError
+	var api smithy.APIError
 	ended := bound.Ended(ctx, err)
 	switch {
 	case ended != nil && !errors.Is(err, ended):
@@ -26,13 +29,14 @@ func (t *table) failure(ctx context.Context, op string, err error) error {
 		return fmt.Errorf("dynamostore: %s: %w: table %s: %s: %w", op, driver.ErrNoSchema, t.name,
 			schemaFix, err)
 	case isThrottled(err):
-		return fmt.Errorf("dynamostore: %s: throttled, after every attempt that the client is "+
-			"configured to make: give table %s more capacity: %w", op, t.name, err)
-	case errors.As(err, &invalid) && invalid.ErrorCode() == "ValidationException" &&
-		invalid.ErrorMessage() != "":
-		// What is invalid may be quoted.
+		return fmt.Errorf("dynamostore: %s: throttled on every attempt of the client: give table "+
+			"%s more capacity: %w", op, t.name, err)
+	case errors.As(err, &api) && api.ErrorCode() == codeInvalid && api.ErrorMessage() != "":
+		// Drop the message, because it may quote an id or data.
 		return fmt.Errorf("dynamostore: %s: %w", op, &smithy.GenericAPIError{
-			Code: invalid.ErrorCode(), Message: "DynamoDB refuses the request", Fault: invalid.ErrorFault(),
+			Code:    api.ErrorCode(),
+			Message: "DynamoDB refuses the request",
+			Fault:   api.ErrorFault(),
 		})
 	}
 	return fmt.Errorf("dynamostore: %s: %w", op, err)
@@ -50,9 +54,12 @@ func isThrottled(err error) bool {
 	return false
 }
 
-// isItemTooLarge goes by the message: the code is that of every other invalid request.
+// isItemTooLarge checks the message, because all invalid requests have the same code.
 func isItemTooLarge(err error) bool {
 	var api smithy.APIError
-	return errors.As(err, &api) && api.ErrorCode() == "ValidationException" &&
-		strings.Contains(api.ErrorMessage(), "size") && strings.Contains(api.ErrorMessage(), "exceeded")
+	if !errors.As(err, &api) || api.ErrorCode() != codeInvalid {
+		return false
+	}
+	message := api.ErrorMessage()
+	return strings.Contains(message, "size") && strings.Contains(message, "exceeded")
 }

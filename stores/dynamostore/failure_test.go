@@ -16,7 +16,7 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// refusing answers every request with an error, as DynamoDB words it.
+// refusing is an HTTP client that answers every request with an error of DynamoDB.
 type refusing struct {
 	code, message string
 	requests      int
@@ -41,17 +41,26 @@ func TestFailures(t *testing.T) {
 		contains      string
 		target        error
 	}{
-		{"ResourceNotFoundException", "Requested resource not found", "CreateSchema", driver.ErrNoSchema},
+		{
+			"ResourceNotFoundException", "Requested resource not found",
+			"CreateSchema", driver.ErrNoSchema,
+		},
 		{"ProvisionedThroughputExceededException", "slow down", "throttled", nil},
 		{"ThrottlingException", "slow down", "throttled", nil},
 		{"RequestLimitExceeded", "slow down", "throttled", nil},
 		{"ValidationException", "the value secret-id is not good", "ValidationException", nil},
-		{"ValidationException", "Item size has exceeded the maximum allowed size",
-			"session too large: 17 bytes, limit 16", driver.ErrTooLarge},
-		{"ValidationException", "Item size to update has exceeded the maximum allowed size",
-			"session too large: 17 bytes, limit 16", driver.ErrTooLarge},
-		{"AccessDeniedException", "not authorized to perform dynamodb:UpdateItem",
-			"dynamodb:UpdateItem", nil},
+		{
+			"ValidationException", "Item size has exceeded the maximum allowed size",
+			"session too large: 17 bytes, limit 16", driver.ErrTooLarge,
+		},
+		{
+			"ValidationException", "Item size to update has exceeded the maximum allowed size",
+			"session too large: 17 bytes, limit 16", driver.ErrTooLarge,
+		},
+		{
+			"AccessDeniedException", "not authorized to perform dynamodb:UpdateItem",
+			"dynamodb:UpdateItem", nil,
+		},
 	} {
 		server := &refusing{code: tc.code, message: tc.message}
 		o := clientOf("http://127.0.0.1:1", server).Options()
@@ -63,21 +72,21 @@ func TestFailures(t *testing.T) {
 		err = d.Save(background, rec, driver.IfVersion(1))
 		if err == nil || tc.target != nil && !errors.Is(err, tc.target) ||
 			!strings.Contains(err.Error(), tc.contains) || strings.Contains(err.Error(), rec.ID) {
-			t.Errorf("%s: got error %v", tc.code, err)
+			t.Errorf("%s: got error %v, want %v and %q", tc.code, err, tc.target, tc.contains)
 		}
 		var api smithy.APIError
 		if !errors.Is(err, driver.ErrTooLarge) &&
 			(!errors.As(err, &api) || api.ErrorCode() != tc.code ||
 				!strings.HasPrefix(err.Error(), "dynamostore: save: ")) {
-			t.Errorf("%s: got error %v", tc.code, err)
+			t.Errorf("%s: got error %v, want one with the code and dynamostore: save:", tc.code, err)
 		}
 		if server.requests != 1 {
-			t.Errorf("%s: %d requests", tc.code, server.requests)
+			t.Errorf("%s: got %d requests, want 1", tc.code, server.requests)
 		}
 	}
 }
 
-// Throttled requests are tried again, a bounded number of times.
+// The client retries throttled requests a limited number of times.
 func TestThrottledIsBounded(t *testing.T) {
 	t.Parallel()
 	server := &refusing{code: "ProvisionedThroughputExceededException", message: "slow down"}
@@ -88,14 +97,14 @@ func TestThrottledIsBounded(t *testing.T) {
 	ctx, cancel := context.WithTimeout(background, time.Hour)
 	defer cancel()
 	if _, err := d.Load(ctx, "a"); err == nil || !strings.Contains(err.Error(), "throttled") {
-		t.Errorf("got error %v", err)
+		t.Errorf("got error %v, want throttled", err)
 	}
 	if server.requests != 3 { // the SDK's default
-		t.Errorf("%d requests", server.requests)
+		t.Errorf("got %d requests, want 3", server.requests)
 	}
 }
 
-// silent answers nothing until the request's context ends.
+// silent is an HTTP client that sends no answer. It waits until the request's context ends.
 type silent struct{}
 
 func (silent) Do(r *http.Request) (*http.Response, error) {
@@ -106,12 +115,11 @@ func (silent) Do(r *http.Request) (*http.Response, error) {
 func TestSilentServer(t *testing.T) {
 	t.Parallel()
 	c := newClock()
-	opts := Options{}
-	driverOver, err := newDriver(clientOf("http://127.0.0.1:1", silent{}), &opts)
+	made, err := newDriver(clientOf("http://127.0.0.1:1", silent{}), &Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := driverOver.(*table)
+	d := made.(*table)
 	rec := record(c, "secret-id", 1, time.Minute)
 	ctx, cancel := context.WithTimeout(background, 50*time.Millisecond)
 	defer cancel()
@@ -129,7 +137,7 @@ func TestSilentServer(t *testing.T) {
 	} {
 		want(t, op, err, context.DeadlineExceeded)
 		if !strings.HasPrefix(err.Error(), "dynamostore: "+op) || strings.Contains(err.Error(), rec.ID) {
-			t.Errorf("%s: got error %v", op, err)
+			t.Errorf("%s: got error %v, want dynamostore: %s…, without the id", op, err, op)
 		}
 	}
 }

@@ -24,8 +24,9 @@ const (
 	attrUser     = "user"
 )
 
-// maxData is DynamoDB's limit for an item, 400 KB, less room for the other attributes, whose names
-// count as well: an id of 512 bytes, five numbers and a user of 64 are about 730 bytes.
+// maxData is DynamoDB's limit for an item, 400 KB, less 1 KB for the names of all attributes and
+// the values of the others: an id of 512 bytes, five numbers and a user of 64 bytes, together about
+// 730 bytes.
 const maxData = 400<<10 - 1<<10
 
 type item = map[string]types.AttributeValue
@@ -40,7 +41,7 @@ func binary(s string) types.AttributeValue {
 
 func key(id string) item { return item{attrID: binary(id)} }
 
-// seconds rounds up, so that DynamoDB never removes a record that still lives.
+// seconds rounds up so that DynamoDB never removes a live record.
 func seconds(expiry time.Time) int64 {
 	ms := expiry.UnixMilli()
 	s := ms / 1000
@@ -50,8 +51,8 @@ func seconds(expiry time.Time) int64 {
 	return s
 }
 
-// encode returns the item of a record. Empty data is left out: not every DynamoDB takes an empty
-// value.
+// encode returns the item of a record. It omits empty data, because not every server accepts an
+// empty value.
 func encode(rec driver.Record) item {
 	it := key(rec.ID)
 	if len(rec.Data) > 0 {
@@ -68,12 +69,12 @@ func encode(rec driver.Record) item {
 	return it
 }
 
-// decode copies a record out of an item. Attributes of other names are somebody else's.
+// decode returns a copy of the record in an item. It ignores attributes with other names.
 func decode(it item) (driver.Record, error) {
 	var rec driver.Record
 	id, ok := it[attrID].(*types.AttributeValueMemberB)
 	if !ok {
-		return rec, errors.New("an item is not a session: id is no binary")
+		return rec, errors.New("an item is not a session: id is not binary")
 	}
 	data := []byte{}
 	switch v := it[attrData].(type) {
@@ -81,11 +82,12 @@ func decode(it item) (driver.Record, error) {
 	case *types.AttributeValueMemberB:
 		data = bytes.Clone(v.Value)
 	default:
-		return rec, errors.New("an item is not a session: data is no binary")
+		return rec, errors.New("an item is not a session: data is not binary")
 	}
 	var expiry, created, updated int64
-	for name, to := range map[string]*int64{attrVersion: &rec.Version, attrExpiry: &expiry,
-		attrCreated: &created, attrUpdated: &updated} {
+	for name, to := range map[string]*int64{
+		attrVersion: &rec.Version, attrExpiry: &expiry, attrCreated: &created, attrUpdated: &updated,
+	} {
 		n, ok := it[name].(*types.AttributeValueMemberN)
 		if ok {
 			var err error
@@ -93,7 +95,7 @@ func decode(it item) (driver.Record, error) {
 			ok = err == nil
 		}
 		if !ok {
-			return driver.Record{}, fmt.Errorf("an item is not a session: %s is no integer", name)
+			return driver.Record{}, fmt.Errorf("an item is not a session: %s is not an integer", name)
 		}
 	}
 	if user, ok := it[attrUser].(*types.AttributeValueMemberB); ok {

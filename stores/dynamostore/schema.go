@@ -15,20 +15,20 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// schemaFix is what an error that matches driver.ErrNoSchema advises.
+// schemaFix is the advice of errors that match driver.ErrNoSchema.
 const schemaFix = "create it with the store's CreateSchema, or apply its Schema by hand"
 
-// How often a table that is being made or dropped is looked at, and for how long, if the
-// context has no deadline.
+// CreateSchema and DropSchema poll the table, first after minPoll and later every maxPoll. They
+// wait at most maxWait, even if the context has no deadline.
 const (
-	lookSoon = 200 * time.Millisecond
-	lookLate = 5 * time.Second
-	patience = 10 * time.Minute
+	minPoll = 200 * time.Millisecond
+	maxPoll = 5 * time.Second
+	maxWait = 10 * time.Minute
 )
 
-// CreateSchema makes the table, waits until it is there, turns its TTL on, and adds the index of
-// users if it is asked for and missing. A table of that name with another key is left as it is, and
-// an error.
+// CreateSchema creates the table, waits until it exists, and turns its TTL on. It adds the index of
+// users if the options require it and it is missing. If a table with the same name has another key,
+// CreateSchema returns an error and does not change the table.
 func (t *table) CreateSchema(ctx context.Context) error {
 	const op = "create schema"
 	_, err := t.client.CreateTable(ctx, t.definition())
@@ -37,9 +37,9 @@ func (t *table) CreateSchema(ctx context.Context) error {
 		return t.failureExplained(ctx, op, err)
 	}
 	waiter := dynamodb.NewTableExistsWaiter(t.client, func(o *dynamodb.TableExistsWaiterOptions) {
-		o.MinDelay, o.MaxDelay = lookSoon, lookLate
+		o.MinDelay, o.MaxDelay = minPoll, maxPoll
 	})
-	out, err := waiter.WaitForOutput(ctx, &dynamodb.DescribeTableInput{TableName: &t.name}, patience)
+	out, err := waiter.WaitForOutput(ctx, &dynamodb.DescribeTableInput{TableName: &t.name}, maxWait)
 	if err != nil {
 		return t.failureExplained(ctx, op, err)
 	}
@@ -57,7 +57,8 @@ func (t *table) CreateSchema(ctx context.Context) error {
 	return nil
 }
 
-// enableTTL leaves alone what is on already. Of two that turn it on at once, DynamoDB refuses one.
+// enableTTL turns TTL on if it is off. If DynamoDB refuses that, another program may have turned it
+// on first, so enableTTL checks again.
 func (t *table) enableTTL(ctx context.Context, op string) error {
 	on, err := t.ttlEnabled(ctx, op)
 	if on || err != nil {
@@ -76,10 +77,11 @@ func (t *table) enableTTL(ctx context.Context, op string) error {
 	return t.failureExplained(ctx, op, err)
 }
 
-// ttlEnabled reports whether the table's TTL goes by our attribute. That it goes by another is an
-// error.
+// ttlEnabled reports whether the table's TTL uses the attribute expire_at. It returns an error if
+// the TTL uses another attribute.
 func (t *table) ttlEnabled(ctx context.Context, op string) (bool, error) {
-	out, err := t.client.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &t.name})
+	in := &dynamodb.DescribeTimeToLiveInput{TableName: &t.name}
+	out, err := t.client.DescribeTimeToLive(ctx, in)
 	if err != nil {
 		return false, t.failureExplained(ctx, op, err)
 	}
@@ -89,13 +91,13 @@ func (t *table) ttlEnabled(ctx context.Context, op string) (bool, error) {
 		return false, nil
 	}
 	if name := aws.ToString(d.AttributeName); name != attrExpireAt {
-		return false, fmt.Errorf("dynamostore: %s: %w: the TTL of table %s goes by %s, not %s: turn it "+
-			"off first", op, driver.ErrNoSchema, t.name, name, attrExpireAt)
+		return false, fmt.Errorf("dynamostore: %s: %w: the TTL of table %s uses the attribute %s, "+
+			"not %s: turn it off first", op, driver.ErrNoSchema, t.name, name, attrExpireAt)
 	}
 	return true, nil
 }
 
-// CheckSchema looks for the table, its key, its TTL, and its index.
+// CheckSchema checks the table, its key, its TTL and its index.
 func (t *table) CheckSchema(ctx context.Context) error {
 	const op = "check schema"
 	out, err := t.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.name})
@@ -127,8 +129,8 @@ func (t *table) CheckSchema(ctx context.Context) error {
 	return err
 }
 
-// DropSchema deletes the table with everything in it, and waits until it is gone. A table with
-// another key is not this store's, and is an error.
+// DropSchema deletes the table with everything in it, and waits until it no longer exists. If the
+// table has another key, DropSchema returns an error and does not delete it.
 func (t *table) DropSchema(ctx context.Context) error {
 	const op = "drop schema"
 	out, err := t.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.name})
@@ -147,18 +149,18 @@ func (t *table) DropSchema(ctx context.Context) error {
 			return t.failureExplained(ctx, op, err)
 		}
 	}
-	waiter := dynamodb.NewTableNotExistsWaiter(t.client,
-		func(o *dynamodb.TableNotExistsWaiterOptions) {
-			o.MinDelay, o.MaxDelay = lookSoon, lookLate
-		})
-	if err := waiter.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &t.name},
-		patience); err != nil {
+	delays := func(o *dynamodb.TableNotExistsWaiterOptions) {
+		o.MinDelay, o.MaxDelay = minPoll, maxPoll
+	}
+	waiter := dynamodb.NewTableNotExistsWaiter(t.client, delays)
+	err = waiter.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &t.name}, maxWait)
+	if err != nil {
 		return t.failureExplained(ctx, op, err)
 	}
 	return nil
 }
 
-// Schema returns what aws dynamodb create-table and update-time-to-live take with --cli-input-json.
+// Schema returns the commands of the AWS command line that create the table and turn its TTL on.
 func (t *table) Schema() string {
 	d := t.definition()
 	create := tableJSON{TableName: t.name, BillingMode: d.BillingMode}
@@ -170,13 +172,15 @@ func (t *table) Schema() string {
 	create.ProvisionedThroughput = capacityJSON(d.ProvisionedThroughput)
 	for _, i := range d.GlobalSecondaryIndexes {
 		create.GlobalSecondaryIndexes = append(create.GlobalSecondaryIndexes, indexJSON{
-			*i.IndexName, keysJSON(i.KeySchema), projectionJSON{i.Projection.ProjectionType},
-			capacityJSON(i.ProvisionedThroughput),
+			IndexName:             *i.IndexName,
+			KeySchema:             keysJSON(i.KeySchema),
+			Projection:            projectionJSON{i.Projection.ProjectionType},
+			ProvisionedThroughput: capacityJSON(i.ProvisionedThroughput),
 		})
 	}
 	var b strings.Builder
 	print := func(command string, v any) {
-		text, _ := json.MarshalIndent(v, "", "  ") // strings, integers and booleans: never fails
+		text, _ := json.MarshalIndent(v, "", "  ") // cannot fail for these types
 		fmt.Fprintf(&b, "aws dynamodb %s --cli-input-json '%s'\n", command, text)
 	}
 	print("create-table", create)
@@ -187,7 +191,7 @@ func (t *table) Schema() string {
 	return b.String()
 }
 
-// The SDK's own types have no JSON names.
+// The SDK's types have no JSON tags, so they would also write their empty fields.
 type (
 	tableJSON struct {
 		TableName             string
@@ -245,50 +249,70 @@ func capacityJSON(p *types.ProvisionedThroughput) *throughputJSON {
 
 func (t *table) definition() *dynamodb.CreateTableInput {
 	in := &dynamodb.CreateTableInput{
-		TableName: &t.name,
-		AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String(attrID),
-			AttributeType: types.ScalarAttributeTypeB}},
-		KeySchema: []types.KeySchemaElement{{AttributeName: aws.String(attrID),
-			KeyType: types.KeyTypeHash}},
-		BillingMode: types.BillingModePayPerRequest,
+		TableName:            &t.name,
+		AttributeDefinitions: []types.AttributeDefinition{binaryAttribute(attrID)},
+		KeySchema:            hashKey(attrID),
+		BillingMode:          types.BillingModePayPerRequest,
 	}
 	if t.readCapacity > 0 {
 		in.BillingMode = types.BillingModeProvisioned
-		in.ProvisionedThroughput = &types.ProvisionedThroughput{ReadCapacityUnits: &t.readCapacity,
-			WriteCapacityUnits: &t.writeCapacity}
+		in.ProvisionedThroughput = &types.ProvisionedThroughput{
+			ReadCapacityUnits:  &t.readCapacity,
+			WriteCapacityUnits: &t.writeCapacity,
+		}
 	}
 	if t.users {
-		in.AttributeDefinitions = append(in.AttributeDefinitions, indexAttribute())
+		in.AttributeDefinitions = append(in.AttributeDefinitions, binaryAttribute(attrUser))
 		in.GlobalSecondaryIndexes = []types.GlobalSecondaryIndex{{
-			IndexName: aws.String(indexName), KeySchema: indexKey(), Projection: indexProjection(),
+			IndexName:             aws.String(indexName),
+			KeySchema:             hashKey(attrUser),
+			Projection:            indexProjection(),
 			ProvisionedThroughput: in.ProvisionedThroughput,
 		}}
 	}
 	return in
 }
 
-func (t *table) ttlSpecification() *types.TimeToLiveSpecification {
-	return &types.TimeToLiveSpecification{AttributeName: aws.String(attrExpireAt),
-		Enabled: aws.Bool(true)}
+func binaryAttribute(name string) types.AttributeDefinition {
+	return types.AttributeDefinition{
+		AttributeName: &name,
+		AttributeType: types.ScalarAttributeTypeB,
+	}
 }
 
-// isOurs reports whether the key of a table is the one of this package.
+func hashKey(name string) []types.KeySchemaElement {
+	return []types.KeySchemaElement{{AttributeName: &name, KeyType: types.KeyTypeHash}}
+}
+
+func (t *table) ttlSpecification() *types.TimeToLiveSpecification {
+	return &types.TimeToLiveSpecification{
+		AttributeName: aws.String(attrExpireAt),
+		Enabled:       aws.Bool(true),
+	}
+}
+
+// isOurs reports whether the table has the key that this package uses.
 func isOurs(d *types.TableDescription) bool {
-	if d == nil || len(d.KeySchema) != 1 || aws.ToString(d.KeySchema[0].AttributeName) != attrID {
+	return d != nil && hasBinaryKey(d, d.KeySchema, attrID)
+}
+
+// hasBinaryKey reports whether the key of a table or index is the named binary attribute alone.
+func hasBinaryKey(d *types.TableDescription, key []types.KeySchemaElement, name string) bool {
+	if len(key) != 1 || aws.ToString(key[0].AttributeName) != name {
 		return false
 	}
 	for _, a := range d.AttributeDefinitions {
-		if aws.ToString(a.AttributeName) == attrID {
+		if aws.ToString(a.AttributeName) == name {
 			return a.AttributeType == types.ScalarAttributeTypeB
 		}
 	}
 	return false
 }
 
-// foreign says that the table is somebody else's.
+// foreign returns the error for a table with another key.
 func (t *table) foreign(op string) error {
-	return fmt.Errorf("dynamostore: %s: %w: table %s is another one, whose key is not the binary "+
-		"attribute %s alone: choose another name in Options.Table",
+	return fmt.Errorf("dynamostore: %s: %w: the key of table %s is not the binary attribute %s "+
+		"alone, so another program may use it: choose another name in Options.Table",
 		op, driver.ErrNoSchema, t.name, attrID)
 }
 
@@ -297,7 +321,8 @@ func isMissing(err error) bool {
 	return errors.As(err, &missing)
 }
 
-// failureExplained is failure for requests without records, whose errors may be told whole.
+// failureExplained is failure for requests without records. It keeps the whole error, because that
+// quotes no record.
 func (t *table) failureExplained(ctx context.Context, op string, err error) error {
 	if ctx.Err() == nil && !isMissing(err) && !isThrottled(err) {
 		return fmt.Errorf("dynamostore: %s: %w", op, err)

@@ -22,8 +22,9 @@ func TestSchemaText(t *testing.T) {
 	for golden, opts := range map[string]Options{
 		"schema.sh":       {},
 		"schema_users.sh": withUsers(Options{ReadCapacity: 10, WriteCapacity: 5}),
-		"schema_provisioned.sh": {Table: "web.sessions", ReadCapacity: 10, WriteCapacity: 5,
-			TTLDisabled: true},
+		"schema_provisioned.sh": {
+			Table: "web.sessions", ReadCapacity: 10, WriteCapacity: 5, TTLDisabled: true,
+		},
 	} {
 		d, err := newDriver(clientOf("http://127.0.0.1:1", nil), &opts)
 		if err != nil {
@@ -46,7 +47,7 @@ func TestSchemaText(t *testing.T) {
 	}
 }
 
-// The table is what was asked for, with TTL on; a second time changes nothing.
+// CreateSchema creates the table with the given capacity and TTL. A second call changes nothing.
 func TestCreateSchema(t *testing.T) {
 	t.Parallel()
 	client := connect(t)
@@ -57,17 +58,20 @@ func TestCreateSchema(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if p := out.Table.ProvisionedThroughput; *p.ReadCapacityUnits != 7 || *p.WriteCapacityUnits != 3 {
-			t.Errorf("capacity %d and %d", *p.ReadCapacityUnits, *p.WriteCapacityUnits)
+		capacity := out.Table.ProvisionedThroughput
+		read, write := *capacity.ReadCapacityUnits, *capacity.WriteCapacityUnits
+		if read != 7 || write != 3 {
+			t.Errorf("got capacity %d and %d, want 7 and 3", read, write)
 		}
-		ttl, err := client.DescribeTimeToLive(background,
-			&dynamodb.DescribeTimeToLiveInput{TableName: &d.name})
+		in := &dynamodb.DescribeTimeToLiveInput{TableName: &d.name}
+		ttl, err := client.DescribeTimeToLive(background, in)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := ttl.TimeToLiveDescription; got.TimeToLiveStatus != types.TimeToLiveStatusEnabled ||
-			aws.ToString(got.AttributeName) != "expire_at" {
-			t.Errorf("TTL is %s, on %s", got.TimeToLiveStatus, aws.ToString(got.AttributeName))
+		status := ttl.TimeToLiveDescription.TimeToLiveStatus
+		name := aws.ToString(ttl.TimeToLiveDescription.AttributeName)
+		if status != types.TimeToLiveStatusEnabled || name != "expire_at" {
+			t.Errorf("got TTL %s on %s, want ENABLED on expire_at", status, name)
 		}
 		want(t, "create", d.CreateSchema(background), nil)
 	}
@@ -84,37 +88,29 @@ func TestCheckSchema(t *testing.T) {
 	}
 	err = with.(*table).CheckSchema(background)
 	want(t, "check", err, driver.ErrNoSchema)
-	if text := "dynamostore: check schema: session schema missing: table " + without.name +
-		" has no TTL on expire_at: turn it on with the store's CreateSchema"; err == nil ||
-		err.Error() != text {
-		t.Errorf("got %v", err)
+	text := "dynamostore: check schema: session schema missing: table " + without.name +
+		" has no TTL on expire_at: turn it on with the store's CreateSchema"
+	if err == nil || err.Error() != text {
+		t.Errorf("got error %v, want %s", err, text)
 	}
 	want(t, "create", with.(*table).CreateSchema(background), nil)
 	want(t, "check", with.(*table).CheckSchema(background), nil)
 }
 
-// A table of somebody else, with another key or another TTL, is neither used nor dropped.
+// The driver does not use, change or drop a table with another key.
 func TestForeignTable(t *testing.T) {
 	t.Parallel()
 	client := connect(t)
-	for what, definition := range map[string]*dynamodb.CreateTableInput{
-		"another key": {
-			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("session_id"),
-				AttributeType: types.ScalarAttributeTypeS}},
-			KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("session_id"),
-				KeyType: types.KeyTypeHash}},
-		},
-		"a key of text": {
-			AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("id"),
-				AttributeType: types.ScalarAttributeTypeS}},
-			KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("id"),
-				KeyType: types.KeyTypeHash}},
-		},
-	} {
+	for _, key := range []string{"session_id", "id"} {
+		what := "text key " + key
 		name := testenv.Name(t)
-		definition.TableName = &name
-		definition.BillingMode = types.BillingModePayPerRequest
-		if _, err := client.CreateTable(background, definition); err != nil {
+		_, err := client.CreateTable(background, &dynamodb.CreateTableInput{
+			TableName:            &name,
+			AttributeDefinitions: []types.AttributeDefinition{textAttribute(key)},
+			KeySchema:            hashKey(key),
+			BillingMode:          types.BillingModePayPerRequest,
+		})
+		if err != nil {
 			t.Fatal(err)
 		}
 		d, err := newDriver(client, &Options{Table: name})
@@ -123,31 +119,52 @@ func TestForeignTable(t *testing.T) {
 		}
 		m := d.(driver.SchemaManager)
 		for op, err := range map[string]error{
-			"create": m.CreateSchema(background), "check": m.CheckSchema(background),
-			"drop": m.DropSchema(background),
+			"create": m.CreateSchema(background),
+			"check":  m.CheckSchema(background),
+			"drop":   m.DropSchema(background),
 		} {
-			if err == nil || !strings.Contains(err.Error(), "choose another name in Options.Table") {
-				t.Errorf("%s: %s: got error %v", what, op, err)
+			const text = "choose another name in Options.Table"
+			if err == nil || !strings.Contains(err.Error(), text) {
+				t.Errorf("%s: %s: got error %v, want %s", what, op, err, text)
 			}
 		}
-		if _, err := client.DeleteTable(background,
-			&dynamodb.DeleteTableInput{TableName: &name}); err != nil {
-			t.Errorf("the table is gone: %v", err)
+		_, err = client.DeleteTable(background, &dynamodb.DeleteTableInput{TableName: &name})
+		if err != nil {
+			t.Errorf("%s: the table was dropped: %v", what, err)
 		}
 	}
+}
 
-	other := newTable(t, client, Options{TTLDisabled: true})
+func textAttribute(name string) types.AttributeDefinition {
+	return types.AttributeDefinition{
+		AttributeName: &name,
+		AttributeType: types.ScalarAttributeTypeS,
+	}
+}
+
+// The driver does not change a TTL on another attribute.
+func TestForeignTTL(t *testing.T) {
+	t.Parallel()
+	client := connect(t)
+	d := newTable(t, client, Options{TTLDisabled: true})
 	_, err := client.UpdateTimeToLive(background, &dynamodb.UpdateTimeToLiveInput{
-		TableName: &other.name, TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("ttl"), Enabled: aws.Bool(true)},
+		TableName: &d.name,
+		TimeToLiveSpecification: &types.TimeToLiveSpecification{
+			AttributeName: aws.String("ttl"),
+			Enabled:       aws.Bool(true),
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	other.ttl = true
-	for op, err := range map[string]error{"create": other.CreateSchema(background),
-		"check": other.CheckSchema(background)} {
-		if err == nil || !strings.Contains(err.Error(), "goes by ttl, not expire_at") {
-			t.Errorf("%s: got error %v", op, err)
+	d.ttl = true
+	for op, err := range map[string]error{
+		"create": d.CreateSchema(background),
+		"check":  d.CheckSchema(background),
+	} {
+		const text = "uses the attribute ttl, not expire_at"
+		if err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%s: got error %v, want %s", op, err, text)
 		}
 	}
 }

@@ -12,16 +12,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// sweepers is how many deletes of a sweep are under way at a time: enough that a batch ends within
-// the store's time-out, few enough that a small table is not throttled.
+// sweepers is the number of concurrent deletes of a sweep: enough for a batch to finish within the
+// store's time-out, but not so many that DynamoDB throttles a small table.
 const sweepers = 8
 
-// Sweep reads on in the table from where the last one stopped, at its limit or by an error, to the
-// end, and deletes what has expired. So a table takes one reading however many batches it is swept
-// in, and also one that is too large for one time-out is done in the end. A record is deleted on
-// the condition that it has still expired, each in a request of its own: DynamoDB's batches have no
-// conditions, and would delete one that is renewed meanwhile. What has not expired by both clocks,
-// the program's and DynamoDB's, stays: a clock that is wrong makes a sweep late at worst.
+// Sweep reads the table and deletes expired records. If the last sweep reached its limit or failed,
+// it starts where that one stopped. So it reads the table only once, however many batches that
+// takes, and it also gets through a table that is too large for one time-out.
+//
+// Each record is deleted in a request of its own, on the condition that it has expired. DynamoDB's
+// batches have no conditions, and would delete a record that is renewed in the meantime. Sweep
+// removes only records that have expired by both clocks, the program's and DynamoDB's, so that a
+// wrong clock can only delay their removal.
 func (t *table) Sweep(ctx context.Context, limit int) (removed int, err error) {
 	t.mu.Lock()
 	from := t.swept
@@ -48,7 +50,7 @@ func (t *table) Sweep(ctx context.Context, limit int) (removed int, err error) {
 			n, err := t.remove(ctx, batch, now)
 			removed += n
 			if err != nil {
-				return removed, t.failure(ctx, "sweep", err) // from is before this page
+				return removed, t.failure(ctx, "sweep", err) // from is still before this batch
 			}
 			from = item{attrID: batch[len(batch)-1][attrID]}
 		}
@@ -63,8 +65,8 @@ func (t *table) Sweep(ctx context.Context, limit int) (removed int, err error) {
 	return removed, nil
 }
 
-// serverMillis is the time at which DynamoDB has answered, rounded up: answers tell it to the
-// second.
+// serverMillis returns the time of DynamoDB's answer, rounded up because answers hold it in
+// seconds.
 func serverMillis(out *dynamodb.ScanOutput) int64 {
 	at, ok := middleware.GetServerTime(out.ResultMetadata)
 	if !ok {
@@ -73,8 +75,8 @@ func serverMillis(out *dynamodb.ScanOutput) int64 {
 	return at.Add(time.Second).UnixMilli()
 }
 
-// remove deletes those of the items that have expired at a time, and returns how many there were.
-// After an error it begins no other.
+// remove deletes the items that have expired at the given time, and returns how many it deleted. It
+// starts no more deletes after an error.
 func (t *table) remove(ctx context.Context, keys []item, at int64) (removed int, err error) {
 	now := number(at)
 	next := make(chan item)

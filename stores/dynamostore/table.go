@@ -21,12 +21,12 @@ type table struct {
 	name                        string
 	consistent                  bool
 	ttl                         bool
-	users                       bool // there is an index of users: see userTable
+	users                       bool // the table has an index of users: see userTable
 	readCapacity, writeCapacity int64
 	now                         func() time.Time
 
 	mu    sync.Mutex
-	swept item // the key after which the next sweep goes on; nil for the start of the table
+	swept item // the key after which the next sweep starts; nil for the start of the table
 }
 
 var (
@@ -37,15 +37,15 @@ var (
 	_ driver.SizeLimiter   = (*table)(nil)
 )
 
-// Conditions and updates. DynamoDB reserves more than 500 words, so that every name goes by a
-// place-holder.
+// Conditions and updates. All names are placeholders, because DynamoDB reserves more than 500
+// words.
 const (
 	condAbsent  = "attribute_not_exists(#id) OR #expiry <= :now"
 	condLive    = "#version = :held AND #expiry > :now"
 	condNotDead = "attribute_not_exists(#id) OR #expiry > :now"
 
-	setFields = "SET #version = :version, #expiry = :expiry, #updated = :updated, #expireat = " +
-		":expireat"
+	setFields = "SET #version = :version, #expiry = :expiry, #updated = :updated, " +
+		"#expireat = :expireat"
 	setCreated = ", #created = if_not_exists(#created, :created)"
 	setData    = ", #data = :data"
 	setUser    = ", #user = :user"
@@ -54,8 +54,8 @@ const (
 	setExpiry  = "SET #expiry = :expiry, #expireat = :expireat"
 )
 
-// Load confirms that there is no record by a strongly consistent read: another would not know of a
-// session that has just begun, or has just been given more time, and a good cookie would expire.
+// Load reads once more with strong consistency if it finds no record. An eventually consistent read
+// may miss a session that was just created or touched, and its cookie would be removed.
 func (t *table) Load(ctx context.Context, id string) (driver.Record, error) {
 	rec, err := t.get(ctx, id, t.consistent)
 	if errors.Is(err, driver.ErrNotFound) && !t.consistent {
@@ -102,7 +102,7 @@ func (t *table) Save(ctx context.Context, rec driver.Record, cond driver.Conditi
 	switch {
 	case isConditionFailed(err):
 		return driver.ErrConflict
-	case isItemTooLarge(err): // not by this package's own count, but it is theirs that counts
+	case isItemTooLarge(err): // possible although maxData was checked: DynamoDB's count is decisive
 		return &driver.TooLargeError{Size: len(rec.Data), Limit: len(rec.Data) - 1}
 	case err != nil:
 		return t.failure(ctx, "save", err)
@@ -128,13 +128,13 @@ func (t *table) update(ctx context.Context, rec driver.Record, held int64) error
 	return err
 }
 
-// overwriteAttempts bounds the attempts of an overwrite between which others let the record
-// expire and make it anew.
+// overwriteAttempts is the maximum number of attempts of an overwrite, if the record expires and is
+// created again in between.
 const overwriteAttempts = 5
 
-// overwrite keeps the created of a live record, which only an update can, but not of one that has
-// expired, which only a put can. There are next to no expired records under ids that are saved
-// again: one request is enough, almost always.
+// overwrite keeps the created of a live record, which takes an update, but not that of an expired
+// record, which takes a put. Ids of expired records are rarely saved again, so one request is
+// almost always enough.
 func (t *table) overwrite(ctx context.Context, rec driver.Record) (err error) {
 	for range overwriteAttempts {
 		in := t.updateOf(rec, setFields+setCreated, condNotDead)
@@ -151,20 +151,25 @@ func (t *table) overwrite(ctx context.Context, rec driver.Record) (err error) {
 	return err
 }
 
-// updateOf returns the update that sets what every save sets.
+// updateOf returns the update with the attributes that every save sets.
 func (t *table) updateOf(rec driver.Record, set, cond string) *dynamodb.UpdateItemInput {
 	in := &dynamodb.UpdateItemInput{
 		TableName:           &t.name,
 		Key:                 key(rec.ID),
 		ConditionExpression: &cond,
 		ExpressionAttributeNames: map[string]string{
-			"#data": attrData, "#version": attrVersion, "#expiry": attrExpiry, "#updated": attrUpdated,
+			"#data":     attrData,
+			"#version":  attrVersion,
+			"#expiry":   attrExpiry,
+			"#updated":  attrUpdated,
 			"#expireat": attrExpireAt,
 		},
 		ExpressionAttributeValues: item{
-			":version": number(rec.Version), ":expiry": number(rec.Expiry.UnixMilli()),
+			":version":  number(rec.Version),
+			":expiry":   number(rec.Expiry.UnixMilli()),
 			":updated":  number(rec.Updated.UnixMilli()),
-			":expireat": number(seconds(rec.Expiry)), ":now": number(t.millis()),
+			":expireat": number(seconds(rec.Expiry)),
+			":now":      number(t.millis()),
 		},
 	}
 	var remove []string
@@ -196,11 +201,16 @@ func (t *table) Touch(ctx context.Context, id string, version int64, expiry time
 		Key:                 key(id),
 		UpdateExpression:    aws.String(setExpiry),
 		ConditionExpression: aws.String(condLive),
-		ExpressionAttributeNames: map[string]string{"#version": attrVersion, "#expiry": attrExpiry,
-			"#expireat": attrExpireAt},
+		ExpressionAttributeNames: map[string]string{
+			"#version":  attrVersion,
+			"#expiry":   attrExpiry,
+			"#expireat": attrExpireAt,
+		},
 		ExpressionAttributeValues: item{
-			":held": number(version), ":expiry": number(expiry.UnixMilli()),
-			":expireat": number(seconds(expiry)), ":now": number(t.millis()),
+			":held":     number(version),
+			":expiry":   number(expiry.UnixMilli()),
+			":expireat": number(seconds(expiry)),
+			":now":      number(t.millis()),
 		},
 	})
 	if isConditionFailed(err) {
@@ -228,7 +238,7 @@ func (t *table) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// Range reads pages of 1 MB, DynamoDB's own. Nothing is held between them.
+// Range reads pages of 1 MB, DynamoDB's limit. It holds nothing between them.
 func (t *table) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		var from item
@@ -271,8 +281,8 @@ func (t *table) scan(filter string, from item) *dynamodb.ScanInput {
 // MaxData implements driver.SizeLimiter.
 func (t *table) MaxData() int { return maxData }
 
-// millis is the time by the store's clock. It and every time in the table but expire_at are rounded
-// down to the millisecond, so that no record outlives its expiry.
+// millis returns the time of the store's clock, rounded down to the millisecond like every time in
+// the table except expire_at, so that no record outlives its expiry.
 func (t *table) millis() int64 { return t.now().UnixMilli() }
 
 func isConditionFailed(err error) bool {

@@ -20,16 +20,17 @@ import (
 // indexName is the name of the global secondary index of users.
 const indexName = "user"
 
-// userTable is the driver of a table with an index of users.
+// userTable is the driver for a table with an index of users.
 type userTable struct{ *table }
 
 var _ driver.UserIndex = (*userTable)(nil)
 
-// batchSize is how many items one BatchGetItem takes.
+// batchSize is the maximum number of items in one BatchGetItem.
 const batchSize = 100
 
-// RangeUser asks the index for ids, as many at a time as one request then reads from the table. The
-// index may name a record that has another user by now, or none; the table decides.
+// RangeUser queries the index for ids, in pages of the size that one request can read from the
+// table. The index may list a record that has changed its user or no longer exists, so RangeUser
+// checks the record in the table.
 func (t *userTable) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		fail := func(err error) { yield(driver.Record{}, t.indexFailure(ctx, "range user", err)) }
@@ -75,31 +76,31 @@ func (t *table) query(user string, from item) *dynamodb.QueryInput {
 	}
 }
 
-// items reads the items with the given keys from the table, strongly consistent whatever the
-// options say: whose a session is and whether it lives is what is asked for. DynamoDB returns 16 MB
-// at most, and less when it is throttled; for the rest it is asked again, later each time that it
-// returned nothing.
+// items reads the items with the given keys from the table. The reads are strongly consistent,
+// whatever the options say, because RangeUser must check the user and the expiry. DynamoDB returns
+// at most 16 MB, and less if it throttles. items then requests the rest, with a longer pause each
+// time that DynamoDB returns nothing.
 func (t *table) items(ctx context.Context, keys []item) iter.Seq2[item, error] {
 	return func(yield func(item, error) bool) {
 		rest := make([]item, len(keys))
 		for i, k := range keys {
 			rest[i] = item{attrID: k[attrID]}
 		}
-		for nothing := 0; len(rest) > 0; {
+		for empty := 0; len(rest) > 0; {
+			request := types.KeysAndAttributes{Keys: rest, ConsistentRead: aws.Bool(true)}
 			out, err := t.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
-				RequestItems: map[string]types.KeysAndAttributes{t.name: {Keys: rest,
-					ConsistentRead: aws.Bool(true)}},
+				RequestItems: map[string]types.KeysAndAttributes{t.name: request},
 			})
 			if err == nil && len(out.Responses[t.name]) == 0 && len(out.UnprocessedKeys) > 0 {
-				err = pause(ctx, nothing)
-				nothing++
+				err = pause(ctx, empty)
+				empty++
 			}
 			if err != nil {
 				yield(nil, err)
 				return
 			}
 			for _, it := range out.Responses[t.name] {
-				nothing = 0
+				empty = 0
 				if !yield(it, nil) {
 					return
 				}
@@ -109,7 +110,7 @@ func (t *table) items(ctx context.Context, keys []item) iter.Seq2[item, error] {
 	}
 }
 
-// pause waits a random time, up to 50 ms at first and a second later on.
+// pause waits a random time: up to 50 ms at first, and up to a second in later attempts.
 func pause(ctx context.Context, attempt int) error {
 	timer := time.NewTimer(rand.N(min(50*time.Millisecond<<min(attempt, 5), time.Second)))
 	defer timer.Stop()
@@ -121,79 +122,90 @@ func pause(ctx context.Context, attempt int) error {
 	}
 }
 
-// indexFailure is failure, and says so if what is missing is the index.
+// indexFailure is failure with an error of its own for a missing index.
 func (t *table) indexFailure(ctx context.Context, op string, err error) error {
 	var api smithy.APIError
-	if ctx.Err() == nil && errors.As(err, &api) && api.ErrorCode() == "ValidationException" &&
+	if ctx.Err() == nil && errors.As(err, &api) && api.ErrorCode() == codeInvalid &&
 		strings.Contains(api.ErrorMessage(), "specified index") {
 		return t.noIndex(op)
 	}
 	return t.failure(ctx, op, err)
 }
 
-func indexAttribute() types.AttributeDefinition {
-	return types.AttributeDefinition{AttributeName: aws.String(attrUser),
-		AttributeType: types.ScalarAttributeTypeB}
-}
-
-func indexKey() []types.KeySchemaElement {
-	return []types.KeySchemaElement{{AttributeName: aws.String(attrUser), KeyType: types.KeyTypeHash}}
-}
-
-// indexProjection has the index hold the id and nothing else, so that saves and touches need not
-// write it.
+// indexProjection limits the index to the id, so that saves and touches do not write to it.
 func indexProjection() *types.Projection {
 	return &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly}
 }
 
-// createIndex adds the index to a table that is there, with the table's own capacity, and waits
-// until it can be asked. Of two that add it at once, DynamoDB refuses one.
+// createIndex adds the index to an existing table and waits until it is usable.
 func (t *table) createIndex(ctx context.Context, op string, d *types.TableDescription) error {
 	if indexOf(d) == nil {
-		action := &types.CreateGlobalSecondaryIndexAction{IndexName: aws.String(indexName),
-			KeySchema: indexKey(), Projection: indexProjection()}
-		if p := d.ProvisionedThroughput; p != nil && aws.ToInt64(p.ReadCapacityUnits) > 0 {
-			action.ProvisionedThroughput = &types.ProvisionedThroughput{ReadCapacityUnits: p.ReadCapacityUnits, WriteCapacityUnits: p.WriteCapacityUnits}
-		}
-		_, refused := t.client.UpdateTable(ctx, &dynamodb.UpdateTableInput{
-			TableName:                   &t.name,
-			AttributeDefinitions:        []types.AttributeDefinition{indexAttribute()},
-			GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{{Create: action}},
-		})
-		if refused != nil {
-			out, err := t.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.name})
-			if err != nil || indexOf(out.Table) == nil {
-				return t.failureExplained(ctx, op, refused)
-			}
+		if err := t.addIndex(ctx, op, d.ProvisionedThroughput); err != nil {
+			return err
 		}
 	}
 	waiter := dynamodb.NewTableExistsWaiter(t.client, func(o *dynamodb.TableExistsWaiterOptions) {
-		o.MinDelay, o.MaxDelay = lookSoon, lookLate
-		o.Retryable = func(_ context.Context, _ *dynamodb.DescribeTableInput,
-			out *dynamodb.DescribeTableOutput, err error) (bool, error) {
-			if err != nil {
-				return false, err
-			}
-			i := indexOf(out.Table)
-			return i == nil || i.IndexStatus == types.IndexStatusCreating, nil
-		}
+		o.MinDelay, o.MaxDelay = minPoll, maxPoll
+		o.Retryable = indexPending
 	})
-	out, err := waiter.WaitForOutput(ctx, &dynamodb.DescribeTableInput{TableName: &t.name}, patience)
+	out, err := waiter.WaitForOutput(ctx, &dynamodb.DescribeTableInput{TableName: &t.name}, maxWait)
 	if err != nil {
 		return t.failureExplained(ctx, op, err)
 	}
 	return t.checkIndex(op, out.Table)
 }
 
-// checkIndex returns nil if the table has the index, and it can be asked.
+// addIndex adds the index with the table's capacity. If DynamoDB refuses that, another program may
+// have added it first, so addIndex checks again.
+func (t *table) addIndex(
+	ctx context.Context, op string, capacity *types.ProvisionedThroughputDescription,
+) error {
+	action := &types.CreateGlobalSecondaryIndexAction{
+		IndexName:  aws.String(indexName),
+		KeySchema:  hashKey(attrUser),
+		Projection: indexProjection(),
+	}
+	if capacity != nil && aws.ToInt64(capacity.ReadCapacityUnits) > 0 {
+		action.ProvisionedThroughput = &types.ProvisionedThroughput{
+			ReadCapacityUnits:  capacity.ReadCapacityUnits,
+			WriteCapacityUnits: capacity.WriteCapacityUnits,
+		}
+	}
+	_, refused := t.client.UpdateTable(ctx, &dynamodb.UpdateTableInput{
+		TableName:                   &t.name,
+		AttributeDefinitions:        []types.AttributeDefinition{binaryAttribute(attrUser)},
+		GlobalSecondaryIndexUpdates: []types.GlobalSecondaryIndexUpdate{{Create: action}},
+	})
+	if refused == nil {
+		return nil
+	}
+	out, err := t.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.name})
+	if err != nil || indexOf(out.Table) == nil {
+		return t.failureExplained(ctx, op, refused)
+	}
+	return nil
+}
+
+// indexPending reports whether to wait for the index any longer.
+func indexPending(
+	_ context.Context, _ *dynamodb.DescribeTableInput, out *dynamodb.DescribeTableOutput, err error,
+) (bool, error) {
+	if err != nil {
+		return false, err
+	}
+	i := indexOf(out.Table)
+	return i == nil || i.IndexStatus == types.IndexStatusCreating, nil
+}
+
+// checkIndex returns nil if the table has the index and the index is usable.
 func (t *table) checkIndex(op string, d *types.TableDescription) error {
 	i := indexOf(d)
 	if i == nil {
 		return t.noIndex(op)
 	}
 	if !isOurIndex(d, i) {
-		return fmt.Errorf("dynamostore: %s: %w: the index %s of table %s is another one, whose key is "+
-			"not the binary attribute %s alone: delete it first",
+		return fmt.Errorf("dynamostore: %s: %w: the key of the index %s of table %s is not the "+
+			"binary attribute %s alone: delete the index first",
 			op, driver.ErrNoSchema, indexName, t.name, attrUser)
 	}
 	switch s := i.IndexStatus; s {
@@ -207,8 +219,8 @@ func (t *table) checkIndex(op string, d *types.TableDescription) error {
 }
 
 func (t *table) noIndex(op string) error {
-	return fmt.Errorf("dynamostore: %s: %w: table %s has no index %s, which Options.UserKey asks "+
-		"for: add it with the store's CreateSchema", op, driver.ErrNoSchema, t.name, indexName)
+	return fmt.Errorf("dynamostore: %s: %w: table %s has no index %s, which Options.UserKey "+
+		"requires: add it with the store's CreateSchema", op, driver.ErrNoSchema, t.name, indexName)
 }
 
 func indexOf(d *types.TableDescription) *types.GlobalSecondaryIndexDescription {
@@ -224,13 +236,5 @@ func indexOf(d *types.TableDescription) *types.GlobalSecondaryIndexDescription {
 }
 
 func isOurIndex(d *types.TableDescription, i *types.GlobalSecondaryIndexDescription) bool {
-	if len(i.KeySchema) != 1 || aws.ToString(i.KeySchema[0].AttributeName) != attrUser {
-		return false
-	}
-	for _, a := range d.AttributeDefinitions {
-		if aws.ToString(a.AttributeName) == attrUser {
-			return a.AttributeType == types.ScalarAttributeTypeB
-		}
-	}
-	return false
+	return hasBinaryKey(d, i.KeySchema, attrUser)
 }
