@@ -11,23 +11,22 @@ import (
 // KeySize is the length of a key in bytes.
 const KeySize = 32
 
-// ErrOpen says that something sealed does not open: it was damaged or made up, belongs to another
-// purpose, or its key has been retired.
-var ErrOpen = errors.New("sealed record does not open")
+// ErrOpen means that a sealed record was damaged or forged, has another binding, or was sealed
+// under a key that the Sealer does not have.
+var ErrOpen = errors.New("cannot open the sealed record")
 
-// Sealer seals with the first of its keys and opens with any. It is safe for
-// concurrent use.
+// Sealer seals with the first of its keys and opens with any of them. It is safe for concurrent
+// use.
 //
-// Nonces are random. NIST SP 800-38D allows 2^32 records under one key then; rotate
+// Nonces are random, for which NIST SP 800-38D allows at most 2^32 records under one key. Rotate
 // keys before that.
 type Sealer struct{ keys []cipher.AEAD }
 
-// New returns a sealer. The keys are of KeySize bytes each, the newest first, all random:
-// a password is no key.
+// New returns a Sealer. Each key is KeySize random bytes, not a password; the newest comes first.
 func New(keys [][]byte) (*Sealer, error) {
 	if len(keys) == 0 {
-		return nil, errors.New("there is no key: give one of 32 random bytes, such as openssl rand " +
-			"-hex 32 makes")
+		return nil, errors.New("no keys: pass at least one of 32 random bytes " +
+			"(openssl rand -hex 32 makes one in hexadecimal)")
 	}
 	s := &Sealer{keys: make([]cipher.AEAD, len(keys))}
 	for i, key := range keys {
@@ -45,16 +44,17 @@ func New(keys [][]byte) (*Sealer, error) {
 	return s, nil
 }
 
-// Overhead is how many bytes sealing adds.
+// Overhead returns the number of bytes that sealing adds.
 func (s *Sealer) Overhead() int { return s.keys[0].Overhead() }
 
-// Seal returns the sealed plaintext. It opens only with the same binding, which says what the
-// record is and where it belongs.
+// Seal encrypts and authenticates plaintext, and authenticates binding. The result opens only with
+// the same binding, which identifies the record's purpose.
 func (s *Sealer) Seal(plaintext []byte, binding string) []byte {
 	return s.keys[0].Seal(nil, nil, plaintext, []byte(binding))
 }
 
-// Open returns what was sealed, and whether under the first key. Else the error is ErrOpen.
+// Open returns the plaintext, and whether it was sealed under the first key. The only error is
+// ErrOpen.
 func (s *Sealer) Open(sealed []byte, binding string) (plaintext []byte, current bool, err error) {
 	for i, key := range s.keys {
 		if plaintext, err := key.Open(nil, nil, sealed, []byte(binding)); err == nil {

@@ -61,7 +61,7 @@ func TestBadKeys(t *testing.T) {
 		keys [][]byte
 		want string
 	}{
-		"none":  {nil, "there is no key"},
+		"none":  {nil, "no keys: pass at least one of 32 random bytes"},
 		"short": {[][]byte{key(1), make([]byte, 16)}, "key 1 has 16 bytes"},
 	} {
 		if _, err := New(tt.keys); err == nil || !strings.Contains(err.Error(), tt.want) {
