@@ -40,8 +40,7 @@ func signIn(ctx context.Context, url string) error {
 }
 
 func ExampleDescribe() {
-	// With _ "github.com/scskit/scskit/stores/postgres", a URL of PostgreSQL gives its host and
-	// database.
+	// A URL of a server gives its host and database, if its backend is imported.
 	fmt.Println(stores.Describe("sqlite:/var/lib/app/sessions.db?pool_size=5"))
 	// Output: SQLite, sessions.db
 }

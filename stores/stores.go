@@ -1,16 +1,16 @@
-// Package stores opens a store by a URL, for programs that pick the backend at run time. A program
-// that knows its backend, or has a client for it already, calls the constructor of that backend's
-// package.
+// Package stores opens a store from a URL, for programs that choose the backend at run time. If
+// your program knows its backend, or already has a client for it, call the constructor in that
+// backend's package instead.
 //
-// Only memory: is opened by this package alone. For each other backend the program imports a
-// package of the same name, redis for redis:// and so on, or all of them at once:
+// This package opens memory: URLs. For any other backend, import the package of the same name, or
+// import all of them:
 //
 //	import _ "github.com/scskit/scskit/stores/redis"
 //	import _ "github.com/scskit/scskit/stores/all"
 //
-// So it links, and requires, what it imports and no more. A driver for SQLite is never linked: a
-// program that opens sqlite: imports its own, because two that register one name cannot be in one
-// program.
+// A program links and requires only the backends it imports. No package here links a SQLite driver,
+// because two drivers that register the same name cannot be in one program: to open sqlite: URLs,
+// import a driver yourself.
 //
 // The URLs are:
 //
@@ -24,61 +24,74 @@
 //	mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE
 //	dynamodb://[REGION]/TABLE
 //
-// The scheme may be in capitals. rediss, rediss+cluster and rediss+sentinel are Redis with TLS,
-// mongodb+srv finds its hosts by DNS, and postgresql is postgres. DynamoDB's credentials are found
-// as the AWS command line finds them, and so is the region, if the URL has none.
+// Schemes are case-insensitive. rediss, rediss+cluster and rediss+sentinel connect to Redis with
+// TLS. mongodb+srv looks up its hosts in DNS. postgresql is the same as postgres. For DynamoDB,
+// credentials come from where the AWS command line takes them, and so does the region if the URL
+// has none.
 //
-// Any byte may be written as % and two hexadecimal digits, and some must be: in a user name or a
-// password %, /, ?, #, @ and :, in the path of a file % and ?, in a parameter %, &, # and @, and +
-// which else is a space.
+// Any byte may be percent-encoded. These characters must be: %, /, ?, #, @ and : in a user name or
+// password; % and ? in a file path; %, &, #, @ and + in a parameter, where + means a space.
 //
 // # Parameters
 //
-// They follow a question mark: sqlite:app.db?table=logins&sweep=1h. An unknown one is an error,
-// that lists those which are known; so are one that is there twice and one without a value. For all
-// backends:
+// Parameters follow a question mark, as in sqlite:app.db?table=logins&sweep=1h. It is an error if a
+// parameter is unknown, repeated or empty.
 //
-//	lazy=true      Open does not connect: see there
+// All backends take:
 //
-// Of the stores:
+//   - lazy=true: Open does not connect to the backend; see Open.
 //
-//	max_sessions   memory: as memstore.Options.MaxSessions
-//	prefix         Redis: as redisstore.Options.Prefix
-//	table          SQL: as sqlstore.Options.Table (with DynamoDB it is the path)
-//	collection     MongoDB: the name of the collection, "sessions" by default
-//	sweep          SQL, MongoDB, DynamoDB: how often to call Sweep in the background, "1h" for instance, until the store is closed. Without it
-//	               sessions that have expired stay in a SQL database until the program sweeps. With DynamoDB it reads the whole table: there, and with
-//	               MongoDB, the backend does it by itself
-//	eventually_consistent_reads, ttl=false, read_capacity, write_capacity
-//	               DynamoDB: as the fields of dynamostore.Options
+// Parameters of the stores:
 //
-// Of the clients:
+//   - max_sessions (memory): memstore.Options.MaxSessions.
+//   - prefix (Redis): redisstore.Options.Prefix.
+//   - table (SQL): sqlstore.Options.Table. DynamoDB has its table in the path.
+//   - collection (MongoDB): the name of the collection, "sessions" by default.
+//   - sweep (SQL, MongoDB, DynamoDB): the interval at which a background goroutine removes expired
+//     sessions until the store is closed, for example 1h. A SQL database needs it, unless the
+//     program calls Sweep. MongoDB and DynamoDB remove expired sessions themselves, and a sweep of
+//     DynamoDB reads the whole table.
+//   - eventually_consistent_reads, ttl=false, read_capacity, write_capacity (DynamoDB): the fields
+//     of dynamostore.Options.
 //
-//   - SQLite: the program imports a driver of database/sql itself, such as _ "modernc.org/sqlite", under whichever of the
-//     names sqlite and sqlite3 it registers. synchronous=full is for a disk flush at each write; else it is normal. The other settings are those that sqlstore asks for.
-//   - Redis: socket (a path, if the URL has no host), and those of redis.ParseURL, but db, max_concurrent_dials and the two that have newer names. tls_ca names a file of certificates to trust instead of the system's, skip_verify=true trusts any.
-//     Sentinels that ask for credentials of their own have them in sentinel_username and sentinel_password.
-//   - PostgreSQL: of libpq's, host (a socket's directory, if the URL has no host), sslmode, sslrootcert, sslcert, sslkey, sslsni, sslnegotiation,
-//     channel_binding, connect_timeout, target_session_attrs, passfile; of pgx's, default_query_exec_mode (exec behind a
-//     pooler in transaction mode, such as PgBouncer), statement_cache_capacity and description_cache_capacity; of the server's settings, application_name, search_path, statement_timeout, lock_timeout, idle_session_timeout,
-//     idle_in_transaction_session_timeout and synchronous_commit. pgx would send any other to the server as a setting, and so it is refused.
-//     What is not in the URL, libpq's environment variables may say.
-//   - MySQL: of go-sql-driver's, those that are of use to sessions; tls_ca as above, socket (a path, if the URL has no host), and of the server's
-//     settings, innodb_lock_wait_timeout (3 seconds unless given) and wsrep_sync_wait.
-//   - SQL servers and SQLite: pool_size, the most connections, 20 by default, and 8 with SQLite.
-//   - MongoDB: those of its URI, but those of reading from secondaries, without effect here, and passwords of key files.
-//   - DynamoDB: endpoint, the URL of another server such as DynamoDB Local, and profile, of the shared AWS configuration.
+// Parameters of the clients:
 //
-// Without a parameter for it, connections to PostgreSQL and MySQL are encrypted only if libpq's
-// default, sslmode=prefer, succeeds, and not at all: over a network write sslmode=verify-full, and
-// tls=true. SQLite's file is made for its owner alone.
+//   - SQLite: synchronous=full flushes to disk at each write; the default is normal. The other
+//     settings are those in the documentation of package sqlstore. The driver may be registered as
+//     sqlite, like modernc.org/sqlite, or as sqlite3.
+//   - Redis: socket, a path in place of the host; tls_ca, a file of certificates to trust instead
+//     of the system's; skip_verify=true, which accepts any certificate; and the parameters of
+//     redis.ParseURL except db, max_concurrent_dials, idle_timeout and max_conn_age.
+//     sentinel_username and sentinel_password are the credentials for the Sentinels themselves.
+//   - PostgreSQL, from libpq: host (the directory of a socket, in place of the host), sslmode,
+//     sslrootcert, sslcert, sslkey, sslsni, sslnegotiation, channel_binding, connect_timeout,
+//     target_session_attrs, passfile. From pgx: default_query_exec_mode (use exec behind a pooler
+//     in transaction mode, such as PgBouncer), statement_cache_capacity,
+//     description_cache_capacity. Settings of the server: application_name, search_path,
+//     statement_timeout, lock_timeout, idle_session_timeout, idle_in_transaction_session_timeout,
+//     synchronous_commit. Other names are errors, because pgx would send them to the server as
+//     settings. libpq's environment variables supply what the URL leaves out.
+//   - MySQL: tls_ca, as for Redis; socket, a path in place of the host; the parameters of
+//     go-sql-driver/mysql that are useful for sessions; and the server settings
+//     innodb_lock_wait_timeout (3 seconds by default) and wsrep_sync_wait.
+//   - PostgreSQL, MySQL and SQLite: pool_size, the maximum number of connections, 20 by default and
+//     8 for SQLite.
+//   - MongoDB: the options of its connection string, except those for reads from secondaries, which
+//     have no effect here, and passwords of key files.
+//   - DynamoDB: endpoint, the URL of another server such as DynamoDB Local, and profile, a profile
+//     of the shared AWS configuration.
 //
-// Connecting to a server takes at most 5 seconds, unless the client's parameter for that says
-// otherwise.
+// By default, PostgreSQL connections fall back to plain text (libpq's sslmode=prefer) and MySQL
+// connections are not encrypted. Over a network, use sslmode=verify-full and tls=true. A new SQLite
+// file is readable and writable by its owner only.
+//
+// Connecting to a server takes at most 5 seconds, unless the client's own parameter sets another
+// limit.
 //
 // # Secrets
 //
-// No error here, and nothing that Describe returns, contains a password of the URL.
+// Errors and the results of Describe do not contain the password from the URL. One exception: a
+// password of fewer than four characters is not removed from the text that a server sends.
 package stores
 
 import (
@@ -105,21 +118,21 @@ func init() {
 	})
 }
 
-// Open opens the store that a URL names, see the package's documentation. opts may be nil.
+// Open opens the store at a URL; the package documentation describes the URLs. opts may be nil.
 //
-// closeStore ends what Open began, and may be called more than once; requests should have ended. It
-// is nil if there is an error.
+// Call closeStore when no request uses the store any more. It releases everything that Open
+// allocated, and may be called more than once. It is nil if err is not.
 //
-// Open reads a record that does not exist, within ctx and ten seconds, so that a wrong address,
-// password or database is an error at once. With the parameter lazy=true it does not: then a
-// program can start before its backend, and the first requests fail instead. (mongodb+srv asks DNS
-// all the same.)
+// To report a wrong address, password or database at once, Open reads a record that does not exist,
+// for at most ten seconds or until ctx ends. The parameter lazy=true skips that read, so that a
+// program can start before its backend; the first requests fail instead. A mongodb+srv URL needs
+// DNS in any case.
 //
-// Open makes no table: call the store's CreateSchema, which is nil for a backend that needs none,
-// or apply its Schema. It starts no goroutine of its own, unless the parameter sweep asks for one.
+// Open creates no table. Call the store's CreateSchema, which does nothing for a backend that needs
+// no schema, or apply its Schema. Open starts no goroutine of its own unless the URL has the
+// parameter sweep.
 //
-// Sessions in cookies are not opened by URL, because keys do not belong into one: see package
-// cookiestore.
+// No URL opens a cookie store, because keys do not belong in a URL: see package cookiestore.
 func Open(ctx context.Context, rawURL string,
 	opts *scskit.Options) (store *scskit.Store, closeStore func() error, err error) {
 	l, err := storeurl.Parse(rawURL)
@@ -153,8 +166,8 @@ func open(ctx context.Context, l *storeurl.URL,
 	}
 	if !lazy {
 		if err := verify(ctx, l, store); err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("cannot use %s: %w", l.Place(), refused(l, err)),
-				l.Scrub(release()))
+			err = fmt.Errorf("cannot use %s: %w", l.Place(), explain(l, err))
+			return nil, nil, errors.Join(err, l.Scrub(release()))
 		}
 	}
 	stopSweep := func() {}
@@ -167,7 +180,7 @@ func open(ctx context.Context, l *storeurl.URL,
 	}), nil
 }
 
-// verify does what every request does first, and needs no other permission.
+// verify reads a record, as every request does, so it needs no extra permission.
 func verify(ctx context.Context, l *storeurl.URL, store *scskit.Store) error {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
@@ -181,8 +194,8 @@ func verify(ctx context.Context, l *storeurl.URL, store *scskit.Store) error {
 	return err
 }
 
-// Describe says where the store of a URL is, for people: the backend and its address, without user,
-// password and parameters. It is empty if Open would not take the URL.
+// Describe returns the backend and the address in a URL, without user, password and parameters, for
+// people to read. It returns "" if Open does not accept the URL.
 func Describe(rawURL string) string {
 	l, err := storeurl.Parse(rawURL)
 	if err != nil {
@@ -191,8 +204,7 @@ func Describe(rawURL string) string {
 	return l.Place()
 }
 
-// Usage returns the forms that a URL may have, a line for each, for the help text of a program.
-// They are those of the backends that the program has imported.
+// Usage returns the URL syntax of each imported backend, one per line, for a program's help text.
 func Usage() string {
 	var text strings.Builder
 	for _, b := range storeurl.Registered() {
@@ -204,8 +216,8 @@ func Usage() string {
 func openMemory(_ context.Context, l *storeurl.URL,
 	shared scskit.Options) (*scskit.Store, func() error, error) {
 	if l.Path != "" {
-		return nil, nil, errors.New("memory has no name: write memory:, or sqlite:PATH to keep " +
-			"sessions in a file")
+		return nil, nil, errors.New(
+			"a memory store has no path: write memory:, or sqlite:PATH to keep sessions in a file")
 	}
 	size, err := l.Params.Positive("max_sessions")
 	if err != nil {
@@ -215,20 +227,20 @@ func openMemory(_ context.Context, l *storeurl.URL,
 	return store, func() error { return nil }, err
 }
 
-// refused is the error of a server that Open cannot use, without secrets, and with what to write
-// in the URL instead, if the error tells.
-func refused(l *storeurl.URL, err error) error {
+// explain removes secrets from the error of a server that Open cannot use, and adds what to change
+// in the URL if the error shows that.
+func explain(l *storeurl.URL, err error) error {
 	var unknown x509.UnknownAuthorityError
 	var advice string
 	switch {
 	case l.Backend.Authority != "" && errors.As(err, &unknown):
-		advice = "name the file of the authority's certificate: " + l.Backend.Authority + "=FILE"
+		advice = "name the file with the CA certificate: " + l.Backend.Authority + "=FILE"
 	case l.Backend.Advise != nil:
 		advice = l.Backend.Advise(l, err)
 	}
 	if advice == "" && len(l.Hosts) > 0 && errors.Is(err, context.DeadlineExceeded) {
-		advice = "there was no answer in time: check the host and the port, and whether a " +
-			l.Backend.Name + " is there"
+		advice = "no answer in time: check the host and the port, and that " + l.Backend.Name +
+			" runs there"
 	}
 	if err = l.Scrub(err); advice == "" {
 		return err

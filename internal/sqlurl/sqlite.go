@@ -9,11 +9,12 @@ import (
 	"slices"
 )
 
-// sqliteNames are the names under which drivers of SQLite register themselves.
+// sqliteNames are the names under which SQLite drivers register.
 var sqliteNames = []string{"sqlite", "sqlite3"}
 
-// SQLiteDriver returns the driver that the program has imported, if it is registered. The package
-// that opens SQLite by URL imports none: two that register one name cannot be in one program.
+// SQLiteDriver returns the SQLite driver that the program imports. registered are the names of all
+// registered drivers. Package sqlite imports no driver itself, because two that register the same
+// name cannot be in one program.
 func SQLiteDriver(registered []string) (sqldriver.Driver, error) {
 	for _, name := range sqliteNames {
 		if !slices.Contains(registered, name) {
@@ -26,21 +27,21 @@ func SQLiteDriver(registered []string) (sqldriver.Driver, error) {
 		return db.Driver(), db.Close()
 	}
 	return nil, errors.New(
-		`the program has no driver for SQLite: import one, such as _ "modernc.org/sqlite"`)
+		`no SQLite driver is registered: import one, such as _ "modernc.org/sqlite"`)
 }
 
-// SQLiteConnector sets up each new connection by statements, since every driver has its own words
-// for that in the name of the database.
+// SQLiteConnector runs Pragmas on each new connection. Drivers differ in how a data source name
+// spells such settings, so DSN has none.
 type SQLiteConnector struct {
 	SQLite  sqldriver.Driver
 	DSN     string
 	Pragmas []string
 }
 
-// Driver implements driver.Connector.
+// Driver implements [sqldriver.Connector].
 func (c *SQLiteConnector) Driver() sqldriver.Driver { return c.SQLite }
 
-// Connect implements driver.Connector.
+// Connect implements [sqldriver.Connector].
 func (c *SQLiteConnector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	conn, err := c.SQLite.Open(c.DSN)
 	if err != nil {
@@ -48,8 +49,9 @@ func (c *SQLiteConnector) Connect(ctx context.Context) (sqldriver.Conn, error) {
 	}
 	execer, ok := conn.(sqldriver.ExecerContext)
 	if !ok {
-		return nil, errors.Join(fmt.Errorf("the driver %T is too old: import another", c.SQLite),
-			conn.Close())
+		err := fmt.Errorf("the driver %T lacks ExecContext: import a newer version or another driver",
+			c.SQLite)
+		return nil, errors.Join(err, conn.Close())
 	}
 	for _, pragma := range c.Pragmas {
 		if _, err := execer.ExecContext(ctx, "PRAGMA "+pragma, nil); err != nil {

@@ -1,4 +1,4 @@
-// Package sqlurl is what the packages that open a SQL database by its URL share.
+// Package sqlurl has the code shared by the packages that open SQL databases from URLs.
 package sqlurl
 
 import (
@@ -12,10 +12,10 @@ import (
 	"github.com/scskit/scskit/stores/sqlstore"
 )
 
-// ServerPool is how many connections to a server there may be, unless the URL says otherwise.
+// ServerPool is the default limit on connections to a server.
 const ServerPool = 20
 
-// Params are the parameters that all of them have, and more.
+// Params returns the parameters common to all SQL databases, followed by more.
 func Params(more ...[]string) []string {
 	params := []string{"table", "sweep", "pool_size"}
 	for _, names := range more {
@@ -24,7 +24,8 @@ func Params(more ...[]string) []string {
 	return params
 }
 
-// Open opens the store in a database, of which it takes care from then on.
+// Open opens the store in db, with at most pool connections unless the URL sets another limit. It
+// takes over db: it closes db if it fails, and otherwise the function it returns does.
 func Open(l *storeurl.URL, db *sql.DB, dialect sqlstore.Dialect, pool int,
 	shared scskit.Options) (*scskit.Store, func() error, error) {
 	size, err := l.Params.Positive("pool_size")
@@ -37,8 +38,8 @@ func Open(l *storeurl.URL, db *sql.DB, dialect sqlstore.Dialect, pool int,
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	db.SetConnMaxIdleTime(5 * time.Minute)
-	store, err := sqlstore.New(db, dialect,
-		&sqlstore.Options{Options: shared, Table: l.Params.String("table")})
+	opts := &sqlstore.Options{Options: shared, Table: l.Params.String("table")}
+	store, err := sqlstore.New(db, dialect, opts)
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("the parameter table: %w", err), db.Close())
 	}

@@ -1,5 +1,6 @@
-// Package storeurl is what package stores shares with the packages that open a kind of store by its
-// URL, one for each backend, so that a program links what it imports and nothing else.
+// Package storeurl parses store URLs and holds the registry through which package stores finds the
+// packages that open them. There is one such package for each backend, so that a program links only
+// the backends it imports.
 package storeurl
 
 import (
@@ -12,43 +13,54 @@ import (
 	"github.com/scskit/scskit"
 )
 
-// ConnectTimeout is how long connecting to a server may take, unless the URL says otherwise.
+// ConnectTimeout limits how long connecting to a server may take, unless the URL sets a limit.
 const ConnectTimeout = 5 * time.Second
 
-// What several backends advise.
+// Advice that several backends give.
 const (
-	CheckPassword = "check the user and the password; what is special in them must be written " +
-		"with %, as %40 for an @"
-	WantsTLS = "the server wants TLS: write "
-	HasNoTLS = "the server has no TLS: write "
+	CheckPassword = "check the user and the password, and percent-encode special characters in " +
+		"them, such as %40 for @"
+	WantsTLS = "the server requires TLS: write "
+	HasNoTLS = "the server does not support TLS: write "
 )
 
-// Backend is a kind of store, and the schemes that lead to it.
+// Backend is a kind of store.
 type Backend struct {
 	Schemes []string
 	Syntax  string
 	Name    string
-	// Local backends have a path in place of an address.
-	Local  bool
+
+	// Local is set if URLs have a path in place of a host.
+	Local bool
+
+	// Params are the names of the parameters, without lazy.
 	Params []string
-	// Fold says that the case of parameters does not count.
+
+	// Fold is set if parameter names are case-insensitive.
 	Fold bool
-	// Socket is how a URL with a socket in place of a host is written; empty if there is none.
+
+	// Socket is the syntax of a URL with a socket in place of a host, or empty if there is none.
 	Socket string
-	// Authority is the parameter that names a file of certificates to trust.
+
+	// Authority is the parameter that names a file of certificates to trust, or empty.
 	Authority string
-	// Advise says what to write instead if the server refuses, if the error tells; it may be nil.
+
+	// Advise returns what to change in the URL after an error of the server, or "". It may be nil.
 	Advise func(*URL, error) string
-	Open   func(context.Context, *URL,
-		scskit.Options) (store *scskit.Store, release func() error, err error)
+
+	Open Opener
 }
+
+// Opener opens the store at a URL. release frees what it allocated, such as a client.
+type Opener func(ctx context.Context, u *URL, shared scskit.Options) (
+	store *scskit.Store, release func() error, err error)
 
 const (
 	under = "github.com/scskit/scskit/stores/"
 	all   = under + "all"
 )
 
-// packages open the schemes, in the order in which people are told of them.
+// packages lists each scheme and the package that opens it, in the order that messages use.
 var packages = []struct{ scheme, name string }{
 	{"memory", ""},
 	{"sqlite", "sqlite"},
@@ -68,7 +80,7 @@ func schemes() (all []string) {
 	return all
 }
 
-// packageOf returns the path of the package that opens a scheme, or "" if there is none.
+// packageOf returns the import path of the package that opens a scheme, or "".
 func packageOf(scheme string) string {
 	for _, p := range packages {
 		if p.scheme == scheme {
@@ -78,18 +90,17 @@ func packageOf(scheme string) string {
 	return ""
 }
 
-// backends are those that the program links. Only init functions change it.
+// backends are those linked into the program. Only init functions change the slice.
 var backends []*Backend
 
-// Register makes a backend known. It is called by the init functions of packages, which run one
-// after the other.
+// Register adds a backend. It is for init functions, which run one at a time.
 func Register(b Backend) {
 	backends = append(backends, &b)
 	rank := func(b *Backend) int { return slices.Index(schemes(), b.Schemes[0]) }
 	slices.SortStableFunc(backends, func(a, b *Backend) int { return rank(a) - rank(b) })
 }
 
-// Registered returns the backends that the program links.
+// Registered returns the backends linked into the program.
 func Registered() []*Backend { return slices.Clone(backends) }
 
 func registered(scheme string) *Backend {
@@ -101,7 +112,8 @@ func registered(scheme string) *Backend {
 	return nil
 }
 
-// Place says where the store is, for people, without user, password and parameters.
+// Place returns the backend and its address for people to read, without user, password and
+// parameters.
 func (l *URL) Place() string {
 	switch {
 	case l.Backend.Local && l.Path == "":
@@ -111,7 +123,7 @@ func (l *URL) Place() string {
 	}
 	where := strings.Join(l.Hosts, ",")
 	if where == "" {
-		// one of them, of those backends that have it
+		// At most one of the two is set.
 		where = l.Params.String("host") + l.Params.String("socket")
 	}
 	if l.Path != "" {

@@ -8,23 +8,27 @@ import (
 	"os"
 )
 
-// TLSConfig trusts the certificates that tls_ca names, or those of the system.
+// TLSConfig returns a configuration that trusts the certificates in the file named by the parameter
+// tls_ca, or the system's if it is not set.
 func (l *URL) TLSConfig(host string, skipVerify bool) (*tls.Config, error) {
-	c := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12, InsecureSkipVerify: skipVerify} //nolint:gosec // the URL asks for it
+	c := &tls.Config{
+		ServerName:         host,
+		MinVersion:         tls.VersionTLS12,
+		InsecureSkipVerify: skipVerify, //nolint:gosec // requested by the URL
+	}
 	file := l.Params.String("tls_ca")
 	if file == "" {
 		return c, nil
 	}
 	if skipVerify {
-		return nil, errors.New("tls_ca has no use where certificates are not verified: leave one of " +
-			"the two out")
+		return nil, errors.New("tls_ca and skip_verify=true exclude each other: leave one out")
 	}
 	pem, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("tls_ca: %w", err)
 	}
 	if c.RootCAs = x509.NewCertPool(); !c.RootCAs.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("tls_ca: %s has no certificate in PEM", file)
+		return nil, fmt.Errorf("tls_ca: %s contains no PEM certificate", file)
 	}
 	return c, nil
 }

@@ -1,8 +1,10 @@
-// Package all has stores.Open take the URLs of every backend. For SQLite the program imports a
-// driver of database/sql as well, such as _ "modernc.org/sqlite": two that register one name cannot
-// be in one program, and many programs have theirs. It is imported for that alone:
+// Package all registers every backend with package stores, so that stores.Open accepts the URLs of
+// all of them. Import it for that effect:
 //
 //	import _ "github.com/scskit/scskit/stores/all"
+//
+// To open sqlite: URLs, also import a SQLite driver, such as _ "modernc.org/sqlite". This package
+// links none, because two drivers that register the same name cannot be in one program.
 package all
 
 import (

@@ -1,5 +1,5 @@
-// Package mysql has stores.Open take the URLs of MySQL and MariaDB, with go-sql-driver/mysql. It is
-// imported for that alone:
+// Package mysql registers MySQL and MariaDB with package stores, so that stores.Open accepts mysql:
+// URLs. It uses go-sql-driver/mysql. Import it for that effect:
 //
 //	import _ "github.com/scskit/scskit/stores/mysql"
 package mysql
@@ -18,13 +18,12 @@ import (
 	"github.com/scskit/scskit/stores/sqlstore"
 )
 
-// clientParams are those that go to go-sql-driver, which would send any other name to the server as
-// a setting.
+// clientParams are the parameters passed to go-sql-driver, which would send any other name to the
+// server as a setting. The last line has settings of the server.
 var clientParams = []string{
 	"tls", "timeout", "readTimeout", "writeTimeout", "charset", "collation", "maxAllowedPacket",
-	"compress", "interpolateParams",
-	"allowCleartextPasswords", "allowFallbackToPlaintext", "allowNativePasswords", "checkConnLiveness",
-	"rejectReadOnly", "connectionAttributes",
+	"compress", "interpolateParams", "allowCleartextPasswords", "allowFallbackToPlaintext",
+	"allowNativePasswords", "checkConnLiveness", "rejectReadOnly", "connectionAttributes",
 	"innodb_lock_wait_timeout", "wsrep_sync_wait",
 }
 
@@ -43,7 +42,7 @@ func open(_ context.Context, l *storeurl.URL,
 	if l.Path == "" || strings.Contains(l.Path, "/") {
 		return nil, nil, l.Lacks("database")
 	}
-	// ParseDSN would take others for the names of settings in the program
+	// ParseDSN takes any other value as the name of a registered TLS configuration.
 	switch l.Params.String("tls") {
 	case "", "true", "false", "preferred", "skip-verify":
 	default:
@@ -56,7 +55,7 @@ func open(_ context.Context, l *storeurl.URL,
 	socket := l.Params.String("socket")
 	switch {
 	case socket != "" && len(l.Hosts) > 0:
-		return nil, nil, errors.New("the parameter socket is in place of a host: " +
+		return nil, nil, errors.New("the parameter socket replaces the host: write " +
 			"mysql://USER@/DATABASE?socket=PATH")
 	case socket != "":
 		cfg.Net, cfg.Addr = "unix", socket
@@ -94,10 +93,10 @@ func setTLS(l *storeurl.URL, cfg *mysql.Config) (err error) {
 		host, _ = storeurl.SplitHost(l.Hosts[0])
 	}
 	switch mode := l.Params.String("tls"); {
-	case l.Params.String("tls_ca") == "" && mode != "true": // ParseDSN has done it
+	case l.Params.String("tls_ca") == "" && mode != "true": // ParseDSN has set cfg.TLS
 		return nil
 	case mode != "" && mode != "true":
-		return errors.New("tls_ca has no use where certificates are not verified: write tls=true")
+		return errors.New("tls_ca requires that certificates are verified: write tls=true")
 	}
 	cfg.TLS, err = l.TLSConfig(host, false)
 	return err
@@ -111,15 +110,17 @@ func advise(l *storeurl.URL, err error) string {
 	case !errors.As(err, &answer):
 	case answer.Number == 3159: // ER_SECURE_TRANSPORT_REQUIRED
 		return storeurl.WantsTLS + "tls=true"
-	case answer.Number == 1045 && encrypted == "": // ER_ACCESS_DENIED_ERROR, MariaDB's for both
-		return storeurl.CheckPassword + "; or does the server want TLS? Then write tls=true"
+	case answer.Number == 1045 && encrypted == "":
+		// ER_ACCESS_DENIED_ERROR, which MariaDB also sends if the account requires TLS.
+		return storeurl.CheckPassword + "; if the server requires TLS, write tls=true"
 	case answer.Number == 1045:
 		return storeurl.CheckPassword
 	}
 	return ""
 }
 
-// verified tells a database that is missing, which CreateSchema does not make, from a table.
+// verified returns a plain error if the database does not exist. The store's own error matches
+// driver.ErrNoSchema, as if only the table were missing, but CreateSchema creates no database.
 func verified(_ context.Context, err error) error {
 	var answer *mysql.MySQLError
 	if errors.As(err, &answer) && answer.Number == 1049 { // ER_BAD_DB_ERROR

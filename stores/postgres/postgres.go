@@ -1,5 +1,5 @@
-// Package postgres has stores.Open take the URLs of PostgreSQL, with pgx. It is imported for that
-// alone:
+// Package postgres registers PostgreSQL with package stores, so that stores.Open accepts postgres:
+// URLs. It uses pgx. Import it for that effect:
 //
 //	import _ "github.com/scskit/scskit/stores/postgres"
 package postgres
@@ -21,7 +21,8 @@ import (
 	"github.com/scskit/scskit/stores/sqlstore"
 )
 
-// clientParams are those that go to pgx. It would send any other name to the server as a setting.
+// clientParams are the parameters passed to pgx, which would send any other name to the server as a
+// setting.
 var clientParams = []string{
 	"sslmode", "sslrootcert", "sslcert", "sslkey", "sslsni", "sslnegotiation", "channel_binding",
 	"connect_timeout", "target_session_attrs", "passfile",
@@ -58,8 +59,8 @@ func open(_ context.Context, l *storeurl.URL,
 	case socket == "" && len(hosts) == 0:
 		return nil, nil, l.LacksHost()
 	case socket != "" && (len(hosts) > 0 || !strings.HasPrefix(socket, "/")):
-		return nil, nil, errors.New("the parameter host is for the directory of a socket, in place of " +
-			"a host: postgres:///DATABASE?host=/var/run/postgresql")
+		return nil, nil, errors.New("the parameter host is the directory of a socket, and replaces the " +
+			"host: write postgres:///DATABASE?host=/var/run/postgresql")
 	case socket != "":
 		hosts = []string{socket}
 	}
@@ -72,7 +73,7 @@ func open(_ context.Context, l *storeurl.URL,
 	if err != nil {
 		return nil, nil, err
 	}
-	if l.Password != "" { // never seen by the parser, whose errors show what they are about
+	if l.Password != "" { // not in conninfo, because errors of ParseConfig may quote it
 		cfg.Password = l.Password
 	}
 	if l.Params.String("connect_timeout") == "" {
@@ -81,12 +82,13 @@ func open(_ context.Context, l *storeurl.URL,
 	return sqlurl.Open(l, stdlib.OpenDB(*cfg), sqlstore.PostgreSQL(), sqlurl.ServerPool, shared)
 }
 
-// conninfo writes settings in libpq's other notation, that of words.
+// conninfo returns settings as a libpq keyword/value connection string.
 func conninfo(settings url.Values) string {
+	escape := strings.NewReplacer(`\`, `\\`, `'`, `\'`)
 	var words []string
 	for name := range settings {
 		if value := settings.Get(name); value != "" {
-			words = append(words, name+"='"+strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value)+"'")
+			words = append(words, name+"='"+escape.Replace(value)+"'")
 		}
 	}
 	slices.Sort(words)
@@ -96,7 +98,7 @@ func conninfo(settings url.Values) string {
 func advise(_ *storeurl.URL, err error) string {
 	var answer *pgconn.PgError
 	switch {
-	case strings.Contains(err.Error(), "server refused TLS connection"): // pgconn has no name for it
+	case strings.Contains(err.Error(), "server refused TLS connection"): // not an exported error
 		return storeurl.HasNoTLS + "sslmode=disable"
 	case !errors.As(err, &answer):
 	case answer.Code == "28P01": // invalid_password

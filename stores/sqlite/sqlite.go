@@ -1,7 +1,8 @@
-// Package sqlite has stores.Open take the paths of SQLite's files. The program imports a driver of
-// database/sql for it as well, such as _ "modernc.org/sqlite":
+// Package sqlite registers SQLite with package stores, so that stores.Open accepts sqlite: URLs.
+// Import it for that effect, together with a SQLite driver:
 //
 //	import _ "github.com/scskit/scskit/stores/sqlite"
+//	import _ "modernc.org/sqlite"
 package sqlite
 
 import (
@@ -19,6 +20,7 @@ import (
 	"github.com/scskit/scskit/stores/sqlstore"
 )
 
+// pool is the default limit on connections.
 const pool = 8
 
 func init() {
@@ -34,8 +36,8 @@ func open(_ context.Context, l *storeurl.URL,
 	case l.Path == "":
 		return nil, nil, l.Lacks("path of the file")
 	case strings.HasPrefix(l.Path, ":memory:"):
-		return nil, nil, errors.New("a database in memory would exist once for each connection: write " +
-			"memory:, or sqlite:PATH with a file")
+		return nil, nil, errors.New("every connection would have a database of its own in memory: " +
+			"write memory:, or sqlite:PATH with a file")
 	case strings.HasPrefix(l.Path, "file:"):
 		return nil, nil, errors.New("write sqlite:PATH, without file: and SQLite's own parameters")
 	}
@@ -54,7 +56,7 @@ func open(_ context.Context, l *storeurl.URL,
 	db := sql.OpenDB(&sqlurl.SQLiteConnector{
 		SQLite: driver,
 		DSN:    "file:" + url.PathEscape(l.Path),
-		// The time-out is the first: the others may have to wait.
+		// busy_timeout comes first because the other pragmas may have to wait for a lock.
 		Pragmas: []string{"busy_timeout = 100", "journal_mode = WAL", "synchronous = " + synchronous},
 	})
 	store, closeStore, err := sqlurl.Open(l, db, sqlstore.SQLite(), pool, shared)
@@ -67,19 +69,19 @@ func open(_ context.Context, l *storeurl.URL,
 	return store, closeStore, nil
 }
 
-// makeFile makes the file of a database, if it is not there, for its owner alone: SQLite would let
-// everyone read it, and gives those that it makes beside it the same rights. Also SQLite's own
-// error for a path that cannot be is of no help.
+// makeFile creates the database file if it does not exist, readable and writable by its owner only.
+// SQLite would make it readable by everyone. SQLite gives its WAL and shared memory files the same
+// permissions. For a bad path, makeFile returns a better error than SQLite does.
 func makeFile(path string) error {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
-		return errors.New("it is a directory: name a file")
+		return errors.New("the path is a directory: name a file")
 	}
 	file, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE, 0o600)
 	if pathErr := (*os.PathError)(nil); errors.As(err, &pathErr) {
-		err = pathErr.Err // the path may hold what was meant as a password
+		err = pathErr.Err // without the path, which may contain a misplaced password
 		if errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("the directory of the file must be there: %w", err)
+			return fmt.Errorf("create the directory of the file first: %w", err)
 		}
 	}
 	if err != nil {

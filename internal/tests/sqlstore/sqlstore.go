@@ -161,8 +161,9 @@ func parseName(s string) (tableName, error) {
 		n = tableName{table: schema}
 	}
 	if !isIdentifier(n.table) || qualified && !isIdentifier(n.schema) {
-		return tableName{}, fmt.Errorf("sqlstore: Options.Table is %q: it must be a name, or a schema "+
-			"and a name, of at most %d ASCII letters, digits and underscores each", s, maxIdentifier)
+		return tableName{}, fmt.Errorf("sqlstore: Options.Table is %q: it must be NAME or SCHEMA.NAME, "+
+			"of at most %d ASCII letters, digits and underscores each, not starting with a digit",
+			s, maxIdentifier)
 	}
 	return n, nil
 }

@@ -158,7 +158,8 @@ func TestOptions(t *testing.T) {
 		{db, SQLite(), &Options{Options: scskit.Options{MaxSize: -1}},
 			"scskit: Options.MaxSize is -1: it must not be negative"},
 		{db, SQLite(), &Options{Table: "a-b"},
-			`sqlstore: Options.Table is "a-b": it must be a name, or a schema and a name, of at most 50 ASCII letters, digits and underscores each`},
+			`sqlstore: Options.Table is "a-b": it must be NAME or SCHEMA.NAME, of at most 50 ASCII ` +
+				"letters, digits and underscores each, not starting with a digit"},
 	} {
 		if _, err := New(tc.db, tc.dialect, tc.opts); err == nil || err.Error() != tc.want {
 			t.Errorf("got error %v, want %s", err, tc.want)

@@ -17,150 +17,144 @@ import (
 
 func TestErrors(t *testing.T) {
 	awsCredentials(t)
-	const all = "memory, sqlite, redis, rediss, redis+cluster, rediss+cluster, redis+sentinel, " +
-		"rediss+sentinel, postgres, postgresql, mysql, mongodb, mongodb+srv, dynamodb"
+	const (
+		all = "memory, sqlite, redis, rediss, redis+cluster, rediss+cluster, redis+sentinel, " +
+			"rediss+sentinel, postgres, postgresql, mysql, mongodb, mongodb+srv, dynamodb"
+		asMySQL = "write mysql://USER:PASSWORD@HOST:PORT/DATABASE, or for a socket " +
+			"mysql://USER@/DATABASE?socket=PATH"
+		asPostgres = "write postgres://USER:PASSWORD@HOST:PORT/DATABASE"
+		asRedis    = "write redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS"
+		asSentinel = "write redis+sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB], " +
+			"or rediss+sentinel://"
+		badHost = "a host has an invalid character: write HOST or HOST:PORT, or " +
+			"[ADDRESS]:PORT for IPv6"
+		emptyHost = "a host is empty: write one before the port and between commas"
+	)
 	for url, want := range map[string]string{
-		"": "stores: the URL has no scheme that is known: it must begin " +
-			"with one of: " + all,
-		"localhost:6379": "stores: the URL has no scheme that is known: it must begin " +
-			"with one of: " + all,
-		"root:pw@tcp(host)/db": "stores: this is no URL: write " +
-			"mysql://USER:PASSWORD@HOST:PORT/DATABASE, or for a socket mysql://USER@/DATABASE?socket=PATH",
-		"root@unix(/s)/db": "stores: this is no URL: write " +
-			"mysql://USER:PASSWORD@HOST:PORT/DATABASE, or for a socket mysql://USER@/DATABASE?socket=PATH",
-		"mysql://root@tcp(h:1)/db": "stores: mysql: write " +
-			"mysql://USER:PASSWORD@HOST:PORT/DATABASE, or for a socket mysql://USER@/DATABASE?socket=PATH",
-		"host=h user=u dbname=db": "stores: this is no URL: write " +
-			"postgres://USER:PASSWORD@HOST:PORT/DATABASE",
-		"file:x": "stores: the scheme file is another program's: write sqlite:PATH",
-		"UNIX:///run/redis.sock": "stores: the scheme unix is another program's: write " +
+		"":                         "unknown scheme: a URL begins with one of: " + all,
+		"localhost:6379":           "unknown scheme: a URL begins with one of: " + all,
+		"rdis://host":              `unknown scheme "rdis": a URL begins with one of: ` + all,
+		"root:pw@tcp(host)/db":     "not a URL: " + asMySQL,
+		"root@unix(/s)/db":         "not a URL: " + asMySQL,
+		"mysql://root@tcp(h:1)/db": "mysql: " + asMySQL,
+		"host=h user=u dbname=db":  "not a URL: " + asPostgres,
+		"file:x":                   "the scheme file is not supported: write sqlite:PATH",
+		"UNIX:///run/redis.sock":   "the scheme unix is not supported: write redis:///DB?socket=PATH",
+		"MariaDB://h/db":           "the scheme mariadb is not supported: write mysql://",
+		"cookie:": "a cookie store needs keys, which do not belong in a URL: " +
+			"call cookiestore.New; a URL begins with one of: " + all,
+
+		"memory:x": "memory: a memory store has no path: write memory:, or sqlite:PATH to keep " +
+			"sessions in a file",
+		"memory:?prefix=a":       `memory: unknown parameter "prefix": use one of: lazy, max_sessions`,
+		"memory:?max_sessions=0": "memory: the parameter max_sessions must be a number of 1 or more",
+		"memory:?lazy=yes":       "memory: the parameter lazy must be true or false",
+		"memory:?lazy":           "memory: write parameters as NAME=VALUE, with & between them",
+		"memory:?lazy=":          "memory: the parameter lazy has no value",
+		"memory:?lazy=%": "memory: the parameter lazy has a zero byte, or a % without two " +
+			"hexadecimal digits: write %25 for a %",
+		"memory:?lazy=1&lazy=1": "memory: the parameter lazy appears twice",
+
+		"sqlite:": "sqlite: the path of the file is missing: write sqlite:PATH",
+		"sqlite::memory:": "sqlite: every connection would have a database of its own in memory: " +
+			"write memory:, or sqlite:PATH with a file",
+		"sqlite:file:x.db": "sqlite: write sqlite:PATH, without file: and SQLite's own parameters",
+		"sqlite://x.db":    "sqlite: the URL must not have a host: write sqlite:PATH",
+		"sqlite:missing/x?table=1;": "sqlite: the parameter table: sqlstore: Options.Table is " +
+			`"1;": it must be NAME or SCHEMA.NAME, of at most 50 ASCII letters, digits and ` +
+			"underscores each, not starting with a digit",
+		"sqlite:x?synchronous=no": "sqlite: the parameter synchronous must be normal or full",
+		"sqlite:missing/x?sweep=-1h": "sqlite: the parameter sweep must be a duration, such as " +
+			"90s or 1h",
+		"sqlite:missing/x?pool_size=no": "sqlite: the parameter pool_size must be a number of 1 or more",
+		"sqlite:x\n": "sqlite: the URL contains a control character: remove it; is there a line " +
+			"break at the end?",
+
+		"redis:host": "redis: // is missing after the scheme: " + asRedis,
+		"Redis:host": "redis: // is missing after the scheme: " + asRedis,
+		"redis://": "redis: the host is missing: " + asRedis +
+			"; for a socket, write redis:///DB?socket=PATH",
+		"redis:///run/redis.sock": "redis: the host is missing: " + asRedis +
+			"; for a socket, write redis:///DB?socket=PATH",
+		"redis://:6379":     "redis: " + emptyHost,
+		"redis://host:":     "redis: a port is missing after the colon",
+		"redis://ho st":     "redis: " + badHost,
+		"redis://[::1":      "redis: " + badHost,
+		"redis://[::1]6379": "redis: " + emptyHost,
+		"redis://::1":       "redis: " + emptyHost,
+		"redis://h?socket=/s": "redis: the parameter socket is in place of a host: " +
 			"redis:///DB?socket=PATH",
-		"MariaDB://h/db": "stores: the scheme mariadb is another program's: write mysql://",
-		"Redis:host": "stores: redis: two slashes are missing after the scheme: " +
-			"write redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS",
-		"redis:///run/redis.sock": "stores: redis: the host is missing: write " +
-			"redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS; a socket is written " +
-			"redis:///DB?socket=PATH",
-		"redis://h?socket=/s": "stores: redis: the parameter socket replaces the host: write " +
-			"redis:///DB?socket=PATH",
-		"rediss:///?socket=/s": "stores: rediss: a socket has no TLS: write " +
-			"redis:///DB?socket=PATH",
-		"postgres://%2Frun/db": "stores: postgres: a host has characters that none has: a " +
-			"socket is written postgres:///DATABASE?host=DIRECTORY",
-		"rdis://host": `stores: the URL's scheme "rdis" is not known: it must begin with one of: ` + all,
-		"cookie:": "stores: sessions in cookies need keys, which do not belong " +
-			"into a URL: call cookiestore.New; a URL can begin with " + all,
-		"memory:x": "stores: memory: memory has no name: write memory:, or " +
-			"sqlite:PATH to keep sessions in a file",
-		"memory:?prefix=a": `stores: memory: the parameter "prefix" is not known; known are lazy, max_sessions`,
-		"memory:?max_sessions=0": "stores: memory: the parameter max_sessions must be a number, " +
-			"1 or more",
-		"memory:?lazy=yes": "stores: memory: the parameter lazy must be true or false",
-		"memory:?lazy": "stores: memory: after the question mark there is something " +
-			"else than name=value, separated by &",
-		"memory:?lazy=": "stores: memory: the parameter lazy has no value",
-		"memory:?lazy=%": "stores: memory: the parameter lazy has a % without two " +
-			"hexadecimal digits, or a zero byte: a % itself is %25",
-		"memory:?lazy=1&lazy=1": "stores: memory: the parameter lazy is there twice",
-		"sqlite:": "stores: sqlite: the path of the file is missing: write " +
-			"sqlite:PATH",
-		"sqlite::memory:": "stores: sqlite: a database in memory would exist once for " +
-			"each connection: write memory:, or sqlite:PATH with a file",
-		"sqlite:file:x.db": "stores: sqlite: write sqlite:PATH, without file: and " +
-			"SQLite's own parameters",
-		"sqlite://x.db": "stores: sqlite: two slashes begin a host, which there is " +
-			"not: write sqlite:PATH",
-		"sqlite:missing/x?table=1;": `stores: sqlite: the parameter table: sqlstore: Options.Table is "1;": it must be a name, or a schema and a name, of at most 50 ASCII letters, digits and underscores each`,
-		"sqlite:x?synchronous=no": "stores: sqlite: the parameter synchronous must be normal or " +
-			"full",
-		"sqlite:missing/x?sweep=-1h": "stores: sqlite: the parameter sweep must be a duration, such " +
-			"as 90s or 1h",
-		"sqlite:missing/x?pool_size=no": "stores: sqlite: the parameter pool_size must be a number, 1 " +
-			"or more",
-		"sqlite:x\n": "stores: sqlite: the URL has a control character in it; is " +
-			"there a line break at its end?",
-		"redis:host": "stores: redis: two slashes are missing after the scheme: " +
-			"write redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS",
-		"redis://": "stores: redis: the host is missing: write " +
-			"redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS; a socket is written " +
-			"redis:///DB?socket=PATH",
-		"redis://:6379": "stores: redis: a host is missing: before the port, or " +
-			"between two commas",
-		"redis://host:": "stores: redis: a port is missing after the colon",
-		"redis://ho st": "stores: redis: a host has characters that none has: is it " +
-			"HOST or HOST:PORT, or [ADDRESS]:PORT with IPv6?",
-		"redis://[::1": "stores: redis: a host has characters that none has: is it " +
-			"HOST or HOST:PORT, or [ADDRESS]:PORT with IPv6?",
-		"redis://[::1]6379": "stores: redis: a host is missing: before the port, or " +
-			"between two commas",
-		"redis://::1": "stores: redis: a host is missing: before the port, or " +
-			"between two commas",
-		"redis://a,b": "stores: redis: the URL has more than one host: write " +
-			"redis+cluster:// for a Cluster, or redis+sentinel:// for Sentinel",
-		"redis://host/one": "stores: redis: the database must be a number: write " +
-			"redis://[USER:PASSWORD@]HOST[:PORT][/DB], or rediss:// for TLS",
-		"redis://pw@host": "stores: redis: the URL has a user but no password: write a " +
-			"password without a user as redis://:PASSWORD@HOST",
-		"redis://h?pool_size=x": `stores: redis: redis: invalid pool_size number: strconv.Atoi: parsing "x": invalid syntax`,
-		"redis://h?tls_ca=x": "stores: redis: tls_ca and skip_verify are for TLS: write " +
-			"rediss://",
-		"rediss://h?tls_ca=/none": "stores: rediss: tls_ca: open /none: no such file or directory",
-		"redis+cluster://h/1": "stores: redis+cluster: the URL of a Cluster must have no path, " +
-			"because a Cluster has one database: write redis+cluster://[USER:PASSWORD@]HOST[:PORT],…, " +
-			"or rediss+cluster://",
-		"redis+sentinel://h": "stores: redis+sentinel: the name of the master is missing: " +
-			"write redis+sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB], or rediss+sentinel://",
-		"redis+sentinel://h/m/x": "stores: redis+sentinel: the database must be a number: write " +
-			"redis+sentinel://[USER:PASSWORD@]HOST[:PORT],…/MASTER[/DB], or rediss+sentinel://",
-		"postgres://host": "stores: postgres: the database is missing: write " +
-			"postgres://[USER[:PASSWORD]@]HOST[:PORT],…/DATABASE",
-		"postgres:///db": "stores: postgres: the host is missing: write " +
-			"postgres://[USER[:PASSWORD]@]HOST[:PORT],…/DATABASE; a socket is written " +
+		"rediss:///?socket=/s": "rediss: a socket has no TLS: write redis:///DB?socket=PATH",
+		"redis://a,b": "redis: there is more than one host: for a Cluster write " +
+			"redis+cluster://, with Sentinels redis+sentinel://",
+		"redis://host/one": "redis: the database must be a number: " + asRedis,
+		"redis://pw@host": "redis: the user name has no password: a password alone is written " +
+			"redis://:PASSWORD@HOST",
+		"redis://h?pool_size=x": "redis: redis: invalid pool_size number: strconv.Atoi: " +
+			`parsing "x": invalid syntax`,
+		"redis://h?tls_ca=x":      "redis: tls_ca and skip_verify are for TLS: write rediss://",
+		"rediss://h?tls_ca=/none": "rediss: tls_ca: open /none: no such file or directory",
+		"redis+cluster://h/1": "redis+cluster: a Cluster has no databases to choose from, and so " +
+			"the URL no path: write redis+cluster://[USER:PASSWORD@]HOST[:PORT],…, or " +
+			"rediss+cluster://",
+		"redis+sentinel://h":     "redis+sentinel: the name of the master is missing: " + asSentinel,
+		"redis+sentinel://h/m/x": "redis+sentinel: the database must be a number: " + asSentinel,
+
+		"postgres://%2Frun/db": "postgres: a host has an invalid character: for a socket, write " +
 			"postgres:///DATABASE?host=DIRECTORY",
-		"postgres:///db?host=x": "stores: postgres: the parameter host is for the directory of " +
-			"a socket, in place of a host: postgres:///DATABASE?host=/var/run/postgresql",
-		"mysql://host": "stores: mysql: the database is missing: write " +
+		"postgres://host": "postgres: the database is missing: write " +
+			"postgres://[USER[:PASSWORD]@]HOST[:PORT],…/DATABASE",
+		"postgres:///db": "postgres: the host is missing: write " +
+			"postgres://[USER[:PASSWORD]@]HOST[:PORT],…/DATABASE; for a socket, write " +
+			"postgres:///DATABASE?host=DIRECTORY",
+		"postgres:///db?host=x": "postgres: the parameter host is the directory of a socket, and " +
+			"replaces the host: write postgres:///DATABASE?host=/var/run/postgresql",
+
+		"mysql://host": "mysql: the database is missing: write " +
 			"mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE",
-		"mysql:///db": "stores: mysql: the host is missing: write " +
-			"mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE; a socket is written " +
+		"mysql:///db": "mysql: the host is missing: write " +
+			"mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE; for a socket, write " +
 			"mysql://USER@/DATABASE?socket=PATH",
-		"mysql://a,b/db": "stores: mysql: there is more than one host: write " +
+		"mysql://a,b/db": "mysql: there is more than one host: write " +
 			"mysql://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE",
-		"mysql://a/db?socket=/s": "stores: mysql: the parameter socket is in place of a host: " +
+		"mysql://a/db?socket=/s": "mysql: the parameter socket replaces the host: write " +
 			"mysql://USER@/DATABASE?socket=PATH",
-		"mysql://a/db?tls=custom": "stores: mysql: the parameter tls must be true, false, " +
-			"preferred or skip-verify",
-		"mongodb://host": "stores: mongodb: the database is missing: write " +
+		"mysql://a/db?tls=custom": "mysql: the parameter tls must be true, false, preferred or " +
+			"skip-verify",
+
+		"mongodb://host": "mongodb: the database is missing: write " +
 			"mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://",
-		"mongodb:///db": "stores: mongodb: the host is missing: write " +
+		"mongodb:///db": "mongodb: the host is missing: write " +
 			"mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://",
-		"mongodb+srv://h:1/db": "stores: mongodb+srv: mongodb+srv takes one host without a " +
-			"port: write mongodb+srv://HOST/DATABASE",
-		"dynamodb://eu-west-1": "stores: dynamodb: the table is missing: write " +
+		"mongodb+srv://h:1/db": "mongodb+srv: with mongodb+srv there is one host, without a port: " +
+			"write mongodb+srv://HOST/DATABASE",
+
+		"dynamodb://eu-west-1": "dynamodb: the table is missing: write " +
 			"dynamodb://[REGION]/TABLE[?endpoint=URL]",
-		"dynamodb:///table": "stores: dynamodb: the region is missing: write " +
-			"dynamodb://REGION/TABLE, or set AWS_REGION",
-		"dynamodb://h:8000/table": "stores: dynamodb: the URL must have a region in place of a " +
-			"host: for another server, write dynamodb://REGION/TABLE?endpoint=http://HOST:PORT",
-		"dynamodb://r/table?endpoint=localhost:8000": "stores: dynamodb: the parameter endpoint must " +
-			"be a URL such as http://localhost:8000",
-		"dynamodb://k:s@r/table": "stores: dynamodb: the URL must not contain credentials: set " +
-			"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use another source that the AWS command " +
-			"line reads",
+		"dynamodb:///table": "dynamodb: the region is missing: write dynamodb://REGION/TABLE, " +
+			"or set AWS_REGION",
+		"dynamodb://h:8000/table": "dynamodb: in the place of the host is the region: for another " +
+			"server, write dynamodb://REGION/TABLE?endpoint=http://HOST:PORT",
+		"dynamodb://r/table?endpoint=localhost:8000": "dynamodb: the parameter endpoint must " +
+			"be a URL like http://localhost:8000",
+		"dynamodb://k:s@r/table": "dynamodb: credentials do not belong into the URL: they are " +
+			"found as the AWS command line finds them, in AWS_ACCESS_KEY_ID and " +
+			"AWS_SECRET_ACCESS_KEY for instance",
 	} {
+		want = "stores: " + want
 		_, closeStore, err := stores.Open(t.Context(), url, nil)
 		if err == nil || err.Error() != want || closeStore != nil {
 			t.Errorf("%q: got error\n\t%v, want\n\t%s", url, err, want)
 		}
-		if stores.Describe(url) != "" && strings.Contains(want, "is not known") {
+		if stores.Describe(url) != "" && strings.Contains(want, "unknown scheme") {
 			t.Errorf("stores.Describe(%q) is %q", url, stores.Describe(url))
 		}
 	}
 	nothingLeft(t)
 }
 
-// Every parameter that is listed is taken, one that is not is refused, and a value that makes no
-// sense is an error, not passed over.
+// TestParameters checks that every listed parameter is accepted, and that an unknown parameter or
+// a bad value is an error.
 func TestParameters(t *testing.T) {
 	awsCredentials(t)
 	base := map[string]string{
@@ -177,7 +171,7 @@ func TestParameters(t *testing.T) {
 			}
 		}
 		_, err := storeurl.Parse(base[b.Schemes[0]] + "?Bogus=x")
-		if err == nil || !strings.Contains(err.Error(), `"Bogus" is not known; known are `) ||
+		if err == nil || !strings.Contains(err.Error(), `unknown parameter "Bogus": use one of: `) ||
 			!strings.Contains(err.Error(), "lazy, ") {
 			t.Errorf("%s: got error %v", b.Schemes[0], err)
 		}
@@ -198,14 +192,15 @@ func TestParameters(t *testing.T) {
 			_, closeStore, err := stores.Open(t.Context(), url+"?lazy=true&"+name+"=bogus", nil)
 			if err == nil {
 				_ = closeStore()
-				t.Errorf("%s: %s=bogus is taken", url, name)
+				t.Errorf("%s: %s=bogus is accepted", url, name)
 			}
 		}
 	}
 	nothingLeft(t)
 }
 
-// Whatever is wrong with a URL, no error shows its password.
+// TestNoPasswordInErrors opens malformed URLs and unreachable servers of each scheme. No error may
+// contain the password.
 func TestNoPasswordInErrors(t *testing.T) {
 	const canary = "canary"
 	forms := []string{
@@ -239,7 +234,7 @@ func TestNoPasswordInErrors(t *testing.T) {
 		"%s://user:canary@127.0.0.1:1/0?pool_size=bogus",
 	}
 	awsCredentials(t)
-	var asked atomic.Int64
+	var connects atomic.Int64 // attempts that failed at the server, not in the parser
 	var schemes sync.WaitGroup
 	for _, b := range storeurl.Registered() {
 		for _, scheme := range b.Schemes {
@@ -251,28 +246,28 @@ func TestNoPasswordInErrors(t *testing.T) {
 					cancel()
 					if err == nil {
 						_ = closeStore()
-						t.Errorf("%q is opened", url)
+						t.Errorf("Open accepts %q", url)
 					} else if strings.Contains(err.Error(), canary) && form != "%s://canary" { // a host
-						t.Errorf("%q: the error shows the password: %v", url, err)
+						t.Errorf("%q: the error contains the password: %v", url, err)
 					}
 					if err != nil && strings.Contains(err.Error(), "cannot use") {
-						asked.Add(1)
+						connects.Add(1)
 					}
 					if strings.Contains(stores.Describe(url), canary) && form != "%s://canary" {
-						t.Errorf("%q: Place shows the password: %s", url, stores.Describe(url))
+						t.Errorf("%q: Describe returns the password: %s", url, stores.Describe(url))
 					}
 				}
 			})
 		}
 	}
 	schemes.Wait()
-	if n := asked.Load(); n < 20 {
-		t.Errorf("%d of the URLs lead as far as to a server", n)
+	if n := connects.Load(); n < 20 {
+		t.Errorf("only %d of the URLs led to a connection attempt", n)
 	}
 	nothingLeft(t)
 }
 
-// Nor does one that a server sends.
+// TestWrongPassword checks that the errors of servers do not contain the password either.
 func TestWrongPassword(t *testing.T) {
 	const canary = "canary"
 	redis := startRedis(t, "--requirepass", "right")
@@ -288,7 +283,7 @@ func TestWrongPassword(t *testing.T) {
 		_, closeStore, err := stores.Open(t.Context(), where, nil)
 		if err == nil {
 			_ = closeStore()
-			t.Errorf("%s is opened", where)
+			t.Errorf("Open accepts %s", where)
 		} else if strings.Contains(err.Error(), canary) || !strings.Contains(err.Error(), "cannot use") {
 			t.Errorf("%s: got error %v", where, err)
 		}
@@ -299,41 +294,45 @@ func TestWrongPassword(t *testing.T) {
 	}
 }
 
-// A database that is not there is told at once, and a password that is part of other words spoils
-// none of them.
+// TestMissingDatabase checks that Open reports a missing database, and that removing a password
+// from an error leaves the rest of its text intact where the password is an ordinary word.
 func TestMissingDatabase(t *testing.T) {
 	elsewhere := func(u *url.URL) { u.Path = "/nodatabase" }
 	for where, want := range map[string]string{
 		change(t, testenv.Postgres(t), elsewhere): "stores: postgres: cannot use PostgreSQL, ",
 		change(t, mysqlURL(t), elsewhere):         "stores: mysql: cannot use MySQL, ",
-		"postgres://postgres:postgres@localhost:1/postgres": "stores: postgres: cannot use PostgreSQL, " +
-			"localhost:1/postgres: ",
-		"redis://:redis@localhost:1": "stores: redis: cannot use Redis, " +
-			"localhost:1: ",
+		"postgres://postgres:postgres@localhost:1/postgres": "stores: postgres: " +
+			"cannot use PostgreSQL, localhost:1/postgres: ",
+		"redis://:redis@localhost:1": "stores: redis: cannot use Redis, localhost:1: ",
 	} {
 		_, closeStore, err := stores.Open(t.Context(), where, nil)
 		if err == nil {
 			_ = closeStore()
-			t.Errorf("%s is opened", where)
+			t.Errorf("Open accepts %s", where)
 		} else if !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("%s: got error %v", where, err)
+			t.Errorf("%s: got error %v, want %s…", where, err, want)
 		}
 	}
 }
 
-// Servers that do not know a command answer with its arguments.
+// TestScrub removes secrets from a text in every encoding. Redis quotes the arguments of a command
+// that it does not support.
 func TestScrub(t *testing.T) {
 	l := &storeurl.URL{Password: "p@ss word", Params: storeurl.Params{"sentinel_password": "other"}}
 	err := l.Scrub(errors.Join(errors.New("ERR unknown command 'AUTH', with args 'p@ss word' "+
 		"'p%40ss%20word' 'p%40ss+word' 'p@ss%20word' 'other'"), context.Canceled))
-	if want := "ERR unknown command 'AUTH', with args '…' '…' '…' '…' '…'\ncontext canceled"; err.Error() != want {
-		t.Errorf("got %q", err)
+	const want = "ERR unknown command 'AUTH', with args '…' '…' '…' '…' '…'\ncontext canceled"
+	if err.Error() != want {
+		t.Errorf("got %q, want %q", err, want)
 	}
-	if !errors.Is(err, context.Canceled) || errors.Unwrap(err) != nil {
-		t.Error("it matches no more, or hands out what has the password")
+	if !errors.Is(err, context.Canceled) {
+		t.Error("the scrubbed error does not match context.Canceled")
 	}
-	if err := l.Scrub(context.Canceled); err != context.Canceled { //nolint:errorlint // the very same
-		t.Errorf("an error without a password becomes %#v", err)
+	if errors.Unwrap(err) != nil {
+		t.Error("Unwrap returns the error that contains the password")
+	}
+	if err := l.Scrub(context.Canceled); err != context.Canceled { //nolint:errorlint // the same
+		t.Errorf("an error without a password changes to %#v", err)
 	}
 }
 
@@ -341,7 +340,7 @@ func TestUsage(t *testing.T) {
 	for _, b := range storeurl.Registered() {
 		if !strings.Contains(stores.Usage(), b.Schemes[len(b.Schemes)-1]+":") &&
 			!strings.Contains(stores.Usage(), b.Schemes[0]+":") {
-			t.Errorf("Usage does not tell of %s", b.Schemes[0])
+			t.Errorf("Usage does not list %s", b.Schemes[0])
 		}
 	}
 }

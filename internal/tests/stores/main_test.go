@@ -23,12 +23,12 @@ func TestMain(m *testing.M) {
 	os.Exit(testenv.Main(m))
 }
 
-// silent keeps go-redis from telling of every server that is not there.
+// silent discards go-redis's log messages about unreachable servers.
 type silent struct{}
 
 func (silent) Printf(context.Context, string, ...any) {}
 
-// open opens a store for the length of a test.
+// open opens a store and closes it at the end of the test.
 func open(t *testing.T, url string) *scskit.Store {
 	t.Helper()
 	store, closeStore, err := stores.Open(t.Context(), url, &scskit.Options{Timeout: time.Minute})
@@ -43,8 +43,8 @@ func open(t *testing.T, url string) *scskit.Store {
 	return store
 }
 
-// shared opens a URL twice, has what one store saves read by the other, and wants nothing to be
-// left when both are closed.
+// shared opens a URL twice, checks that one store reads what the other saves, and checks that no
+// goroutine is left after closing both.
 func shared(t *testing.T, url string) {
 	t.Helper()
 	ctx := t.Context()
@@ -65,13 +65,13 @@ func shared(t *testing.T, url string) {
 	}
 	if data, found, err := other.FindCtx(ctx, "token"); err != nil || !found ||
 		string(data) != "data" {
-		t.Errorf("the other store finds %q, %v, %v", data, found, err)
+		t.Errorf("the second store returns %q, %v, %v", data, found, err)
 	}
 	if err := other.DeleteCtx(ctx, "token"); err != nil {
 		t.Error(err)
 	}
 	if _, found, err := one.FindCtx(ctx, "token"); err != nil || found {
-		t.Errorf("after the other store's delete: %v, %v", found, err)
+		t.Errorf("after a delete through the second store: %v, %v", found, err)
 	}
 	for range 2 {
 		if err := closeOne(); err != nil {
@@ -79,7 +79,7 @@ func shared(t *testing.T, url string) {
 		}
 	}
 	if _, _, err := other.FindCtx(ctx, "token"); err != nil {
-		t.Errorf("closing one store ends the other: %v", err)
+		t.Errorf("closing one store breaks the other: %v", err)
 	}
 	if err := closeOther(); err != nil {
 		t.Errorf("close: %v", err)
@@ -87,6 +87,7 @@ func shared(t *testing.T, url string) {
 	nothingLeft(t)
 }
 
+// parameter returns p with the ? or & that appends it to url.
 func parameter(url, p string) string {
 	if strings.Contains(url, "?") {
 		return "&" + p
@@ -94,7 +95,7 @@ func parameter(url, p string) string {
 	return "?" + p
 }
 
-// nothingLeft waits until no goroutine of a client runs any more.
+// nothingLeft waits until no goroutine of a client or a store runs.
 func nothingLeft(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
@@ -109,12 +110,12 @@ func nothingLeft(t *testing.T) {
 		select {
 		case <-poll.C:
 		case <-ctx.Done():
-			t.Fatalf("after closing there still runs\n%s", left)
+			t.Fatalf("still running after closing:\n%s", left)
 		}
 	}
 }
 
-// clients returns the stacks of the goroutines of clients and stores.
+// clients returns the stacks of the goroutines that clients and stores have started.
 func clients() string {
 	stacks := make([]byte, 1<<20)
 	stacks = stacks[:runtime.Stack(stacks, true)]
@@ -124,7 +125,7 @@ func clients() string {
 			"go-redis/", "database/sql.", "go-sql-driver/", "jackc/pgx", "mongo-driver/",
 			"net/http.(*persistConn)", "aws-sdk-go-v2", "modernc.org/", "scskit.(*Store)",
 		} {
-			if i > 0 && bytes.Contains(stack, []byte(pkg)) { // the first is the test's own
+			if i > 0 && bytes.Contains(stack, []byte(pkg)) { // 0 is this goroutine
 				left = append(left, string(stack))
 				break
 			}

@@ -14,8 +14,10 @@ import (
 
 func TestConformanceThroughPgBouncer(t *testing.T) {
 	t.Parallel()
-	for name, mode := range map[string]string{"pgbouncer": "exec",
-		"pgbouncer-simple": "simple_protocol"} {
+	for name, mode := range map[string]string{
+		"pgbouncer":        "exec",
+		"pgbouncer-simple": "simple_protocol",
+	} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
 			where := testenv.URL(t, testenv.KindPgBouncer)
@@ -25,15 +27,15 @@ func TestConformanceThroughPgBouncer(t *testing.T) {
 	}
 }
 
-// A pooler hands a client's connection to the next one, on which a statement that is to be
-// prepared is there, or one that was is not.
+// TestPreparedStatementsThroughPgBouncer uses prepared statements behind a pooler, which gives one
+// client's server connection to another. There, a statement may exist already or be missing.
 func TestPreparedStatementsThroughPgBouncer(t *testing.T) {
 	db, err := sql.Open("pgx", testenv.URL(t, testenv.KindPgBouncer)+"&default_query_exec_mode=exec")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	database := testenv.Name(t) // so that nobody else is given its connections
+	database := testenv.Name(t) // its own, so that no other test uses its connections
 	if _, err := db.ExecContext(t.Context(), "CREATE DATABASE "+database); err != nil {
 		t.Fatal(err)
 	}
@@ -65,6 +67,6 @@ func TestPreparedStatementsThroughPgBouncer(t *testing.T) {
 	}
 	if data, found, err := third.FindCtx(t.Context(), "token"); err != nil || !found ||
 		string(data) != "data" {
-		t.Errorf("with the parameter: %q, %v, %v", data, found, err)
+		t.Errorf("with default_query_exec_mode=exec: %q, %v, %v", data, found, err)
 	}
 }

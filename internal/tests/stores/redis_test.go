@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -37,13 +38,13 @@ func freePort(t *testing.T) string {
 	return port
 }
 
-// startRedis starts a Redis of the test's own, and returns its address when it listens.
+// startRedis starts a Redis server for the test, and returns its address once it listens.
 func startRedis(t *testing.T, args ...string) (addr string) {
 	t.Helper()
 	return startRedisOn(t, "--port", args...)
 }
 
-// startRedisOn starts a Redis on the port that a flag of it names, --port or --tls-port.
+// startRedisOn starts a Redis server whose port is set by flag, --port or --tls-port.
 func startRedisOn(t *testing.T, flag string, args ...string) (addr string) {
 	t.Helper()
 	if testenv.Skipped("redis") {
@@ -53,7 +54,7 @@ func startRedisOn(t *testing.T, flag string, args ...string) (addr string) {
 	if flag == "--tls-port" {
 		args = append(args, "--port", "0")
 	}
-	// A configuration file in front, because a Sentinel wants one that it can write.
+	// A Sentinel requires a writable configuration file.
 	conf := filepath.Join(t.TempDir(), "redis.conf")
 	if err := os.WriteFile(conf, nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -68,7 +69,7 @@ func startRedisOn(t *testing.T, flag string, args ...string) (addr string) {
 	defer log.Close()
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
-		t.Fatalf("%v: make backends installs it", err)
+		t.Fatalf("%v: run make backends to install it", err)
 	}
 	ended := make(chan struct{})
 	go func() { _ = cmd.Wait(); close(ended) }()
@@ -86,13 +87,13 @@ func startRedisOn(t *testing.T, flag string, args ...string) (addr string) {
 		case <-poll.C:
 		case <-ended:
 			text, _ := os.ReadFile(log.Name())
-			t.Fatalf("redis-server has ended:\n%s", text)
+			t.Fatalf("redis-server has exited:\n%s", text)
 		}
 	}
 }
 
-// certificate writes a certificate for 127.0.0.1, of a new authority, and returns the authority's
-// file and what Redis must be told to use the certificate.
+// certificate writes a certificate for 127.0.0.1 that is signed by a new CA. It returns the file of
+// the CA's certificate, and the arguments with which Redis uses the certificate.
 func certificate(t *testing.T) (ca string, args []string) {
 	t.Helper()
 	dir := t.TempDir()
@@ -101,8 +102,8 @@ func certificate(t *testing.T) (ca string, args []string) {
 			t.Fatal(err)
 		}
 		file := filepath.Join(dir, name)
-		if err := os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}),
-			0o600); err != nil {
+		text := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
+		if err := os.WriteFile(file, text, 0o600); err != nil {
 			t.Fatal(err)
 		}
 		return file
@@ -116,15 +117,20 @@ func certificate(t *testing.T) (ca string, args []string) {
 	}
 	caKey, key := newKey(), newKey()
 	root := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true,
+		SerialNumber:          big.NewInt(1),
+		Subject:               pkix.Name{CommonName: "test authority"},
+		IsCA:                  true,
 		BasicConstraintsValid: true,
-		NotBefore:             time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		KeyUsage: x509.KeyUsageCertSign,
+		NotBefore:             time.Now().Add(-time.Hour),
+		NotAfter:              time.Now().Add(time.Hour),
+		KeyUsage:              x509.KeyUsageCertSign,
 	}
 	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "redis"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		NotBefore:   root.NotBefore, NotAfter: root.NotAfter,
+		SerialNumber: big.NewInt(2),
+		Subject:      pkix.Name{CommonName: "redis"},
+		IPAddresses:  []net.IP{net.IPv4(127, 0, 0, 1)},
+		NotBefore:    root.NotBefore,
+		NotAfter:     root.NotAfter,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, root, root, caKey.Public(), caKey)
 	ca = write("ca.pem", "CERTIFICATE", der, err)
@@ -132,9 +138,12 @@ func certificate(t *testing.T) (ca string, args []string) {
 	cert := write("cert.pem", "CERTIFICATE", der, err)
 	der, err = x509.MarshalECPrivateKey(key)
 	return ca, []string{
-		"--tls-cert-file", cert, "--tls-key-file", write("key.pem", "EC PRIVATE KEY", der, err),
+		"--tls-cert-file", cert,
+		"--tls-key-file", write("key.pem", "EC PRIVATE KEY", der, err),
 		"--tls-ca-cert-file", ca,
-		"--tls-auth-clients", "no", "--tls-replication", "yes", "--tls-cluster", "yes",
+		"--tls-auth-clients", "no",
+		"--tls-replication", "yes",
+		"--tls-cluster", "yes",
 	}
 }
 
@@ -148,15 +157,17 @@ func TestTLS(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("with a certificate of an unknown authority: got error %v", err)
 	}
-	if _, _, err := stores.Open(t.Context(), strings.Replace(at, "rediss", "redis", 1),
-		nil); err == nil {
-		t.Error("without TLS the server can be used")
+	plain := strings.Replace(at, "rediss", "redis", 1)
+	if _, _, err := stores.Open(t.Context(), plain, nil); err == nil {
+		t.Error("Open succeeds without TLS")
 	}
-	for name, text := range map[string]string{"tls_ca=" + args[3]: "no certificate in PEM",
-		"skip_verify=true&tls_ca=" + ca: "leave one of the two out"} {
-		if _, _, err := stores.Open(t.Context(), at+"?"+name, nil); err == nil ||
-			!strings.Contains(err.Error(), text) {
-			t.Errorf("%s: got error %v", name, err)
+	for name, text := range map[string]string{
+		"tls_ca=" + args[3]:             "contains no PEM certificate",
+		"skip_verify=true&tls_ca=" + ca: "leave one out",
+	} {
+		_, _, err := stores.Open(t.Context(), at+"?"+name, nil)
+		if err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%s: got error %v, want %s", name, err, text)
 		}
 	}
 	nothingLeft(t)
@@ -186,23 +197,27 @@ func TestSentinel(t *testing.T) {
 			if certs != nil {
 				flag, query = "--tls-port", query+"&tls_ca="+ca
 			}
-			master := startRedisOn(t, flag,
-				append(append([]string(nil), certs...), "--requirepass", "right")...)
+			start := func(args ...string) string {
+				return startRedisOn(t, flag, append(slices.Clone(certs), args...)...)
+			}
+			master := start("--requirepass", "right")
 			host, port, _ := net.SplitHostPort(master)
-			sentinel := startRedisOn(t, flag, append(append([]string(nil), certs...), "--sentinel",
-				"--sentinel", "monitor", "main", host, port, "1", "--sentinel", "auth-pass", "main", "right",
-				"--user", "watcher", "on", ">s&cret", "allcommands", "allchannels")...)
+			sentinel := start("--sentinel",
+				"--sentinel", "monitor", "main", host, port, "1",
+				"--sentinel", "auth-pass", "main", "right",
+				"--user", "watcher", "on", ">s&cret", "allcommands", "allchannels")
 			shared(t, scheme+"://:right@"+sentinel+"/main/1"+query)
 			_, _, err := stores.Open(t.Context(), scheme+"://:right@"+sentinel+"/other"+query, nil)
 			if err == nil || !strings.Contains(err.Error(),
 				"cannot use Redis Sentinel, "+sentinel+"/other: ") {
-				t.Errorf("with a master that there is not: got error %v", err)
+				t.Errorf("with an unknown master: got error %v", err)
 			}
 			nothingLeft(t)
 		})
 	}
 }
 
+// trusting returns a TLS configuration that trusts the CA in a file.
 func trusting(t *testing.T, ca string) *tls.Config {
 	t.Helper()
 	l := &storeurl.URL{Params: storeurl.Params{"tls_ca": ca}}
@@ -213,6 +228,7 @@ func trusting(t *testing.T, ca string) *tls.Config {
 	return c
 }
 
+// await waits until done returns true.
 func await(t *testing.T, done func(context.Context) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)

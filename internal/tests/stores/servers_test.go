@@ -16,7 +16,7 @@ import (
 	"github.com/scskit/scskit/stores"
 )
 
-// awsCredentials lets the AWS SDK find credentials that test servers take, and nothing of this
+// awsCredentials gives the AWS SDK credentials that test servers accept, and hides those of this
 // machine.
 func awsCredentials(t *testing.T) {
 	t.Setenv("AWS_ACCESS_KEY_ID", "local")
@@ -30,13 +30,14 @@ func awsCredentials(t *testing.T) {
 	t.Setenv("AWS_EC2_METADATA_DISABLED", "true")
 }
 
+// mysqlURL returns the URL of the test server, which testenv has as a data source name.
 func mysqlURL(t *testing.T) string {
 	user, rest, _ := strings.Cut(testenv.MySQL(t), "@tcp(")
 	addr, database, _ := strings.Cut(rest, ")/")
 	return "mysql://" + user + "@" + addr + "/" + database
 }
 
-// change returns a server's URL with changes made to it.
+// change returns rawURL with changes made by how.
 func change(t *testing.T, rawURL string, how func(u *url.URL)) string {
 	t.Helper()
 	u, err := url.Parse(rawURL)
@@ -47,19 +48,21 @@ func change(t *testing.T, rawURL string, how func(u *url.URL)) string {
 	return u.String()
 }
 
-// urls are those of the tests' servers.
+// urls return a URL of each test server, with a table or key prefix for the test.
 var urls = map[string]func(t *testing.T) string{
-	"sqlite": func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "a?b%c.db") },
+	"sqlite": func(t *testing.T) string {
+		return "sqlite:" + filepath.Join(t.TempDir(), "a?b%c.db")
+	},
 	"redis": func(t *testing.T) string {
 		return "redis://" + testenv.Redis(t) + "/2?prefix=" + testenv.Name(t) + ":"
 	},
 	"redis+cluster": func(t *testing.T) string {
-		return "redis+cluster://" + strings.Join(testenv.RedisCluster(t), ",") + "?prefix=" +
-			testenv.Name(t) + ":"
+		nodes := strings.Join(testenv.RedisCluster(t), ",")
+		return "redis+cluster://" + nodes + "?prefix=" + testenv.Name(t) + ":"
 	},
 	"postgres": func(t *testing.T) string {
-		return testenv.Postgres(t) +
-			parameter(testenv.Postgres(t), "statement_timeout=4s&sweep=1h&table="+testenv.Name(t))
+		where := testenv.Postgres(t)
+		return where + parameter(where, "statement_timeout=4s&sweep=1h&table="+testenv.Name(t))
 	},
 	"mysql": func(t *testing.T) string {
 		return mysqlURL(t) + "?sweep=1h&readTimeout=5s&table=" + testenv.Name(t)
@@ -70,7 +73,8 @@ var urls = map[string]func(t *testing.T) string{
 	},
 	"dynamodb": func(t *testing.T) string {
 		awsCredentials(t)
-		return "dynamodb://eu-central-1/" + testenv.Name(t) + "?sweep=1h&endpoint=" + testenv.DynamoDB(t)
+		return "dynamodb://eu-central-1/" + testenv.Name(t) +
+			"?sweep=1h&endpoint=" + testenv.DynamoDB(t)
 	},
 }
 
@@ -86,7 +90,7 @@ func TestServers(t *testing.T) {
 	}
 }
 
-func TestSQLiteFileIsTheOwners(t *testing.T) {
+func TestSQLiteFilePermissions(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "app.db")
 	store, closeStore, err := stores.Open(t.Context(), "sqlite:"+file, nil)
 	if err != nil {
@@ -103,14 +107,18 @@ func TestSQLiteFileIsTheOwners(t *testing.T) {
 	}
 }
 
-// What Open starts for a server that then fails it is ended as well.
+// TestUnreachable checks that Open reports an unreachable server and leaves no goroutine behind.
 func TestUnreachable(t *testing.T) {
 	awsCredentials(t)
 	var all sync.WaitGroup
 	for _, where := range []string{
-		"redis://127.0.0.1:1", "redis+cluster://127.0.0.1:1", "redis+sentinel://127.0.0.1:1/main",
+		"redis://127.0.0.1:1",
+		"redis+cluster://127.0.0.1:1",
+		"redis+sentinel://127.0.0.1:1/main",
 		"rediss://127.0.0.1:1",
-		"postgres://u@127.0.0.1:1/db", "mysql://u@127.0.0.1:1/db", "mongodb://127.0.0.1:1/db",
+		"postgres://u@127.0.0.1:1/db",
+		"mysql://u@127.0.0.1:1/db",
+		"mongodb://127.0.0.1:1/db",
 		"dynamodb://local/sessions?endpoint=http://127.0.0.1:1",
 		"sqlite:" + filepath.Join(t.TempDir(), "missing", "file.db"),
 	} {
@@ -129,7 +137,7 @@ func TestUnreachable(t *testing.T) {
 			}
 			ctx, cancel = context.WithTimeout(t.Context(), 500*time.Millisecond)
 			if _, _, err := store.FindCtx(ctx, "token"); err == nil {
-				t.Errorf("%s: lazy: a session can be asked for", where)
+				t.Errorf("%s: lazy: a session can be loaded", where)
 			}
 			cancel()
 			if err := closeStore(); err != nil {
@@ -141,14 +149,14 @@ func TestUnreachable(t *testing.T) {
 	nothingLeft(t)
 }
 
-// A program that begins before its backend works as soon as that is there.
+// TestLazy opens a store before its server starts.
 func TestLazy(t *testing.T) {
 	server := testenv.Start(t, testenv.KindRedis)
 	server.Stop()
 	store := open(t, "redis://"+server.URL()+"?lazy=true")
 	server.Restart()
-	if err := store.CommitCtx(t.Context(), "token", []byte("data"),
-		time.Now().Add(time.Hour)); err != nil {
+	expiry := time.Now().Add(time.Hour)
+	if err := store.CommitCtx(t.Context(), "token", []byte("data"), expiry); err != nil {
 		t.Error(err)
 	}
 }
@@ -161,14 +169,14 @@ func TestOneNodeOfACluster(t *testing.T) {
 		}
 	}
 	if _, _, err := stores.Open(t.Context(), "redis+cluster://"+testenv.Redis(t), nil); err == nil {
-		t.Error("a single server is taken for a Cluster")
+		t.Error("redis+cluster:// accepts a server that is not in a Cluster")
 	}
 	nothingLeft(t)
 }
 
 func TestOptionsReachTheStore(t *testing.T) {
 	if _, _, err := stores.Open(t.Context(), "memory:", &scskit.Options{MaxSize: -1}); err == nil {
-		t.Error("a bad option is no error")
+		t.Error("Open accepts a negative MaxSize")
 	}
 	store, closeStore, err := stores.Open(t.Context(), "memory:?max_sessions=1",
 		&scskit.Options{PlainIDs: true})
@@ -185,11 +193,11 @@ func TestOptionsReachTheStore(t *testing.T) {
 		t.Errorf("PlainIDs: %v", err)
 	}
 	if _, found, _ := store.Find("first"); found {
-		t.Error("max_sessions=1 keeps two")
+		t.Error("max_sessions=1 keeps two sessions")
 	}
 }
 
-// The sweep removes, and ends with the store.
+// TestSweep checks that the sweep removes an expired session, and stops when the store is closed.
 func TestSweep(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "sessions.db")
 	store, closeStore, err := stores.Open(t.Context(),

@@ -14,15 +14,18 @@ import (
 	"github.com/scskit/scskit/stores"
 )
 
-// secure are the servers that want TLS and a password.
+// secure are the servers that require TLS and a password.
 var secure = []struct {
 	kind testenv.Kind
 	name string // of the store in reports
-	// place is the parameter for what a store has alone.
+
+	// place is the parameter that separates stores: a table or a key prefix.
 	place string
+
 	// plain changes a URL to one without TLS.
 	plain func(u *url.URL, query url.Values)
-	// wrong password, unknown authority, no TLS: what Open says.
+
+	// These end the error of Open for a wrong password, an unknown CA and no TLS.
 	wrong, unknown, refused string
 }{
 	{
@@ -37,17 +40,16 @@ var secure = []struct {
 		testenv.KindPostgresTLS, "postgresql-tls", "table",
 		func(_ *url.URL, query url.Values) { query.Set("sslmode", "disable"); query.Del("sslrootcert") },
 		`password authentication failed for user "scskit" (SQLSTATE 28P01): ` + storeurl.CheckPassword,
-		"certificate signed by unknown authority: name the file of the authority's certificate: " +
+		"certificate signed by unknown authority: name the file with the CA certificate: " +
 			"sslrootcert=FILE",
-		"no encryption (SQLSTATE 28000): the server wants TLS: write sslmode=verify-full",
+		"no encryption (SQLSTATE 28000): the server requires TLS: write sslmode=verify-full",
 	},
 	{
 		testenv.KindMySQLTLS, "mariadb-tls", "table",
 		func(_ *url.URL, query url.Values) { query.Del("tls"); query.Del("tls_ca") },
 		"Access denied for user 'scskit'@'127.0.0.1' (using password: YES): " + storeurl.CheckPassword,
-		"certificate signed by unknown authority: name the file of the authority's certificate: " +
-			"tls_ca=FILE",
-		"does the server want TLS? Then write tls=true",
+		"certificate signed by unknown authority: name the file with the CA certificate: tls_ca=FILE",
+		"; if the server requires TLS, write tls=true",
 	},
 }
 
@@ -82,11 +84,11 @@ func TestTLSAndPassword(t *testing.T) {
 				switch {
 				case err == nil:
 					_ = closeStore()
-					t.Errorf("%s: it is opened", tc.name)
+					t.Errorf("%s: Open succeeds", tc.name)
 				case !strings.HasSuffix(err.Error(), tc.want):
-					t.Errorf("%s: got error %v", tc.name, err)
+					t.Errorf("%s: got error %v, want …%s", tc.name, err, tc.want)
 				case strings.Contains(err.Error(), password):
-					t.Errorf("%s: the error shows the password: %v", tc.name, err)
+					t.Errorf("%s: the error contains the password: %v", tc.name, err)
 				}
 			}
 			nothingLeft(t)
@@ -94,8 +96,9 @@ func TestTLSAndPassword(t *testing.T) {
 	}
 }
 
-// TestTLSWhereThereIsNone: the server has no TLS, or no MongoDB is there but something that has.
-func TestTLSWhereThereIsNone(t *testing.T) {
+// TestTLSNotSupported opens a URL with TLS at a server without it, and a MongoDB URL without TLS at
+// another kind of server that has it.
+func TestTLSNotSupported(t *testing.T) {
 	t.Parallel()
 	with := func(name, value string) func(u *url.URL) {
 		return func(u *url.URL) {
@@ -112,13 +115,19 @@ func TestTLSWhereThereIsNone(t *testing.T) {
 			func(u *url.URL) { u.Scheme = "rediss" },
 			"if the server has no TLS, write redis://; if it is not Redis, check the port",
 		},
-		"postgres": {with("sslmode", "require"), "the server has no TLS: write sslmode=disable"},
-		"mysql":    {with("tls", "true"), "the server has no TLS: write tls=false, without tls_ca"},
+		"postgres": {
+			with("sslmode", "require"),
+			"the server does not support TLS: write sslmode=disable",
+		},
+		"mysql": {
+			with("tls", "true"),
+			"the server does not support TLS: write tls=false, without tls_ca",
+		},
 		"mongodb": {
 			with("tls", "true"),
 			"if the server has no TLS, write tls=false; if it is not MongoDB, check the port",
 		},
-		"mongodb beside TLS": {func(u *url.URL) {
+		"mongodb at Redis with TLS": {func(u *url.URL) {
 			secure, err := url.Parse(testenv.URL(t, testenv.KindRedisTLS))
 			if err != nil {
 				t.Fatal(err)
@@ -134,7 +143,7 @@ func TestTLSWhereThereIsNone(t *testing.T) {
 				_ = closeStore()
 			}
 			if err == nil || !strings.HasSuffix(err.Error(), ": "+tc.want) {
-				t.Errorf("got error %v", err)
+				t.Errorf("got error %v, want …%s", err, tc.want)
 			}
 		})
 	}
@@ -159,9 +168,10 @@ func TestConformanceOverTLS(t *testing.T) {
 	}
 }
 
-// atURL is a store that is opened by URL, each time in another place.
+// atURL returns a store for the conformance kit that is opened by URL. Each call of New adds the
+// parameter place with a new name.
 func atURL(name, where, place string) conformance.Store {
-	var places sync.Map
+	var urls sync.Map // from the store to its URL
 	openAt := func(tb testing.TB, where string) scs.Store {
 		store, closeStore, err := stores.Open(tb.Context(), where, nil)
 		if err != nil {
@@ -175,7 +185,7 @@ func atURL(name, where, place string) conformance.Store {
 		if err := store.CreateSchema(tb.Context()); err != nil {
 			tb.Fatal(err)
 		}
-		places.Store(store, where)
+		urls.Store(store, where)
 		return store
 	}
 	return conformance.Store{
@@ -184,7 +194,7 @@ func atURL(name, where, place string) conformance.Store {
 			return openAt(tb, where+parameter(where, "pool_size=8&"+place+"="+testenv.Name(tb)))
 		},
 		Reopen: func(tb testing.TB, s scs.Store) scs.Store {
-			where, _ := places.Load(s)
+			where, _ := urls.Load(s)
 			return openAt(tb, where.(string))
 		},
 	}

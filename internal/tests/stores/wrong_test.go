@@ -13,8 +13,7 @@ import (
 	"github.com/scskit/scskit/stores"
 )
 
-// TestOtherServer: a URL leads to a server of another kind, or to one without TLS. The error says
-// so.
+// TestOtherServer opens URLs that lead to another kind of server, or to one without TLS.
 func TestOtherServer(t *testing.T) {
 	t.Parallel()
 	web := httptest.NewServer(http.NotFoundHandler())
@@ -48,7 +47,7 @@ func TestOtherServer(t *testing.T) {
 			_, closeStore, err := stores.Open(t.Context(), where, nil)
 			if err == nil {
 				_ = closeStore()
-				t.Fatal("it is opened")
+				t.Fatal("Open succeeds")
 			}
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("got error %v, want %s", err, want)
@@ -57,7 +56,7 @@ func TestOtherServer(t *testing.T) {
 	}
 }
 
-// TestRedisSocket opens a Redis by the path of its socket, with the scheme in capitals.
+// TestRedisSocket opens Redis through its socket, with a capital in the scheme.
 func TestRedisSocket(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "redis.sock")
 	startRedis(t, "--unixsocket", socket, "--requirepass", "right")
@@ -67,6 +66,6 @@ func TestRedisSocket(t *testing.T) {
 		t.Error(err)
 	}
 	if got, want := stores.Describe(where), "Redis, "+socket+"/3"; got != want {
-		t.Errorf("Place: got %s, want %s", got, want)
+		t.Errorf("Describe: got %s, want %s", got, want)
 	}
 }
