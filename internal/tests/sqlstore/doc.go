@@ -1,5 +1,4 @@
-// The tests of package sqlstore that need a driver of database/sql, which the module of scskit does
-// not require. The package's own files are linked here, so that its tests see what it does not
-// export.
-
+// Package sqlstore has the tests of stores/sqlstore that need a database/sql driver, which the root
+// module does not require. The package's own files are symbolic links to stores/sqlstore, so that
+// the tests can use unexported identifiers.
 package sqlstore
