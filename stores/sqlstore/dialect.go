@@ -8,97 +8,96 @@ import (
 	"strings"
 )
 
-// Dialect is what the store needs to know about one kind of database. The zero
-// value is none; take one from a function of this package, such as SQLite.
+// Dialect describes one kind of database to the store. The zero value is not valid: use a function
+// of this package that returns a Dialect, such as SQLite.
 //
-// A dialect is one file: a function that fills in this struct.
+// Each dialect is one file with a function that fills in this struct.
 type Dialect struct {
 	name string
 
-	// title is the database's name, and that of the function which returns the dialect.
+	// title is the name of the database for people, and of the function that returns the dialect.
 	title string
 
-	// drivers are how the packages of drivers for the database alone begin. A mistaken dialect is
-	// noticed by them; any other driver is taken at the caller's word.
+	// drivers are prefixes of the import paths of drivers that work only with this database. They
+	// detect a wrong dialect. With any other driver, the caller's choice stands.
 	drivers []string
 
-	// placeholder returns the n-th placeholder of a statement, n from 1.
+	// placeholder returns the n-th placeholder of a statement, counted from 1.
 	placeholder func(n int) string
 
-	// quote makes a validated identifier safe to be a reserved word.
+	// quote quotes a validated identifier, which may be a reserved word.
 	quote func(identifier string) string
 
 	statements templates
 
-	// clock is the time by the server's clock, as an expression in microseconds since 1970, UTC,
-	// that is the same throughout a statement. It is empty if the database has none but the
-	// program's machine's.
+	// clock is an expression for the server's time in microseconds since 1970, UTC. It is constant
+	// within a statement. It is empty if the database runs in the program's process.
 	clock string
 
-	// affected reads from the result of a statement that writes how many rows it affected.
-	// If nil, that is sql.Result's RowsAffected.
+	// affected returns the number of rows that a writing statement affected. If nil, that is the
+	// result's RowsAffected.
 	affected func(sql.Result) (int64, error)
 
-	// createTable, createIndexes and dropTable are the DDL, without semicolon. The first and
-	// the last are no-ops if there is nothing to do, and so are the second ones, unless
-	// indexInTable is set: then createTable makes the index as well, and they are for
-	// a table that was made without.
+	// These return the DDL, without semicolons. createTable and dropTable do nothing if there is
+	// nothing to do, and neither do createIndexes unless indexInTable is set. In that case
+	// createTable also creates the index, and createIndexes are for a table without it.
 	createTable   func(n tableName) string
 	createIndexes func(n tableName) []string
 	dropTable     func(n tableName) string
 	indexInTable  bool
 
-	// inspect reads from the catalogue what is there.
+	// inspect reads the layout of a table from the catalog.
 	inspect func(ctx context.Context, conn *sql.Conn, n tableName) (layout, error)
 
-	// classify tells what an error of the database means. It must know
-	// every driver's errors without importing one.
+	// classify returns what an error of the database means to the store. It must recognize the
+	// errors of every driver without importing one.
 	classify func(err error) fault
 
-	// oneWriter says that the database lets one connection write at a time, so that
-	// writers queue here, in the order in which they came, instead of polling a lock.
+	// oneWriter is set if the database allows one writing connection at a time. Writers then queue
+	// in the store, in order, instead of polling a lock.
 	oneWriter bool
 
-	// uninterrupted says that a statement which has begun is let finish, even if its
-	// context ends: its statements are all short, and cutting one short does harm.
+	// uninterrupted is set if a running statement is left to finish when its context ends. All of
+	// its statements are short, and interrupting one does harm.
 	uninterrupted bool
 
-	// prepares says that statements are prepared here, because no driver does so by itself.
-	// An uninterrupted dialect cannot have it.
+	// prepares is set if the store prepares statements because no driver does so itself. It has no
+	// effect together with uninterrupted.
 	prepares bool
 
-	// sweepRows is how many rows one statement of a sweep removes; zero if it may be any number.
+	// sweepRows limits the number of rows that one statement of a sweep deletes; zero is no limit.
 	sweepRows int
 
-	// maxData is the most bytes that the database holds in a row.
+	// maxData is the largest number of bytes of data that the database can store in a row.
 	maxData int
 
-	// askMaxData asks the server for the most bytes of data that it takes. It is for a save that
-	// failed for no reason that classify knows: a server may close the connection
-	// over which it is sent too much. It may be nil.
+	// askMaxData returns the largest number of bytes of data that the server accepts. The store
+	// calls it after a save has failed with an error that classify does not recognize, because a
+	// server may close the connection when it receives too much. It may be nil.
 	askMaxData func(ctx context.Context, conn *sql.Conn) (int, error)
 }
 
-// templates are the statements of a store. Each is one round trip, and stands for
-// itself: no operation needs a transaction. In braces are {table} and the parameters
-// of type param, each as often as needed. Except for load and page, whose columns
-// are read in the order of their names below, a statement tells by the number of
-// rows it affected whether its condition held; overwrite has none, and may affect any number.
+// templates are the statements of a store. Each takes one round trip, and none needs a transaction.
+//
+// They contain {table}, {both} (see compile) and parameters of type param, each as often as needed.
+// load and page select the columns listed below, in that order. The others report by the number of
+// affected rows whether their condition held; overwrite has no condition, and may affect any
+// number.
 type templates struct {
 	load      string // data, expiry, created, updated, version
-	overwrite string // Save under driver.Always
-	create    string // Save under driver.IfAbsent: also over an expired row
-	replace   string // Save under driver.IfVersion
+	overwrite string // Save with driver.Always
+	create    string // Save with driver.IfAbsent; replaces an expired row
+	replace   string // Save with driver.IfVersion
 	touch     string
 	remove    string
-	page      string // id, data, expiry, created, updated, version; in order of ids, from {id} on
+	page      string // id, data, expiry, created, updated, version, ordered by id, from {id} on
 	sweep     string
 }
 
-// onConflict are the statements for a database with the upsert that SQLite took
-// over from PostgreSQL.
+// onConflict are the statements for PostgreSQL's upsert, which SQLite has adopted.
 var onConflict = templates{
-	load: `SELECT data, expiry, created, updated, version FROM {table} WHERE id = {id} AND expiry > {now}`,
+	load: `SELECT data, expiry, created, updated, version FROM {table}
+		WHERE id = {id} AND expiry > {now}`,
 
 	overwrite: `INSERT INTO {table} AS held (id, version, expiry, created, updated, data)
 		VALUES ({id}, {version}, {expiry}, {created}, {updated}, {data})
@@ -112,10 +111,12 @@ var onConflict = templates{
 		created = excluded.created, updated = excluded.updated, data = excluded.data
 		WHERE held.expiry <= {now}`,
 
-	replace: `UPDATE {table} SET version = {version}, expiry = {expiry}, updated = {updated}, data = {data}
+	replace: `UPDATE {table}
+		SET version = {version}, expiry = {expiry}, updated = {updated}, data = {data}
 		WHERE id = {id} AND version = {held} AND expiry > {now}`,
 
-	touch: `UPDATE {table} SET expiry = {expiry} WHERE id = {id} AND version = {held} AND expiry > {now}`,
+	touch: `UPDATE {table} SET expiry = {expiry}
+		WHERE id = {id} AND version = {held} AND expiry > {now}`,
 
 	remove: `DELETE FROM {table} WHERE id = {id}`,
 
@@ -126,31 +127,30 @@ var onConflict = templates{
 		(SELECT id FROM {table} WHERE expiry <= {both} ORDER BY expiry LIMIT {limit})`,
 }
 
-// fault is what an error of the database means to the store.
+// fault is the meaning of a database error to the store.
 type fault uint8
 
 const (
 	faultOther    fault = iota
-	faultBusy           // nothing was done; the same again may work
-	faultStale          // the same again works, on another connection only
-	faultNoSchema       // the table is missing, or is another one
-	faultTooLarge       // the row is more than the database holds
-	faultExists         // what the DDL was to create is there
-	faultPooler         // the connection is another one than that which knows the statement
+	faultBusy           // the statement had no effect; repeat it
+	faultStale          // the connection is unusable; repeat the statement on another one
+	faultNoSchema       // the table is missing, or has other columns
+	faultTooLarge       // the row is larger than the database allows
+	faultExists         // what the DDL creates exists already
+	faultPooler         // the statement was prepared on another server connection
 )
 
-// layout is what a database has under the name of the table.
+// layout describes a table in a database.
 type layout struct {
-	columns     []string // empty if there is no such table
-	uniqueID    bool     // id alone is unique
-	expiryIndex bool     // an index begins with expiry
+	columns     []string // empty if the table does not exist
+	uniqueID    bool     // the column id alone is unique
+	expiryIndex bool     // an index starts with the column expiry
 }
 
 // param is a parameter of a statement.
 type param string
 
-// values are what a statement's parameters are taken from. Times are in
-// microseconds since 1970, UTC.
+// values are the values of a statement's parameters. Times are in microseconds since 1970, UTC.
 type values struct {
 	id      []byte
 	data    []byte
@@ -158,7 +158,7 @@ type values struct {
 	created int64
 	updated int64
 	version int64
-	held    int64 // the version that the row must have
+	held    int64 // the version that the row must have for replace and touch
 	now     int64
 	limit   int
 }
@@ -184,7 +184,7 @@ func (v *values) get(p param) any {
 	case "limit":
 		return v.limit
 	}
-	panic(fmt.Sprintf("sqlstore: a dialect uses {%s}, which does not exist", p))
+	panic(fmt.Sprintf("sqlstore: a dialect uses the unknown parameter {%s}", p))
 }
 
 var (
@@ -192,25 +192,25 @@ var (
 	space    = regexp.MustCompile(`\s+`)
 )
 
-// compile turns a template into a statement, every occurrence of a parameter
-// into an argument of its own.
+// compile turns a template into a statement. Each occurrence of a parameter becomes an argument of
+// its own. {both} becomes the earlier of the program's and the server's time.
 func (d *Dialect) compile(template string, n tableName) *statement {
-	s := new(statement)
 	both := "{now}"
 	if d.clock != "" {
 		both = "LEAST({now}, " + d.clock + ")"
 	}
-	template = strings.ReplaceAll(template, "{both}", both)
-	s.text = inBraces.ReplaceAllStringFunc(space.ReplaceAllString(template, " "),
-		func(word string) string {
-			p := param(word[1 : len(word)-1])
-			if p == "table" {
-				return d.quoteName(n)
-			}
-			new(values).get(p)
-			s.params = append(s.params, p)
-			return d.placeholder(len(s.params))
-		})
+	text := strings.ReplaceAll(template, "{both}", both)
+	text = space.ReplaceAllString(text, " ")
+	s := new(statement)
+	s.text = inBraces.ReplaceAllStringFunc(text, func(word string) string {
+		p := param(word[1 : len(word)-1])
+		if p == "table" {
+			return d.quoteName(n)
+		}
+		new(values).get(p) // panics if a dialect has a typing error
+		s.params = append(s.params, p)
+		return d.placeholder(len(s.params))
+	})
 	return s
 }
 
@@ -221,7 +221,7 @@ func (d *Dialect) quoteName(n tableName) string {
 	return d.quote(n.schema) + "." + d.quote(n.table)
 }
 
-// doubleQuote is the SQL standard's way to quote an identifier.
+// doubleQuote quotes an identifier as standard SQL does.
 func doubleQuote(identifier string) string {
 	return `"` + strings.ReplaceAll(identifier, `"`, `""`) + `"`
 }

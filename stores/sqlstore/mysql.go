@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// MySQL returns the dialect of MySQL and MariaDB. The package's documentation has the
-// versions, settings and rights that it needs.
+// MySQL returns the dialect of MySQL and MariaDB. The package documentation lists the required
+// versions, settings and privileges.
 func MySQL() Dialect {
 	return Dialect{
 		name:          "mysql",
@@ -27,7 +27,7 @@ func MySQL() Dialect {
 		prepares:      true,
 		inspect:       inspectMySQL,
 		classify:      classifyMySQL,
-		maxData:       1<<30 - 1024, // the most that max_allowed_packet can be, less the other columns
+		maxData:       1<<30 - 1024, // largest max_allowed_packet, minus the other columns
 		askMaxData: func(ctx context.Context, conn *sql.Conn) (most int, err error) {
 			err = conn.QueryRowContext(ctx, "SELECT @@max_allowed_packet - 1024").Scan(&most)
 			return most, err
@@ -35,18 +35,18 @@ func MySQL() Dialect {
 	}
 }
 
-// onDuplicateKey are the statements. MySQL's upsert has no condition of its own: where
-// it does not hold, every column is set to what it is. Assignments take place from left to right,
-// so that expiry, which the others look at, comes last. VALUES() is the one way to name the
-// new row that MySQL and MariaDB both know.
+// onDuplicateKey are the statements. MySQL's upsert has no WHERE clause: where the condition does
+// not hold, the statement sets every column to its current value. Assignments take effect from left
+// to right, so expiry comes last, because the others read it. VALUES() is the only name for the new
+// row that both MySQL and MariaDB support.
 //
-// The number of affected rows says little here. A statement that stores what is there already
-// affects no row, or one, as the connection's clientFoundRows would have it. What tells instead is
-// LAST_INSERT_ID(x), which makes x the insert id of the statement's result: it is evaluated
-// only where a row is there, and is mysqlHeld or mysqlNot. See affectedMySQL.
+// The number of affected rows does not show whether the condition held: a statement that stores
+// equal values affects no row or one row, depending on the connection's clientFoundRows. Instead, a
+// statement calls LAST_INSERT_ID(x), which makes x the insert id of its result. MySQL evaluates the
+// call only if the row exists. x is mysqlHeld or mysqlNot; see affectedMySQL.
 var onDuplicateKey = func() templates {
-	// A template's own condition, 1 or 2 by the row that is there.
-	tell := func(unless string) string { return `LAST_INSERT_ID(IF(` + unless + `, 2, 1)) = 1` }
+	// report returns an expression that is true unless the condition is, and sets the insert id.
+	report := func(unless string) string { return `LAST_INSERT_ID(IF(` + unless + `, 2, 1)) = 1` }
 
 	upsert := `INSERT INTO {table} (id, version, expiry, created, updated, data)
 		VALUES ({id}, {version}, {expiry}, {created}, {updated}, {data}) ON DUPLICATE KEY UPDATE `
@@ -56,18 +56,22 @@ var onDuplicateKey = func() templates {
 	return templates{
 		load: onConflict.load,
 
-		overwrite: upsert + ifExpired("created") + `, version = VALUES(version), updated = VALUES(updated),
-			data = VALUES(data), expiry = VALUES(expiry)`,
+		overwrite: upsert + ifExpired("created") + `, version = VALUES(version),
+			updated = VALUES(updated), data = VALUES(data), expiry = VALUES(expiry)`,
 
-		create: upsert + `created = IF(` + tell(`expiry > {now}`) + `, VALUES(created), created), ` +
-			strings.Join([]string{ifExpired("version"), ifExpired("updated"), ifExpired("data"),
-				ifExpired("expiry")}, ", "),
+		create: upsert + strings.Join([]string{
+			`created = IF(` + report(`expiry > {now}`) + `, VALUES(created), created)`,
+			ifExpired("version"),
+			ifExpired("updated"),
+			ifExpired("data"),
+			ifExpired("expiry"),
+		}, ", "),
 
-		replace: `UPDATE {table} SET version = IF(` + tell(`expiry <= {now}`) + `, {version}, version),
+		replace: `UPDATE {table} SET version = IF(` + report(`expiry <= {now}`) + `, {version}, version),
 			updated = {updated}, data = {data}, expiry = {expiry}
 			WHERE id = {id} AND version = {held} AND expiry > {now}`,
 
-		touch: `UPDATE {table} SET expiry = IF(` + tell(`expiry <= {now}`) + `, {expiry}, expiry)
+		touch: `UPDATE {table} SET expiry = IF(` + report(`expiry <= {now}`) + `, {expiry}, expiry)
 			WHERE id = {id} AND version = {held} AND expiry > {now}`,
 
 		remove: onConflict.remove,
@@ -76,28 +80,29 @@ var onDuplicateKey = func() templates {
 	}
 }()
 
-// What a statement's insert id says of its condition. The table has no AUTO_INCREMENT, so that
-// it is 0 unless the statement set it.
+// These insert ids report whether a statement's condition held. The table has no AUTO_INCREMENT, so
+// the insert id is 0 unless the statement sets it.
 const (
 	mysqlHeld = 1
 	mysqlNot  = 2
 )
 
 func affectedMySQL(result sql.Result) (int64, error) {
-	switch told, err := result.LastInsertId(); {
+	switch id, err := result.LastInsertId(); {
 	case err != nil:
 		return 0, err
-	case told == mysqlHeld:
+	case id == mysqlHeld:
 		return 1, nil
-	case told == mysqlNot:
+	case id == mysqlNot:
 		return 0, nil
 	}
 	return result.RowsAffected()
 }
 
-// mysqlTable: VARBINARY knows no collation and no encoding, and does not pad. An index can have
-// 512 bytes of it in the row format DYNAMIC, which a server may have been told not
-// to take by default. An index apart from its table could not be made with IF NOT EXISTS.
+// mysqlTable returns the CREATE TABLE statement. VARBINARY has no collation and no encoding, and is
+// not padded. Row format DYNAMIC allows an index on 512 bytes, and is stated because a server may
+// have another default. The index is part of the statement because MySQL's CREATE INDEX has no IF
+// NOT EXISTS.
 func mysqlTable(n tableName) string {
 	return `CREATE TABLE IF NOT EXISTS ` + mysqlName(n) + ` (
 	id      VARBINARY(512) NOT NULL PRIMARY KEY,
@@ -126,26 +131,28 @@ func backquote(identifier string) string {
 	return "`" + strings.ReplaceAll(identifier, "`", "``") + "`"
 }
 
-// inspectMySQL asks for everything at once. Indexes on the beginning of a column do not count, nor
-// do expressions, which have no column.
+// inspectMySQL reads columns and indexes with one query. Indexes on a prefix of a column or on an
+// expression do not count.
 func inspectMySQL(ctx context.Context, conn *sql.Conn, n tableName) (layout, error) {
 	schema := sql.NullString{String: n.schema, Valid: n.schema != ""}
 	rows, err := conn.QueryContext(ctx, `SELECT 0, column_name, 0 FROM information_schema.columns
 		WHERE table_schema = COALESCE(?, DATABASE()) AND table_name = ?
 		UNION ALL
-		SELECT 1, s.column_name, s.non_unique = 0 AND NOT EXISTS (SELECT 1 FROM information_schema.statistics AS more
+		SELECT 1, s.column_name, s.non_unique = 0 AND NOT EXISTS (
+			SELECT 1 FROM information_schema.statistics AS more
 			WHERE more.table_schema = s.table_schema AND more.table_name = s.table_name
 			AND more.index_name = s.index_name AND more.seq_in_index = 2)
 		FROM information_schema.statistics AS s
 		WHERE s.table_schema = COALESCE(?, DATABASE()) AND s.table_name = ?
-		AND s.seq_in_index = 1 AND s.sub_part IS NULL AND s.column_name IS NOT NULL`, schema, n.table, schema, n.table)
+		AND s.seq_in_index = 1 AND s.sub_part IS NULL AND s.column_name IS NOT NULL`,
+		schema, n.table, schema, n.table)
 	if err != nil {
 		return layout{}, err
 	}
 	return readLayout(rows)
 }
 
-// classifyMySQL goes by the server's error number, with which every driver's message begins, see
+// classifyMySQL uses the server's error number, with which the messages of drivers begin. See
 // https://dev.mysql.com/doc/mysql-errors/en/server-error-reference.html and
 // https://mariadb.com/kb/en/mariadb-error-code-reference/.
 func classifyMySQL(err error) fault {
@@ -157,7 +164,7 @@ func classifyMySQL(err error) fault {
 			}
 		case 1213, // ER_LOCK_DEADLOCK
 			1205, // ER_LOCK_WAIT_TIMEOUT
-			1020, // ER_CHECKREAD, of MariaDB's snapshot isolation
+			1020, // ER_CHECKREAD, from MariaDB's snapshot isolation
 			1615: // ER_NEED_REPREPARE
 			return faultBusy
 		case 1146, // ER_NO_SUCH_TABLE
@@ -165,10 +172,10 @@ func classifyMySQL(err error) fault {
 			1049: // ER_BAD_DB_ERROR
 			return faultNoSchema
 		case 1153, // ER_NET_PACKET_TOO_LARGE
-			1118, // ER_TOO_BIG_ROWSIZE, also if it is large beside the redo log
+			1118, // ER_TOO_BIG_ROWSIZE, also for a row that is too large for the redo log
 			1301: // ER_WARN_ALLOWED_PACKET_OVERFLOWED
 			return faultTooLarge
-		case 1406: // ER_DATA_TOO_LONG, if a BLOB was made by hand that is no LONGBLOB
+		case 1406: // ER_DATA_TOO_LONG, if the column is a smaller BLOB than mysqlTable creates
 			if strings.Contains(text, "'data'") {
 				return faultTooLarge
 			}
@@ -184,7 +191,7 @@ func classifyMySQL(err error) fault {
 	return faultOther
 }
 
-// mysqlNumber returns N if the text of an error begins with "Error N".
+// mysqlNumber returns N if text begins with "Error N", and 0 otherwise.
 func mysqlNumber(text string) int {
 	const word = "error "
 	if len(text) < len(word) || !strings.EqualFold(text[:len(word)], word) {

@@ -8,14 +8,15 @@ import (
 	"strings"
 )
 
-// PostgreSQL returns the dialect of PostgreSQL. The package's documentation has the
-// versions, settings and rights that it needs.
+// PostgreSQL returns the dialect of PostgreSQL. The package documentation lists the required
+// versions, settings and privileges.
 func PostgreSQL() Dialect {
 	statements := onConflict
-	// Rows that another sweep or a renewal has locked are left to it: nobody waits for anybody.
-	// The subselect comes as an array, so that the plan is always to go to those rows.
+	// SKIP LOCKED leaves out rows that another sweep or a save has locked, so that neither waits.
+	// The subquery is an array so that the planner always fetches these rows by their ctid.
 	statements.sweep = `DELETE FROM {table} WHERE expiry <= {both} AND ctid = ANY (ARRAY
-		(SELECT ctid FROM {table} WHERE expiry <= {both} ORDER BY expiry LIMIT {limit} FOR UPDATE SKIP LOCKED))`
+		(SELECT ctid FROM {table} WHERE expiry <= {both}
+		ORDER BY expiry LIMIT {limit} FOR UPDATE SKIP LOCKED))`
 	return Dialect{
 		name:          "postgresql",
 		title:         "PostgreSQL",
@@ -29,15 +30,15 @@ func PostgreSQL() Dialect {
 		dropTable:     func(n tableName) string { return `DROP TABLE IF EXISTS ` + postgresName(n) },
 		inspect:       inspectPostgres,
 		classify:      classifyPostgres,
-		maxData:       1<<30 - 1024, // MaxAllocSize, less the other columns
+		maxData:       1<<30 - 1024, // MaxAllocSize, minus the other columns
 	}
 }
 
-// poolerFix is what an error advises if prepared statements get lost.
+// poolerFix is the advice if a prepared statement is missing or exists already.
 const poolerFix = "behind a pooler in transaction mode, such as PgBouncer, set pgx's " +
 	"parameter default_query_exec_mode=exec"
 
-// postgresTable: BYTEA knows no collation and no encoding.
+// postgresTable returns the CREATE TABLE statement. BYTEA has no collation and no encoding.
 func postgresTable(n tableName) string {
 	return `CREATE TABLE IF NOT EXISTS ` + postgresName(n) + ` (
 	id      BYTEA  NOT NULL PRIMARY KEY,
@@ -49,7 +50,8 @@ func postgresTable(n tableName) string {
 )`
 }
 
-// postgresIndexes: an index is in the schema of its table, whose name it must not have.
+// postgresIndexes names the index without a schema, as PostgreSQL requires. The index is in the
+// schema of its table.
 func postgresIndexes(n tableName) []string {
 	return []string{`CREATE INDEX IF NOT EXISTS ` + doubleQuote(n.table+"_expiry") + ` ON ` +
 		postgresName(n) + ` (expiry)`}
@@ -62,9 +64,9 @@ func postgresName(n tableName) string {
 	return doubleQuote(n.schema) + "." + doubleQuote(n.table)
 }
 
-// inspectPostgres asks for everything at once. The name is looked up as that of a
-// statement is, along the search path. Expressions are no columns; partial, deferrable and
-// unfinished indexes do not count.
+// inspectPostgres reads columns and indexes with one query. It looks up the name along the search
+// path, as statements do. Partial, deferrable and invalid indexes, and those on expressions, do not
+// count.
 func inspectPostgres(ctx context.Context, conn *sql.Conn, n tableName) (layout, error) {
 	rows, err := conn.QueryContext(ctx, `SELECT false, a.attname::text, false
 		FROM pg_catalog.pg_attribute a
@@ -80,14 +82,14 @@ func inspectPostgres(ctx context.Context, conn *sql.Conn, n tableName) (layout, 
 	return readLayout(rows)
 }
 
-// classifyPostgres goes by the SQLSTATE, which the errors of pgx and lib/pq both tell, see
+// classifyPostgres uses the SQLSTATE, which the errors of pgx and lib/pq both have. See
 // https://www.postgresql.org/docs/current/errcodes-appendix.html.
 func classifyPostgres(err error) fault {
 	var coded interface{ SQLState() string }
 	if !errors.As(err, &coded) {
-		// pgx may read ahead when a write is slow. If the context then ends just as the operation
-		// succeeds, its deadline is what the next one on the connection reads, whose own context
-		// has not ended. A repeated statement is recognised by its version.
+		// pgx may read ahead during a slow write. If the context ends just as the operation
+		// succeeds, the next operation on the connection fails with the deadline of the previous
+		// one. A repeated save is recognized by its version.
 		if strings.HasPrefix(err.Error(), "timeout: read ") {
 			return faultStale
 		}
@@ -101,8 +103,7 @@ func classifyPostgres(err error) fault {
 	case "57P01", // admin_shutdown
 		"57P02", // crash_shutdown
 		"57P05": // idle_session_timeout
-		// An answer in place of the statement's: the server has closed a connection that was
-		// idle, or has broken the statement off before its commit.
+		// The server has closed an idle connection, or aborted the statement before its commit.
 		return faultStale
 	case "42P01", // undefined_table
 		"42703", // undefined_column
@@ -117,7 +118,7 @@ func classifyPostgres(err error) fault {
 	case "42P07", // duplicate_table
 		"42710": // duplicate_object, the type of the table's rows
 		return faultExists
-	case "23505": // unique_violation, of the catalogue: IF NOT EXISTS looks before it leaps
+	case "23505": // unique_violation in the catalog, from a concurrent CREATE … IF NOT EXISTS
 		if strings.Contains(err.Error(), "pg_type_typname_nsp_index") ||
 			strings.Contains(err.Error(), "pg_class_relname_nsp_index") {
 			return faultExists
@@ -126,7 +127,7 @@ func classifyPostgres(err error) fault {
 		switch text := err.Error(); {
 		case strings.Contains(text, "invalid memory alloc request size"):
 			return faultTooLarge
-		case strings.Contains(text, "tuple concurrently"): // updated or deleted, by other DDL
+		case strings.Contains(text, "tuple concurrently"): // updated or deleted by other DDL
 			return faultBusy
 		}
 	}

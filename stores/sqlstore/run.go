@@ -14,17 +14,16 @@ import (
 	"github.com/scskit/scskit/internal/bound"
 )
 
-// statement is one of the store's statements. If the dialect prepares, it is prepared when it
-// is first used.
+// statement is one of the store's statements. If the dialect prepares, it is prepared on first use.
 type statement struct {
 	text   string
 	params []param
 	stmt   atomic.Pointer[sql.Stmt]
 }
 
-// prepared returns the prepared statement. A failure is not remembered: the table may
-// be created later. Of two that prepare it at once one wins; nobody waits for another,
-// whose context may be longer.
+// prepared returns the prepared statement. It retries after a failure, because the table may be
+// created later. Concurrent first calls each prepare the statement and keep one of them: none waits
+// for another, whose context may last longer.
 func (s *statement) prepared(ctx context.Context, db *sql.DB) (*sql.Stmt, error) {
 	if p := s.stmt.Load(); p != nil {
 		return p, nil
@@ -48,7 +47,7 @@ func (s *statement) args(v *values) []any {
 	return args
 }
 
-// exec runs a statement that writes and returns how many rows it affected.
+// exec runs a writing statement and returns the number of affected rows.
 func (t *table) exec(ctx context.Context, s *statement, v *values) (n int64, err error) {
 	args := s.args(v)
 	err = t.write(ctx, func() error {
@@ -68,10 +67,11 @@ func (t *table) exec(ctx context.Context, s *statement, v *values) (n int64, err
 	return n, err
 }
 
-// query runs a statement that reads and has read take what it wants from the
-// rows, from the start if the database was busy.
-func (t *table) query(ctx context.Context, s *statement, v *values,
-	read func(*sql.Rows) error) error {
+// query runs a reading statement and calls read with its rows. If the database was busy, it calls
+// read again with all of the rows.
+func (t *table) query(
+	ctx context.Context, s *statement, v *values, read func(*sql.Rows) error,
+) error {
 	args := s.args(v)
 	return t.retry(ctx, func() error {
 		return t.run(ctx, s, func(ctx context.Context, r runner) error {
@@ -88,11 +88,11 @@ func (t *table) query(ctx context.Context, s *statement, v *values,
 	})
 }
 
-// runner is a statement and what it runs on.
+// runner executes a statement.
 type runner struct {
-	stmt *sql.Stmt // if nil, the text runs on db
+	stmt *sql.Stmt // if nil, text runs on db
 	text string
-	db   interface { // a pool or a connection
+	db   interface { // a *sql.DB or a *sql.Conn
 		ExecContext(ctx context.Context, text string, args ...any) (sql.Result, error)
 		QueryContext(ctx context.Context, text string, args ...any) (*sql.Rows, error)
 	}
@@ -112,9 +112,10 @@ func (r runner) query(ctx context.Context, args []any) (*sql.Rows, error) {
 	return r.db.QueryContext(ctx, r.text, args...)
 }
 
-// run calls f with what the statement runs on, and the context for it.
-func (t *table) run(ctx context.Context, s *statement,
-	f func(context.Context, runner) error) error {
+// run calls f with a runner for the statement, and with the context to pass to it.
+func (t *table) run(
+	ctx context.Context, s *statement, f func(context.Context, runner) error,
+) error {
 	if t.dialect.uninterrupted {
 		return t.onConn(ctx, func(ctx context.Context, conn *sql.Conn) error {
 			return f(ctx, runner{text: s.text, db: conn})
@@ -130,8 +131,8 @@ func (t *table) run(ctx context.Context, s *statement,
 	return f(ctx, runner{stmt: p})
 }
 
-// onConn calls f with a connection, and with a context that does not end if
-// the dialect is uninterrupted. The wait for the connection ends with ctx.
+// onConn calls f with a connection, and with the context to use. That context does not end if the
+// dialect is uninterrupted; the wait for a connection still ends with ctx.
 func (t *table) onConn(ctx context.Context, f func(context.Context, *sql.Conn) error) error {
 	conn, err := t.db.Conn(ctx)
 	if err != nil {
@@ -143,13 +144,13 @@ func (t *table) onConn(ctx context.Context, f func(context.Context, *sql.Conn) e
 	}
 	err = f(ctx, conn)
 	if err != nil && t.dialect.classify(err) == faultStale {
-		_ = conn.Raw(func(any) error { return sqldriver.ErrBadConn }) // closes it for good
+		_ = conn.Raw(func(any) error { return sqldriver.ErrBadConn }) // removes it from the pool
 	}
 	return err
 }
 
-// write calls f, which must be undone by the database if it fails, as the one writer if the
-// dialect has but one, and again while the database is busy.
+// write calls f, and repeats it while the database is busy. If the dialect has one writer, it first
+// waits for its turn. A call of f that fails must have no effect on the database.
 func (t *table) write(ctx context.Context, f func() error) error {
 	if t.writer != nil {
 		select {
@@ -162,14 +163,14 @@ func (t *table) write(ctx context.Context, f func() error) error {
 	return t.retry(ctx, f)
 }
 
-// retry calls f until the database is not busy, or the context ends.
+// retry calls f until the database is not busy or the context ends.
 func (t *table) retry(ctx context.Context, f func() error) error {
 	for attempt := 0; ; attempt++ {
 		err := f()
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
-		if f := t.dialect.classify(err); f != faultBusy && f != faultStale {
+		if fault := t.dialect.classify(err); fault != faultBusy && fault != faultStale {
 			return err
 		}
 		timer := time.NewTimer(pause(attempt))
@@ -182,16 +183,15 @@ func (t *table) retry(ctx context.Context, f func() error) error {
 	}
 }
 
-// pause is how long to wait before the next attempt: from about 1 ms, twice as
-// long each time, to about 16, and half as much less or more, so that those who
-// met once do not meet again.
+// pause returns how long to wait before the next attempt. It doubles from about 1 ms to about 16
+// ms, plus or minus a random half, so that two writers do not collide again.
 func pause(attempt int) time.Duration {
 	base := time.Millisecond << min(attempt, 4)
 	return base/2 + rand.N(base)
 }
 
-// failure is the error of an operation of the driver. Where the context has ended it
-// says so, whatever the database made of that; also if that was for want of a connection.
+// failure returns the error of a driver operation. If the context has ended, the result matches the
+// context's error, even if the database reports something else.
 func (t *table) failure(ctx context.Context, op string, err error) error {
 	if ended := bound.Ended(ctx, err); ended != nil {
 		if !errors.Is(err, ended) {
@@ -212,17 +212,14 @@ func (t *table) failure(ctx context.Context, op string, err error) error {
 	return fmt.Errorf("sqlstore: %s: %w", op, err)
 }
 
-// poolFix is what an error advises if every connection of the pool is in use at the deadline.
+// poolFix returns advice if all connections of the pool were in use at the deadline, or "".
 func (t *table) poolFix(ended error) string {
 	s := t.db.Stats()
 	if !errors.Is(ended, context.DeadlineExceeded) || s.MaxOpenConnections == 0 ||
 		s.InUse < s.MaxOpenConnections {
 		return ""
 	}
-	plural := "s"
-	if s.MaxOpenConnections == 1 {
-		plural = ""
-	}
-	return fmt.Sprintf("the pool has %d connection%s, in use elsewhere: raise SetMaxOpenConns "+
-		"(pool_size in a URL), or hold none while a session is used", s.MaxOpenConnections, plural)
+	return fmt.Sprintf("all connections of the pool are in use (limit %d): raise SetMaxOpenConns "+
+		"(pool_size in a URL), or do not hold a connection while you use the session",
+		s.MaxOpenConnections)
 }

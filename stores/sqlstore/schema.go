@@ -10,14 +10,14 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// schemaFix is what an error that matches driver.ErrNoSchema advises.
-const schemaFix = "create it with the store's CreateSchema, or apply its Schema by hand"
+// schemaFix is the advice in errors that match driver.ErrNoSchema.
+const schemaFix = "call the store's CreateSchema, or apply its Schema by hand"
 
 var columns = []string{"id", "version", "expiry", "created", "updated", "data"}
 
-// CreateSchema makes the table, and its index. If both are there it changes nothing, and
-// needs no right to. A table of that name with other columns, such as one of scs's
-// own stores, is left as it is, and an error.
+// CreateSchema creates the table and its index. If both exist, it changes nothing and needs no
+// privileges for DDL. If the table exists without the store's columns, such as the table of one of
+// scs's own stores, it changes nothing and returns an error.
 func (t *table) CreateSchema(ctx context.Context) error {
 	const op = "create schema"
 	l, err := t.inspect(ctx)
@@ -42,8 +42,8 @@ func (t *table) CreateSchema(ctx context.Context) error {
 	return t.check(ctx, op)
 }
 
-// CheckSchema looks for the table, its columns, that ids are unique, and an
-// index on expiry.
+// CheckSchema checks that the table and its columns exist, that ids are unique, and that there is
+// an index on expiry.
 func (t *table) CheckSchema(ctx context.Context) error {
 	return t.check(ctx, "check schema")
 }
@@ -54,24 +54,25 @@ func (t *table) check(ctx context.Context, op string) error {
 		return t.failure(ctx, op, err)
 	}
 	if len(l.columns) == 0 {
-		return fmt.Errorf("sqlstore: %s: %w: no table %s: %s", op, driver.ErrNoSchema, t.name, schemaFix)
+		return fmt.Errorf("sqlstore: %s: %w: table %s does not exist: %s", op, driver.ErrNoSchema,
+			t.name, schemaFix)
 	}
 	if missing := l.missingColumns(); len(missing) > 0 {
 		return t.foreign(op, missing)
 	}
 	if !l.uniqueID {
-		return fmt.Errorf("sqlstore: %s: %w: table %s: id alone is neither primary key nor unique: "+
-			"recreate the table, with the store's Schema", op, driver.ErrNoSchema, t.name)
+		return fmt.Errorf("sqlstore: %s: %w: table %s: column id alone must be unique: "+
+			"recreate the table with the store's Schema", op, driver.ErrNoSchema, t.name)
 	}
 	if !l.expiryIndex {
-		return fmt.Errorf("sqlstore: %s: %w: table %s: no index on expiry: %s", op, driver.ErrNoSchema,
-			t.name, schemaFix)
+		return fmt.Errorf("sqlstore: %s: %w: table %s has no index on expiry: %s", op,
+			driver.ErrNoSchema, t.name, schemaFix)
 	}
 	return nil
 }
 
-// DropSchema drops the table with everything in it, unless it lacks a column: then
-// it is not this store's, and that is an error.
+// DropSchema drops the table with all sessions. If the table lacks one of the store's columns, it
+// is not the store's, and DropSchema returns an error.
 func (t *table) DropSchema(ctx context.Context) error {
 	const op = "drop schema"
 	l, err := t.inspect(ctx)
@@ -87,7 +88,7 @@ func (t *table) DropSchema(ctx context.Context) error {
 	return nil
 }
 
-// Schema returns the DDL, each statement with its semicolon.
+// Schema returns the DDL, each statement with a semicolon.
 func (t *table) Schema() string {
 	all := []string{t.dialect.createTable(t.name)}
 	if !t.dialect.indexInTable {
@@ -96,8 +97,8 @@ func (t *table) Schema() string {
 	return strings.Join(all, ";\n\n") + ";\n"
 }
 
-// ddl runs a statement that creates or drops something. That somebody else was faster is no
-// failure.
+// ddl runs a statement that creates or drops something. It returns nil if another program has
+// created it in the meantime.
 func (t *table) ddl(ctx context.Context, text string) error {
 	err := t.write(ctx, func() error {
 		return t.onConn(ctx, func(ctx context.Context, conn *sql.Conn) error {
@@ -121,8 +122,9 @@ func (t *table) inspect(ctx context.Context) (l layout, err error) {
 	return l, err
 }
 
-// readLayout reads, and closes, rows of a catalogue: whether it is an index, the name of the
-// column, which of an index is the first one, and whether the index is on that alone, and unique.
+// readLayout reads and closes rows with three columns: whether the row is about an index, the name
+// of the column (the first one of an index), and whether the index is unique and has no other
+// column.
 func readLayout(rows *sql.Rows) (layout, error) {
 	defer rows.Close()
 	var l layout
@@ -147,17 +149,18 @@ func readLayout(rows *sql.Rows) (layout, error) {
 	return l, rows.Err()
 }
 
-// foreign says that the table is somebody else's.
+// foreign returns the error for a table that is not the store's.
 func (t *table) foreign(op string, missing []string) error {
-	return fmt.Errorf("sqlstore: %s: %w: table %s is another one, without %s: choose another name "+
-		"in Options.Table",
+	return fmt.Errorf("sqlstore: %s: %w: table %s is not a table of this store, it lacks %s: "+
+		"choose another name in Options.Table",
 		op, driver.ErrNoSchema, t.name, strings.Join(missing, ", "))
 }
 
 func (l *layout) missingColumns() []string {
 	var missing []string
 	for _, c := range columns {
-		if !slices.ContainsFunc(l.columns, func(has string) bool { return strings.EqualFold(has, c) }) {
+		same := func(name string) bool { return strings.EqualFold(name, c) }
+		if !slices.ContainsFunc(l.columns, same) {
 			missing = append(missing, c)
 		}
 	}

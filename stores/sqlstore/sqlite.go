@@ -7,22 +7,23 @@ import (
 	"strings"
 )
 
-// SQLite returns the dialect of SQLite. The package's documentation has the
-// settings that the database should be opened with.
+// SQLite returns the dialect of SQLite. The package documentation lists the settings with which to
+// open the database.
 //
-// A statement that has begun is not interrupted. It takes microseconds, an interrupt does
-// not end the one long wait, for a lock, anyway, and drivers do not survive it well:
-// modernc.org/sqlite then closes the connection, with which an in-memory database is gone, or
-// keeps the query open, after which every write on that connection is refused.
-//
-// A statement of a sweep has so few rows because others wait for it to write: it takes some
-// milliseconds.
+// The store does not interrupt a running statement when its context ends. Statements take
+// microseconds, an interrupt does not end the only long wait, the one for a lock, and drivers
+// handle interrupts badly: modernc.org/sqlite may close the connection, which loses an in-memory
+// database, or keep the query open, so that every later write on the connection fails.
 func SQLite() Dialect {
 	return Dialect{
 		name:  "sqlite",
 		title: "SQLite",
-		drivers: []string{"modernc.org/sqlite", "github.com/mattn/go-sqlite3",
-			"github.com/ncruces/go-sqlite3", "github.com/glebarez/go-sqlite"},
+		drivers: []string{
+			"modernc.org/sqlite",
+			"github.com/mattn/go-sqlite3",
+			"github.com/ncruces/go-sqlite3",
+			"github.com/glebarez/go-sqlite",
+		},
 		placeholder:   func(int) string { return "?" },
 		quote:         doubleQuote,
 		statements:    onConflict,
@@ -35,16 +36,16 @@ func SQLite() Dialect {
 		classify:      classifySQLite,
 		oneWriter:     true,
 		uninterrupted: true,
-		sweepRows:     100,
-		maxData:       1_000_000_000 - 1024, // SQLITE_MAX_LENGTH, less the other columns
+		sweepRows:     100,                  // a few milliseconds, for which other writers wait
+		maxData:       1_000_000_000 - 1024, // SQLITE_MAX_LENGTH, minus the other columns
 	}
 }
 
-// sqliteTable: ids are BLOBs because they are compared byte for byte and may
-// hold NUL, at which SQLite's text functions stop. The table keeps its rowid: WITHOUT
-// ROWID measured the same for sessions of 300 bytes, but took twice the time for those
-// of 1,500 and more, because SQLite then keeps them in the pages of an index. The data
-// comes last, so that its overflow pages are read only when it is.
+// sqliteTable returns the CREATE TABLE statement. Ids are BLOBs because they are compared byte by
+// byte and may contain NUL, at which SQLite's text functions stop. The table has a rowid: WITHOUT
+// ROWID took the same time for sessions of 300 bytes, but twice the time for 1,500 bytes and more,
+// because SQLite then stores them in index pages. data is the last column, so that SQLite reads its
+// overflow pages only when a statement selects it.
 func sqliteTable(n tableName) string {
 	return `CREATE TABLE IF NOT EXISTS ` + sqliteName(n, n.table) + ` (
 	id      BLOB    NOT NULL PRIMARY KEY,
@@ -56,7 +57,7 @@ func sqliteTable(n tableName) string {
 )`
 }
 
-// sqliteIndexes: the schema belongs in front of the index, not of its table.
+// sqliteIndexes puts the schema before the name of the index, not of the table, as SQLite requires.
 func sqliteIndexes(n tableName) []string {
 	return []string{`CREATE INDEX IF NOT EXISTS ` + sqliteName(n, n.table+"_expiry") + ` ON ` +
 		doubleQuote(n.table) + ` (expiry)`}
@@ -69,17 +70,17 @@ func sqliteName(n tableName, object string) string {
 	return doubleQuote(n.schema) + "." + doubleQuote(object)
 }
 
-// inspectSQLite asks for everything at once.
+// inspectSQLite reads columns and indexes with one query.
 func inspectSQLite(ctx context.Context, conn *sql.Conn, n tableName) (layout, error) {
 	table, args := "(?)", []any{n.table, n.table}
 	if n.schema != "" {
 		table, args = "(?, ?)", []any{n.table, n.schema, n.table, n.schema}
 	}
-	// A table without a row for a name has no column of that name. Index columns
-	// without a name are expressions. Partial indexes do not count.
+	// Index columns without a name are expressions. Partial indexes do not count.
 	rows, err := conn.QueryContext(ctx, `SELECT 0 AS kind, name, 0 FROM pragma_table_info`+table+`
 		UNION ALL
-		SELECT 1, COALESCE(c.name, ''), i."unique" AND (SELECT COUNT(*) FROM pragma_index_info(i.name)) = 1
+		SELECT 1, COALESCE(c.name, ''),
+			i."unique" AND (SELECT COUNT(*) FROM pragma_index_info(i.name)) = 1
 		FROM pragma_index_list`+table+` AS i JOIN pragma_index_info(i.name) AS c ON c.seqno = 0
 		WHERE NOT i.partial`, args...)
 	if err != nil {
@@ -97,14 +98,14 @@ const (
 	sqliteBusySnapshot = 517
 )
 
-// classifySQLite goes by the result code, where the driver's error tells it, and by SQLite's
-// own messages otherwise, which every driver passes on.
+// classifySQLite uses the result code if the driver's error has a method Code, and otherwise
+// SQLite's message, which every driver includes.
 func classifySQLite(err error) fault {
 	var coded interface{ Code() int }
 	if errors.As(err, &coded) {
 		if coded.Code() == sqliteBusySnapshot {
-			// Only a connection with a forgotten query or transaction refuses a
-			// single statement so, and will do it until it is closed.
+			// A single statement gets this only on a connection with an open query or
+			// transaction, which keeps failing until it is closed.
 			return faultStale
 		}
 		switch coded.Code() & 0xff {
@@ -122,8 +123,9 @@ func classifySQLite(err error) fault {
 	return faultOther
 }
 
-// sqliteMessages: an interrupt whose context has not ended was meant for another
-// statement, which the connection had just finished. SQLite has undone what it hit.
+// sqliteMessages classify errors without a result code. "interrupted" counts as busy: if the
+// context has not ended, the interrupt was meant for an earlier statement of the connection, and
+// SQLite has rolled this one back.
 var sqliteMessages = []struct {
 	text  string
 	fault fault

@@ -6,13 +6,14 @@ import (
 	"testing"
 )
 
-// codeError is an error as modernc.org/sqlite's.
+// codeError is an error with a result code, like those of modernc.org/sqlite.
 type codeError int
 
 func (e codeError) Error() string { return "some text" }
 func (e codeError) Code() int     { return int(e) }
 
-// The texts are what modernc.org/sqlite, mattn/go-sqlite3 and ncruces/go-sqlite3 return.
+// TestClassifySQLite uses error texts of modernc.org/sqlite, mattn/go-sqlite3 and
+// ncruces/go-sqlite3.
 func TestClassifySQLite(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {

@@ -1,82 +1,83 @@
-// Package sqlstore keeps sessions in one table of a SQL database, over database/sql with
-// any driver for it. What differs between databases is in a Dialect: SQLite, PostgreSQL
-// or MySQL, which is MariaDB's as well.
+// Package sqlstore keeps sessions in one table of a SQL database, through database/sql and any
+// driver. A Dialect holds what differs between databases: SQLite, PostgreSQL, or MySQL, which also
+// serves MariaDB.
 //
-// Each operation is one statement, which needs no transaction. The table has a row for
-// each session: its id, and its data, as bytes, which no collation or
-// encoding touches; its version; and its times, as microseconds since 1970, which no time zone or
-// date range does. The primary key is the id; an index on the expiry serves the sweep.
+// Each operation is one statement and needs no transaction. The table has one row per session: id
+// and data as bytes, so that no collation or encoding applies; the version; and times in
+// microseconds since 1970, so that no time zone or date range applies. The primary key is the id.
+// An index on the expiry serves the sweep.
 //
-// The table must exist before the first session: apply the store's Schema with your
-// migrations, or let the program call its CreateSchema. Expired sessions are
-// invisible at once, but stay in the table until somebody calls the store's
-// Sweep, or StartSweep once.
+// Create the table before the first session: apply the store's Schema with your migrations, or call
+// its CreateSchema. An expired session is invisible at once, but its row stays until the program
+// calls the store's Sweep. StartSweep does so at intervals.
 //
 // # SQLite
 //
-// Any driver will do; the package imports none. It needs SQLite 3.24 (2018) or newer,
-// and these settings, here in the spelling of modernc.org/sqlite:
+// Use any driver; this package imports none. SQLite must be 3.24 (2018) or newer. Open the database
+// with these settings, here as modernc.org/sqlite spells them:
 //
 //	file:app.db?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)
 //
-// Why these:
+// The reasons are:
 //
-//   - journal_mode WAL lets readers and the one writer work side by side.
-//   - busy_timeout keeps short waits inside SQLite. It should be short, since SQLite
-//     does not look at the context meanwhile: an operation may overrun its deadline by that
-//     much. The longer waits, up to the end of the context, are done here.
-//   - synchronous NORMAL, in WAL mode, may lose the last moments before a power failure, and
-//     never corrupts anything. Take FULL if a session must survive that, at the price
-//     of a disk flush for each write.
+//   - journal_mode WAL lets readers and the single writer work at the same time.
+//   - busy_timeout makes SQLite itself wait for a lock. SQLite ignores the context while it waits,
+//     so an operation may overrun its deadline by this much: keep it short. The store does longer
+//     waits itself, until the context ends.
+//   - synchronous NORMAL never corrupts a database in WAL mode, but a power failure may lose the
+//     last commits. FULL prevents that, and flushes to disk at every write.
 //
-// An in-memory database exists once per connection: use db.SetMaxOpenConns(1), and no
-// limit on the connection's life.
+// Each connection to an in-memory database opens a separate one. Call db.SetMaxOpenConns(1), and
+// set no limit on the lifetime of a connection.
 //
 // # PostgreSQL
 //
-// PostgreSQL 12 or newer, with pgx (stdlib) or any other driver whose errors tell their SQLSTATE.
-// It needs no settings. What there is to know:
+// PostgreSQL must be 12 or newer. Use pgx (stdlib), or another driver whose errors have a method
+// SQLState. No setting is required.
 //
-//   - The program needs SELECT, INSERT, UPDATE and DELETE on the table, and USAGE on its schema. CreateSchema
-//     needs CREATE on the schema if the table is missing, and its owner's rights if the index is.
-//   - Any isolation level will do. Under repeatable read and serializable the server refuses some
-//     concurrent statements, which are then repeated here until the context ends.
-//   - synchronous_commit off, set for the program's role, saves the wait for the disk: a crash of the server may then
-//     lose the last moments, and corrupts nothing.
-//   - The driver is to prepare statements, once for each connection, as pgx does. With lib/pq set
+//   - The program needs SELECT, INSERT, UPDATE and DELETE on the table, and USAGE on its schema.
+//     CreateSchema needs CREATE on the schema if the table is missing, and ownership of the table
+//     if only the index is.
+//   - Every isolation level works. Under repeatable read and serializable, the server aborts some
+//     concurrent statements; the store repeats them until the context ends.
+//   - synchronous_commit=off for the program's role saves the wait for the disk. A crash of the
+//     server may then lose the last commits, but corrupts nothing.
+//   - The driver should prepare statements once per connection, as pgx does. With lib/pq, set
 //     binary_parameters=yes, or each operation takes two round trips.
-//   - A pooler that gives a connection away after each transaction, such as PgBouncer in
-//     transaction mode, loses prepared statements. Have pgx prepare none, by
-//     default_query_exec_mode=exec or simple_protocol in its DSN. PgBouncer 1.21 or newer also
-//     keeps them itself, with max_prepared_statements set.
-//   - A transaction that stays open for hours, even an idle one, keeps the server from reusing the room of what was
-//     swept and updated, and makes sweeps slower as they go: set idle_in_transaction_session_timeout.
-//   - Sessions live on the primary. A standby that answers reads may not know the last save yet.
+//   - Prepared statements do not work behind a pooler that reassigns connections after each
+//     transaction, such as PgBouncer in transaction mode. Set default_query_exec_mode=exec or
+//     simple_protocol in pgx's DSN. Alternatively, PgBouncer 1.21 or newer supports prepared
+//     statements if max_prepared_statements is set.
+//   - A transaction that stays open for hours, even if idle, keeps the server from reusing the
+//     space of deleted and updated rows, and sweeps get slower and slower. Set
+//     idle_in_transaction_session_timeout.
+//   - Connect to the primary. A standby may not have the last save yet.
 //
 // # MySQL and MariaDB
 //
-// MySQL 8.0 or newer, or MariaDB 10.5 or newer, with InnoDB, and go-sql-driver/mysql or any other
-// driver whose error messages begin with the server's error number. Neither collation, character
-// set, time zone, sql_mode, isolation level, nor the driver's clientFoundRows, interpolateParams,
-// parseTime and loc matter. What there is to know:
+// MySQL must be 8.0 or newer, MariaDB 10.5 or newer, with InnoDB. Use go-sql-driver/mysql, or
+// another driver whose error messages begin with the server's error number. The store works with
+// every collation, character set, time zone, sql_mode and isolation level, and with every value of
+// go-sql-driver's clientFoundRows, interpolateParams, parseTime and loc.
 //
-//   - The program needs SELECT, INSERT, UPDATE and DELETE on the table. CreateSchema needs CREATE if the
-//     table is missing, and INDEX if the index is.
-//   - autocommit must be on, as it is unless somebody turned it off: no statement here is in a transaction.
-//   - A session must fit into max_allowed_packet, 16 MiB on MariaDB and 64 MiB on MySQL unless set, of the server and of
-//     the driver. What does not is a *driver.TooLargeError.
-//   - The server does not notice that a context has ended while a statement waits for a lock: the statement may still
-//     take effect when the lock is free, up to innodb_lock_wait_timeout later. That is 50 seconds, far too much for a
-//     web request: set it to a few, for the connection (innodb_lock_wait_timeout=3 in the DSN of
-//     go-sql-driver/mysql). Waits up to the end of the context are done here. Deadlocks, which
-//     InnoDB finds now and then between single statements, are repeated.
-//   - InnoDB keeps the table in the order of its ids, which are random. Its working set should fit into
-//     innodb_buffer_pool_size: if it does not, each row that is swept costs reads from the disk.
-//   - Sessions live on the primary, as above. On Galera, set wsrep_sync_wait=1 if requests of one session reach
+//   - The program needs SELECT, INSERT, UPDATE and DELETE on the table. CreateSchema needs CREATE
+//     if the table is missing, and INDEX if only the index is.
+//   - autocommit must be on, as it is by default, because the store begins no transactions.
+//   - A session must fit into max_allowed_packet of the server (16 MiB by default on MariaDB, 64
+//     MiB on MySQL) and of the driver. A larger one is a *driver.TooLargeError.
+//   - The server ignores the end of a context while a statement waits for a lock, so the statement
+//     may take effect afterwards, for up to innodb_lock_wait_timeout. The default of 50 seconds is
+//     far too long for a web request: set a few seconds for the connection
+//     (innodb_lock_wait_timeout=3 in the DSN of go-sql-driver/mysql). The store does longer waits
+//     itself, until the context ends. It also repeats statements after a deadlock, which InnoDB
+//     occasionally reports even between single statements.
+//   - InnoDB stores rows in the order of their ids, which are random. The working set should fit
+//     into innodb_buffer_pool_size; otherwise, every row that a sweep deletes costs disk reads.
+//   - Connect to the primary. On Galera, set wsrep_sync_wait=1 if requests of one session reach
 //     different nodes.
 //
-// The insert id of the connection, LAST_INSERT_ID(), is used by the store to learn what a statement
-// did.
+// The store overwrites the connection's LAST_INSERT_ID(), through which a statement reports whether
+// it changed a row.
 package sqlstore
 
 import (
@@ -91,24 +92,24 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// Options are the settings of a SQL store. The zero value, and a nil *Options,
-// is the safe default.
+// Options are the settings of a SQL store. The zero value and a nil *Options are safe defaults.
 type Options struct {
 	// Options are the settings that every store shares.
 	scskit.Options
 
-	// Table is the name of the table, with its schema (on MySQL, its database) in front if need be
-	// ("auth.sessions"); the schema must exist. Empty means "sessions". Each part is made of ASCII
-	// letters, digits and underscores, does not begin with a digit, and has at most 50 bytes;
-	// anything else is an error. It is quoted: upper and lower case count where they count to the
-	// database.
+	// Table is the name of the table, optionally with its schema (on MySQL, its database), as in
+	// "auth.sessions". The schema must exist. Empty means "sessions".
+	//
+	// Each part consists of at most 50 ASCII letters, digits and underscores, and does not start
+	// with a digit; anything else is an error. Statements quote the name, so it is case-sensitive
+	// if quoted names are in your database.
 	Table string
 }
 
-// New returns a store that keeps its sessions in db. It does not connect: that
-// the table is missing is found out by the first operation, whose error then matches
-// driver.ErrNoSchema, or by the store's CheckSchema. The store never closes db. It may
-// share it with the rest of the program.
+// New returns a store that keeps sessions in db. It does not connect. If the table is missing, the
+// first operation and the store's CheckSchema return an error that matches driver.ErrNoSchema.
+//
+// The program may use db for other purposes too. The store never closes it.
 func New(db *sql.DB, dialect Dialect, opts *Options) (*scskit.Store, error) {
 	if opts == nil {
 		opts = new(Options)
@@ -129,7 +130,7 @@ func newDriver(db *sql.DB, dialect Dialect, opts *Options) (driver.Driver, error
 			"sqlstore.PostgreSQL() or sqlstore.MySQL()")
 	}
 	if other := dialectOf(db); other != nil && other.name != dialect.name {
-		return nil, fmt.Errorf("sqlstore: the dialect is that of %s, but the driver of db is for %s: "+
+		return nil, fmt.Errorf("sqlstore: the dialect is %s, but the driver of db is for %s: "+
 			"pass sqlstore.%s()", dialect.title, other.title, other.title)
 	}
 	name, err := parseName(opts.Table)
@@ -145,7 +146,7 @@ func newDriver(db *sql.DB, dialect Dialect, opts *Options) (driver.Driver, error
 
 // tableName is a validated name.
 type tableName struct {
-	schema string // empty for the connection's own
+	schema string // empty for the connection's default
 	table  string
 }
 
@@ -153,12 +154,10 @@ func parseName(s string) (tableName, error) {
 	if s == "" {
 		s = "sessions"
 	}
-	var n tableName
+	n := tableName{table: s}
 	schema, table, qualified := strings.Cut(s, ".")
 	if qualified {
 		n = tableName{schema: schema, table: table}
-	} else {
-		n = tableName{table: schema}
 	}
 	if !isIdentifier(n.table) || qualified && !isIdentifier(n.schema) {
 		return tableName{}, fmt.Errorf("sqlstore: Options.Table is %q: it must be NAME or SCHEMA.NAME, "+
@@ -168,8 +167,8 @@ func parseName(s string) (tableName, error) {
 	return n, nil
 }
 
-// maxIdentifier leaves room for the suffix of an index in the 63 bytes that
-// PostgreSQL looks at.
+// maxIdentifier leaves space for the suffix of an index name: PostgreSQL truncates identifiers to
+// 63 bytes.
 const maxIdentifier = 50
 
 func isIdentifier(s string) bool {
@@ -193,8 +192,8 @@ func (n tableName) String() string {
 	return n.schema + "." + n.table
 }
 
-// dialectOf returns the dialect for the database that the driver of db is for, or nil if the
-// driver is none that is known by its package.
+// dialectOf returns the dialect that matches the driver of db, or nil if the driver's package is
+// unknown.
 func dialectOf(db *sql.DB) *Dialect {
 	driver := reflect.TypeOf(db.Driver())
 	if driver == nil {

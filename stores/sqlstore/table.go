@@ -9,20 +9,20 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// table is the driver.
+// table implements driver.Driver.
 //
-// It is no driver.SizeLimiter: the most that a row may hold depends on how the database was
-// compiled and configured, which it does not tell. Too large is what it refuses.
+// It does not implement driver.SizeLimiter, because the largest row depends on how the database was
+// compiled and configured. The database itself rejects what is too large.
 type table struct {
 	db      *sql.DB
 	dialect Dialect
 	name    tableName
 	now     func() time.Time
 
-	// writer has room for one token, which whoever writes holds; nil if any number may.
+	// writer is a semaphore for the single writer, or nil if the database allows several.
 	writer chan struct{}
 
-	load, overwrite, create, replace, move, remove, page, sweep *statement
+	load, overwrite, create, replace, touch, remove, page, sweep *statement
 }
 
 var (
@@ -41,7 +41,7 @@ func newTable(db *sql.DB, d Dialect, n tableName, now func() time.Time) *table {
 	t.overwrite = d.compile(d.statements.overwrite, n)
 	t.create = d.compile(d.statements.create, n)
 	t.replace = d.compile(d.statements.replace, n)
-	t.move = d.compile(d.statements.touch, n)
+	t.touch = d.compile(d.statements.touch, n)
 	t.remove = d.compile(d.statements.remove, n)
 	t.page = d.compile(d.statements.page, n)
 	t.sweep = d.compile(d.statements.sweep, n)
@@ -50,7 +50,8 @@ func newTable(db *sql.DB, d Dialect, n tableName, now func() time.Time) *table {
 
 func (t *table) Load(ctx context.Context, id string) (driver.Record, error) {
 	rec, found := driver.Record{ID: id}, false
-	err := t.query(ctx, t.load, &values{id: []byte(id), now: t.micros()}, func(rows *sql.Rows) error {
+	v := values{id: []byte(id), now: t.micros()}
+	err := t.query(ctx, t.load, &v, func(rows *sql.Rows) error {
 		if found = rows.Next(); !found {
 			return nil
 		}
@@ -83,11 +84,12 @@ func (t *table) Save(ctx context.Context, rec driver.Record, cond driver.Conditi
 	n, err := t.exec(ctx, s, &v)
 	switch {
 	case err != nil && t.tooLarge(ctx, err, len(rec.Data)):
-		// Whoever set the limit lower than it usually is did not tell how low.
-		return &driver.TooLargeError{Size: len(rec.Data), Limit: min(t.dialect.maxData, len(rec.Data)-1)}
+		// The actual limit is unknown if it is below maxData.
+		limit := min(t.dialect.maxData, len(rec.Data)-1)
+		return &driver.TooLargeError{Size: len(rec.Data), Limit: limit}
 	case err != nil:
 		return t.failure(ctx, "save", err)
-	case n == 0 && s != t.overwrite: // which affects no row of MySQL's if it changes nothing
+	case n == 0 && s != t.overwrite: // on MySQL, an overwrite with equal values affects no row
 		return driver.ErrConflict
 	}
 	return nil
@@ -109,7 +111,7 @@ func (t *table) tooLarge(ctx context.Context, err error, size int) bool {
 
 func (t *table) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
 	v := values{id: []byte(id), held: version, expiry: expiry.UnixMicro(), now: t.micros()}
-	n, err := t.exec(ctx, t.move, &v)
+	n, err := t.exec(ctx, t.touch, &v)
 	if err != nil {
 		return t.failure(ctx, "touch", err)
 	}
@@ -130,15 +132,15 @@ func (t *table) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// A page of a Range ends with whichever comes first.
+// A page ends at the first of these limits.
 const (
 	pageRecords = 100
 	pageBytes   = 1 << 20
 )
 
-// Range reads one page of records at a time, and holds neither a connection nor a
-// transaction while the body runs: not even a pool of one connection is blocked, and
-// a slow body does not keep SQLite from recycling its log.
+// Range reads one page of records at a time. It holds no connection and no transaction while the
+// loop body runs, so the body can use a pool of one connection, and a slow body does not keep
+// SQLite from resetting its WAL file.
 func (t *table) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		var from []byte
@@ -159,17 +161,18 @@ func (t *table) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 				return
 			}
 			if more {
-				// The id that comes right after the last one.
+				// The smallest id after the last one of this page.
 				from = append([]byte(page[len(page)-1].ID), 0)
 			}
 		}
 	}
 }
 
-// readPage returns live records in the order of their ids, from an id on, and whether
-// there may be more.
-func (t *table) readPage(ctx context.Context,
-	from []byte) (page []driver.Record, more bool, err error) {
+// readPage returns live records in the order of their ids, starting at from, and whether there may
+// be more.
+func (t *table) readPage(ctx context.Context, from []byte) (
+	page []driver.Record, more bool, err error,
+) {
 	if from == nil {
 		from = []byte{}
 	}
@@ -198,8 +201,8 @@ func (t *table) readPage(ctx context.Context,
 	return page, more, nil
 }
 
-// Sweep removes the records by statements of a size that the dialect chooses; others may write in
-// between.
+// Sweep deletes at most dialect.sweepRows records per statement, so that other writers get their
+// turn in between.
 func (t *table) Sweep(ctx context.Context, limit int) (removed int, err error) {
 	for removed < limit {
 		part := limit - removed
@@ -218,11 +221,11 @@ func (t *table) Sweep(ctx context.Context, limit int) (removed int, err error) {
 	return removed, nil
 }
 
-// micros is the time by the store's clock. It and every time in the table are rounded
-// down, so that no record outlives its expiry.
+// micros returns the current time. It and the times in the table are rounded down, so that no
+// record outlives its expiry.
 func (t *table) micros() int64 { return t.now().UnixMicro() }
 
-// scan reads the columns of a record, after those in front.
+// scan reads the columns of a record, after the columns for front.
 func scan(rows *sql.Rows, rec *driver.Record, front ...any) error {
 	var expiry, created, updated int64
 	err := rows.Scan(append(front, &rec.Data, &expiry, &created, &updated, &rec.Version)...)

@@ -12,8 +12,7 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// BenchmarkDriver works on 10,000 sessions of 300 bytes, under a context that
-// can end, as a request's does.
+// BenchmarkDriver uses 10,000 sessions of 300 bytes, and a context that can end, like a request's.
 func BenchmarkDriver(b *testing.B) {
 	b.Run("sqlite", func(b *testing.B) {
 		benchmark(b, func(b *testing.B, c *clock) *table {
@@ -60,7 +59,7 @@ func benchmark(b *testing.B, open func(*testing.B, *clock) *table) {
 		rec.Data = make([]byte, 300)
 		for i := 0; b.Loop(); i++ {
 			rec.ID = id(i)
-			rec.Data[0] = byte(1 + i/n) // no save is for nothing
+			rec.Data[0] = byte(1 + i/n) // each save changes the row
 			if err := s.Save(ctx, rec, driver.IfVersion(1)); err != nil {
 				b.Fatal(err)
 			}
@@ -69,13 +68,13 @@ func benchmark(b *testing.B, open func(*testing.B, *clock) *table) {
 	b.Run("Touch", func(b *testing.B) {
 		s, c := setup(b)
 		for i := 0; b.Loop(); i++ {
-			if err := s.Touch(ctx, id(i), 1,
-				c.now().Add(time.Hour+time.Duration(i)*time.Microsecond)); err != nil {
+			expiry := c.now().Add(time.Hour + time.Duration(i)*time.Microsecond)
+			if err := s.Touch(ctx, id(i), 1, expiry); err != nil {
 				b.Fatal(err)
 			}
 		}
 	})
-	// Sixty-four requests at a time, each of which loads and saves.
+	// 32 concurrent requests per CPU, each of which loads and saves.
 	b.Run("Parallel", func(b *testing.B) {
 		s, c := setup(b)
 		b.SetParallelism(32)
@@ -93,15 +92,19 @@ func benchmark(b *testing.B, open func(*testing.B, *clock) *table) {
 			}
 		})
 	})
-	// A thousand expired sessions, as one statement.
+	// A thousand expired sessions per sweep.
 	b.Run("Sweep", func(b *testing.B) {
 		s, c := setup(b)
 		for b.Loop() {
 			b.StopTimer()
 			now := c.now().UnixMicro()
 			bulk(b, s, 1000, func(i int, v *values) {
-				*v = values{id: fmt.Appendf(nil, "expired%d", i), version: 1, expiry: now - int64(i),
-					data: make([]byte, 300)}
+				*v = values{
+					id:      fmt.Appendf(nil, "expired%d", i),
+					version: 1,
+					expiry:  now - int64(i),
+					data:    make([]byte, 300),
+				}
 			})
 			b.StartTimer()
 			if removed, err := s.Sweep(ctx, 1000); removed != 1000 || err != nil {

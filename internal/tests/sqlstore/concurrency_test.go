@@ -14,15 +14,16 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// Fifty goroutines replace the same version at once: one of them must win, each time.
+// TestOneWinnerPerVersion has fifty goroutines replace the same version at once. Exactly one must
+// succeed.
 func TestOneWinnerPerVersion(t *testing.T) {
 	onEach(t, func(t *testing.T, s *table, c *clock) {
 		oneWinner(t, c, 10, s)
 	})
 }
 
-// As above, with two pools on one table, as two processes have.
-func TestOneWinnerPerVersionOfTwoPools(t *testing.T) {
+// TestOneWinnerPerVersionTwoPools uses two pools on one table, like two processes.
+func TestOneWinnerPerVersionTwoPools(t *testing.T) {
 	twoPools(t, func(t *testing.T, a, b *table, c *clock) {
 		oneWinner(t, c, 10, a, b)
 	})
@@ -58,15 +59,15 @@ func oneWinner(t *testing.T, c *clock, rounds int64, tables ...*table) {
 		}
 		for _, s := range tables {
 			if got := load(t, s, "a"); string(got.Data) != winner.Load() {
-				t.Fatalf("the winner saved %v, and there is %s", winner.Load(), got.Data)
+				t.Fatalf("the winner saved %v, but the table has %s", winner.Load(), got.Data)
 			}
 		}
 	}
 }
 
-// Two pools without a busy_timeout write to one file: SQLite refuses at once
-// whoever comes second, and still no operation fails and none is lost.
-func TestBusyIsWaitedFor(t *testing.T) {
+// TestBusyIsRetried writes to one file from two pools without busy_timeout, so that SQLite rejects
+// a second writer at once. No operation may fail or get lost.
+func TestBusyIsRetried(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "test.db")
 	c := newClock()
@@ -99,11 +100,11 @@ func TestBusyIsWaitedFor(t *testing.T) {
 					}
 				}
 			}
-			if err := s.Save(background, record(c, fmt.Sprint(i), 1, time.Hour),
-				driver.IfAbsent()); err != nil {
+			own := record(c, fmt.Sprint(i), 1, time.Hour)
+			if err := s.Save(background, own, driver.IfAbsent()); err != nil {
 				t.Error(err)
 			}
-			if err := s.Delete(background, fmt.Sprint(i)); err != nil {
+			if err := s.Delete(background, own.ID); err != nil {
 				t.Error(err)
 			}
 		})
@@ -143,20 +144,20 @@ func TestContextEndsWhileLocked(t *testing.T) {
 	release := lock(t, openFile(t, path))
 	defer release()
 
-	if got := load(t, s, "a"); got.Version != 1 { // reading goes on
+	if got := load(t, s, "a"); got.Version != 1 { // readers do not wait
 		t.Errorf("version %d", got.Version)
 	}
 
 	ctx, cancel := context.WithCancel(background)
 	queued := make(chan error)
-	for range 3 { // one waits for SQLite, the others for their turn
+	for range 3 { // one waits for SQLite's lock, the others for their turn
 		go func() { queued <- s.Save(ctx, record(c, "a", 2, time.Hour), driver.IfVersion(1)) }()
 	}
 	short, cancelShort := context.WithTimeout(background, 20*time.Millisecond)
 	defer cancelShort()
 	want(t, "touch", s.Touch(short, "a", 1, c.now().Add(time.Hour)), context.DeadlineExceeded)
 	cancel()
-	for range 3 { // while the lock is still held: they do not wait for it
+	for range 3 { // all return although the lock is still held
 		want(t, "save", <-queued, context.Canceled)
 	}
 
@@ -166,8 +167,8 @@ func TestContextEndsWhileLocked(t *testing.T) {
 	}
 }
 
-// However the contexts of some end, others that use the same connections afterwards
-// are not interrupted, find the database there, and may write.
+// TestContextEndsWhileRunning ends contexts at arbitrary moments. Later operations on the same
+// connections must not be interrupted, and must be able to read and write.
 func TestContextEndsWhileRunning(t *testing.T) {
 	t.Parallel()
 	onEachSQLite(t, func(t *testing.T, s *table, c *clock) {
@@ -203,8 +204,8 @@ func TestContextEndsWhileRunning(t *testing.T) {
 	})
 }
 
-// A connection on which somebody left a transaction open, and the database has moved on
-// since, refuses every write. It is replaced.
+// TestStaleConnectionIsReplaced uses a connection on which a transaction was left open. After
+// another connection has written, every write on the first one fails, and the store replaces it.
 func TestStaleConnectionIsReplaced(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "test.db")
@@ -230,7 +231,7 @@ func TestStaleConnectionIsReplaced(t *testing.T) {
 	}
 }
 
-// A statement is prepared once, however many need it first.
+// TestStatementsArePreparedOnce checks that concurrent first calls get the same statement.
 func TestStatementsArePreparedOnce(t *testing.T) {
 	t.Parallel()
 	c := newClock()
@@ -248,9 +249,9 @@ func TestStatementsArePreparedOnce(t *testing.T) {
 	first := <-got
 	for range 19 {
 		if p := <-got; p != first {
-			t.Error("another statement")
+			t.Error("a second prepared statement is in use")
 		}
 	}
-	var data []byte // that the winner answers shows that it has not been closed
+	var data []byte // the query fails with another error if the statement has been closed
 	want(t, "query", first.QueryRow([]byte("a"), int64(0)).Scan(&data), sql.ErrNoRows)
 }

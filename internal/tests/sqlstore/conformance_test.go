@@ -13,8 +13,8 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// On SQLite each store has a file of its own, on a server a table; a second process
-// is a second pool on it.
+// TestConformance gives each store a file of its own on SQLite, and a table of its own on a server.
+// A second pool stands for a second process.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
@@ -24,9 +24,9 @@ func TestConformance(t *testing.T) {
 				return openFile(tb, filepath.Join(tb.TempDir(), "test.db")), "sessions"
 			},
 			func(tb testing.TB, first *sql.DB) *sql.DB {
+				const query = "SELECT file FROM pragma_database_list WHERE name = 'main'"
 				var path string
-				if err := first.QueryRow("SELECT file FROM pragma_database_list WHERE name = 'main'").Scan(
-					&path); err != nil {
+				if err := first.QueryRow(query).Scan(&path); err != nil {
 					tb.Fatal(err)
 				}
 				return openFile(tb, path)
@@ -34,7 +34,7 @@ func TestConformance(t *testing.T) {
 	})
 	for _, p := range append(servers[:len(servers):len(servers)], postgres18) {
 		if p.ownDatabase {
-			continue // its contract is the same, and a database for each check takes long to make
+			continue // each check would create a database, which takes long
 		}
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
@@ -49,10 +49,12 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// conform runs the kit. fresh returns a pool and the name of a table that nobody else has, and
-// again another pool on the same database.
-func conform(t *testing.T, name string, dialect Dialect, fresh func(testing.TB) (*sql.DB, string),
-	again func(testing.TB, *sql.DB) *sql.DB) {
+// conform runs the conformance kit. fresh returns a pool and the name of an unused table. again
+// returns another pool on the same database.
+func conform(
+	t *testing.T, name string, dialect Dialect,
+	fresh func(testing.TB) (*sql.DB, string), again func(testing.TB, *sql.DB) *sql.DB,
+) {
 	newDriver := func(tb testing.TB, db *sql.DB, table string) driver.Driver {
 		d, err := newDriver(db, dialect, &Options{Table: table})
 		if err != nil {

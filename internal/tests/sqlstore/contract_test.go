@@ -17,15 +17,18 @@ import (
 func TestRoundTrip(t *testing.T) {
 	onEach(t, func(t *testing.T, s *table, c *clock) {
 		_, err := s.Load(background, "a")
-		want(t, "load of nothing", err, driver.ErrNotFound)
+		want(t, "load of no record", err, driver.ErrNotFound)
 
 		every := make([]byte, 256)
 		for i := range every {
 			every[i] = byte(i)
 		}
 		for name, data := range map[string][]byte{
-			"nil": nil, "empty": {}, "every byte": every, "sql": []byte("'); DROP TABLE sessions; --"),
-			"1 MiB": bytes.Repeat([]byte{0, 0xff, 'x', '\''}, 1<<18),
+			"nil":        nil,
+			"empty":      {},
+			"every byte": every,
+			"sql":        []byte("'); DROP TABLE sessions; --"),
+			"1 MiB":      bytes.Repeat([]byte{0, 0xff, 'x', '\''}, 1<<18),
 		} {
 			rec := record(c, "a", 7, time.Hour)
 			rec.Data = data
@@ -33,10 +36,10 @@ func TestRoundTrip(t *testing.T) {
 			save(t, s, rec)
 			got := load(t, s, "a")
 			if !equal(got, rec) {
-				t.Errorf("%s: what was saved did not come back", name)
+				t.Errorf("%s: load returned another record than was saved", name)
 			}
 			if got.Expiry.Location() != time.UTC {
-				t.Errorf("expiry in %v", got.Expiry.Location())
+				t.Errorf("the expiry is in %v, want UTC", got.Expiry.Location())
 			}
 		}
 	})
@@ -50,17 +53,19 @@ func TestTimes(t *testing.T) {
 		rec.Updated = time.Time{}
 		save(t, s, rec)
 		got := load(t, s, "a")
-		if w := time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC); !got.Expiry.Equal(w) {
-			t.Errorf("expiry %v, want %v", got.Expiry, w)
+		expiry := time.Date(9999, 12, 31, 23, 59, 59, 999_999_000, time.UTC)
+		if !got.Expiry.Equal(expiry) {
+			t.Errorf("expiry %v, want %v", got.Expiry, expiry)
 		}
-		if w := time.Date(2039, 1, 2, 3, 4, 5, 678_901_000, time.UTC); !got.Created.Equal(w) {
-			t.Errorf("created %v, want %v", got.Created, w)
+		created := time.Date(2039, 1, 2, 3, 4, 5, 678_901_000, time.UTC)
+		if !got.Created.Equal(created) {
+			t.Errorf("created %v, want %v", got.Created, created)
 		}
 		if !got.Updated.IsZero() {
 			t.Errorf("updated %v, want zero", got.Updated)
 		}
 
-		// To the microsecond a record lives until its expiry, and never longer.
+		// A record lives until its expiry, rounded down to the microsecond.
 		save(t, s, record(c, "b", 1, 1500*time.Microsecond+999))
 		c.advance(1499 * time.Microsecond)
 		load(t, s, "b")
@@ -129,41 +134,41 @@ func TestConditions(t *testing.T) {
 
 func TestTouch(t *testing.T) {
 	onEach(t, func(t *testing.T, s *table, c *clock) {
-		want(t, "of nothing", s.Touch(background, "a", 1, c.now().Add(time.Hour)), driver.ErrConflict)
+		inAnHour := c.now().Add(time.Hour)
+		want(t, "touch of no record", s.Touch(background, "a", 1, inAnHour), driver.ErrConflict)
 		_, err := s.Load(background, "a")
-		want(t, "load after a touch of nothing", err, driver.ErrNotFound)
+		want(t, "load after a touch of no record", err, driver.ErrNotFound)
 
 		rec := record(c, "a", 1, time.Minute)
 		save(t, s, rec)
-		want(t, "of another version", s.Touch(background, "a", 2, c.now().Add(time.Hour)),
-			driver.ErrConflict)
-		for range 2 { // the second changes nothing
-			if err := s.Touch(background, "a", 1, c.now().Add(time.Hour)); err != nil {
+		want(t, "touch of another version", s.Touch(background, "a", 2, inAnHour), driver.ErrConflict)
+		for range 2 { // the second one changes nothing
+			if err := s.Touch(background, "a", 1, inAnHour); err != nil {
 				t.Fatal(err)
 			}
 		}
-		rec.Expiry = c.now().Add(time.Hour)
+		rec.Expiry = inAnHour
 		c.advance(time.Hour - time.Microsecond)
 		if got := load(t, s, "a"); !equal(got, rec) {
 			t.Errorf("got %+v, want %+v", got, rec)
 		}
 		c.advance(time.Microsecond)
-		want(t, "of an expired record", s.Touch(background, "a", 1, c.now().Add(time.Hour)),
-			driver.ErrConflict)
+		err = s.Touch(background, "a", 1, c.now().Add(time.Hour))
+		want(t, "touch of an expired record", err, driver.ErrConflict)
 		_, err = s.Load(background, "a")
-		want(t, "load of the expired", err, driver.ErrNotFound)
+		want(t, "load of an expired record", err, driver.ErrNotFound)
 	})
 }
 
 func TestDelete(t *testing.T) {
 	onEach(t, func(t *testing.T, s *table, c *clock) {
-		want(t, "of nothing", s.Delete(background, "a"), driver.ErrNotFound)
+		want(t, "delete of no record", s.Delete(background, "a"), driver.ErrNotFound)
 		save(t, s, record(c, "a", 1, time.Hour))
 		save(t, s, record(c, "b", 1, time.Hour))
 		if err := s.Delete(background, "a"); err != nil {
 			t.Fatal(err)
 		}
-		want(t, "again", s.Delete(background, "a"), driver.ErrNotFound)
+		want(t, "second delete", s.Delete(background, "a"), driver.ErrNotFound)
 		_, err := s.Load(background, "a")
 		want(t, "load", err, driver.ErrNotFound)
 		load(t, s, "b")
@@ -175,9 +180,9 @@ func TestIDsAreBytes(t *testing.T) {
 		ids := []string{
 			"", "a", "A", "a ", " a", "a\x00", "\x00", "\x00a", "a\x00b", "a\n", "\xff", "\xff\x00",
 			"\xff\xff", "\xc3",
-			"é", "e\u0301", "ß", "ss", "ı", "i", "I", "İ", "0", "00", "0x61", "1e0", "1", "%", "_", "a%",
-			"*", "?", "[a]", `a"`,
-			"'", "''", "' OR '1'='1", "a'; DROP TABLE sessions; --", "NULL", "\ufeffa", "\U0001f600",
+			"é", "e\u0301", "ß", "ss", "ı", "i", "I", "İ", "0", "00", "0x61", "1e0", "1",
+			"%", "_", "a%", "*", "?", "[a]", `a"`, "'", "''",
+			"' OR '1'='1", "a'; DROP TABLE sessions; --", "NULL", "\ufeffa", "\U0001f600",
 			strings.Repeat("x", 512), strings.Repeat("x", 511), strings.Repeat("\xff", 512),
 		}
 		for i, id := range ids {
@@ -198,7 +203,7 @@ func TestIDsAreBytes(t *testing.T) {
 				t.Errorf("%q: got %q, version %d", id, got.ID, got.Version)
 			}
 			if seen[id] != 1 {
-				t.Errorf("%q was seen %d times by range", id, seen[id])
+				t.Errorf("Range yielded %q %d times, want once", id, seen[id])
 			}
 		}
 		for _, id := range ids {
@@ -228,7 +233,8 @@ func TestTooLarge(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for _, size := range []int{9_990, 10_001, 50_000} { // the row, the value
+	// The first size is too large only together with the other columns.
+	for _, size := range []int{9_990, 10_001, 50_000} {
 		rec := record(c, "a", 2, time.Hour)
 		rec.Data = bytes.Repeat([]byte("secret"), size)[:size]
 		for _, cond := range []driver.Condition{driver.Always(), driver.IfVersion(1)} {
@@ -239,12 +245,12 @@ func TestTooLarge(t *testing.T) {
 				t.Errorf("got %#v", err)
 			}
 			if err != nil && strings.Contains(err.Error(), "secret") {
-				t.Error("the error holds data")
+				t.Error("the error contains session data")
 			}
 		}
 	}
 	if got := load(t, s, "a"); got.Version != 1 || string(got.Data) != "data of a" {
-		t.Errorf("what was stored changed: %+v", got)
+		t.Errorf("the stored record changed: %+v", got)
 	}
 }
 
@@ -253,9 +259,9 @@ func TestEndedContext(t *testing.T) {
 		save(t, s, record(c, "a", 1, time.Hour))
 		cancelled, cancel := context.WithCancel(background)
 		cancel()
-		late, cancel := context.WithDeadline(background, time.Now().Add(-time.Second))
+		overdue, cancel := context.WithDeadline(background, time.Now().Add(-time.Second))
 		defer cancel()
-		for _, ctx := range []context.Context{cancelled, late} {
+		for _, ctx := range []context.Context{cancelled, overdue} {
 			_, loadErr := s.Load(ctx, "a")
 			_, sweepErr := s.Sweep(ctx, 1)
 			var rangeErr error
@@ -288,7 +294,7 @@ func TestEndedContext(t *testing.T) {
 func TestSweep(t *testing.T) {
 	onEach(t, func(t *testing.T, s *table, c *clock) {
 		for i := range 25 {
-			save(t, s, record(c, fmt.Sprint("dead", i), 1, time.Minute))
+			save(t, s, record(c, fmt.Sprint("expired", i), 1, time.Minute))
 		}
 		save(t, s, record(c, "live", 1, time.Hour))
 		save(t, s, record(c, "renewed", 1, time.Minute))
@@ -296,16 +302,15 @@ func TestSweep(t *testing.T) {
 			t.Fatal(err)
 		}
 		c.advance(time.Minute)
-		for _, tc := range []struct{ limit, want int }{{0, 0}, {-1, 0}, {10, 10}, {10, 10}, {10, 5},
-			{10, 0}} {
+		for _, tc := range []struct{ limit, want int }{
+			{0, 0}, {-1, 0}, {10, 10}, {10, 10}, {10, 5}, {10, 0},
+		} {
 			if got, err := s.Sweep(background, tc.limit); err != nil || got != tc.want {
 				t.Errorf("swept %d, %v, want %d", got, err, tc.want)
 			}
 		}
-		var rows int
-		if err := s.db.QueryRow("SELECT COUNT(*) FROM " +
-			s.dialect.quoteName(s.name)).Scan(&rows); err != nil || rows != 2 {
-			t.Errorf("%d rows are left, %v", rows, err)
+		if rows := countRows(t, s); rows != 2 {
+			t.Errorf("%d rows are left, want 2", rows)
 		}
 		load(t, s, "live")
 		load(t, s, "renewed")

@@ -11,8 +11,8 @@ import (
 func TestClassifyMySQL(t *testing.T) {
 	t.Parallel()
 	my := func(number uint16, message string) error {
-		return &mysql.MySQLError{Number: number, SQLState: [5]byte{'H', 'Y', '0', '0', '0'},
-			Message: message}
+		state := [5]byte{'H', 'Y', '0', '0', '0'}
+		return &mysql.MySQLError{Number: number, SQLState: state, Message: message}
 	}
 	for _, tc := range []struct {
 		err  error
@@ -22,7 +22,7 @@ func TestClassifyMySQL(t *testing.T) {
 		{fmt.Errorf("wrapped: %w", my(1205, "Lock wait timeout exceeded; try restarting transaction")),
 			faultBusy},
 		{&mysql.MySQLError{Number: 1213, Message: "without a state"}, faultBusy},
-		{errors.New("ERROR 1213 (40001): as go-mysql writes it"), faultBusy},
+		{errors.New("ERROR 1213 (40001): in the format of go-mysql"), faultBusy},
 		{my(1020, "Record has changed since last read in table 'sessions'"), faultBusy},
 		{my(1615, "Prepared statement needs to be re-prepared"), faultBusy},
 		{my(1146, "Table 'app.sessions' doesn't exist"), faultNoSchema},

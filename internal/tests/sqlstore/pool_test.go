@@ -13,8 +13,7 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// TestNoConnectionFree: the application holds every connection of the pool. The error says so, and
-// what to do.
+// TestNoConnectionFree holds every connection of the pool. The error must say so and what to do.
 func TestNoConnectionFree(t *testing.T) {
 	t.Parallel()
 	for name, open := range map[string]func() (*sql.DB, Dialect){
@@ -45,22 +44,23 @@ func TestNoConnectionFree(t *testing.T) {
 				ctx, cancel := context.WithTimeout(background, 20*time.Millisecond)
 				err := do(ctx)
 				cancel()
-				const want = "the pool has 1 connection, in use elsewhere: raise SetMaxOpenConns"
+				const want = "all connections of the pool are in use (limit 1): raise SetMaxOpenConns"
 				if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), want) {
 					t.Errorf("%s: got error %v", op, err)
 				}
 				ctx, cancel = context.WithCancel(background)
 				cancel()
-				if err := do(ctx); !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "pool") {
-					t.Errorf("%s that is cancelled: got error %v", op, err)
+				err = do(ctx)
+				if !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "pool") {
+					t.Errorf("%s with a cancelled context: got error %v", op, err)
 				}
 			}
 			_ = held.Close()
 			ctx, cancel := context.WithTimeout(background, time.Nanosecond)
 			defer cancel()
-			if _, err := s.Load(ctx, "a"); !errors.Is(err, context.DeadlineExceeded) ||
-				strings.Contains(err.Error(), "pool") {
-				t.Errorf("with a connection free: got error %v", err)
+			_, err = s.Load(ctx, "a")
+			if !errors.Is(err, context.DeadlineExceeded) || strings.Contains(err.Error(), "pool") {
+				t.Errorf("with a free connection: got error %v", err)
 			}
 		})
 	}

@@ -44,7 +44,7 @@ func TestClassifyPostgres(t *testing.T) {
 		{errors.New("timeout: read tcp 127.0.0.1:49076->127.0.0.1:5432: i/o timeout"), faultStale},
 		{errors.New("failed to connect: timeout: read tcp 127.0.0.1:49076: i/o timeout"), faultOther},
 		{pg("57014", "canceling statement due to statement timeout"), faultOther},
-		// the text may quote anything
+		// An error without a method SQLState may quote any text.
 		{errors.New("ERROR: deadlock detected (SQLSTATE 40P01)"), faultOther},
 	} {
 		if got := classifyPostgres(tc.err); got != tc.want {

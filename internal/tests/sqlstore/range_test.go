@@ -10,19 +10,25 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// fill makes n live records, id0000000 and so on.
+// fill inserts n live records with the ids id0000000, id0000001 and so on.
 func fill(t testing.TB, s *table, c *clock, n, size int) {
 	t.Helper()
 	now := c.now().UnixMicro()
 	bulk(t, s, n, func(i int, v *values) {
-		*v = values{id: fmt.Appendf(nil, "id%07d", i), version: 1, expiry: now + 3600e6, created: now,
-			updated: now, data: make([]byte, size)}
+		*v = values{
+			id:      fmt.Appendf(nil, "id%07d", i),
+			version: 1,
+			expiry:  now + 3600e6,
+			created: now,
+			updated: now,
+			data:    make([]byte, size),
+		}
 	})
 }
 
 func TestRangeWhileTheBodyWrites(t *testing.T) {
 	onEach(t, func(t *testing.T, s *table, c *clock) {
-		s.db.SetMaxOpenConns(1) // a connection that Range held would block the body
+		s.db.SetMaxOpenConns(1) // so that the body blocks if Range holds a connection
 		fill(t, s, c, 2500, 10)
 		save(t, s, record(c, "expired", 1, 0))
 		ctx, cancel := context.WithTimeout(background, time.Hour)
@@ -40,7 +46,8 @@ func TestRangeWhileTheBodyWrites(t *testing.T) {
 				t.Fatal(err)
 			}
 			if len(seen)%5 == 0 {
-				if err := s.Save(ctx, record(c, "a"+rec.ID, 1, time.Hour), driver.IfAbsent()); err != nil {
+				added := record(c, "a"+rec.ID, 1, time.Hour)
+				if err := s.Save(ctx, added, driver.IfAbsent()); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -48,11 +55,11 @@ func TestRangeWhileTheBodyWrites(t *testing.T) {
 		for i := range 2500 {
 			id := fmt.Sprintf("id%07d", i)
 			if seen[id] != 1 {
-				t.Fatalf("%s was seen %d times", id, seen[id])
+				t.Fatalf("Range yielded %s %d times, want once", id, seen[id])
 			}
 		}
 		if seen["expired"] != 0 {
-			t.Error("an expired record was yielded")
+			t.Error("Range yielded an expired record")
 		}
 		n := 0
 		for range s.Range(ctx) {
@@ -64,7 +71,8 @@ func TestRangeWhileTheBodyWrites(t *testing.T) {
 	})
 }
 
-// A page ends early when it holds much data, and the sequence goes on after it.
+// TestRangeOverLargeRecords checks that a page ends early when its data is large, and that the
+// sequence continues with the next page.
 func TestRangeOverLargeRecords(t *testing.T) {
 	onEach(t, func(t *testing.T, s *table, c *clock) {
 		fill(t, s, c, 50, 300<<10)
@@ -88,7 +96,7 @@ func TestRangeOverLargeRecords(t *testing.T) {
 func TestRangeEnds(t *testing.T) {
 	onEach(t, func(t *testing.T, s *table, c *clock) {
 		for range s.Range(background) {
-			t.Error("an empty table yielded")
+			t.Error("Range yielded a record of an empty table")
 		}
 		fill(t, s, c, 250, 1)
 		for range s.Range(background) {
@@ -100,7 +108,7 @@ func TestRangeEnds(t *testing.T) {
 			var last error
 			for _, err := range s.Range(ctx) {
 				if last != nil {
-					t.Fatal("the sequence went on after an error")
+					t.Fatal("the sequence continued after an error")
 				}
 				if last = err; err == nil {
 					n++
@@ -114,7 +122,7 @@ func TestRangeEnds(t *testing.T) {
 				want(t, "range", last, context.Canceled)
 			}
 			if n != after {
-				t.Errorf("%d records after a cancel at %d", n, after)
+				t.Errorf("Range yielded %d records, cancelled after %d", n, after)
 			}
 		}
 		if open := s.db.Stats().InUse; open != 0 {
@@ -131,7 +139,7 @@ func TestRangeEnds(t *testing.T) {
 			}
 		}
 		if n != 1 {
-			t.Errorf("%d turns, want 1", n)
+			t.Errorf("Range yielded %d times, want once", n)
 		}
 	})
 }

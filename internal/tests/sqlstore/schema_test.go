@@ -50,7 +50,7 @@ func TestSchemaText(t *testing.T) {
 	}
 }
 
-// What Schema prints, applied by hand, is what CheckSchema wants.
+// TestSchemaByHand applies the text of Schema, after which CheckSchema must pass.
 func TestSchemaByHand(t *testing.T) {
 	t.Parallel()
 	db := openMemory(t)
@@ -71,7 +71,7 @@ func TestSchemaByHand(t *testing.T) {
 
 func TestSchemaComesLater(t *testing.T) {
 	onEach(t, func(t *testing.T, s *table, c *clock) {
-		for range 2 { // dropping it twice is fine, and so is creating it twice
+		for range 2 { // dropping twice and creating twice are no errors
 			if err := s.DropSchema(background); err != nil {
 				t.Fatal(err)
 			}
@@ -89,7 +89,7 @@ func TestSchemaComesLater(t *testing.T) {
 		} {
 			want(t, op, err, driver.ErrNoSchema)
 			if err != nil && !strings.Contains(err.Error(), schemaFix) {
-				t.Errorf("%s: %v does not say what to do", op, err)
+				t.Errorf("%s: error %v lacks the advice %q", op, err, schemaFix)
 			}
 		}
 		for range 2 {
@@ -111,32 +111,44 @@ func TestSchemaComesLater(t *testing.T) {
 
 func TestCheckSchemaSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
+	const (
+		prefix  = "sqlstore: check schema: session schema missing: table sessions"
+		foreign = prefix + " is not a table of this store, it lacks id, version, created, updated: " +
+			"choose another name in Options.Table"
+		notUnique = prefix + ": column id alone must be unique: " +
+			"recreate the table with the store's Schema"
+		noIndex = prefix + " has no index on expiry: " + schemaFix
+
+		columns = "version INTEGER, expiry INTEGER, created INTEGER, updated INTEGER, data BLOB"
+	)
 	for _, tc := range []struct{ ddl, want string }{
-		{"", "sqlstore: check schema: session schema missing: no table sessions: " + schemaFix},
-		{"CREATE TABLE sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL)",
-			"sqlstore: check schema: session schema missing: table sessions is another one, without id, " +
-				"version, created, updated: choose another name in Options.Table"},
-		{"CREATE TABLE sessions (id BLOB, version INTEGER, expiry INTEGER, created INTEGER, updated " +
-			"INTEGER, data BLOB)",
-			"sqlstore: check schema: session schema missing: table sessions: id alone is neither primary " +
-				"key nor unique: recreate the table, with the store's Schema"},
-		{"CREATE TABLE sessions (id BLOB, version INTEGER, expiry INTEGER, created INTEGER, updated " +
-			"INTEGER, data BLOB, PRIMARY KEY (id, version))",
-			"sqlstore: check schema: session schema missing: table sessions: id alone is neither primary " +
-				"key nor unique: recreate the table, with the store's Schema"},
-		{"CREATE TABLE sessions (id BLOB, version INTEGER, expiry INTEGER, created INTEGER, updated " +
-			"INTEGER, data BLOB); CREATE UNIQUE INDEX i ON sessions (id) WHERE version > 0",
-			"sqlstore: check schema: session schema missing: table sessions: id alone is neither primary " +
-				"key nor unique: recreate the table, with the store's Schema"},
-		{"CREATE TABLE sessions (id BLOB PRIMARY KEY, version INTEGER, expiry INTEGER, created " +
-			"INTEGER, updated INTEGER, data BLOB); CREATE INDEX i ON sessions (version, expiry)",
-			"sqlstore: check schema: session schema missing: table sessions: no index on expiry: " +
-				schemaFix},
-		{"CREATE TABLE sessions (ID BLOB, version INTEGER, expiry INTEGER, created INTEGER, updated " +
-			"INTEGER, data BLOB); CREATE UNIQUE INDEX u ON sessions (id); CREATE INDEX i ON sessions " +
-			"(expiry)", ""},
-		{"CREATE TABLE sessions (id BLOB UNIQUE, version INTEGER, expiry INTEGER, created INTEGER, " +
-			"updated INTEGER, data BLOB, more TEXT); CREATE INDEX i ON sessions (expiry, version)", ""},
+		{"", prefix + " does not exist: " + schemaFix},
+		{
+			"CREATE TABLE sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL)",
+			foreign,
+		},
+		{"CREATE TABLE sessions (id BLOB, " + columns + ")", notUnique},
+		{"CREATE TABLE sessions (id BLOB, " + columns + ", PRIMARY KEY (id, version))", notUnique},
+		{
+			"CREATE TABLE sessions (id BLOB, " + columns + ");" +
+				"CREATE UNIQUE INDEX i ON sessions (id) WHERE version > 0",
+			notUnique,
+		},
+		{
+			"CREATE TABLE sessions (id BLOB PRIMARY KEY, " + columns + ");" +
+				"CREATE INDEX i ON sessions (version, expiry)",
+			noIndex,
+		},
+		{
+			"CREATE TABLE sessions (ID BLOB, " + columns + ");" +
+				"CREATE UNIQUE INDEX u ON sessions (id); CREATE INDEX i ON sessions (expiry)",
+			"",
+		},
+		{
+			"CREATE TABLE sessions (id BLOB UNIQUE, " + columns + ", more TEXT);" +
+				"CREATE INDEX i ON sessions (expiry, version)",
+			"",
+		},
 	} {
 		db := openMemory(t)
 		if _, err := db.Exec(tc.ddl); err != nil {
@@ -157,14 +169,13 @@ func TestCheckSchemaSaysWhatIsMissing(t *testing.T) {
 	}
 }
 
-// scs's sqlite3store keeps its sessions in a table of the same name.
+// TestForeignTableIsLeftAlone uses the table of scs's sqlite3store, which has the same name.
 func TestForeignTableIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	db := openMemory(t)
-	if _, err := db.Exec(`CREATE TABLE sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL);
-		INSERT INTO sessions VALUES ('t', 'd', 1)`); err != nil {
-		t.Fatal(err)
-	}
+	execAll(t, db,
+		"CREATE TABLE sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL)",
+		"INSERT INTO sessions VALUES ('t', 'd', 1)")
 	d, err := newDriver(db, SQLite(), new(Options))
 	if err != nil {
 		t.Fatal(err)
@@ -174,24 +185,23 @@ func TestForeignTableIsLeftAlone(t *testing.T) {
 	want(t, "drop", s.DropSchema(background), driver.ErrNoSchema)
 	_, err = s.Load(background, "a")
 	want(t, "load", err, driver.ErrNoSchema)
-	err = s.Save(background, driver.Record{ID: "a", Expiry: time.Now().Add(time.Hour), Version: 1},
-		driver.Always())
+	rec := driver.Record{ID: "a", Expiry: time.Now().Add(time.Hour), Version: 1}
+	err = s.Save(background, rec, driver.Always())
 	want(t, "save", err, driver.ErrNoSchema)
-	var rows, indexes int
-	if err := db.QueryRow(
-		`SELECT COUNT(*), (SELECT COUNT(*) FROM pragma_index_list('sessions')) FROM sessions`).Scan(&rows,
-		&indexes); err != nil {
+	var indexes int
+	query := "SELECT COUNT(*) FROM pragma_index_list('sessions')"
+	if err := db.QueryRow(query).Scan(&indexes); err != nil {
 		t.Fatal(err)
 	}
-	if rows != 1 || indexes != 1 {
-		t.Errorf("%d rows, %d indexes, want 1 and 1", rows, indexes)
+	if rows := countRows(t, s); rows != 1 || indexes != 1 {
+		t.Errorf("%d rows and %d indexes, want 1 and 1", rows, indexes)
 	}
 }
 
 func TestCreateSchemaAtOnce(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "test.db")
-	openFile(t, path).Ping() // WAL mode is set by the first
+	openFile(t, path).Ping() // the first connection switches the file to WAL mode
 	c := newClock()
 	var wg sync.WaitGroup
 	for range 8 {
@@ -213,7 +223,7 @@ func TestCreateSchemaAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
-// nowhere leads to no database, and so to none that would have another dialect.
+// nowhere is a connector without a driver, so that New accepts every dialect.
 type nowhere struct{ sqldriver.Connector }
 
 func (nowhere) Driver() sqldriver.Driver { return nil }

@@ -18,7 +18,7 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// locked runs statements in a transaction that stays open until release is called.
+// locked calls f with a transaction that stays open until release is called.
 func locked(t *testing.T, db *sql.DB, f func(tx *sql.Tx) error) (release func()) {
 	t.Helper()
 	tx, err := db.Begin()
@@ -33,15 +33,16 @@ func locked(t *testing.T, db *sql.DB, f func(tx *sql.Tx) error) (release func())
 	return release
 }
 
-// A row that somebody else has locked is waited for until the context ends, also when the
-// server gives up earlier, and others are read and written meanwhile.
+// TestLockedRowIsWaitedFor saves a row that another transaction has locked. The store waits until
+// the context ends, even if the server's own limit is shorter. Reads, and writes of other rows, do
+// not wait.
 func TestLockedRowIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
 		name    string
 		dialect Dialect
 		open    func(testing.TB) *sql.DB
-		wait    time.Duration // longer than the server's
+		wait    time.Duration // longer than the server's limit
 	}{
 		{"postgresql", PostgreSQL(), func(tb testing.TB) *sql.DB {
 			return openPostgres(tb, func(config *pgx.ConnConfig) {
@@ -72,9 +73,8 @@ func TestLockedRowIsWaitedFor(t *testing.T) {
 			defer cancel()
 			err := s.Save(ctx, record(c, "a", 3, time.Hour), driver.IfVersion(1))
 			want(t, "save", err, context.DeadlineExceeded)
-			// the row is still locked: it has not waited for that
 			if took := time.Since(begin); took < tc.wait {
-				t.Errorf("gave up after %v", took)
+				t.Errorf("save returned after %v, before its deadline", took)
 			}
 			if got := load(t, s, "a"); got.Version != 1 {
 				t.Errorf("version %d", got.Version)
@@ -83,10 +83,11 @@ func TestLockedRowIsWaitedFor(t *testing.T) {
 				t.Error(err)
 			}
 			saved := make(chan error)
-			go func() { saved <- s.Save(background, record(c, "a", 3, time.Hour), driver.IfVersion(1)) }()
+			go func() {
+				saved <- s.Save(background, record(c, "a", 3, time.Hour), driver.IfVersion(1))
+			}()
 			release()
-			// MySQL does not notice that nobody waits for the first save any more, and
-			// may do it when the row is free.
+			// MySQL may still execute the first save when the row is unlocked.
 			if err := <-saved; err != nil && (tc.name != "mysql" || !errors.Is(err, driver.ErrConflict)) {
 				t.Error(err)
 			}
@@ -97,9 +98,9 @@ func TestLockedRowIsWaitedFor(t *testing.T) {
 	}
 }
 
-// While a sweep has not yet been committed, everything is read, and on PostgreSQL another
-// sweep takes the rows that are left.
-func TestNobodyWaitsForASweep(t *testing.T) {
+// TestSweepBlocksNobody reads and writes while a sweep is not committed. On PostgreSQL, another
+// sweep deletes the remaining rows meanwhile.
+func TestSweepBlocksNobody(t *testing.T) {
 	t.Parallel()
 	for _, p := range servers {
 		if p.ownDatabase {
@@ -110,10 +111,11 @@ func TestNobodyWaitsForASweep(t *testing.T) {
 			c := newClock()
 			s := newServerTable(t, p.open(t), p.dialect, testenv.Name(t), c)
 			for i := range 20 {
-				save(t, s, record(c, fmt.Sprint("dead", i), 1, time.Minute+time.Duration(i)))
+				save(t, s, record(c, fmt.Sprint("expired", i), 1, time.Minute+time.Duration(i)))
 			}
 			for i := range 20 {
-				save(t, s, record(c, fmt.Sprint("live", i), 1, time.Hour+time.Duration(i)*time.Second))
+				ttl := time.Hour + time.Duration(i)*time.Second
+				save(t, s, record(c, fmt.Sprint("live", i), 1, ttl))
 			}
 			c.advance(2 * time.Minute)
 			release := locked(t, s.db, func(tx *sql.Tx) error {
@@ -123,12 +125,13 @@ func TestNobodyWaitsForASweep(t *testing.T) {
 			ctx, cancel := context.WithTimeout(background, 5*time.Minute)
 			defer cancel()
 			for i := range 20 {
-				_, err := s.Load(ctx, fmt.Sprint("dead", i))
-				want(t, "load of the expired", err, driver.ErrNotFound)
-				if _, err := s.Load(ctx, fmt.Sprint("live", i)); err != nil {
+				_, err := s.Load(ctx, fmt.Sprint("expired", i))
+				want(t, "load of an expired record", err, driver.ErrNotFound)
+				live := fmt.Sprint("live", i)
+				if _, err := s.Load(ctx, live); err != nil {
 					t.Error(err)
 				}
-				if err := s.Touch(ctx, fmt.Sprint("live", i), 1, c.now().Add(2*time.Hour)); err != nil {
+				if err := s.Touch(ctx, live, 1, c.now().Add(2*time.Hour)); err != nil {
 					t.Error(err)
 				}
 			}
@@ -143,7 +146,7 @@ func TestNobodyWaitsForASweep(t *testing.T) {
 				n++
 			}
 			if n != 21 {
-				t.Errorf("%d records, want 21", n)
+				t.Errorf("Range yielded %d records, want 21", n)
 			}
 			if p.dialect.name == "postgresql" {
 				if n, err := s.Sweep(ctx, 100); n != 10 || err != nil {
@@ -158,7 +161,7 @@ func TestNobodyWaitsForASweep(t *testing.T) {
 	}
 }
 
-// However the contexts of some end, others go on, and find what was there.
+// TestContextEndsOnServer ends contexts at arbitrary moments. Other operations must still succeed.
 func TestContextEndsOnServer(t *testing.T) {
 	t.Parallel()
 	onServers(t, func(t *testing.T, s *table, c *clock) {
@@ -191,7 +194,7 @@ func TestContextEndsOnServer(t *testing.T) {
 	})
 }
 
-// Far more than the 64 KB that a BLOB of MySQL's holds.
+// TestLargeData saves much more than the 64 KB that a BLOB of MySQL can hold.
 func TestLargeData(t *testing.T) {
 	t.Parallel()
 	onServers(t, func(t *testing.T, s *table, c *clock) {
@@ -202,13 +205,14 @@ func TestLargeData(t *testing.T) {
 				t.Fatalf("%d bytes: %v", size, err)
 			}
 			if got := load(t, s, "a"); !equal(got, rec) {
-				t.Errorf("%d bytes did not come back", size)
+				t.Errorf("load of %d bytes returned another record than was saved", size)
 			}
 		}
 	})
 }
 
-// What MySQL refuses because of its max_allowed_packet is too large, and replaces nothing.
+// TestMySQLTooLarge saves more than max_allowed_packet. The error must match driver.ErrTooLarge,
+// and the stored record must stay.
 func TestMySQLTooLarge(t *testing.T) {
 	t.Parallel()
 	db := openMySQL(t, nil)
@@ -224,9 +228,9 @@ func TestMySQLTooLarge(t *testing.T) {
 		rec.Data = bytes.Repeat([]byte("secret"), size/6+1)[:size]
 		err := s.Save(background, rec, driver.Always())
 		if err != nil && strings.Contains(err.Error(), "secret") {
-			t.Error("the error holds data")
+			t.Error("the error contains session data")
 		}
-		want(t, fmt.Sprint(size-limit, " over the limit"), err, driver.ErrTooLarge)
+		want(t, fmt.Sprintf("save of limit%+d bytes", size-limit), err, driver.ErrTooLarge)
 	}
 	if got := load(t, s, "a"); got.Version != 1 {
 		t.Errorf("version %d", got.Version)

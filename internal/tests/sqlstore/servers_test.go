@@ -16,28 +16,30 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// place is a database on a real server, and how to connect to it.
-type place struct {
+// server is a test server and how to connect to it.
+type server struct {
 	name    string
 	dialect Dialect
-	// open returns a pool of its own, until the end of the test.
+
+	// open returns a new pool, which is closed at the end of the test.
 	open func(tb testing.TB) *sql.DB
-	// ownDatabase says that each call of open makes a database.
+
+	// ownDatabase is set if each call of open creates a database.
 	ownDatabase bool
 }
 
-// servers are the databases as their users have them, and again as nobody would want them:
-// with a collation that takes A for a, in another encoding and time zone, and with every setting
-// that could matter set the other way.
-var servers = []place{
+// servers have each database with common settings, and with hostile ones: a case-insensitive
+// collation on MySQL, another encoding and time zone, and unusual values of every setting that
+// could matter.
+var servers = []server{
 	{"postgresql", PostgreSQL(), func(tb testing.TB) *sql.DB { return openPostgres(tb, nil) }, false},
 	{"postgresql hostile", PostgreSQL(), openHostilePostgres, true},
 	{"mysql", MySQL(), func(tb testing.TB) *sql.DB { return openMySQL(tb, nil) }, false},
 	{"mysql hostile", MySQL(), openHostileMySQL, true},
 }
 
-// postgres18 is another version, on which the contract alone is tested.
-var postgres18 = place{"postgresql-18", PostgreSQL(), func(tb testing.TB) *sql.DB {
+// postgres18 is another version, on which only TestConformance runs.
+var postgres18 = server{"postgresql-18", PostgreSQL(), func(tb testing.TB) *sql.DB {
 	return openPostgresOn(tb, testenv.KindPostgres18, nil)
 }, false}
 
@@ -53,7 +55,7 @@ func onServers(t *testing.T, test func(t *testing.T, s *table, c *clock)) {
 	}
 }
 
-// newServerTable makes a table, and drops it at the end of the test.
+// newServerTable creates a table and drops it at the end of the test.
 func newServerTable(tb testing.TB, db *sql.DB, dialect Dialect, name string, c *clock) *table {
 	tb.Helper()
 	s := newServerDriver(tb, db, dialect, name, c)
@@ -63,26 +65,28 @@ func newServerTable(tb testing.TB, db *sql.DB, dialect Dialect, name string, c *
 	return s
 }
 
-// newServerDriver makes no table, but drops it, should there be one at the end of the test.
+// newServerDriver returns a driver without creating its table. If the table exists at the end of
+// the test, it is dropped.
 func newServerDriver(tb testing.TB, db *sql.DB, dialect Dialect, name string, c *clock) *table {
 	tb.Helper()
 	d, err := newDriver(db, dialect, &Options{Options: scskit.Options{Now: c.now}, Table: name})
 	if err != nil {
 		tb.Fatal(err)
 	}
+	s := d.(*table)
 	tb.Cleanup(func() {
-		if _, err := db.Exec(d.(*table).dialect.dropTable(d.(*table).name)); err != nil {
+		if _, err := db.Exec(s.dialect.dropTable(s.name)); err != nil {
 			tb.Errorf("drop: %v", err)
 		}
 	})
-	return d.(*table)
+	return s
 }
 
-// another is a second driver on the table of s, with another pool, as a second process has.
+// another returns a second driver on the table of s, with its own pool, like a second process.
 func another(tb testing.TB, s *table, open func(testing.TB) *sql.DB) *table {
 	tb.Helper()
-	d, err := newDriver(open(tb), s.dialect,
-		&Options{Options: scskit.Options{Now: s.now}, Table: s.name.String()})
+	opts := &Options{Options: scskit.Options{Now: s.now}, Table: s.name.String()}
+	d, err := newDriver(open(tb), s.dialect, opts)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -175,9 +179,10 @@ func isMariaDB(tb testing.TB, db *sql.DB) bool {
 	return strings.Contains(version, "MariaDB")
 }
 
-// newDatabase makes a database and drops it at the end of the test.
-func newDatabase(tb testing.TB, admin *sql.DB, quote func(string) string, options,
-	force string) string {
+// newDatabase creates a database and drops it at the end of the test.
+func newDatabase(
+	tb testing.TB, admin *sql.DB, quote func(string) string, options, force string,
+) string {
 	tb.Helper()
 	name := testenv.Name(tb)
 	if _, err := admin.Exec("CREATE DATABASE " + quote(name) + " " + options); err != nil {
@@ -191,7 +196,8 @@ func newDatabase(tb testing.TB, admin *sql.DB, quote func(string) string, option
 	return name
 }
 
-// pool keeps connections for reuse, few enough for all the tests that run at a time.
+// pool limits the connections, so that concurrent tests do not exhaust the server's, and closes db
+// at the end of the test.
 func pool(tb testing.TB, db *sql.DB) *sql.DB {
 	tb.Helper()
 	db.SetMaxOpenConns(16)

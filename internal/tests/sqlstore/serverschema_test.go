@@ -14,7 +14,7 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// What Schema prints, applied by hand, is what CheckSchema wants.
+// TestServerSchemaByHand applies the text of Schema, after which CheckSchema must pass.
 func TestServerSchemaByHand(t *testing.T) {
 	t.Parallel()
 	onServers(t, func(t *testing.T, s *table, _ *clock) {
@@ -33,12 +33,11 @@ func TestServerSchemaByHand(t *testing.T) {
 func TestServerSchemaIsChecked(t *testing.T) {
 	t.Parallel()
 	const (
-		foreign = "is another one, without id, version, created, updated: choose another name in " +
-			"Options.Table"
-		noKey = ": id alone is neither primary key nor unique: recreate the table, with the store's " +
-			"Schema"
-		noIndex = ": no index on expiry: " + schemaFix
-		more    = "version BIGINT, expiry BIGINT, created BIGINT, updated BIGINT"
+		foreign = "is not a table of this store, it lacks id, version, created, updated: " +
+			"choose another name in Options.Table"
+		notUnique = "column id alone must be unique: recreate the table with the store's Schema"
+		noIndex   = "has no index on expiry: " + schemaFix
+		more      = "version BIGINT, expiry BIGINT, created BIGINT, updated BIGINT"
 	)
 	for _, p := range servers {
 		if p.ownDatabase {
@@ -53,21 +52,36 @@ func TestServerSchemaIsChecked(t *testing.T) {
 			for _, tc := range []struct {
 				table, index, want string
 			}{
-				{"(token CHAR(43) PRIMARY KEY, data " + data + " NOT NULL, expiry TIMESTAMP(6) NOT NULL)", "",
-					foreign},
-				{"(id " + id + ", " + more + ", data " + data + ")", "", noKey},
-				{"(id " + id + ", " + more + ", data " + data + ", PRIMARY KEY (id, version))", "", noKey},
-				{"(id " + id + " PRIMARY KEY, " + more + ", data " + data + ")", "", noIndex},
-				{"(id " + id + " PRIMARY KEY, " + more + ", data " + data + ")",
-					"CREATE INDEX {index} ON {table} (version, expiry)", noIndex},
-				{"(id " + id + " UNIQUE, " + more + ", data " + data + ", more INT)",
-					"CREATE INDEX {index} ON {table} (expiry, version)", ""},
+				{
+					"(token CHAR(43) PRIMARY KEY, data {data} NOT NULL, expiry TIMESTAMP(6) NOT NULL)",
+					"",
+					foreign,
+				},
+				{"(id {id}, {more}, data {data})", "", notUnique},
+				{"(id {id}, {more}, data {data}, PRIMARY KEY (id, version))", "", notUnique},
+				{"(id {id} PRIMARY KEY, {more}, data {data})", "", noIndex},
+				{
+					"(id {id} PRIMARY KEY, {more}, data {data})",
+					"CREATE INDEX {index} ON {table} (version, expiry)",
+					noIndex,
+				},
+				{
+					"(id {id} UNIQUE, {more}, data {data}, more INT)",
+					"CREATE INDEX {index} ON {table} (expiry, version)",
+					"",
+				},
 			} {
 				s := newServerDriver(t, p.open(t), p.dialect, testenv.Name(t), newClock())
-				execAll(t, s.db, "CREATE TABLE "+s.dialect.quoteName(s.name)+" "+tc.table)
+				ddl := strings.NewReplacer(
+					"{table}", s.dialect.quoteName(s.name),
+					"{index}", s.name.table+"_i",
+					"{id}", id,
+					"{more}", more,
+					"{data}", data,
+				)
+				execAll(t, s.db, ddl.Replace("CREATE TABLE {table} "+tc.table))
 				if tc.index != "" {
-					execAll(t, s.db, strings.NewReplacer("{index}", s.name.table+"_i", "{table}",
-						s.dialect.quoteName(s.name)).Replace(tc.index))
+					execAll(t, s.db, ddl.Replace(tc.index))
 				}
 				err := s.CheckSchema(background)
 				if tc.want == "" {
@@ -81,20 +95,20 @@ func TestServerSchemaIsChecked(t *testing.T) {
 					t.Errorf("%s: got %v, want … %s", tc.table, err, tc.want)
 				}
 				switch tc.want {
-				case noIndex: // which CreateSchema makes
+				case noIndex: // CreateSchema adds the index
 					if err := s.CreateSchema(background); err != nil {
 						t.Error(err)
 					}
 					if err := s.CheckSchema(background); err != nil {
 						t.Error(err)
 					}
-				case foreign: // which is left alone
+				case foreign: // nothing changes the table
 					want(t, "create", s.CreateSchema(background), driver.ErrNoSchema)
 					want(t, "drop", s.DropSchema(background), driver.ErrNoSchema)
 					_, err := s.Load(background, "a")
 					want(t, "load", err, driver.ErrNoSchema)
-					want(t, "save", s.Save(background, record(newClock(), "a", 1, time.Hour), driver.Always()),
-						driver.ErrNoSchema)
+					rec := record(newClock(), "a", 1, time.Hour)
+					want(t, "save", s.Save(background, rec, driver.Always()), driver.ErrNoSchema)
 					execAll(t, s.db, "SELECT token FROM "+s.dialect.quoteName(s.name))
 				}
 			}
@@ -102,7 +116,8 @@ func TestServerSchemaIsChecked(t *testing.T) {
 	}
 }
 
-// Programs that start together all create the table.
+// TestCreateServerSchemaAtOnce creates the same table concurrently, like programs that start
+// together.
 func TestCreateServerSchemaAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, p := range servers {
@@ -127,11 +142,11 @@ func TestCreateServerSchemaAtOnce(t *testing.T) {
 	}
 }
 
-// Every name that is accepted works, reserved words and schemas too.
+// TestAcceptedServerTableNames uses valid names, including reserved words and schemas.
 func TestAcceptedServerTableNames(t *testing.T) {
 	t.Parallel()
 	for _, p := range servers {
-		if !p.ownDatabase { // reserved words are no names of one's own in a shared database
+		if !p.ownDatabase { // fixed names would collide in a shared database
 			continue
 		}
 		t.Run(p.name, func(t *testing.T) {
@@ -144,15 +159,17 @@ func TestAcceptedServerTableNames(t *testing.T) {
 			default:
 				schema = newDatabase(t, db, backquote, "", "")
 			}
-			for _, name := range []string{"select", "Order", "_S9", schema + ".sessions", "sessions",
-				schema + ".select", strings.Repeat("x", 50)} {
+			for _, name := range []string{
+				"select", "Order", "_S9", schema + ".sessions", "sessions", schema + ".select",
+				strings.Repeat("x", 50),
+			} {
 				s := newServerDriver(t, db, p.dialect, name, newClock())
 				want(t, name, s.CheckSchema(background), driver.ErrNoSchema)
 				if err := s.CreateSchema(background); err != nil {
 					t.Fatalf("%q: %v", name, err)
 				}
-				rec := driver.Record{ID: "a", Data: []byte(name), Expiry: newClock().now().Add(time.Hour),
-					Version: 1}
+				expiry := newClock().now().Add(time.Hour)
+				rec := driver.Record{ID: "a", Data: []byte(name), Expiry: expiry, Version: 1}
 				save(t, s, rec)
 				if got := load(t, s, "a"); !equal(got, rec) {
 					t.Errorf("%q: got %+v", name, got)
@@ -166,9 +183,9 @@ func TestAcceptedServerTableNames(t *testing.T) {
 	}
 }
 
-// A program that may read and write the table, and nothing else, can do everything but
-// create and drop it.
-func TestRightsThatAreNeeded(t *testing.T) {
+// TestPrivileges uses a role that may only read and write the table. Everything must work except
+// DropSchema.
+func TestPrivileges(t *testing.T) {
 	t.Parallel()
 	for _, p := range servers {
 		if p.ownDatabase {
@@ -186,14 +203,18 @@ func TestRightsThatAreNeeded(t *testing.T) {
 					"GRANT SELECT, INSERT, UPDATE, DELETE ON "+on+" TO "+user)
 				t.Cleanup(func() { execAll(t, admin.db, "DROP OWNED BY "+user, "DROP ROLE "+user) })
 				open = func(tb testing.TB) *sql.DB {
-					return openPostgres(tb, func(config *pgx.ConnConfig) { config.RuntimeParams["role"] = user })
+					return openPostgres(tb, func(config *pgx.ConnConfig) {
+						config.RuntimeParams["role"] = user
+					})
 				}
 			default:
 				execAll(t, admin.db, "CREATE USER "+user+" IDENTIFIED BY 'pw'",
 					"GRANT SELECT, INSERT, UPDATE, DELETE ON "+on+" TO "+user)
 				t.Cleanup(func() { execAll(t, admin.db, "DROP USER "+user) })
 				open = func(tb testing.TB) *sql.DB {
-					return openMySQL(tb, func(config *mysql.Config) { config.User, config.Passwd = user, "pw" })
+					return openMySQL(tb, func(config *mysql.Config) {
+						config.User, config.Passwd = user, "pw"
+					})
 				}
 			}
 			s := another(t, admin, open)
@@ -202,8 +223,9 @@ func TestRightsThatAreNeeded(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			for _, cond := range []driver.Condition{driver.IfAbsent(), driver.Always(),
-				driver.IfVersion(1)} {
+			for _, cond := range []driver.Condition{
+				driver.IfAbsent(), driver.Always(), driver.IfVersion(1),
+			} {
 				if err := s.Save(background, record(c, "a", 1, time.Minute), cond); err != nil {
 					t.Error(err)
 				}
@@ -222,7 +244,7 @@ func TestRightsThatAreNeeded(t *testing.T) {
 				t.Errorf("swept %d, %v", n, err)
 			}
 			if err := s.DropSchema(background); err == nil {
-				t.Error("dropped")
+				t.Error("DropSchema succeeds without the privilege")
 			}
 		})
 	}

@@ -10,8 +10,8 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// TestSweepByBothClocks: a program with a clock that is ahead removes no session that lives by the
-// server's clock, and one with a clock that is behind removes none that lives by its own.
+// TestSweepByBothClocks sweeps with clocks that are ahead of and behind the server's. A sweep may
+// only remove sessions that have expired by both clocks.
 func TestSweepByBothClocks(t *testing.T) {
 	t.Parallel()
 	for _, p := range servers {
@@ -25,9 +25,11 @@ func TestSweepByBothClocks(t *testing.T) {
 			db, name := p.open(t), testenv.Name(t)
 			exact := newServerTable(t, db, p.dialect, name, at(0))
 			behind, ahead := tableAt(t, exact, at(-time.Hour)), tableAt(t, exact, at(time.Hour))
-			for _, left := range []time.Duration{-2 * time.Hour, -30 * time.Minute, 30 * time.Minute,
-				2 * time.Hour} {
-				save(t, exact, driver.Record{ID: fmt.Sprint(left), Expiry: time.Now().Add(left), Version: 1})
+			for _, left := range []time.Duration{
+				-2 * time.Hour, -30 * time.Minute, 30 * time.Minute, 2 * time.Hour,
+			} {
+				expiry := time.Now().Add(left)
+				save(t, exact, driver.Record{ID: fmt.Sprint(left), Expiry: expiry, Version: 1})
 			}
 			for _, sweep := range []struct {
 				name string
@@ -35,18 +37,18 @@ func TestSweepByBothClocks(t *testing.T) {
 				want int
 			}{{"behind", behind, 1}, {"ahead", ahead, 1}, {"ahead, again", ahead, 0}} {
 				if n, err := sweep.by.Sweep(background, 10); n != sweep.want || err != nil {
-					t.Errorf("a program that is %s removes %d, want %d: %v", sweep.name, n, sweep.want, err)
+					t.Errorf("a program whose clock is %s removes %d, want %d: %v", sweep.name, n, sweep.want, err)
 				}
 			}
 		})
 	}
 }
 
-// tableAt is another driver on the table of s, with another clock.
+// tableAt returns another driver on the table of s, with another clock.
 func tableAt(t *testing.T, s *table, c *clock) *table {
 	t.Helper()
-	d, err := newDriver(s.db, s.dialect,
-		&Options{Options: scskit.Options{Now: c.now}, Table: s.name.String()})
+	opts := &Options{Options: scskit.Options{Now: c.now}, Table: s.name.String()}
+	d, err := newDriver(s.db, s.dialect, opts)
 	if err != nil {
 		t.Fatal(err)
 	}

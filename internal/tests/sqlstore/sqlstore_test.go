@@ -18,10 +18,11 @@ import (
 
 var background = context.Background()
 
-// openFile opens a database in a file, as the package's documentation says.
+// openFile opens a database in a file, with the settings from the package documentation.
 func openFile(t testing.TB, path string) *sql.DB {
 	t.Helper()
-	return open(t, "file:"+path+"?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)")
+	return open(t, "file:"+path+"?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)"+
+		"&_pragma=synchronous(NORMAL)")
 }
 
 func openMemory(t testing.TB) *sql.DB {
@@ -45,7 +46,7 @@ func open(t testing.TB, dsn string) *sql.DB {
 	return db
 }
 
-// clock is a clock that stands still until it is told to move.
+// clock is a clock that only advance moves.
 type clock struct{ at atomic.Int64 }
 
 func newClock() *clock {
@@ -74,9 +75,9 @@ func newTableOf(t testing.TB, db *sql.DB, dialect Dialect, c *clock) *table {
 	return d.(*table)
 }
 
-// onEach runs a test on a file with a pool of connections, in memory with one, on
-// a file with the prepared statements and several writers that other databases have,
-// and on the other databases.
+// onEach runs a test on each server, and on SQLite in three ways: with a pool on a file, with one
+// connection to memory, and with the prepared statements and concurrent writers of the other
+// databases.
 func onEach(t *testing.T, test func(t *testing.T, s *table, c *clock)) {
 	t.Parallel()
 	onEachSQLite(t, test)
@@ -106,8 +107,14 @@ func onEachSQLite(t *testing.T, test func(t *testing.T, s *table, c *clock)) {
 
 func record(c *clock, id string, version int64, ttl time.Duration) driver.Record {
 	now := c.now()
-	return driver.Record{ID: id, Data: []byte("data of " + id), Expiry: now.Add(ttl), Created: now,
-		Updated: now, Version: version}
+	return driver.Record{
+		ID:      id,
+		Data:    []byte("data of " + id),
+		Expiry:  now.Add(ttl),
+		Created: now,
+		Updated: now,
+		Version: version,
+	}
 }
 
 func save(t testing.TB, s *table, rec driver.Record) {
@@ -133,14 +140,23 @@ func want(t testing.TB, what string, got, target error) {
 	}
 }
 
-// equal compares records as the contract does: times to the millisecond, but here
-// the table keeps microseconds.
+// countRows returns the number of rows in the table, including expired ones.
+func countRows(t testing.TB, s *table) (n int) {
+	t.Helper()
+	query := "SELECT COUNT(*) FROM " + s.dialect.quoteName(s.name)
+	if err := s.db.QueryRow(query).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// equal compares records, and their times to the microsecond.
 func equal(a, b driver.Record) bool {
-	us := func(x, y time.Time) bool {
+	same := func(x, y time.Time) bool {
 		return x.Truncate(time.Microsecond).Equal(y.Truncate(time.Microsecond))
 	}
 	return a.ID == b.ID && string(a.Data) == string(b.Data) && a.Version == b.Version &&
-		us(a.Expiry, b.Expiry) && us(a.Created, b.Created) && us(a.Updated, b.Updated)
+		same(a.Expiry, b.Expiry) && same(a.Created, b.Created) && same(a.Updated, b.Updated)
 }
 
 func TestOptions(t *testing.T) {
@@ -170,7 +186,7 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// Every name that is accepted works, reserved words and schemas too.
+// TestAcceptedTableNames uses valid names, including reserved words and schemas.
 func TestAcceptedTableNames(t *testing.T) {
 	t.Parallel()
 	db := openMemory(t)
@@ -187,8 +203,8 @@ func TestAcceptedTableNames(t *testing.T) {
 		if err := s.CreateSchema(background); err != nil {
 			t.Fatalf("%q: %v", name, err)
 		}
-		rec := driver.Record{ID: "a", Data: fmt.Append(nil, i), Expiry: time.Now().Add(time.Hour),
-			Version: 1}
+		expiry := time.Now().Add(time.Hour)
+		rec := driver.Record{ID: "a", Data: fmt.Append(nil, i), Expiry: expiry, Version: 1}
 		save(t, s, rec)
 		if got := load(t, s, "a"); !equal(got, rec) {
 			t.Errorf("%q: got %+v", name, got)
@@ -196,7 +212,7 @@ func TestAcceptedTableNames(t *testing.T) {
 		if n, err := s.Sweep(background, 10); n != 0 || err != nil {
 			t.Errorf("%q: swept %d, %v", name, n, err)
 		}
-		if name != "other.sessions" { // stays, to see that dropping takes the right one
+		if name != "other.sessions" { // dropping the others must not drop this one
 			if err := s.DropSchema(background); err != nil {
 				t.Errorf("%q: %v", name, err)
 			}

@@ -12,19 +12,19 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// bulk inserts n rows, many at a time.
+// bulk inserts n rows, many per statement and transaction. row sets the values of row i.
 func bulk(tb testing.TB, s *table, n int, row func(i int, v *values)) {
 	tb.Helper()
-	const mostOfTx = 50_000
-	for i := 0; i < n; i += mostOfTx {
-		bulkTx(tb, s, i, min(n, i+mostOfTx), row)
+	const rowsPerTx = 50_000
+	for i := 0; i < n; i += rowsPerTx {
+		bulkTx(tb, s, i, min(n, i+rowsPerTx), row)
 	}
 }
 
-// bulkTx inserts the rows from i to n in one transaction.
+// bulkTx inserts the rows from i to n-1 in one transaction.
 func bulkTx(tb testing.TB, s *table, i, n int, row func(i int, v *values)) {
 	tb.Helper()
-	const most, mostBytes = 500, 1 << 20
+	const rowsPerStatement, bytesPerStatement = 500, 1 << 20
 	tx, err := s.db.Begin()
 	if err != nil {
 		tb.Fatal(err)
@@ -33,20 +33,20 @@ func bulkTx(tb testing.TB, s *table, i, n int, row func(i int, v *values)) {
 	for i < n {
 		var text strings.Builder
 		var args []any
-		for end, size := min(n, i+most), 0; i < end && size < mostBytes; i++ {
+		for end, size := min(n, i+rowsPerStatement), 0; i < end && size < bytesPerStatement; i++ {
 			v := values{version: 1}
 			row(i, &v)
 			size += len(v.data)
-			text.WriteString(", (")
-			for column, arg := range []any{v.id, v.version, v.expiry, v.created, v.updated, v.data} {
+			var places []string
+			for _, arg := range []any{v.id, v.version, v.expiry, v.created, v.updated, v.data} {
 				args = append(args, arg)
-				text.WriteString([]string{"", ", "}[min(column, 1)] + s.dialect.placeholder(len(args)))
+				places = append(places, s.dialect.placeholder(len(args)))
 			}
-			text.WriteString(")")
+			text.WriteString(", (" + strings.Join(places, ", ") + ")")
 		}
-		_, err := tx.Exec("INSERT INTO "+s.dialect.quoteName(s.name)+" (id, version, expiry, created, "+
-			"updated, data) VALUES "+text.String()[2:], args...)
-		if err != nil {
+		insert := "INSERT INTO " + s.dialect.quoteName(s.name) +
+			" (id, version, expiry, created, updated, data) VALUES " + text.String()[len(", "):]
+		if _, err := tx.Exec(insert, args...); err != nil {
 			tb.Fatal(err)
 		}
 	}
@@ -55,7 +55,7 @@ func bulkTx(tb testing.TB, s *table, i, n int, row func(i int, v *values)) {
 	}
 }
 
-// twoPools runs a test with two pools on one table, as two processes have them.
+// twoPools runs a test on each database with two pools on one table, like two processes.
 func twoPools(t *testing.T, test func(t *testing.T, a, b *table, c *clock)) {
 	t.Parallel()
 	t.Run("sqlite", func(t *testing.T) {
@@ -77,7 +77,7 @@ func twoPools(t *testing.T, test func(t *testing.T, a, b *table, c *clock)) {
 	}
 }
 
-// A session that is renewed while a sweep goes on survives it.
+// TestSweepRacesRenewal saves expired sessions again while another pool sweeps. None may get lost.
 func TestSweepRacesRenewal(t *testing.T) {
 	twoPools(t, func(t *testing.T, a, b *table, c *clock) {
 		const n = 100
@@ -95,8 +95,8 @@ func TestSweepRacesRenewal(t *testing.T) {
 		})
 		wg.Go(func() {
 			for i := range n {
-				if err := a.Save(background, record(c, fmt.Sprint(i), 2, time.Minute),
-					driver.IfAbsent()); err != nil {
+				renewed := record(c, fmt.Sprint(i), 2, time.Minute)
+				if err := a.Save(background, renewed, driver.IfAbsent()); err != nil {
 					t.Error(err)
 				}
 			}

@@ -25,19 +25,20 @@ import (
 var (
 	sweepRows = flag.Int("sweeprows", 0,
 		"expired sessions in TestSweepBesideReaders, with a tenth as many live ones; "+
-			"if 0, 3,000 to 10,000, fewer where a save takes long")
+			"0 means 3,000 to 10,000, depending on how long a save takes")
 	sweepers = flag.Int("sweepers", 2,
-		"sweeps at a time in TestSweepBesideReaders, each in a pool of its own, as processes have them")
+		"concurrent sweeps in TestSweepBesideReaders, over two pools that stand for processes")
 )
 
-// Sweeps remove every expired session, each once, while others read, touch and create live ones, of
-// which none is lost or missed for a moment. With -v it says how long everything took.
+// TestSweepBesideReaders sweeps while other goroutines read, touch and create live sessions. Every
+// expired session must be removed exactly once, and no live session may be missing at any time.
+// With -v, the test logs how long everything took.
 func TestSweepBesideReaders(t *testing.T) {
 	if *sweepRows <= 50_000 {
 		twoPools(t, sweepBesideReaders)
 		return
 	}
-	// A server that nobody else uses, set up for as much.
+	// Many rows need servers of their own, with larger buffers and logs.
 	t.Run("sqlite", func(t *testing.T) {
 		path, c := filepath.Join(t.TempDir(), "test.db"), newClock()
 		a := newTestTable(t, openFile(t, path), c)
@@ -50,11 +51,13 @@ func TestSweepBesideReaders(t *testing.T) {
 		settings []string
 	}{
 		{testenv.KindPostgres, "pgx", PostgreSQL(), []string{
-			"ALTER SYSTEM SET max_wal_size = '4GB'", "ALTER SYSTEM SET checkpoint_timeout = '30min'",
+			"ALTER SYSTEM SET max_wal_size = '4GB'",
+			"ALTER SYSTEM SET checkpoint_timeout = '30min'",
 			"SELECT pg_reload_conf()",
 		}},
 		{testenv.KindMySQL, "mysql", MySQL(), []string{
-			"SET GLOBAL innodb_log_file_size = 1 << 30", "SET GLOBAL innodb_buffer_pool_size = 1 << 30",
+			"SET GLOBAL innodb_log_file_size = 1 << 30",
+			"SET GLOBAL innodb_buffer_pool_size = 1 << 30",
 		}},
 	} {
 		t.Run(server.dialect.name, func(t *testing.T) {
@@ -89,7 +92,7 @@ func sweepBesideReaders(t *testing.T, a, b *table, c *clock) {
 			v.expiry = now + 3600e6 + rand.Int64N(3600e6)
 		}
 	})
-	t.Logf("made %d rows in %v", expired+live, time.Since(begin).Round(time.Millisecond))
+	t.Logf("inserted %d rows in %v", expired+live, time.Since(begin).Round(time.Millisecond))
 
 	others := &traffic{t: t, table: a, c: c, liveID: liveID}
 	var before, during timings
@@ -104,14 +107,13 @@ func sweepBesideReaders(t *testing.T, a, b *table, c *clock) {
 		for i := range *sweepers {
 			d := []*table{b, a}[i%2]
 			wg.Go(func() {
-				// Without a time-out: how long a batch takes beside all the others is the disk's
-				// affair.
+				// No timeout: on a busy disk, a batch may take long.
 				store, err := scskit.NewStore(d, &scskit.Options{Timeout: -1})
 				if err != nil {
 					t.Error(err)
 					return
 				}
-				for n := 1; n > 0; { // another's rows may be locked, and end a sweep
+				for n := 1; n > 0; { // a sweep ends early if another one has locked rows
 					if n, err = store.Sweep(background); err != nil {
 						t.Error(err)
 						return
@@ -140,24 +142,20 @@ func sweepBesideReaders(t *testing.T, a, b *table, c *clock) {
 			t.Fatalf("live session %d of %d is gone", i, live)
 		}
 	}
-	var rows int
-	if err := a.db.QueryRow("SELECT COUNT(*) FROM " +
-		a.dialect.quoteName(a.name)).Scan(&rows); err != nil {
-		t.Fatal(err)
-	}
+	rows := countRows(t, a)
 	if want := live + int(others.created.Load()); rows != want || len(left) != want {
-		t.Errorf("%d rows are left, and %d sessions, want %d", rows, len(left), want)
+		t.Errorf("%d rows and %d sessions are left, want %d", rows, len(left), want)
 	}
-	t.Logf("swept %d in %v by %d: %.0f a second; heap %.1f MB before, %.1f MB at most; each live "+
-		"session was read %.1f times meanwhile",
+	t.Logf("removed %d in %v with %d sweepers: %.0f per second; heap %.1f MB before, %.1f MB at "+
+		"most; each live session was read %.1f times during the sweep",
 		expired, took.Round(time.Millisecond), *sweepers, float64(expired)/took.Seconds(), base, most,
 		float64(during.reads.count())/float64(live))
 	t.Logf("reads:  before %v\n        during %v", &before.reads, &during.reads)
 	t.Logf("writes: before %v\n        during %v", &before.writes, &during.writes)
 }
 
-// rowsFor returns how many expired sessions a test makes: what is saved in about ten seconds, but
-// some batches of a sweep.
+// rowsFor returns the number of expired sessions for a test: as many as are saved in about ten
+// seconds, but enough for several batches of a sweep.
 func rowsFor(t *testing.T, s *table, c *clock) int {
 	t.Helper()
 	if *sweepRows > 0 {
@@ -174,8 +172,8 @@ func rowsFor(t *testing.T, s *table, c *clock) int {
 	return min(max(int(10*time.Second/max(took[len(took)/2], 1)), 3000), 10_000)
 }
 
-// traffic is what the users of an application do: four who read one live session after the other,
-// and two who write, each at most a thousand times a second.
+// traffic is the load of an application: four goroutines read one live session after the other, and
+// two write, each at most a thousand times per second.
 type traffic struct {
 	t       *testing.T
 	table   *table
@@ -185,10 +183,10 @@ type traffic struct {
 	created atomic.Int64
 }
 
-// timings is how long the operations of a traffic took.
+// timings are the latencies of the operations of a traffic.
 type timings struct{ reads, writes latencies }
 
-// wait returns when n reads are done.
+// wait waits for n reads.
 func (l *timings) wait(tb testing.TB, n int) {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -197,7 +195,7 @@ func (l *timings) wait(tb testing.TB, n int) {
 	}
 }
 
-// run lets everyone work until the function returns.
+// run produces load until the function until returns.
 func (tr *traffic) run(l *timings, until func()) {
 	read := func() error {
 		_, err := tr.table.Load(background, tr.liveID(int(tr.next.Add(1))))
@@ -213,8 +211,8 @@ func (tr *traffic) run(l *timings, until func()) {
 	}
 	create := func() error {
 		tr.created.Add(1)
-		return tr.table.Save(background, record(tr.c, fmt.Sprint("new", rand.Int64()), 1, time.Hour),
-			driver.IfAbsent())
+		rec := record(tr.c, fmt.Sprint("new", rand.Int64()), 1, time.Hour)
+		return tr.table.Save(background, rec, driver.IfAbsent())
 	}
 	var done atomic.Bool
 	var wg sync.WaitGroup
@@ -244,8 +242,7 @@ func (tr *traffic) run(l *timings, until func()) {
 	wg.Wait()
 }
 
-// latencies are how long the calls of one kind took, to a sixteenth, in the same memory however
-// many.
+// latencies is a histogram with a precision of 1/16 and a constant size.
 type latencies struct {
 	buckets [64 * 16]atomic.Int64
 	longest atomic.Int64
@@ -270,7 +267,7 @@ func (l *latencies) count() (n int64) {
 	return n
 }
 
-// at returns how long all but some of a thousand took at most.
+// at returns the latency that perMille of a thousand calls did not exceed.
 func (l *latencies) at(perMille int64) time.Duration {
 	want := (l.count()*perMille + 999) / 1000
 	for i := range l.buckets {
@@ -287,8 +284,8 @@ func (l *latencies) String() string {
 		round(l.at(990)), round(time.Duration(l.longest.Load())))
 }
 
-// watchHeap watches how much memory the objects of this process take, garbage included, until the
-// function is called, which returns how much it was first and at most, in MB.
+// watchHeap measures the heap of this process, including garbage, until stop is called. stop
+// returns the first and the largest size in MB.
 func watchHeap() (stop func() (base, most float64)) {
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
 	heap := func() float64 {

@@ -14,7 +14,7 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// named opens a pool to PostgreSQL whose connections have an application's name, and any settings.
+// named opens a pool to PostgreSQL with an application name and other settings.
 func named(t *testing.T, name string, settings map[string]string) *sql.DB {
 	t.Helper()
 	return openPostgres(t, func(c *pgx.ConnConfig) {
@@ -25,7 +25,7 @@ func named(t *testing.T, name string, settings map[string]string) *sql.DB {
 	})
 }
 
-// terminate has the server end the connections of an application, and returns how many there were.
+// terminate makes the server close the connections of an application, and returns their number.
 func terminate(t *testing.T, db *sql.DB, name string) (n int) {
 	t.Helper()
 	err := db.QueryRow(`SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
@@ -36,26 +36,25 @@ func terminate(t *testing.T, db *sql.DB, name string) (n int) {
 	return n
 }
 
-// gone waits until the server has no connection of an application.
+// gone waits until the server has no more connections of an application.
 func gone(t *testing.T, db *sql.DB, name string) {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Minute); ; {
 		var n int
-		err := db.QueryRow(`SELECT count(*) FROM pg_stat_activity WHERE application_name = $1`,
-			name).Scan(&n)
-		if err != nil {
+		const query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1"
+		if err := db.QueryRow(query, name).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		if n == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("the server keeps %d connections", n)
+			t.Fatalf("the server still has %d connections", n)
 		}
 	}
 }
 
-// keepIdle has the pool of s keep n connections, all idle.
+// keepIdle opens n connections in the pool of s and leaves them idle.
 func keepIdle(t *testing.T, s *table, n int) {
 	t.Helper()
 	s.db.SetMaxIdleConns(n)
@@ -72,8 +71,8 @@ func keepIdle(t *testing.T, s *table, n int) {
 	}
 }
 
-// TestTerminatedConnections: the server ends the idle connections of a pool, as an administrator, a
-// failover or a time-out for idle sessions has it do. No operation fails for that.
+// TestTerminatedConnections has the server close the idle connections of a pool, as after a
+// failover or a timeout for idle sessions. No operation may fail.
 func TestTerminatedConnections(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -82,7 +81,7 @@ func TestTerminatedConnections(t *testing.T) {
 	}{
 		"administrator": {nil, func(t *testing.T, other *sql.DB, name string) {
 			if terminate(t, other, name) == 0 {
-				t.Fatal("there is no connection to end")
+				t.Fatal("no connection to close")
 			}
 		}},
 		"idle session": {map[string]string{"idle_session_timeout": "50"},
@@ -93,9 +92,8 @@ func TestTerminatedConnections(t *testing.T) {
 			name, c := testenv.Name(t), newClock()
 			other := openPostgres(t, nil)
 			newServerTable(t, other, PostgreSQL(), name, c)
-			s := another(t, newServerDriver(t, other, PostgreSQL(), name, c), func(testing.TB) *sql.DB {
-				return named(t, name, tc.settings)
-			})
+			open := func(testing.TB) *sql.DB { return named(t, name, tc.settings) }
+			s := another(t, newServerDriver(t, other, PostgreSQL(), name, c), open)
 			saving := func(id string, cond driver.Condition) error {
 				return s.Save(background, record(c, id, 2, time.Minute), cond)
 			}
@@ -128,15 +126,15 @@ func TestTerminatedConnections(t *testing.T) {
 	}
 }
 
-// TestTerminatedAtWork ends connections while they work: what was carried out is not repeated.
+// TestTerminatedAtWork has the server close busy connections. The store must not repeat a statement
+// that took effect.
 func TestTerminatedAtWork(t *testing.T) {
 	t.Parallel()
 	name, c := testenv.Name(t), newClock()
 	other := openPostgres(t, nil)
 	newServerTable(t, other, PostgreSQL(), name, c)
-	s := another(t, newServerDriver(t, other, PostgreSQL(), name, c), func(testing.TB) *sql.DB {
-		return named(t, name, nil)
-	})
+	open := func(testing.TB) *sql.DB { return named(t, name, nil) }
+	s := another(t, newServerDriver(t, other, PostgreSQL(), name, c), open)
 	var clients sync.WaitGroup
 	stop := make(chan struct{})
 	for client := range 4 {
@@ -150,13 +148,13 @@ func TestTerminatedAtWork(t *testing.T) {
 				id := fmt.Sprintf("%d-%d", client, i)
 				err := s.Save(background, record(c, id, 1, time.Minute), driver.IfAbsent())
 				if errors.Is(err, driver.ErrConflict) {
-					t.Errorf("create: a save met itself")
+					t.Errorf("create: conflict with the same save")
 				}
 				if err != nil {
-					continue // nobody knows what became of it
+					continue // the outcome is unknown
 				}
 				if err := s.Delete(background, id); errors.Is(err, driver.ErrNotFound) {
-					t.Errorf("delete: a delete met itself")
+					t.Errorf("delete: repeated after it took effect")
 				}
 			}
 		})
@@ -168,6 +166,6 @@ func TestTerminatedAtWork(t *testing.T) {
 	close(stop)
 	clients.Wait()
 	if ended == 0 {
-		t.Error("no connection was ended")
+		t.Error("no connection was closed")
 	}
 }
