@@ -1,20 +1,21 @@
-// Package cookiestore keeps sessions in the client, sealed in the session cookie itself. There is
-// no server to run and no record to find: each response that changes a session sends all of it.
+// Package cookiestore keeps sessions in the client: the session cookie contains the encrypted
+// session. There is no server to run, and no record to look up. Every response that changes a
+// session sends all of it.
 //
-// That has a price, and an application must be able to live with it:
+// This has consequences that your application must accept:
 //
-//   - A session cannot be revoked. Destroy makes the browser forget it, but a copy of the cookie
-//     opens until it expires, and RenewToken leaves the old one valid. Keep lifetimes short.
-//   - Concurrent requests do not see each other: of two that change the session at once, the
-//     browser keeps what arrives last.
-//   - A session must fit into cookies, and travels with each request: Options.MaxBytes. Servers
-//     bound the header of a request; Fiber refuses more than 4096 bytes unless its
-//     Config.ReadBufferSize is larger.
-//   - It works only behind the adapters of scskit, which write the cookie. All of the manager's methods
-//     for handlers work; Iterate does not.
+//   - A session cannot be revoked. Destroy deletes the cookie in the browser, but a copy of it stays
+//     valid until it expires. So does the old cookie after RenewToken. Keep lifetimes short.
+//   - Concurrent requests do not see each other's changes. If two requests change the session at
+//     once, the browser keeps the response that arrives last.
+//   - A session must fit into cookies, which the browser sends with every request: see
+//     Options.MaxBytes. Servers limit the size of request headers. Fiber's limit is 4096 bytes,
+//     unless you raise Config.ReadBufferSize.
+//   - The store works only behind the adapters of scskit, which write the cookie. All methods of
+//     the session manager for handlers work; Iterate does not.
 //
-// The session is sealed with AES-256-GCM and bound to the name of its cookie. A client can neither
-// read nor change it, nor use it under another name.
+// AES-256-GCM encrypts and authenticates the session together with the name of its cookie. A client
+// can neither read nor change a session, nor use it under another cookie name.
 package cookiestore
 
 import (
@@ -32,36 +33,35 @@ import (
 const (
 	defaultName     = "session"
 	defaultMaxBytes = 8000
-	maxMaxBytes     = 60000 // what the adapters put together again
+	maxMaxBytes     = 60000 // the adapters join no more cookies
 
-	// binding says what is sealed, so that a key which is also used elsewhere opens nothing of
-	// there. The cookie's name follows.
+	// binding, followed by the cookie's name, is authenticated with each session. Data that is
+	// sealed elsewhere under the same key does not open as a session.
 	binding = "scskit cookie 2 "
 
-	headerBytes = 24 // expiry, update and version
+	headerBytes = 24 // expiry, time of the last save, version
 )
 
-// Options are the settings of a cookie store. The zero value, and a nil *Options,
-// is the safe default.
+// Options are the settings of a cookie store. The zero value and a nil *Options are safe defaults.
 type Options struct {
-	// Options are the settings that every store shares. PlainIDs, MaxSize and Timeout mean
-	// nothing here: no id is stored, MaxBytes bounds the session, and nothing is waited for.
+	// Options are the settings that all stores share. PlainIDs, MaxSize and Timeout have no effect
+	// here: no id is stored, MaxBytes limits the size, and no operation waits for a backend.
 	scskit.Options
 
-	// CookieName is the name of the cookie, and must be the manager's Cookie.Name. Empty means
-	// "session", as it does for the manager.
+	// CookieName is the name of the cookie. It must equal the session manager's Cookie.Name. Empty
+	// means "session", which is also the manager's default.
 	CookieName string
 
-	// MaxBytes is the most bytes of cookies that a session may take, names and all, once it is
-	// sealed and encoded in base64. It is split into cookies of 4096 bytes. Zero means 8000:
-	// proxies and servers commonly take headers of 8 KB. More than 60000 is an error. A session
-	// that is larger is a *driver.TooLargeError.
+	// MaxBytes limits the total size of a session's cookies, including their names, after
+	// encryption and base64. A session is split into cookies of at most 4096 bytes. Zero means
+	// 8000, because proxies and servers commonly accept headers of 8 KB. More than 60000 is an
+	// error. Saving a larger session fails with a *driver.TooLargeError.
 	MaxBytes int
 }
 
-// New returns a store that keeps its sessions in cookies. The keys have 32 random bytes each. The
-// first seals; all open. To rotate, put a new key first, and drop the old one when the longest
-// lifetime has passed: what it sealed is then no session any more.
+// New returns a store that keeps sessions in cookies. Each key is 32 random bytes. The store
+// encrypts with the first key and decrypts with any of them. To rotate keys, insert the new one at
+// the front, and remove the old one once the longest session lifetime has passed.
 func New(keys [][]byte, opts *Options) (*scskit.Store, error) {
 	if opts == nil {
 		opts = new(Options)
@@ -90,12 +90,12 @@ func newCarrier(keys [][]byte, opts *Options) (*carrier, error) {
 		c.max = defaultMaxBytes
 	}
 	if c.maxData() <= 0 {
-		return nil, fmt.Errorf("cookiestore: Options.MaxBytes is %d: nothing fits", c.max)
+		return nil, fmt.Errorf("cookiestore: Options.MaxBytes is %d: too small for any session", c.max)
 	}
 	return c, nil
 }
 
-// carrier is the driver.Carrier.
+// carrier implements driver.Carrier.
 type carrier struct {
 	sealer *seal.Sealer
 	name   string
@@ -106,10 +106,11 @@ var _ driver.Carrier = (*carrier)(nil)
 
 func (c *carrier) CookieName() string { return c.name }
 
-// Open implements driver.Carrier. A value that does not open is not found, whoever sent it.
+// Open implements driver.Carrier. The error is driver.ErrNotFound for any value that Carry has not
+// returned.
 func (c *carrier) Open(value string) (driver.Record, error) {
 	sealed, err := encoding.DecodeString(value)
-	// The decoder passes over line ends, but they are not what Carry has written.
+	// The decoder ignores line breaks, which Carry never writes.
 	if err != nil || strings.ContainsAny(value, "\r\n") {
 		return driver.Record{}, driver.ErrNotFound
 	}
@@ -127,7 +128,7 @@ func (c *carrier) Open(value string) (driver.Record, error) {
 	}, nil
 }
 
-// Carry seals a record into a cookie's value.
+// Carry implements driver.Carrier.
 func (c *carrier) Carry(rec driver.Record) (string, error) {
 	if limit := c.maxData(); len(rec.Data) > limit {
 		return "", &driver.TooLargeError{Size: len(rec.Data), Limit: limit}
@@ -140,14 +141,14 @@ func (c *carrier) Carry(rec driver.Record) (string, error) {
 	return encoding.EncodeToString(c.sealer.Seal(plain, binding+c.name)), nil
 }
 
-// encoding is strict, so that one cookie has one value.
+// encoding is strict, so that each record has exactly one encoding.
 var encoding = base64.RawURLEncoding.Strict()
 
-// maxData is how many bytes of session fit. For each cookie that a value is split into, its
-// name is repeated with a number, and a few bytes say which value it is part of.
+// maxData returns the largest number of bytes of data that fit. Each of the cookies that share a
+// value has a name, and up to perCookie bytes for its number and for the value it belongs to.
 func (c *carrier) maxData() int {
 	const cookieBytes, perCookie = 4096, 12
 	cookies := (c.max + cookieBytes - 1) / cookieBytes
-	room := c.max - cookies*(len(c.name)+perCookie)
-	return encoding.DecodedLen(max(room, 0)) - c.sealer.Overhead() - headerBytes
+	left := c.max - cookies*(len(c.name)+perCookie)
+	return encoding.DecodedLen(max(left, 0)) - c.sealer.Overhead() - headerBytes
 }

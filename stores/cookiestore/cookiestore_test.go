@@ -27,7 +27,7 @@ func newKey() []byte {
 	return key
 }
 
-// site is a browser with an application whose sessions are in its cookies.
+// site is a browser and an application with a cookie store.
 type site struct {
 	t      *testing.T
 	client *http.Client
@@ -35,10 +35,10 @@ type site struct {
 	last   *http.Response
 }
 
-// newSite serves put, get, size, destroy and renew under the keys given. Sites share nothing but
-// what carry copies.
-func newSite(t *testing.T, opts *cookiestore.Options, configure func(*scs.SessionManager),
-	keys ...[]byte) *site {
+// newSite serves put, big, get, destroy and renew. configure may be nil.
+func newSite(
+	t *testing.T, opts *cookiestore.Options, configure func(*scs.SessionManager), keys ...[]byte,
+) *site {
 	t.Helper()
 	store, err := cookiestore.New(keys, opts)
 	if err != nil {
@@ -50,8 +50,7 @@ func newSite(t *testing.T, opts *cookiestore.Options, configure func(*scs.Sessio
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/put", func(_ http.ResponseWriter, r *http.Request) {
-		sm.Put(r.Context(), r.FormValue("key"),
-			strings.Repeat(r.FormValue("value"), 1+len(r.FormValue("times"))))
+		sm.Put(r.Context(), r.FormValue("key"), r.FormValue("value"))
 	})
 	mux.HandleFunc("/big", func(_ http.ResponseWriter, r *http.Request) {
 		var n int
@@ -74,6 +73,7 @@ func newSite(t *testing.T, opts *cookiestore.Options, configure func(*scs.Sessio
 	return &site{t: t, client: &http.Client{Jar: jar}, url: u}
 }
 
+// get requests a path and returns the body.
 func (s *site) get(format string, args ...any) string {
 	s.t.Helper()
 	resp, err := s.client.Get(s.url.String() + fmt.Sprintf(format, args...))
@@ -87,6 +87,7 @@ func (s *site) get(format string, args ...any) string {
 	return b.String()
 }
 
+// cookies returns the browser's cookies by name.
 func (s *site) cookies() map[string]string {
 	m := make(map[string]string)
 	for _, c := range s.client.Jar.Cookies(s.url) {
@@ -95,6 +96,7 @@ func (s *site) cookies() map[string]string {
 	return m
 }
 
+// set sets a cookie in the browser, or deletes it if value is empty.
 func (s *site) set(name, value string) {
 	c := &http.Cookie{Name: name, Value: value, Path: "/"}
 	if value == "" {
@@ -115,7 +117,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	s.get("/get?key=user")
 	if set := s.last.Header["Set-Cookie"]; set != nil {
-		t.Errorf("a request that only reads sets %v", set)
+		t.Errorf("a request that only reads sets the cookies %v", set)
 	}
 	s.get("/renew")
 	if got := s.get("/get?key=user"); got != "ada" {
@@ -141,7 +143,7 @@ func TestChunks(t *testing.T) {
 		}
 		return s
 	}
-	t.Run("shrinking deletes the rest", func(t *testing.T) {
+	t.Run("shrinking deletes unused cookies", func(t *testing.T) {
 		s := big(t)
 		s.get("/big?bytes=10")
 		if got := len(s.get("/get?key=big")); got != 10 || len(s.cookies()) != 1 {
@@ -161,20 +163,22 @@ func TestChunks(t *testing.T) {
 			s.set("session", "2."+c["session.1"])
 			s.set("session.1", strings.TrimPrefix(c["session"], "2."))
 		},
-		"another count": func(s *site, c map[string]string) { s.set("session", "3"+c["session"][1:]) },
-		"count gone":    func(s *site, c map[string]string) { s.set("session", c["session"][2:]) },
+		"another count": func(s *site, c map[string]string) {
+			s.set("session", "3"+c["session"][1:])
+		},
+		"no count": func(s *site, c map[string]string) { s.set("session", c["session"][2:]) },
 		"huge count": func(s *site, c map[string]string) {
 			s.set("session", "99999999999"+c["session"][1:])
 		},
 	} {
-		t.Run(name+" is refused", func(t *testing.T) {
+		t.Run(name+" is rejected", func(t *testing.T) {
 			s := big(t)
 			damage(s, s.cookies())
 			if got := s.get("/get?key=big"); got != "" || s.last.StatusCode != 200 {
 				t.Errorf("got %d bytes, status %d", len(got), s.last.StatusCode)
 			}
 			if len(s.cookies()) != 0 {
-				t.Errorf("%d worthless cookies are left", len(s.cookies()))
+				t.Errorf("%d cookies are left", len(s.cookies()))
 			}
 		})
 	}
@@ -194,11 +198,12 @@ func TestTooLarge(t *testing.T) {
 		t.Errorf("status %d, error %v", s.last.StatusCode, failure)
 	}
 	if got := s.get("/get?key=user"); got != "ada" {
-		t.Errorf("the old session: %q", got)
+		t.Errorf("the session before the failed save: got %q", got)
 	}
 }
 
-// TestBudget fills a session up and looks at what is sent.
+// TestBudget grows a session until it is too large. The cookies must use most of MaxBytes, but not
+// more.
 func TestBudget(t *testing.T) {
 	for _, limit := range []int{600, 4096, 8000, 20000} {
 		s := newSite(t, &cookiestore.Options{MaxBytes: limit}, nil, newKey())
@@ -213,7 +218,7 @@ func TestBudget(t *testing.T) {
 			}
 		}
 		if last > limit || last < limit*9/10-40 {
-			t.Errorf("with MaxBytes %d at most %d bytes were sent", limit, last)
+			t.Errorf("MaxBytes is %d, and the largest session takes %d bytes", limit, last)
 		}
 	}
 }
@@ -222,19 +227,21 @@ func TestTampering(t *testing.T) {
 	s := newSite(t, nil, nil, newKey())
 	s.get("/put?key=user&value=ada")
 	v := s.cookies()["session"]
-	for _, bad := range []string{v[:len(v)-1], v + "A", "A" + v, strings.ToLower(v),
-		v[:20] + "A" + v[21:], "1." + v, "x", strings.Repeat("A", 4000)} {
+	for _, bad := range []string{
+		v[:len(v)-1], v + "A", "A" + v, strings.ToLower(v), v[:20] + "A" + v[21:],
+		"1." + v, "x", strings.Repeat("A", 4000),
+	} {
 		if bad == v {
 			continue
 		}
 		s.set("session", bad)
 		if got := s.get("/get?key=user"); got != "" || s.last.StatusCode != 200 {
-			t.Errorf("a damaged cookie gives %q, status %d", got, s.last.StatusCode)
+			t.Errorf("with a damaged cookie: got %q, status %d", got, s.last.StatusCode)
 		}
 	}
 	s.set("session", v)
 	if got := s.get("/get?key=user"); got != "ada" {
-		t.Errorf("the cookie itself gives %q", got)
+		t.Errorf("with the original cookie: got %q", got)
 	}
 }
 
@@ -246,7 +253,7 @@ func TestPurpose(t *testing.T) {
 	a.get("/put?key=user&value=ada")
 	b.set("admin", a.cookies()["session"])
 	if got := b.get("/get?key=user"); got != "" {
-		t.Errorf("a cookie of another name gives %q", got)
+		t.Errorf("with another cookie's value: got %q", got)
 	}
 }
 
@@ -265,7 +272,7 @@ func TestRotation(t *testing.T) {
 	after := newSite(t, nil, idle, newKey)
 	after.set("session", during.cookies()["session"])
 	if got := after.get("/get?key=user"); got != "ada" {
-		t.Errorf("what was read under the old key was not sealed anew: %q", got)
+		t.Errorf("the session was not sealed again under the new key: got %q", got)
 	}
 	after.set("session", cookie)
 	if got := after.get("/get?key=user"); got != "" {
@@ -275,44 +282,44 @@ func TestRotation(t *testing.T) {
 
 func TestExpiry(t *testing.T) {
 	now := time.Now()
-	s := newSite(t, &cookiestore.Options{Options: scskit.Options{Now: func() time.Time {
-		return now
-	}}},
-		func(sm *scs.SessionManager) { sm.Lifetime = time.Hour; sm.Cookie.Persist = false }, newKey())
+	opts := &cookiestore.Options{
+		Options: scskit.Options{Now: func() time.Time { return now }},
+	}
+	s := newSite(t, opts, func(sm *scs.SessionManager) {
+		sm.Lifetime = time.Hour
+		sm.Cookie.Persist = false
+	}, newKey())
 	s.get("/put?key=user&value=ada")
 	now = now.Add(time.Hour + time.Second)
 	if got := s.get("/get?key=user"); got != "" {
-		t.Errorf("an expired session gives %q", got)
+		t.Errorf("after the expiry: got %q", got)
 	}
 }
 
 func TestBadSettings(t *testing.T) {
-	for name, f := range map[string]func() error{
-		"no keys":   func() error { _, err := cookiestore.New(nil, nil); return err },
-		"short key": func() error { _, err := cookiestore.New([][]byte{{1}}, nil); return err },
-		"negative bytes": func() error {
-			_, err := cookiestore.New([][]byte{newKey()}, &cookiestore.Options{MaxBytes: -1})
-			return err
-		},
-		"many bytes": func() error {
-			_, err := cookiestore.New([][]byte{newKey()}, &cookiestore.Options{MaxBytes: 200000})
-			return err
-		},
-		"few bytes": func() error {
-			_, err := cookiestore.New([][]byte{newKey()}, &cookiestore.Options{MaxBytes: 20})
-			return err
-		},
+	keys := [][]byte{newKey()}
+	for _, tc := range []struct {
+		keys [][]byte
+		opts *cookiestore.Options
+		want string
+	}{
+		{nil, nil, "no keys"},
+		{[][]byte{{1}}, nil, "key 0 has 1 bytes"},
+		{keys, &cookiestore.Options{MaxBytes: -1}, "Options.MaxBytes is -1"},
+		{keys, &cookiestore.Options{MaxBytes: 200000}, "Options.MaxBytes is 200000"},
+		{keys, &cookiestore.Options{MaxBytes: 20}, "Options.MaxBytes is 20: too small"},
 	} {
-		if err := f(); err == nil || !strings.HasPrefix(err.Error(), "cookiestore: ") {
-			t.Errorf("%s: error %v", name, err)
+		_, err := cookiestore.New(tc.keys, tc.opts)
+		if err == nil || !strings.HasPrefix(err.Error(), "cookiestore: "+tc.want) {
+			t.Errorf("got error %v, want cookiestore: %s…", err, tc.want)
 		}
 	}
 	defer func() {
 		if p := fmt.Sprint(recover()); !strings.Contains(p, "CookieName") {
-			t.Errorf("another cookie name: panic %q", p)
+			t.Errorf("with another cookie name: got panic %q", p)
 		}
 	}()
-	store, err := cookiestore.New([][]byte{newKey()}, nil)
+	store, err := cookiestore.New(keys, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -321,7 +328,7 @@ func TestBadSettings(t *testing.T) {
 	scshttp.LoadAndSave(sm)
 }
 
-// FuzzOpen opens what a client may send.
+// FuzzOpen opens arbitrary cookie values.
 func FuzzOpen(f *testing.F) {
 	store, err := cookiestore.New([][]byte{newKey()}, nil)
 	if err != nil {
@@ -329,15 +336,16 @@ func FuzzOpen(f *testing.F) {
 	}
 	c, ok := driver.As[driver.Carrier](store.Driver())
 	if !ok {
-		f.Fatal("the driver is no driver.Carrier")
+		f.Fatal("the driver does not implement driver.Carrier")
 	}
-	value, err := c.Carry(driver.Record{Expiry: time.Now().Add(time.Hour), Version: 1,
-		Data: []byte("data")})
+	expiry := time.Now().Add(time.Hour)
+	value, err := c.Carry(driver.Record{Expiry: expiry, Version: 1, Data: []byte("data")})
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, seed := range []string{"", "A", "!", value, value[:len(value)-1], value + "\n",
-		value + "="} {
+	for _, seed := range []string{
+		"", "A", "!", value, value[:len(value)-1], value + "\n", value + "=",
+	} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

@@ -16,7 +16,7 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// send makes a request with the Cookie header given, whatever the browser has.
+// send makes a request with the given Cookie header instead of the browser's cookies.
 func (s *site) send(path, cookies string) string {
 	s.t.Helper()
 	browser := s.client
@@ -25,7 +25,7 @@ func (s *site) send(path, cookies string) string {
 	return s.get("%s", path)
 }
 
-// header sends a Cookie header as it is.
+// header is a transport that sets the Cookie header.
 type header string
 
 func (h header) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -33,50 +33,47 @@ func (h header) RoundTrip(r *http.Request) (*http.Response, error) {
 	return http.DefaultTransport.RoundTrip(r)
 }
 
-// TestLeftovers: parts that belong to no value, from a response that came too late or from
-// another site of the domain, neither end the session nor stay when it is saved.
+// TestLeftovers sends parts that belong to no value, from a response that arrived late or from
+// another site of the same domain. The session must survive, and the next save must delete them.
 func TestLeftovers(t *testing.T) {
 	t.Parallel()
 	for name, leave := range map[string]func(s *site){
-		"of a response that came first": func(s *site) {
+		"from another response": func(s *site) {
 			short := s.cookies()["session"]
 			s.get("/big?bytes=5000")
 			s.set("session", short)
 		},
-		"made up": func(s *site) { s.set("session.1", "x") },
-		"far up":  func(s *site) { s.set("session.15", "x") },
+		"forged":      func(s *site) { s.set("session.1", "x") },
+		"last number": func(s *site) { s.set("session.15", "x") },
 	} {
 		s := newSite(t, nil, nil, newKey())
 		s.get("/put?key=user&value=ada")
 		leave(s)
 		if got := s.get("/get?key=user"); got != "ada" || len(s.cookies()) != 2 {
-			t.Errorf("%s: the session is %q, the cookies are %v", name, got, s.cookies())
+			t.Errorf("%s: the user is %q, the cookies are %v", name, got, s.cookies())
 		}
 		s.get("/put?key=city&value=London")
 		if got := s.get("/get?key=user"); got != "ada" || len(s.cookies()) != 1 {
-			t.Errorf("%s: saved again, the session is %q, the cookies are %v", name, got, s.cookies())
+			t.Errorf("%s: after a save, the user is %q, the cookies are %v", name, got, s.cookies())
 		}
 	}
 }
 
-// TestTossedParts: another site of the domain sets cookies of the parts' names, which the browser
-// sends in front of them.
+// TestTossedParts sends cookies with the parts' names that another site of the same domain has set.
+// The browser may send them before the session's own.
 func TestTossedParts(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, nil, nil, newKey())
 	s.get("/big?bytes=5000")
-	own := s.cookies()
+	own := "session=" + s.cookies()["session"] + "; session.1=" + s.cookies()["session.1"]
 	s.get("/big?bytes=4900")
 	other := s.cookies()
-	first, second := "session="+own["session"], "session.1="+own["session.1"]
 	for name, cookies := range map[string]string{
-		"in front": "session.1=x; session.1=" + strings.Repeat("y", 100) + "; " + first + "; " +
-			second,
-		"of another time": "session.1=" + other["session.1"] + "; " + first + "; " + second,
-		"behind":          first + "; " + second + "; session.1=x; session.2=x",
-		"many":            strings.Repeat("session.1=x; ", 30) + first + "; " + second,
-		"wrongly named": "session.01=x; session.+1=x; session.=x; session.16=x; " + first + "; " +
-			second,
+		"before":            "session.1=x; session.1=" + strings.Repeat("y", 100) + "; " + own,
+		"of another save":   "session.1=" + other["session.1"] + "; " + own,
+		"after":             own + "; session.1=x; session.2=x",
+		"many":              strings.Repeat("session.1=x; ", 30) + own,
+		"with unused names": "session.01=x; session.+1=x; session.=x; session.16=x; " + own,
 	} {
 		if got := len(s.send("/get?key=big", cookies)); got != 5000 {
 			t.Errorf("%s: the session has %d bytes, want 5000", name, got)
@@ -84,9 +81,9 @@ func TestTossedParts(t *testing.T) {
 	}
 }
 
-// TestNewestSealWins: another site of the domain has set a cookie that holds a live session of its
-// own maker, and the browser sends it first. Who signs in then stays signed in.
-func TestNewestSealWins(t *testing.T) {
+// TestLastSaveWins sends two valid sessions. Another site of the same domain has set a cookie with
+// an attacker's session, which the browser may send first. The user must stay signed in.
+func TestLastSaveWins(t *testing.T) {
 	t.Parallel()
 	now := time.Now()
 	opts := scskit.Options{Now: func() time.Time { return now }}
@@ -98,19 +95,19 @@ func TestNewestSealWins(t *testing.T) {
 	own := "session=" + s.cookies()["session"]
 	now = now.Add(time.Millisecond)
 	s.get("/put?key=user&value=eve")
-	expiring := s.cookies()["session"]
+	newest := s.cookies()["session"]
 	for name, cookies := range map[string]string{
-		"in front": tossed + "; " + own,
-		"behind":   own + "; " + tossed,
-		"damaged":  "session=" + expiring[1:] + "; " + tossed + "; " + own,
+		"before":  tossed + "; " + own,
+		"after":   own + "; " + tossed,
+		"damaged": "session=" + newest[1:] + "; " + tossed + "; " + own,
 	} {
 		if got := s.send("/get?key=user", cookies); got != "ada" {
-			t.Errorf("%s: the session is that of %q, want ada", name, got)
+			t.Errorf("%s: the user is %q, want ada", name, got)
 		}
 	}
 }
 
-// TestHugeHeader compares a header full of cookies with one for a store of one cookie.
+// TestHugeHeader checks that a huge Cookie header takes not much longer than with a memory store.
 func TestHugeHeader(t *testing.T) {
 	store, err := cookiestore.New([][]byte{newKey()}, nil)
 	if err != nil {
@@ -145,7 +142,7 @@ func TestHugeHeader(t *testing.T) {
 		"all of 4": "session=16.a; session=16.b; session=16.c; session=16.d;" + junk + parts,
 	} {
 		if got := serve(store, cookies); got > 20*plain {
-			t.Errorf("%s: %v for a request, and %v with a store of one cookie", name, got, plain)
+			t.Errorf("%s: a request takes %v, and %v with a memory store", name, got, plain)
 		}
 	}
 }

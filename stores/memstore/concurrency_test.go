@@ -21,8 +21,8 @@ func TestOneWinnerPerVersion(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
-				err := m.Save(context.Background(), record(c, "a", version+1, time.Hour),
-					driver.IfVersion(version))
+				rec := record(c, "a", version+1, time.Hour)
+				err := m.Save(context.Background(), rec, driver.IfVersion(version))
 				if err == nil {
 					wins.Add(1)
 				} else if !errors.Is(err, driver.ErrConflict) {
@@ -65,7 +65,7 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Wait()
 	consistent(t, m)
 	if len(m.records) > 40 {
-		t.Errorf("%d records are held, bound 40", len(m.records))
+		t.Errorf("the store has %d records, limit 40", len(m.records))
 	}
 }
 

@@ -13,13 +13,12 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// reclaimPerSave is how many expired records a save removes. More than one, so that they
-// become fewer even if every save adds a record; few, so that no save pays for a
-// million others.
+// reclaimPerSave limits how many expired records a save removes. More than one, so that their
+// number shrinks even if every save adds a record. Few, so that no save takes long.
 const reclaimPerSave = 4
 
-// memory is the driver. The heap holds the same entries as the map, the one that
-// is nearest its expiry first, so that what has expired is always found at its top.
+// memory implements driver.Driver. The heap has the same entries as the map, ordered by expiry, so
+// that expired entries are at its top.
 type memory struct {
 	mu      sync.RWMutex
 	records map[string]*entry
@@ -34,11 +33,11 @@ var (
 	_ driver.Sweeper = (*memory)(nil)
 )
 
-// entry is a record and its place in the heap. The bytes of its Data are
-// never written to: they may be read without the lock.
+// entry is a record and its index in the heap. The bytes of Data never change, so they may be read
+// without the lock.
 type entry struct {
 	driver.Record
-	place int
+	index int
 }
 
 func (e *entry) live(now time.Time) bool { return e.Expiry.After(now) }
@@ -89,7 +88,7 @@ func (m *memory) Save(ctx context.Context, rec driver.Record, cond driver.Condit
 	if e != nil {
 		rec.ID = e.ID
 		e.Record = rec
-		heap.Fix(&m.expiry, e.place)
+		heap.Fix(&m.expiry, e.index)
 	} else {
 		for len(m.records) >= m.max {
 			m.remove(m.expiry[0])
@@ -118,7 +117,7 @@ func (m *memory) Touch(ctx context.Context, id string, version int64, expiry tim
 		return driver.ErrConflict
 	}
 	e.Expiry = wall(expiry)
-	heap.Fix(&m.expiry, e.place)
+	heap.Fix(&m.expiry, e.index)
 	return nil
 }
 
@@ -141,10 +140,9 @@ func (m *memory) Delete(ctx context.Context, id string) error {
 	return nil
 }
 
-// Range goes through the map itself and copies nothing but the record it is about to
-// yield. The lock is held while the iteration moves on and not while the body runs: to
-// the language that is a loop whose body changes the map, which is allowed, and in
-// which every key that stays is met exactly once.
+// Range iterates over the map itself and copies only the record to yield. It holds the lock while
+// the iteration advances, but not while the loop body runs. For the language, that is a loop whose
+// body changes the map: this is allowed, and yields every key that stays exactly once.
 func (m *memory) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		if err := ctx.Err(); err != nil {
@@ -153,7 +151,7 @@ func (m *memory) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 		}
 		locked := true
 		m.mu.RLock()
-		defer func() { // also if the body panics
+		defer func() { // in case the body panics
 			if locked {
 				m.mu.RUnlock()
 			}
@@ -179,7 +177,7 @@ func (m *memory) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	}
 }
 
-// Sweep needs no margin: the sessions and the clock are one process's.
+// Sweep needs no margin for clock differences, because only this process uses the sessions.
 func (m *memory) Sweep(ctx context.Context, limit int) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, fmt.Errorf("memstore: sweep: %w", err)
@@ -202,10 +200,10 @@ func (m *memory) reclaim(now time.Time, limit int) int {
 
 func (m *memory) remove(e *entry) {
 	delete(m.records, e.ID)
-	heap.Remove(&m.expiry, e.place)
+	heap.Remove(&m.expiry, e.index)
 }
 
-// wall drops the zone and the monotonic clock, which no other backend keeps either.
+// wall drops the time zone and the monotonic clock reading, as other backends do.
 func wall(t time.Time) time.Time { return t.UTC().Round(0) }
 
 // expiryHeap implements heap.Interface.
@@ -216,12 +214,12 @@ func (h expiryHeap) Less(i, j int) bool { return h[i].Expiry.Before(h[j].Expiry)
 
 func (h expiryHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
-	h[i].place, h[j].place = i, j
+	h[i].index, h[j].index = i, j
 }
 
 func (h *expiryHeap) Push(x any) {
 	e := x.(*entry)
-	e.place = len(*h)
+	e.index = len(*h)
 	*h = append(*h, e)
 }
 

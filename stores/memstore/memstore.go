@@ -1,9 +1,8 @@
-// Package memstore keeps sessions in the memory of the process: for tests, for
-// development, and for programs that run as one process and may lose their sessions
-// when it ends.
+// Package memstore keeps sessions in the memory of the process. It is for tests, for development,
+// and for programs that run as one process and may lose their sessions when it exits.
 //
-// It is bounded (Options.MaxSessions) and starts no goroutine: expired
-// sessions are invisible at once, and their memory is taken back by later writes.
+// The number of sessions is limited; see Options.MaxSessions. Expired sessions are invisible at
+// once, and later writes free their memory. The store starts no goroutine.
 package memstore
 
 import (
@@ -16,25 +15,22 @@ import (
 
 const defaultMaxSessions = 1_000_000
 
-// Options are the settings of a memory store. The zero value, and a nil *Options,
-// is the safe default.
+// Options are the settings of a memory store. The zero value and a nil *Options are safe defaults.
 type Options struct {
-	// Options are the settings that every store shares, with one difference: a
-	// Timeout of zero means no bound, because memory keeps nobody waiting.
+	// Options are the settings that all stores share, with one difference: a Timeout of zero means
+	// no limit, because no operation waits for a backend.
 	scskit.Options
 
-	// MaxSessions is the most sessions that are held. Zero means 1,000,000; a
-	// negative value is an error. When they are all taken, a new session takes the
-	// place of an expired one, or else of the one that is nearest its
-	// expiry: with an idle timeout that is the least recently used, without one the oldest.
+	// MaxSessions limits the number of sessions. Zero means 1,000,000; a negative value is an
+	// error. When full, a new session evicts an expired one, or else the one closest to expiry.
+	// With an idle timeout, that is the least recently used session; without one, the oldest.
 	//
-	// The bound is on the number of sessions; Options.MaxSize bounds each of them. A
-	// million sessions of 300 bytes were measured at 560 MB.
+	// Options.MaxSize limits the size of each session. A million sessions of 300 bytes take about
+	// 560 MB.
 	MaxSessions int
 }
 
-// New returns a store that keeps its sessions in memory. Two stores share
-// nothing.
+// New returns a store that keeps sessions in memory. Two stores share nothing.
 func New(opts *Options) (*scskit.Store, error) {
 	if opts == nil {
 		opts = new(Options)
@@ -45,7 +41,7 @@ func New(opts *Options) (*scskit.Store, error) {
 	}
 	shared := opts.Options
 	if shared.Timeout == 0 {
-		shared.Timeout = -1 // saves a timer for each operation
+		shared.Timeout = -1 // saves a timer per operation
 	}
 	return scskit.NewStore(d, &shared)
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// clock is a clock that stands still until it is told to move.
+// clock is a clock that only advance moves.
 type clock struct{ at atomic.Int64 }
 
 func newClock() *clock {
@@ -37,8 +37,14 @@ func newMemory(t testing.TB, limit int) (*memory, *clock) {
 
 func record(c *clock, id string, version int64, ttl time.Duration) driver.Record {
 	now := c.now()
-	return driver.Record{ID: id, Data: []byte("data of " + id), Expiry: now.Add(ttl), Created: now,
-		Updated: now, Version: version}
+	return driver.Record{
+		ID:      id,
+		Data:    []byte("data of " + id),
+		Expiry:  now.Add(ttl),
+		Created: now,
+		Updated: now,
+		Version: version,
+	}
 }
 
 func save(t testing.TB, m *memory, rec driver.Record) {
@@ -55,20 +61,20 @@ func want(t testing.TB, what string, got, target error) {
 	}
 }
 
-// consistent checks that the map and the heap hold the same entries.
+// consistent checks that the map and the heap have the same entries.
 func consistent(t testing.TB, m *memory) {
 	t.Helper()
 	m.mu.RLock()
 	defer m.mu.RUnlock()
 	if len(m.records) != len(m.expiry) {
-		t.Fatalf("map holds %d, heap %d", len(m.records), len(m.expiry))
+		t.Fatalf("the map has %d entries, the heap %d", len(m.records), len(m.expiry))
 	}
 	for i, e := range m.expiry {
-		if e.place != i || m.records[e.ID] != e {
-			t.Fatalf("entry %q at %d has place %d", e.ID, i, e.place)
+		if e.index != i || m.records[e.ID] != e {
+			t.Fatalf("entry %q at %d has index %d", e.ID, i, e.index)
 		}
 		if i > 0 && m.expiry.Less(i, (i-1)/2) {
-			t.Fatalf("heap order broken at %d", i)
+			t.Fatalf("the heap order is broken at %d", i)
 		}
 	}
 }
@@ -80,14 +86,14 @@ func TestOptions(t *testing.T) {
 		t.Errorf("got error %v, want %s", err, text)
 	}
 	if _, err := New(&Options{Options: scskit.Options{MaxSize: -1}}); err == nil {
-		t.Error("a negative MaxSize was accepted")
+		t.Error("New accepts a negative MaxSize")
 	}
 	d, err := newDriver(new(Options))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := d.(*memory).max; got != 1_000_000 {
-		t.Errorf("default bound is %d", got)
+		t.Errorf("the default of MaxSessions is %d", got)
 	}
 }
 
@@ -174,8 +180,8 @@ func TestTouchAndDelete(t *testing.T) {
 	t.Parallel()
 	m, c := newMemory(t, 0)
 	ctx := context.Background()
-	want(t, "touch of nothing", m.Touch(ctx, "a", 1, c.now().Add(time.Hour)), driver.ErrNotFound)
-	want(t, "delete of nothing", m.Delete(ctx, "a"), driver.ErrNotFound)
+	want(t, "touch of no record", m.Touch(ctx, "a", 1, c.now().Add(time.Hour)), driver.ErrNotFound)
+	want(t, "delete of no record", m.Delete(ctx, "a"), driver.ErrNotFound)
 
 	rec := record(c, "a", 1, time.Minute)
 	save(t, m, rec)
@@ -201,7 +207,7 @@ func TestTouchAndDelete(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = m.Load(ctx, "b")
-	want(t, "load of the deleted", err, driver.ErrNotFound)
+	want(t, "load of a deleted record", err, driver.ErrNotFound)
 	consistent(t, m)
 }
 
@@ -215,15 +221,15 @@ func TestEviction(t *testing.T) {
 	if err := m.Touch(ctx, "a", 1, c.now().Add(40*time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	save(t, m, record(c, "c", 2, 30*time.Minute)) // not new: nothing has to go
-	save(t, m, record(c, "d", 1, time.Minute))    // new: b is the nearest its expiry now
+	save(t, m, record(c, "c", 2, 30*time.Minute)) // replaces c, evicts nothing
+	save(t, m, record(c, "d", 1, time.Minute))    // evicts b, which is now closest to expiry
 	if got := ids(t, m); !slices.Equal(got, []string{"a", "c", "d"}) {
-		t.Errorf("held: %q", got)
+		t.Errorf("the store has %q", got)
 	}
-	c.advance(2 * time.Minute) // d has expired, and goes before anything live
+	c.advance(2 * time.Minute) // d expires, and is evicted first
 	save(t, m, record(c, "e", 1, time.Second))
 	if got := ids(t, m); !slices.Equal(got, []string{"a", "c", "e"}) {
-		t.Errorf("held: %q", got)
+		t.Errorf("the store has %q", got)
 	}
 	consistent(t, m)
 }
@@ -239,7 +245,7 @@ func TestWritesReclaimMemory(t *testing.T) {
 		save(t, m, record(c, fmt.Sprint("new", i), 1, time.Hour))
 	}
 	if got := len(m.records); got != 250 {
-		t.Errorf("%d records are held, want 250", got)
+		t.Errorf("the store has %d records, want 250", got)
 	}
 	consistent(t, m)
 }
@@ -259,7 +265,7 @@ func TestSweep(t *testing.T) {
 		}
 	}
 	if got := ids(t, m); !slices.Equal(got, []string{"live"}) {
-		t.Errorf("held: %q", got)
+		t.Errorf("the store has %q", got)
 	}
 }
 
@@ -296,18 +302,18 @@ func TestRangeWhileTheBodyWrites(t *testing.T) {
 			!errors.Is(err, driver.ErrNotFound) {
 			t.Fatal(err)
 		}
-		if i < 10_000 { // the map grows under the iteration
+		if i < 10_000 { // the map grows during the iteration
 			save(t, m, record(c, fmt.Sprint("new", i), 1, time.Hour))
 		}
 		i++
 	}
 	for i := range 2500 {
 		if n := seen[fmt.Sprint("keep", i)]; n != 1 {
-			t.Fatalf("keep%d was seen %d times", i, n)
+			t.Fatalf("Range yielded keep%d %d times, want once", i, n)
 		}
 	}
 	if seen["expired"] != 0 {
-		t.Error("an expired record was yielded")
+		t.Error("Range yielded an expired record")
 	}
 	consistent(t, m)
 }
@@ -338,10 +344,10 @@ func TestRangeReleasesTheLock(t *testing.T) {
 		want(t, "range", err, context.Canceled)
 	}
 	if n != 2 {
-		t.Errorf("%d turns, want 2", n)
+		t.Errorf("Range yielded %d times, want twice", n)
 	}
 	if !m.mu.TryLock() {
-		t.Fatal("a range that ended holds the lock")
+		t.Fatal("Range holds the lock after it has ended")
 	}
 	m.mu.Unlock()
 }

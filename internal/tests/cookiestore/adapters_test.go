@@ -28,13 +28,16 @@ import (
 	"github.com/scskit/scskit/stores/cookiestore"
 )
 
-// TestAdapters keeps sessions of one cookie and of two, grows and shrinks them, on each framework.
+// TestAdapters grows a session from one cookie to two and shrinks it again, on each framework.
 func TestAdapters(t *testing.T) {
 	for _, adapter := range []conformance.Adapter{
-		nethttpharness.New(scshttp.LoadAndSave), chiharness.New(scschi.LoadAndSave),
+		nethttpharness.New(scshttp.LoadAndSave),
+		chiharness.New(scschi.LoadAndSave),
 		ginharness.New(scsgin.LoadAndSave),
-		echoharness.New(scsecho.LoadAndSave), echov5harness.New(scsechov5.LoadAndSave),
-		fiberharness.New(scsfiber.LoadAndSave), fiberv3harness.New(scsfiberv3.LoadAndSave),
+		echoharness.New(scsecho.LoadAndSave),
+		echov5harness.New(scsechov5.LoadAndSave),
+		fiberharness.New(scsfiber.LoadAndSave),
+		fiberv3harness.New(scsfiberv3.LoadAndSave),
 	} {
 		t.Run(adapter.Name, func(t *testing.T) {
 			store, err := cookiestore.New([][]byte{make([]byte, 32)}, nil)
