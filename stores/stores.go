@@ -133,8 +133,9 @@ func init() {
 // parameter sweep.
 //
 // No URL opens a cookie store, because keys do not belong in a URL: see package cookiestore.
-func Open(ctx context.Context, rawURL string,
-	opts *scskit.Options) (store *scskit.Store, closeStore func() error, err error) {
+func Open(
+	ctx context.Context, rawURL string, opts *scskit.Options,
+) (store *scskit.Store, closeStore func() error, err error) {
 	l, err := storeurl.Parse(rawURL)
 	if err != nil {
 		return nil, nil, fmt.Errorf("stores: %w", err)
@@ -146,8 +147,9 @@ func Open(ctx context.Context, rawURL string,
 	return store, closeStore, nil
 }
 
-func open(ctx context.Context, l *storeurl.URL,
-	opts *scskit.Options) (*scskit.Store, func() error, error) {
+func open(
+	ctx context.Context, l *storeurl.URL, opts *scskit.Options,
+) (*scskit.Store, func() error, error) {
 	lazy, err := l.Params.Bool("lazy")
 	if err != nil {
 		return nil, nil, err
@@ -213,8 +215,9 @@ func Usage() string {
 	return text.String()
 }
 
-func openMemory(_ context.Context, l *storeurl.URL,
-	shared scskit.Options) (*scskit.Store, func() error, error) {
+func openMemory(
+	_ context.Context, l *storeurl.URL, shared scskit.Options,
+) (*scskit.Store, func() error, error) {
 	if l.Path != "" {
 		return nil, nil, errors.New(
 			"a memory store has no path: write memory:, or sqlite:PATH to keep sessions in a file")

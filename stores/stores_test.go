@@ -28,8 +28,8 @@ func TestNotLinked(t *testing.T) {
 			t.Errorf("%s: Describe returns %q", url, place)
 		}
 	}
-	if usage := stores.Usage(); !strings.Contains(usage, "memory:") ||
-		strings.Contains(usage, "redis") {
+	usage := stores.Usage()
+	if !strings.Contains(usage, "memory:") || strings.Contains(usage, "redis") {
 		t.Errorf("Usage lists backends that are not imported, or does not list memory:\n%s", usage)
 	}
 }

@@ -26,8 +26,9 @@ func Params(more ...[]string) []string {
 
 // Open opens the store in db, with at most pool connections unless the URL sets another limit. It
 // takes over db: it closes db if it fails, and otherwise the function it returns does.
-func Open(l *storeurl.URL, db *sql.DB, dialect sqlstore.Dialect, pool int,
-	shared scskit.Options) (*scskit.Store, func() error, error) {
+func Open(
+	l *storeurl.URL, db *sql.DB, dialect sqlstore.Dialect, pool int, shared scskit.Options,
+) (*scskit.Store, func() error, error) {
 	size, err := l.Params.Positive("pool_size")
 	if err != nil {
 		return nil, nil, errors.Join(err, db.Close())

@@ -4,8 +4,8 @@
 //
 // This has consequences that your application must accept:
 //
-//   - A session cannot be revoked. Destroy deletes the cookie in the browser, but a copy of it stays
-//     valid until it expires. So does the old cookie after RenewToken. Keep lifetimes short.
+//   - A session cannot be revoked. Destroy deletes the cookie in the browser, but a copy of it
+//     stays valid until it expires. So does the old cookie after RenewToken. Keep lifetimes short.
 //   - Concurrent requests do not see each other's changes. If two requests change the session at
 //     once, the browser keeps the response that arrives last.
 //   - A session must fit into cookies, which the browser sends with every request: see

@@ -298,8 +298,8 @@ func TestRangeWhileTheBodyWrites(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen[rec.ID]++
-		if err := m.Delete(ctx, fmt.Sprint("drop", i%2500)); err != nil &&
-			!errors.Is(err, driver.ErrNotFound) {
+		err = m.Delete(ctx, fmt.Sprint("drop", i%2500))
+		if err != nil && !errors.Is(err, driver.ErrNotFound) {
 			t.Fatal(err)
 		}
 		if i < 10_000 { // the map grows during the iteration

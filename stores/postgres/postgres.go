@@ -41,8 +41,9 @@ func init() {
 	})
 }
 
-func open(_ context.Context, l *storeurl.URL,
-	shared scskit.Options) (*scskit.Store, func() error, error) {
+func open(
+	_ context.Context, l *storeurl.URL, shared scskit.Options,
+) (*scskit.Store, func() error, error) {
 	if l.Path == "" {
 		return nil, nil, l.Lacks("database")
 	}

@@ -30,8 +30,9 @@ func init() {
 	})
 }
 
-func open(_ context.Context, l *storeurl.URL,
-	shared scskit.Options) (*scskit.Store, func() error, error) {
+func open(
+	_ context.Context, l *storeurl.URL, shared scskit.Options,
+) (*scskit.Store, func() error, error) {
 	switch {
 	case l.Path == "":
 		return nil, nil, l.Lacks("path of the file")

@@ -338,8 +338,8 @@ func TestScrub(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	for _, b := range storeurl.Registered() {
-		if !strings.Contains(stores.Usage(), b.Schemes[len(b.Schemes)-1]+":") &&
-			!strings.Contains(stores.Usage(), b.Schemes[0]+":") {
+		first, last := b.Schemes[0]+":", b.Schemes[len(b.Schemes)-1]+":"
+		if usage := stores.Usage(); !strings.Contains(usage, first) && !strings.Contains(usage, last) {
 			t.Errorf("Usage does not list %s", b.Schemes[0])
 		}
 	}

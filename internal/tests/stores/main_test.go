@@ -63,8 +63,8 @@ func shared(t *testing.T, url string) {
 	if err := one.CommitCtx(ctx, "token", []byte("data"), deadline); err != nil {
 		t.Error(err)
 	}
-	if data, found, err := other.FindCtx(ctx, "token"); err != nil || !found ||
-		string(data) != "data" {
+	data, found, err := other.FindCtx(ctx, "token")
+	if err != nil || !found || string(data) != "data" {
 		t.Errorf("the second store returns %q, %v, %v", data, found, err)
 	}
 	if err := other.DeleteCtx(ctx, "token"); err != nil {

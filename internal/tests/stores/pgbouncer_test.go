@@ -61,12 +61,12 @@ func TestPreparedStatementsThroughPgBouncer(t *testing.T) {
 		t.Errorf("got error %v", err)
 	}
 	third := open(t, where+parameter(where, "default_query_exec_mode=exec"))
-	if err := third.CommitCtx(t.Context(), "token", []byte("data"),
-		time.Now().Add(time.Hour)); err != nil {
+	expiry := time.Now().Add(time.Hour)
+	if err := third.CommitCtx(t.Context(), "token", []byte("data"), expiry); err != nil {
 		t.Error(err)
 	}
-	if data, found, err := third.FindCtx(t.Context(), "token"); err != nil || !found ||
-		string(data) != "data" {
+	data, found, err := third.FindCtx(t.Context(), "token")
+	if err != nil || !found || string(data) != "data" {
 		t.Errorf("with default_query_exec_mode=exec: %q, %v, %v", data, found, err)
 	}
 }

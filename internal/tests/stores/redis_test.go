@@ -208,9 +208,9 @@ func TestSentinel(t *testing.T) {
 				"--user", "watcher", "on", ">s&cret", "allcommands", "allchannels")
 			shared(t, scheme+"://:right@"+sentinel+"/main/1"+query)
 			_, _, err := stores.Open(t.Context(), scheme+"://:right@"+sentinel+"/other"+query, nil)
-			if err == nil || !strings.Contains(err.Error(),
-				"cannot use Redis Sentinel, "+sentinel+"/other: ") {
-				t.Errorf("with an unknown master: got error %v", err)
+			want := "cannot use Redis Sentinel, " + sentinel + "/other: "
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("with an unknown master: got error %v, want %s", err, want)
 			}
 			nothingLeft(t)
 		})

@@ -126,9 +126,9 @@ func TestUnreachable(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			_, closeStore, err := stores.Open(ctx, where, nil)
 			cancel()
-			if err == nil || closeStore != nil ||
-				!strings.Contains(err.Error(), "cannot use "+stores.Describe(where)) {
-				t.Errorf("%s: got error %v", where, err)
+			want := "cannot use " + stores.Describe(where)
+			if err == nil || closeStore != nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: got error %v, want %s", where, err, want)
 			}
 			store, closeStore, err := stores.Open(t.Context(), where+parameter(where, "lazy=true"), nil)
 			if err != nil {

@@ -152,9 +152,9 @@ func TestTLSNotSupported(t *testing.T) {
 func TestRedisWithoutPassword(t *testing.T) {
 	where := change(t, testenv.URL(t, testenv.KindRedisTLS), func(u *url.URL) { u.User = nil })
 	_, _, err := stores.Open(t.Context(), where, nil)
-	if err == nil || !strings.Contains(err.Error(),
-		": the server requires a password: write redis://[USER:PASSWORD@]HOST") {
-		t.Errorf("got error %v", err)
+	const want = ": the server requires a password: write redis://[USER:PASSWORD@]HOST"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got error %v, want …%s…", err, want)
 	}
 }
 
