@@ -20,7 +20,7 @@ import (
 // the driver ignores unknown parameters.
 var clientParams = []string{
 	"appName", "authMechanism", "authMechanismProperties", "authSource", "compressors",
-	"storeurl.ConnectTimeoutMS", "directConnection", "heartbeatFrequencyMS", "journal",
+	"connectTimeoutMS", "directConnection", "heartbeatFrequencyMS", "journal",
 	"loadBalanced", "localThresholdMS", "maxConnecting", "maxIdleTimeMS", "maxPoolSize",
 	"minPoolSize", "readConcernLevel", "replicaSet", "retryReads", "retryWrites",
 	"serverSelectionTimeoutMS", "srvMaxHosts", "srvServiceName", "ssl", "timeoutMS", "tls",

@@ -82,20 +82,20 @@ func TestErrors(t *testing.T) {
 		"redis://[::1":      "redis: " + badHost,
 		"redis://[::1]6379": "redis: " + emptyHost,
 		"redis://::1":       "redis: " + emptyHost,
-		"redis://h?socket=/s": "redis: the parameter socket is in place of a host: " +
+		"redis://h?socket=/s": "redis: the parameter socket replaces the host: write " +
 			"redis:///DB?socket=PATH",
 		"rediss:///?socket=/s": "rediss: a socket has no TLS: write redis:///DB?socket=PATH",
-		"redis://a,b": "redis: there is more than one host: for a Cluster write " +
-			"redis+cluster://, with Sentinels redis+sentinel://",
+		"redis://a,b": "redis: the URL has more than one host: write redis+cluster:// for a " +
+			"Cluster, or redis+sentinel:// for Sentinel",
 		"redis://host/one": "redis: the database must be a number: " + asRedis,
-		"redis://pw@host": "redis: the user name has no password: a password alone is written " +
-			"redis://:PASSWORD@HOST",
+		"redis://pw@host": "redis: the URL has a user but no password: write a password " +
+			"without a user as redis://:PASSWORD@HOST",
 		"redis://h?pool_size=x": "redis: redis: invalid pool_size number: strconv.Atoi: " +
 			`parsing "x": invalid syntax`,
 		"redis://h?tls_ca=x":      "redis: tls_ca and skip_verify are for TLS: write rediss://",
 		"rediss://h?tls_ca=/none": "rediss: tls_ca: open /none: no such file or directory",
-		"redis+cluster://h/1": "redis+cluster: a Cluster has no databases to choose from, and so " +
-			"the URL no path: write redis+cluster://[USER:PASSWORD@]HOST[:PORT],…, or " +
+		"redis+cluster://h/1": "redis+cluster: the URL of a Cluster must have no path, because a " +
+			"Cluster has one database: write redis+cluster://[USER:PASSWORD@]HOST[:PORT],…, or " +
 			"rediss+cluster://",
 		"redis+sentinel://h":     "redis+sentinel: the name of the master is missing: " + asSentinel,
 		"redis+sentinel://h/m/x": "redis+sentinel: the database must be a number: " + asSentinel,
@@ -126,20 +126,20 @@ func TestErrors(t *testing.T) {
 			"mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://",
 		"mongodb:///db": "mongodb: the host is missing: write " +
 			"mongodb://[USER:PASSWORD@]HOST[:PORT],…/DATABASE, or mongodb+srv://",
-		"mongodb+srv://h:1/db": "mongodb+srv: with mongodb+srv there is one host, without a port: " +
-			"write mongodb+srv://HOST/DATABASE",
+		"mongodb+srv://h:1/db": "mongodb+srv: mongodb+srv takes one host without a port: write " +
+			"mongodb+srv://HOST/DATABASE",
 
 		"dynamodb://eu-west-1": "dynamodb: the table is missing: write " +
 			"dynamodb://[REGION]/TABLE[?endpoint=URL]",
 		"dynamodb:///table": "dynamodb: the region is missing: write dynamodb://REGION/TABLE, " +
 			"or set AWS_REGION",
-		"dynamodb://h:8000/table": "dynamodb: in the place of the host is the region: for another " +
-			"server, write dynamodb://REGION/TABLE?endpoint=http://HOST:PORT",
-		"dynamodb://r/table?endpoint=localhost:8000": "dynamodb: the parameter endpoint must " +
-			"be a URL like http://localhost:8000",
-		"dynamodb://k:s@r/table": "dynamodb: credentials do not belong into the URL: they are " +
-			"found as the AWS command line finds them, in AWS_ACCESS_KEY_ID and " +
-			"AWS_SECRET_ACCESS_KEY for instance",
+		"dynamodb://h:8000/table": "dynamodb: the URL must have a region in place of a host: for " +
+			"another server, write dynamodb://REGION/TABLE?endpoint=http://HOST:PORT",
+		"dynamodb://r/table?endpoint=localhost:8000": "dynamodb: the parameter endpoint must be a URL " +
+			"such as http://localhost:8000",
+		"dynamodb://k:s@r/table": "dynamodb: the URL must not contain credentials: set " +
+			"AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use another source that the AWS " +
+			"command line reads",
 	} {
 		want = "stores: " + want
 		_, closeStore, err := stores.Open(t.Context(), url, nil)
@@ -193,6 +193,8 @@ func TestParameters(t *testing.T) {
 			if err == nil {
 				_ = closeStore()
 				t.Errorf("%s: %s=bogus is accepted", url, name)
+			} else if strings.Contains(err.Error(), "unknown parameter") {
+				t.Errorf("%s: %v", url, err)
 			}
 		}
 	}
