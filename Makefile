@@ -63,7 +63,7 @@ bench: setup $(BENCHSTAT) ## Measure against stock scs in one run, on Redis too,
 	$(BENCHSTAT) -filter '/op:(encode OR decode) /codec:(gob OR scskit)' -col /codec $(BUILD)/bench.txt
 	$(BENCHSTAT) -filter '/stack:(scs OR scskit) /op:(read OR write OR untouched)' -col /stack $(BUILD)/bench.txt
 	$(BENCHSTAT) -filter '/stack:(bare OR scskit) /op:lazy-untouched' -col /stack $(BUILD)/bench.txt
-	@scripts/ratios $(BUILD)/bench.txt
+	@$(GO) run ./internal/cmd/ratios $(BUILD)/bench.txt
 	@echo
 	cd internal/bench && $(GO) run . | tee $(BUILD)/bench-redis.txt
 	cd internal/tests && $(GO) run ./cmd/latency -svg $(BUILD)/latency.svg

@@ -10,10 +10,11 @@ import (
 	"net"
 	"net/http"
 	"runtime"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
+
+	"github.com/scskit/scskit/internal/stats"
 )
 
 type loadRequest struct {
@@ -75,11 +76,10 @@ func load(in io.Reader, out io.Writer) error {
 	for _, c := range clients {
 		times = append(times, c.times...)
 	}
-	slices.Sort(times)
 	n := float64(len(times))
 	return json.NewEncoder(out).Encode(figures{
 		PerSecond: n / took.Seconds(),
-		Median:    times[len(times)/2],
+		Median:    stats.Median(times),
 		Allocs:    float64(after.Allocs-before.Allocs) / n,
 		Bytes:     float64(after.Bytes-before.Bytes) / n,
 		CPU:       (after.CPU - before.CPU) / time.Duration(len(times)),

@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"text/tabwriter"
+
+	"github.com/scskit/scskit/internal/stats"
 )
 
 // The targets.
@@ -82,7 +84,7 @@ func (t *table) median(variant string, of func(figures) float64) float64 {
 	for _, f := range t.rounds[variant] {
 		values = append(values, of(f))
 	}
-	return middle(values)
+	return stats.Median(values)
 }
 
 // ratio returns the requests per second of a variant as a part of the bare one's: the least, the
@@ -92,11 +94,5 @@ func (t *table) ratio(variant string) (low, median, high float64) {
 	for i, f := range t.rounds[variant] {
 		ratios = append(ratios, f.PerSecond/t.rounds["bare"][i].PerSecond)
 	}
-	return slices.Min(ratios), middle(ratios), slices.Max(ratios)
-}
-
-func middle(values []float64) float64 {
-	slices.Sort(values)
-	n := len(values)
-	return (values[(n-1)/2] + values[n/2]) / 2
+	return slices.Min(ratios), stats.Median(ratios), slices.Max(ratios)
 }

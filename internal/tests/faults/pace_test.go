@@ -2,11 +2,11 @@ package faults_test
 
 import (
 	"net/url"
-	"slices"
 	"testing"
 	"time"
 
 	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/internal/stats"
 )
 
 // pace is how long a server takes for a plain request, as it was measured when a test began. Every
@@ -22,8 +22,7 @@ func (s *site) measure(t *testing.T) pace {
 		a, _ := s.until(t, "/put", token, url.Values{"v": {"v"}})
 		took = append(took, a.took)
 	}
-	slices.Sort(took)
-	return pace(took[len(took)/2])
+	return pace(stats.Median(took))
 }
 
 // pace measures the server, on the way without faults.
