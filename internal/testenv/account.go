@@ -8,11 +8,11 @@ import (
 	"strconv"
 )
 
-// account is a user that a server runs as.
+// account is a user that a server runs as. A nil account is the user of this process.
 type account struct{ uid, gid uint32 }
 
-// unprivileged returns the account for servers that refuse to run as root: nil, this process's own,
-// if that is not root; else the first of the named users that exists.
+// unprivileged returns an account for servers that refuse to run as root. It is nil if this process
+// does not run as root, and otherwise the first of the named users that exists.
 func unprivileged(names ...string) (*account, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -32,10 +32,10 @@ func unprivileged(names ...string) (*account, error) {
 		}
 		return &account{uint32(uid), uint32(gid)}, nil
 	}
-	return nil, errors.New("no unprivileged user on this machine to run the server as")
+	return nil, errors.New("this machine has no unprivileged user to run the server as")
 }
 
-// reaches reports whether the account may pass through the directories to a file, as others do.
+// reaches reports whether all users, and so the account, may enter the directories above a file.
 func (a *account) reaches(file string) bool {
 	for dir := filepath.Dir(file); a != nil && dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
 		if info, err := os.Stat(dir); err != nil || info.Mode().Perm()&1 == 0 {
@@ -45,7 +45,10 @@ func (a *account) reaches(file string) bool {
 	return true
 }
 
-// own makes a directory that belongs to the account.
+// writeShared writes a file that all users can read, since the server may run as another user.
+func writeShared(file, text string) error { return os.WriteFile(file, []byte(text), 0o644) }
+
+// own creates a directory that belongs to the account.
 func (a *account) own(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil || a == nil {
 		return err

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// The private server is dynalite with the front in internal/testservers/dynalite. It has passed
-// each write on to the system before it acknowledges it: the end of the process loses none.
+// The private server is dynalite, started by internal/testservers/dynalite. It hands each write to
+// the operating system before it acknowledges it: a killed process loses no acknowledged write.
 var dynamoKind = kind{
 	name:  "dynamodb",
 	env:   "SCSKIT_TEST_DYNAMODB",
@@ -43,7 +43,8 @@ var dynamoKind = kind{
 	addr:  hostOf,
 }
 
-// probeDynamo lists the tables. Both servers ask for a date and a signature, and take any.
+// probeDynamo lists the tables. dynalite and DynamoDB Local require a date and a signature, and
+// accept any.
 func probeDynamo(ctx context.Context, addr string) (string, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/",
 		strings.NewReader("{}"))
@@ -53,9 +54,9 @@ func probeDynamo(ctx context.Context, addr string) (string, error) {
 	req.Header.Set("Content-Type", "application/x-amz-json-1.0")
 	req.Header.Set("X-Amz-Target", "DynamoDB_20120810.ListTables")
 	req.Header.Set("X-Amz-Date", "20000101T000000Z")
-	req.Header.Set("Authorization", "AWS4-HMAC-SHA256 "+
-		"Credential=local/20000101/us-east-1/dynamodb/aws4_request, SignedHeaders=host;x-amz-target, "+
-		"Signature=0")
+	req.Header.Set("Authorization",
+		"AWS4-HMAC-SHA256 Credential=local/20000101/us-east-1/dynamodb/aws4_request, "+
+			"SignedHeaders=host;x-amz-target, Signature=0")
 	transport := &http.Transport{DisableKeepAlives: true}
 	defer transport.CloseIdleConnections()
 	resp, err := (&http.Client{Transport: transport}).Do(req)
@@ -68,7 +69,7 @@ func probeDynamo(ctx context.Context, addr string) (string, error) {
 		return "", err
 	}
 	if resp.StatusCode != http.StatusOK || !strings.Contains(string(body), "TableNames") {
-		return "", fmt.Errorf("dynamodb answers %s: %.200s", resp.Status, body)
+		return "", fmt.Errorf("dynamodb responds %s: %.200s", resp.Status, body)
 	}
 	if name, version, _ := strings.Cut(resp.Header.Get("Server"), "/"); name == "dynalite" {
 		return name + " " + version, nil

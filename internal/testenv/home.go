@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// The directory of this process for everything it starts. It holds a lock file that stays locked
-// while the process lives, so that the next one can tell what a killed process left behind, and
-// remove it.
+// The directory that holds the data of all servers of this process. It has a lock file that stays
+// locked while the process lives, so that a later process can find and remove the directories of
+// killed ones.
 var (
 	homeMu   sync.Mutex
 	homeDir  string
@@ -22,8 +22,7 @@ var (
 
 const homePrefix = "scskit-testenv-"
 
-// newDir makes an empty directory that anyone may pass through, because some servers run as another
-// user.
+// newDir creates an empty directory that all users may enter: some servers run as another user.
 func newDir(name string) (string, error) {
 	homeMu.Lock()
 	defer homeMu.Unlock()
@@ -52,14 +51,14 @@ func newDir(name string) (string, error) {
 	return dir, os.Chmod(dir, 0o711)
 }
 
-// home returns the directory of this process, once newDir has made it.
+// home returns the directory of this process. It is empty before the first call of newDir.
 func home() string {
 	homeMu.Lock()
 	defer homeMu.Unlock()
 	return homeDir
 }
 
-// removeHome removes the directory with all that is in it.
+// removeHome removes the directory of this process and its contents.
 func removeHome() {
 	homeMu.Lock()
 	defer homeMu.Unlock()
@@ -71,7 +70,7 @@ func removeHome() {
 	homeDir = ""
 }
 
-// removeLeftovers removes the directories of processes that are gone.
+// removeLeftovers removes the directories of processes that no longer run.
 func removeLeftovers() {
 	dirs, _ := filepath.Glob(filepath.Join(os.TempDir(), homePrefix+"*"))
 	for _, dir := range dirs {
@@ -81,13 +80,16 @@ func removeLeftovers() {
 	}
 }
 
-// abandoned reports whether nobody holds a directory's lock. What is young may be about to be
-// locked.
+// abandoned reports whether no process holds a directory's lock. A young directory does not count as
+// abandoned, since its process may be about to lock it.
 func abandoned(dir string) bool {
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0)
-	if err != nil { // another user's, or the rest of one that was being removed
-		info, statErr := os.Stat(dir)
-		return errors.Is(err, os.ErrNotExist) && statErr == nil && time.Since(info.ModTime()) > time.Hour
+	if errors.Is(err, os.ErrNotExist) { // its removal was interrupted
+		info, err := os.Stat(dir)
+		return err == nil && time.Since(info.ModTime()) > time.Hour
+	}
+	if err != nil { // it belongs to another user
+		return false
 	}
 	defer func() { _ = lock.Close() }()
 	if info, err := lock.Stat(); err != nil || time.Since(info.ModTime()) < time.Minute {

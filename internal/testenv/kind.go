@@ -27,25 +27,26 @@ const (
 	KindMySQLTLS
 	numKinds
 
-	kindToxiproxy = numKinds // not a backend: what [Proxy] is made of
+	kindToxiproxy = numKinds // not a backend: it implements [Proxy]
 )
 
-// kind says how to start and ask one kind of server.
+// prober asks a node for its version over the server's own protocol.
+type prober func(ctx context.Context, addr string) (version string, err error)
+
+// kind describes how to start and probe one kind of server.
 type kind struct {
 	name string
 	env  string
-	// nodes prepares the data directories and says which programs to run.
+	// nodes prepares the data directories below dir and returns the programs to run.
 	nodes func(dir string) ([]*node, error)
-	// join makes the running nodes one server; nil for a server of one node.
-	join func(ctx context.Context, nodes []*node) error
-	// probe asks a node for its version over the server's own protocol.
-	probe func(ctx context.Context, addr string) (version string, err error)
-	// url makes what clients take from the addresses of the private nodes.
+	// join makes one server of the running nodes. It is nil if they need no such step.
+	join  func(ctx context.Context, nodes []*node) error
+	probe prober
+	// url returns [Backend.URL] for the addresses of private nodes.
 	url func(addrs []string) string
-	// addr finds the address in what the environment gave, leaving out credentials; empty if it
-	// cannot.
+	// addr returns [Backend.Addr] for a URL from the environment, or "" if it finds no address.
 	addr func(url string) string
-	// ready is how long a node may take until it answers.
+	// ready is how long a node may take until its probe succeeds.
 	ready time.Duration
 }
 
@@ -73,27 +74,26 @@ func Kinds() []Kind {
 	return all
 }
 
-// String returns the name by which SCSKIT_SKIP_BACKENDS and error messages know the kind.
+// String returns the name of the kind in SCSKIT_SKIP_BACKENDS and in error messages.
 func (k Kind) String() string { return kinds[k].name }
 
-// Env returns the environment variable that names a server of this kind.
+// Env returns the name of the environment variable that selects a server of this kind.
 func (k Kind) Env() string { return kinds[k].env }
 
 // Backend is a server that tests may use.
 type Backend struct {
 	Kind Kind
-	// URL is what clients take; its form depends on the kind, see the package documentation.
+	// URL is the URL, DSN or address for clients. Its form depends on the kind; see the package
+	// documentation.
 	URL string
-	// Addr is where the server listens, without credentials: host:port, several separated by
-	// commas.
+	// Addr is the address without credentials: host:port, or several of them, separated by commas.
 	Addr string
-	// Version is the server's name and version; it may be empty for a server from the environment.
+	// Version is the server's name and version. It may be empty for a server from the environment.
 	Version string
-	// Private says whether this process started it. PIDs are its processes then, and Started the
-	// time that took.
+	// Private reports whether this process started the server. PIDs and Started are set only then.
 	Private bool
 	PIDs    []int
-	Started time.Duration
+	Started time.Duration // how long the start took
 }
 
 // String describes the backend on one line.
@@ -105,8 +105,8 @@ func (b Backend) String() string {
 	if !b.Private {
 		return fmt.Sprintf("%s: %s at %s, from %s", b.Kind, version, b.Addr, b.Kind.Env())
 	}
-	return fmt.Sprintf("%s: %s at %s, private, ready in %s", b.Kind, version, b.Addr,
-		b.Started.Round(time.Millisecond))
+	took := b.Started.Round(time.Millisecond)
+	return fmt.Sprintf("%s: %s at %s, private, ready in %s", b.Kind, version, b.Addr, took)
 }
 
 var finders = func() (f [numKinds]func() (Backend, error)) {
@@ -116,17 +116,17 @@ var finders = func() (f [numKinds]func() (Backend, error)) {
 	return f
 }()
 
-// Find returns this process's server of a kind: the one that the environment names, or else a
-// private one, which it starts at the first call. It is safe for concurrent use, and later calls
-// return the same. Tests call [Redis] and its like; who calls Find without [Main] must call
-// [Close].
+// Find returns the server of a kind: the one from the environment, or else a private one, which the
+// first call starts. Later calls return the same server. Find is safe for concurrent use. Tests call
+// [Redis] and its siblings instead. A program that calls Find must call [Close] at its end, unless
+// it uses [Main].
 func Find(kind Kind) (Backend, error) { return finders[kind]() }
 
 func find(k Kind) (Backend, error) {
 	b := Backend{Kind: k}
 	if url := os.Getenv(k.Env()); url != "" {
 		b.URL, b.Addr = url, kinds[k].addr(url)
-		// Only to report it: a server that wants a password or TLS may not tell.
+		// The version is only informative: the probe may fail on a server with a password or TLS.
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
 		first, _, _ := strings.Cut(b.Addr, ",")

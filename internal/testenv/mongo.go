@@ -29,15 +29,15 @@ var mongoKind = kind{
 		if err := (*account)(nil).own(data); err != nil {
 			return nil, err
 		}
-		return []*node{{addr: addr, dir: data, path: path,
-			args: []string{"-listen", addr, "-dir", data}}}, nil
+		args := []string{"-listen", addr, "-dir", data}
+		return []*node{{addr: addr, dir: data, path: path, args: args}}, nil
 	},
 	probe: probeMongo,
 	url:   func(addrs []string) string { return "mongodb://" + addrs[0] + "/" },
 	addr:  hostOf,
 }
 
-// hostOf returns host:port of a URL.
+// hostOf returns the host:port of a URL.
 func hostOf(rawURL string) string {
 	u, err := url.Parse(rawURL)
 	if err != nil {
@@ -46,7 +46,7 @@ func hostOf(rawURL string) string {
 	return u.Host
 }
 
-// probeMongo asks for buildInfo, which servers answer without a login, in one OP_MSG.
+// probeMongo sends the command buildInfo, which needs no login, in one OP_MSG.
 func probeMongo(ctx context.Context, addr string) (string, error) {
 	conn, err := dial(ctx, addr)
 	if err != nil {
@@ -72,7 +72,7 @@ func probeMongo(ctx context.Context, addr string) (string, error) {
 	}
 	n := binary.LittleEndian.Uint32(size[:])
 	if n < 21 || n > 1<<20 {
-		return "", fmt.Errorf("mongodb sends a message of %d bytes", n)
+		return "", fmt.Errorf("mongodb: unexpected message of %d bytes", n)
 	}
 	reply := make([]byte, n-4)
 	if _, err := io.ReadFull(conn, reply); err != nil {
@@ -80,7 +80,7 @@ func probeMongo(ctx context.Context, addr string) (string, error) {
 	}
 	_, rest, found := bytes.Cut(reply, []byte("\x02version\x00"))
 	if !found || len(rest) < 4 {
-		return "", errors.New("mongodb sends no version")
+		return "", errors.New("mongodb: no version in the reply")
 	}
 	version, _, _ := bytes.Cut(rest[4:], []byte{0})
 	if bytes.Contains(reply, []byte("ferretdb")) {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -28,10 +27,10 @@ var mysqlKind = kind{
 	},
 }
 
-// mysqlNode makes a MariaDB with an empty database named scskit and a root user without a password.
-// It keeps to InnoDB's full durability. At each start it runs the statements of more, a line for
-// each.
-func mysqlNode(dir, more string, args ...string) (*node, error) {
+// mysqlNode prepares a MariaDB with an empty database named scskit and a root user without a
+// password. InnoDB runs with full durability. The server executes the statements, one per line, at
+// each start.
+func mysqlNode(dir, statements string, args ...string) (*node, error) {
 	install, err := program("mariadb-install-db")
 	if err != nil {
 		return nil, err
@@ -52,18 +51,26 @@ func mysqlNode(dir, more string, args ...string) (*node, error) {
 	if err := user.own(data); err != nil {
 		return nil, err
 	}
-	create := filepath.Join(dir, "create.sql")
-	if err := os.WriteFile(create, []byte("CREATE DATABASE IF NOT EXISTS scskit CHARACTER SET utf8mb4;\n"+more), 0o644); err != nil { //nolint:gosec // the server's user reads it
+	initFile := filepath.Join(dir, "create.sql")
+	statements = "CREATE DATABASE IF NOT EXISTS scskit CHARACTER SET utf8mb4;\n" + statements
+	if err := writeShared(initFile, statements); err != nil {
 		return nil, err
 	}
 	n := &node{
 		addr: addr, dir: data, path: path, user: user,
 		args: append([]string{
-			"--no-defaults", "--datadir=" + data, "--port=" + portOf(addr), "--bind-address=127.0.0.1",
-			"--socket=" + filepath.Join(data, "s"), "--pid-file=" + filepath.Join(data, "pid"),
-			"--init-file=" + create,
-			"--skip-name-resolve", "--innodb-flush-log-at-trx-commit=1", "--innodb-log-file-size=16M",
-			"--innodb-buffer-pool-size=64M", "--max-connections=300",
+			"--no-defaults",
+			"--datadir=" + data,
+			"--init-file=" + initFile,
+			"--pid-file=" + filepath.Join(data, "pid"),
+			"--socket=" + filepath.Join(data, "s"),
+			"--bind-address=127.0.0.1",
+			"--port=" + portOf(addr),
+			"--skip-name-resolve",
+			"--max-connections=300",
+			"--innodb-flush-log-at-trx-commit=1",
+			"--innodb-log-file-size=16M",
+			"--innodb-buffer-pool-size=64M",
 		}, args...),
 	}
 	return n, n.prepare(install, "--no-defaults", "--datadir="+data,
@@ -71,7 +78,7 @@ func mysqlNode(dir, more string, args ...string) (*node, error) {
 		"--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0")
 }
 
-// probeMySQL reads the greeting with which every server of this protocol begins.
+// probeMySQL reads the greeting that the server sends first.
 func probeMySQL(ctx context.Context, addr string) (string, error) {
 	conn, err := dial(ctx, addr)
 	if err != nil {
@@ -84,20 +91,20 @@ func probeMySQL(ctx context.Context, addr string) (string, error) {
 	}
 	size := int(head[0]) | int(head[1])<<8 | int(head[2])<<16
 	if size < 1 || size > 1<<16 {
-		return "", fmt.Errorf("mysql greets with %d bytes", size)
+		return "", fmt.Errorf("mysql: unexpected greeting of %d bytes", size)
 	}
 	rest := make([]byte, size-1)
 	if _, err := io.ReadFull(conn, rest); err != nil {
 		return "", err
 	}
 	if head[4] != 10 {
-		return "", fmt.Errorf("mysql refuses: %q", rest)
+		return "", fmt.Errorf("mysql refuses the connection: %q", rest)
 	}
 	version, _, found := strings.Cut(string(rest), "\x00")
 	if !found {
-		return "", errors.New("mysql sends no version")
+		return "", errors.New("mysql: no version in the greeting")
 	}
-	version = strings.TrimPrefix(version, "5.5.5-") // MariaDB's disguise for old replicas
+	version = strings.TrimPrefix(version, "5.5.5-") // added by MariaDB, for old replicas
 	number, _, maria := strings.Cut(version, "-MariaDB")
 	if maria {
 		return "MariaDB " + number, nil

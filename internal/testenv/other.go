@@ -7,11 +7,11 @@ import (
 	"syscall"
 )
 
-// Private servers need a Unix system; elsewhere all servers come from the environment.
+// Private servers need a Unix system. On other systems all servers come from the environment.
 
 func newDir(string) (string, error) {
-	return "", errors.New("private servers need a Unix system: name a server in the environment, or " +
-		"skip it with SCSKIT_SKIP_BACKENDS")
+	return "", errors.New("private servers need a Unix system: " +
+		"set the server's environment variable, or skip it with SCSKIT_SKIP_BACKENDS")
 }
 
 func home() string { return "" }

@@ -3,14 +3,13 @@ package testenv
 import (
 	"context"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
 )
 
-// pgBouncerKind is a pooler in transaction mode, and a PostgreSQL of its own behind it.
+// pgBouncerKind is a PgBouncer in transaction mode, in front of a PostgreSQL of its own.
 var pgBouncerKind = kind{
 	name:  "pgbouncer",
 	env:   "SCSKIT_TEST_PGBOUNCER",
@@ -40,7 +39,7 @@ func pgBouncerNode(dir string, server *node) (*node, error) {
 	if err := server.user.own(dir); err != nil {
 		return nil, err
 	}
-	// A login that fails while the server starts is tried again at once.
+	// server_login_retry makes PgBouncer retry soon when a login fails while the server starts.
 	config := fmt.Sprintf(`[databases]
 * = host=127.0.0.1 port=%s user=postgres
 [pgbouncer]
@@ -61,17 +60,18 @@ server_login_retry = 0.1
 	if _, err := fmt.Sscanf(string(version), "PgBouncer 1.%d", &minor); err != nil {
 		return nil, fmt.Errorf("%s --version: %q: %w", path, version, err)
 	}
-	if minor >= 21 { // as the older ones are: prepared statements get lost
+	if minor >= 21 { // behave as older versions, which do not track prepared statements
 		config += "max_prepared_statements = 0\n"
 	}
 	file := filepath.Join(filepath.Dir(dir), "pgbouncer.ini")
-	if err := os.WriteFile(file, []byte(config), 0o644); err != nil { //nolint:gosec // its user reads it
+	if err := writeShared(file, config); err != nil {
 		return nil, err
 	}
 	return &node{addr: addr, dir: dir, path: path, user: server.user, args: []string{file}}, nil
 }
 
-// probePgBouncer asks the server, and the pooler in front of it, if it is one.
+// probePgBouncer returns the version of the server and, if there is one, that of the PgBouncer in
+// front of it.
 func probePgBouncer(ctx context.Context, addr string) (string, error) {
 	version, err := probePostgres(ctx, addr)
 	if err != nil {

@@ -13,11 +13,12 @@ var (
 	ports   = map[int]bool{}
 )
 
-// freeAddr returns an address of 127.0.0.1 that nobody listens on, and never the same twice.
+// freeAddr returns an address of 127.0.0.1 on which no server listens. It never returns the same
+// address twice.
 //
-// The port lies below the range from which systems take the ports of outgoing connections: while a
-// server is down, a client that keeps dialling an ephemeral port may be given that very port and
-// connect to itself, and the server cannot come back to it.
+// The port lies below the ephemeral range. A client that keeps dialling an ephemeral port while the
+// server is down may get this port for its own end, and so connect to itself. The server could not
+// listen on the port any more.
 func freeAddr() (string, error) {
 	portsMu.Lock()
 	defer portsMu.Unlock()

@@ -49,18 +49,19 @@ func postgresAddr(dsn string) string {
 	return host + port
 }
 
-// installedPostgres finds a program of the PostgreSQL that the machine has.
+// installedPostgres returns the path of a program of the installed PostgreSQL.
 func installedPostgres(name string) (string, error) {
 	return program(name, "/usr/lib/postgresql/*/bin/"+name)
 }
 
-// builtPostgres18 finds a program of the PostgreSQL 18 in build/backends.
+// builtPostgres18 returns the path of a program of the PostgreSQL 18 in build/backends.
 func builtPostgres18(name string) (string, error) { return built("postgresql-18/bin/" + name) }
 
-// postgresNode makes a database cluster, with further arguments for initdb. PostgreSQL refuses to
-// run as root.
-func postgresNode(dir string, find func(string) (string, error),
-	initArgs ...string) (*node, error) {
+// postgresNode creates a database cluster, with initArgs as further arguments for initdb. PostgreSQL
+// refuses to run as root.
+func postgresNode(
+	dir string, find func(program string) (string, error), initArgs ...string,
+) (*node, error) {
 	initdb, err := find("initdb")
 	if err != nil {
 		return nil, err
@@ -80,28 +81,32 @@ func postgresNode(dir string, find func(string) (string, error),
 	if err := user.own(dir); err != nil {
 		return nil, err
 	}
-	if !user.reaches(path) { // the checkout is root's alone
+	if !user.reaches(path) { // the checkout may be readable by root alone
 		programs := filepath.Join(filepath.Dir(dir), "programs")
 		if err := os.CopyFS(programs, os.DirFS(filepath.Dir(filepath.Dir(path)))); err != nil {
 			return nil, err
 		}
-		initdb, path = filepath.Join(programs, "bin", "initdb"),
-			filepath.Join(programs, "bin", "postgres")
+		initdb = filepath.Join(programs, "bin", "initdb")
+		path = filepath.Join(programs, "bin", "postgres")
 	}
 	args := []string{
-		"-D", dir, "-p", portOf(addr), "-c", "listen_addresses=127.0.0.1", "-c",
-		"unix_socket_directories=",
-		"-c", "fsync=on", "-c", "synchronous_commit=on", "-c", "shared_buffers=32MB", "-c",
-		"max_connections=200",
+		"-D", dir,
+		"-p", portOf(addr),
+		"-c", "listen_addresses=127.0.0.1",
+		"-c", "unix_socket_directories=",
+		"-c", "fsync=on",
+		"-c", "synchronous_commit=on",
+		"-c", "shared_buffers=32MB",
+		"-c", "max_connections=200",
 	}
 	if hasStatistics(path) {
 		args = append(args, "-c", "shared_preload_libraries=pg_stat_statements")
 	}
 	n := &node{
 		addr: addr, dir: dir, path: path, user: user, args: args,
-		// A smart shutdown, SIGTERM, would wait for the clients; a fast one ends their connections.
+		// SIGINT requests a fast shutdown. SIGTERM, a smart one, would wait for the clients to leave.
 		stop: syscall.SIGINT,
-		// The processes that a killed postmaster leaves end by themselves, a moment later.
+		// The child processes of a killed postmaster end by themselves, but a moment later.
 		busy: "pre-existing shared memory block",
 	}
 	return n, n.prepare(initdb, append([]string{
@@ -110,8 +115,8 @@ func postgresNode(dir string, find func(string) (string, error),
 	}, initArgs...)...)
 }
 
-// hasStatistics reports whether the module pg_stat_statements, which has to be loaded at the start,
-// is installed beside the server; some distributions have it in a package of its own.
+// hasStatistics reports whether the module pg_stat_statements is installed with the server. Some
+// distributions have it in a separate package. It works only if the server loads it at its start.
 func hasStatistics(server string) bool {
 	server, err := filepath.EvalSymlinks(server)
 	if err != nil {
@@ -127,14 +132,13 @@ func hasStatistics(server string) bool {
 	return false
 }
 
-// probePostgres logs in, as far as that needs no password, and reads the version that the server
-// announces.
+// probePostgres logs in without a password and reads the version that the server announces.
 func probePostgres(ctx context.Context, addr string) (string, error) {
 	version, err := loginPostgres(ctx, addr, "postgres")
 	return "PostgreSQL " + version, err
 }
 
-// loginPostgres returns the server_version that is announced to who logs into a database.
+// loginPostgres logs into a database and returns the server_version that the server announces.
 func loginPostgres(ctx context.Context, addr, database string) (string, error) {
 	conn, err := dial(ctx, addr)
 	if err != nil {
@@ -156,7 +160,7 @@ func loginPostgres(ctx context.Context, addr, database string) (string, error) {
 		}
 		size := binary.BigEndian.Uint32(head[1:])
 		if size < 4 || size > 1<<16 {
-			return "", fmt.Errorf("postgres sends a message of %d bytes", size)
+			return "", fmt.Errorf("postgres: unexpected message of %d bytes", size)
 		}
 		body := make([]byte, size-4)
 		if _, err := io.ReadFull(conn, body); err != nil {
@@ -165,7 +169,7 @@ func loginPostgres(ctx context.Context, addr, database string) (string, error) {
 		switch head[0] {
 		case 'R':
 			if len(body) < 4 || binary.BigEndian.Uint32(body) != 0 {
-				return "", errors.New("postgres wants a password")
+				return "", errors.New("postgres requires a password")
 			}
 		case 'S':
 			if name, value, _ := strings.Cut(string(body), "\x00"); name == "server_version" {

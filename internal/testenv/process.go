@@ -8,29 +8,31 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/scskit/scskit/internal/poll"
 )
 
-// node is one server program with its place: killed and started again, it finds its data and its
-// port.
+// node is one server program with its port and data directory, which outlive a kill.
 type node struct {
 	addr string
-	dir  string // data directory; the log is beside it
+	dir  string // the data directory; the log is beside it
 	path string
 	args []string
 	env  []string
-	user *account // nil: run as this process's user
-	// version is what the program says of itself, where only who knows a password could ask.
+	user *account
+	// version is set where the probe cannot determine it.
 	version string
-	// stop is the signal that ends it in good order; zero means SIGTERM.
+	// stop is the signal for an orderly shutdown. Zero means SIGTERM.
 	stop syscall.Signal
-	// busy is what the program says before it ends because a killed predecessor is not quite gone;
-	// start it again then.
+	// busy is part of the error with which the program ends if processes of a killed predecessor
+	// still run. The program can then be started again.
 	busy string
 
 	mu   sync.Mutex
@@ -40,7 +42,7 @@ type node struct {
 
 func (n *node) log() string { return n.dir + ".log" }
 
-// start runs the program, without waiting until it answers.
+// start starts the program. It does not wait until the program answers.
 func (n *node) start() error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -49,7 +51,7 @@ func (n *node) start() error {
 		return err
 	}
 	defer func() { _ = log.Close() }()
-	cmd := exec.Command(n.path, n.args...) //nolint:noctx // it is to live until it is stopped
+	cmd := exec.Command(n.path, n.args...) //nolint:noctx // it lives until end stops it
 	cmd.Dir, cmd.Stdout, cmd.Stderr = n.dir, log, log
 	cmd.Env = n.environment()
 	cmd.SysProcAttr = attributes(n.user)
@@ -65,43 +67,41 @@ func (n *node) start() error {
 	return nil
 }
 
-// await waits until probe succeeds, the program ends or ctx does.
-func (n *node) await(ctx context.Context,
-	probe func(context.Context, string) (string, error)) (string, error) {
+// await waits until probe succeeds, and returns what it returns. It fails if the program or ctx ends
+// first.
+func (n *node) await(ctx context.Context, probe prober) (version string, err error) {
 	n.mu.Lock()
 	done := n.done
 	n.mu.Unlock()
-	poll := time.NewTicker(20 * time.Millisecond)
-	defer poll.Stop()
-	var reason error // of the last attempt that was not cut short
-	for {
+	ended := false
+	var reason error // of the last attempt that ctx did not cut short
+	timeout := poll.Until(ctx, func() bool {
 		attempt, cancel := context.WithTimeout(ctx, 20*time.Second)
-		version, err := probe(attempt, n.addr)
-		cancel()
+		defer cancel()
+		version, err = probe(attempt, n.addr)
 		if reason == nil || ctx.Err() == nil {
 			reason = err
 		}
 		select {
 		case <-done:
-			return "", fmt.Errorf("%s: %w\n%s", filepath.Base(n.path), errEnded, tail(n.log()))
+			ended = true
 		default:
 		}
-		if err == nil {
-			return version, nil
-		}
-		select {
-		case <-done:
-		case <-poll.C:
-		case <-ctx.Done():
-			return "", fmt.Errorf("%s does not answer at %s: %w\n%s", filepath.Base(n.path), n.addr, reason,
-				tail(n.log()))
-		}
+		return ended || err == nil
+	})
+	name := filepath.Base(n.path)
+	switch {
+	case ended:
+		return "", fmt.Errorf("%s: %w\n%s", name, errEnded, tail(n.log()))
+	case timeout != nil:
+		return "", fmt.Errorf("%s does not answer at %s: %w\n%s", name, n.addr, reason, tail(n.log()))
 	}
+	return version, nil
 }
 
 var errEnded = errors.New("it ended before it answered")
 
-// end sends a signal, waits, and kills what is still there after a while.
+// end sends a signal and waits for the end of the program, which it kills after a minute.
 func (n *node) end(sig syscall.Signal) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -139,7 +139,7 @@ func (n *node) pid() int {
 	return n.cmd.Process.Pid
 }
 
-// prepare runs a program that makes a data directory, as the node's user.
+// prepare runs a program that fills the data directory, as the node's user.
 func (n *node) prepare(path string, args ...string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
@@ -157,8 +157,8 @@ func (n *node) prepare(path string, args ...string) error {
 	return nil
 }
 
-// spawn starts a program from a thread that lives as long as this process: Linux sends the
-// parent-death signal when the thread that forked ends, and Go ends threads.
+// spawn starts a program from a thread that lives as long as this process. Linux sends the
+// parent-death signal when the thread that forked ends, and the Go runtime may end other threads.
 func spawn(cmd *exec.Cmd) error {
 	result := make(chan error)
 	spawner() <- func() { result <- cmd.Start() }
@@ -176,19 +176,17 @@ var spawner = sync.OnceValue(func() chan<- func() {
 	return work
 })
 
-// environment is this process's without what would make a server differ from one machine to the
-// next, and with a place for temporary files that the node's user may write to.
+// machineSpecific matches variables that would make a server differ between machines.
+var machineSpecific = regexp.MustCompile(`^(TZ|TMPDIR|LANG|LANGUAGE|(LC_|PG|MYSQL|NODE_).*)$`)
+
+// environment returns the environment of this process without the machine-specific variables, and
+// with a TMPDIR that the node's user may write to.
 func (n *node) environment() []string {
 	env := append([]string{"LC_ALL=C", "TZ=UTC", "TMPDIR=" + n.dir}, n.env...)
 	for _, entry := range os.Environ() {
-		name, _, _ := strings.Cut(entry, "=")
-		if name == "TZ" || name == "TMPDIR" || name == "LANG" || name == "LANGUAGE" ||
-			strings.HasPrefix(name, "LC_") ||
-			strings.HasPrefix(name, "PG") || strings.HasPrefix(name, "MYSQL") ||
-			strings.HasPrefix(name, "NODE_") {
-			continue
+		if name, _, _ := strings.Cut(entry, "="); !machineSpecific.MatchString(name) {
+			env = append(env, entry)
 		}
-		env = append(env, entry)
 	}
 	return env
 }
@@ -201,8 +199,7 @@ func tail(path string) string {
 	return excerpt(string(text))
 }
 
-// excerpt indents a program's output, and shortens it to where its message may be: the beginning
-// and the end.
+// excerpt indents a program's output and cuts out its middle if it is long.
 func excerpt(text string) string {
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	if len(lines) > 30 {
@@ -211,8 +208,8 @@ func excerpt(text string) string {
 	return "    " + strings.Join(lines, "\n    ")
 }
 
-// program finds a program by its name on the PATH, beside it in the usual places, or by patterns,
-// of which the last match in alphabetical order counts. The error says how to get it.
+// program returns the path of a program: from the PATH, from one of the patterns, or from a usual
+// directory. Of several matches of a pattern it takes the last in alphabetical order.
 func program(name string, patterns ...string) (string, error) {
 	if path, err := exec.LookPath(name); err == nil {
 		return filepath.Abs(path)
@@ -227,7 +224,7 @@ func program(name string, patterns ...string) (string, error) {
 	return "", missing(name)
 }
 
-// built returns the path of what scripts/install-backends puts into build/backends.
+// built returns the path of a program that scripts/install-backends puts into build/backends.
 func built(name string) (string, error) {
 	root, err := moduleRoot()
 	if err != nil {
@@ -244,8 +241,7 @@ func missing(what string) error {
 	return fmt.Errorf("%s is missing: run `make backends` (scripts/install-backends)", what)
 }
 
-// moduleRoot finds the checkout around the working directory: go test runs tests in their package's
-// directory.
+// moduleRoot returns the root of the checkout that contains the working directory.
 func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -258,7 +254,7 @@ func moduleRoot() (string, error) {
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return "", errors.New("the tests do not run inside the checkout of scskit")
+			return "", errors.New("the working directory is not in a checkout of scskit")
 		}
 		dir = parent
 	}

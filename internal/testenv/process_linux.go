@@ -2,9 +2,8 @@ package testenv
 
 import "syscall"
 
-// attributes puts a program into a process group of its own, so that a Ctrl-C at the terminal
-// reaches only the tests, which then stop it in order; and has the kernel kill it when this process
-// dies without doing that.
+// attributes puts a program into a process group of its own: a Ctrl-C at the terminal reaches only
+// the tests, which then stop the program. The kernel kills the program if this process dies first.
 func attributes(user *account) *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if user != nil {

@@ -4,8 +4,8 @@ package testenv
 
 import "syscall"
 
-// attributes puts a program into a process group of its own, so that a Ctrl-C at the terminal
-// reaches only the tests, which then stop it in order.
+// attributes puts a program into a process group of its own: a Ctrl-C at the terminal reaches only
+// the tests, which then stop the program.
 func attributes(user *account) *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Setpgid: true}
 	if user != nil {

@@ -14,13 +14,12 @@ import (
 	"time"
 )
 
-// Proxy is a TCP proxy of one test that can be told to misbehave. It begins as a good one. Faults
-// add up until [Proxy.Enable]. They hold for the connections that are open and for new ones. A
-// Proxy is safe for concurrent use; its methods end the test if they fail, and so belong on the
-// test's goroutine.
+// Proxy is a TCP proxy of one test that can simulate network faults. A new Proxy has none. Faults add
+// up until [Proxy.Enable], and apply to open and new connections. A Proxy is safe for concurrent use,
+// but its methods call tb.Fatal if they fail, which is allowed only on the test's goroutine.
 type Proxy struct {
 	tb      testing.TB
-	control string // toxiproxy's own address
+	control string // the address of toxiproxy's API
 	name    string
 	addr    string
 }
@@ -45,7 +44,7 @@ func NewProxy(tb testing.TB, upstream string) *Proxy {
 	return p
 }
 
-// Addr returns the address that clients are to use in place of the upstream's, host:port.
+// Addr returns the address of the proxy, host:port.
 func (p *Proxy) Addr() string { return p.addr }
 
 // Refuse closes all connections and refuses new ones.
@@ -54,7 +53,7 @@ func (p *Proxy) Refuse() {
 	p.call(http.MethodPost, "/proxies/"+p.name, map[string]any{"enabled": false})
 }
 
-// Enable ends all faults. Connections that Hang had in its hands are closed.
+// Enable ends all faults. Connections that hung are closed.
 func (p *Proxy) Enable() {
 	p.tb.Helper()
 	var state struct {
@@ -71,40 +70,40 @@ func (p *Proxy) Enable() {
 	p.call(http.MethodPost, "/proxies/"+p.name, map[string]any{"enabled": true})
 }
 
-// Hang keeps connections open, accepts new ones, and lets nothing through in either direction.
+// Hang keeps connections open and accepts new ones, but passes no data in either direction.
 func (p *Proxy) Hang() {
 	p.tb.Helper()
 	p.toxic("upstream", "timeout", map[string]any{"timeout": 0})
 	p.toxic("downstream", "timeout", map[string]any{"timeout": 0})
 }
 
-// HangReplies lets requests reach the server, and no reply come back.
+// HangReplies passes requests to the server, but no replies back.
 func (p *Proxy) HangReplies() {
 	p.tb.Helper()
 	p.toxic("downstream", "timeout", map[string]any{"timeout": 0})
 }
 
-// Slow delays every reply by d, to the millisecond.
+// Slow delays every reply by d, with a resolution of a millisecond.
 func (p *Proxy) Slow(d time.Duration) {
 	p.tb.Helper()
 	p.toxic("downstream", "latency", map[string]any{"latency": d.Milliseconds()})
 }
 
-// Reset resets each new connection (TCP RST) when its first reply begins, so that the request has
-// been carried out. A connection that is open already is closed at that point instead: toxiproxy
-// decides on resets when it accepts.
+// Reset resets each new connection (TCP RST) when its first reply begins: the server has executed the
+// request by then. An open connection is closed instead, since toxiproxy sets up resets when it
+// accepts a connection.
 func (p *Proxy) Reset() {
 	p.tb.Helper()
 	p.toxic("downstream", "reset_peer", map[string]any{"timeout": 0})
 }
 
-// CutAfter closes each connection after that many further bytes of replies.
+// CutAfter closes each connection after replyBytes more bytes of replies.
 func (p *Proxy) CutAfter(replyBytes int64) {
 	p.tb.Helper()
 	p.toxic("downstream", "limit_data", map[string]any{"bytes": replyBytes})
 }
 
-// CutRequestsAfter closes each connection after that many further bytes of requests.
+// CutRequestsAfter closes each connection after requestBytes more bytes of requests.
 func (p *Proxy) CutRequestsAfter(requestBytes int64) {
 	p.tb.Helper()
 	p.toxic("upstream", "limit_data", map[string]any{"bytes": requestBytes})
@@ -160,7 +159,7 @@ func toxiproxyCall(ctx context.Context, control, method, path string, body []byt
 	return answer, nil
 }
 
-// toxiproxy starts the program behind all proxies of this process, once.
+// toxiproxy starts the program that serves all proxies of this process.
 var toxiproxy = sync.OnceValues(func() (control string, err error) {
 	s, err := launch(kindToxiproxy)
 	if err != nil {
@@ -187,8 +186,9 @@ var toxiproxyKind = kind{
 			return nil, err
 		}
 		return []*node{{
-			addr: addr, dir: data, path: path, args: []string{"-host", "127.0.0.1", "-port", portOf(addr)},
-			env: []string{"LOG_LEVEL=warn"},
+			addr: addr, dir: data, path: path,
+			args: []string{"-host", "127.0.0.1", "-port", portOf(addr)},
+			env:  []string{"LOG_LEVEL=warn"},
 		}}, nil
 	},
 	probe: func(ctx context.Context, addr string) (string, error) {

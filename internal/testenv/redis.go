@@ -52,7 +52,7 @@ var redisClusterKind = kind{
 	addr:  func(url string) string { return url },
 }
 
-// redisNode is a Redis server that has on disk whatever it has acknowledged.
+// redisNode prepares a Redis server that syncs every write to disk before it acknowledges it.
 func redisNode(dir string, args ...string) (*node, error) {
 	path, err := program("redis-server")
 	if err != nil {
@@ -81,8 +81,8 @@ func probeRedis(ctx context.Context, addr string) (string, error) {
 	return redisVersion(conn)
 }
 
-// redisVersion asks for the version. INFO is answered while the server still loads its data, when
-// it refuses other commands.
+// redisVersion returns the version. It sends a PING first: a server that still loads its data would
+// answer INFO, but refuse other commands.
 func redisVersion(conn net.Conn) (string, error) {
 	if _, err := redisAsk(conn, "PING"); err != nil {
 		return "", err
@@ -99,8 +99,8 @@ func redisVersion(conn net.Conn) (string, error) {
 	return "Redis", nil
 }
 
-// joinRedisCluster shares the slots out to the nodes, unless they have them from before, introduces
-// the nodes to each other, and waits until each of them finds the cluster complete.
+// joinRedisCluster assigns the slots to the nodes and introduces the nodes to each other, unless the
+// nodes have their slots already. Then it waits until each node finds the cluster complete.
 func joinRedisCluster(ctx context.Context, nodes []*node) error {
 	first, err := redisCall(ctx, nodes[0].addr, "CLUSTER", "INFO")
 	if err != nil {
@@ -129,8 +129,11 @@ func joinRedisCluster(ctx context.Context, nodes []*node) error {
 		if err != nil {
 			return "", err
 		}
-		for _, line := range []string{"cluster_state:ok\r", "cluster_slots_ok:16384\r",
-			"cluster_known_nodes:" + strconv.Itoa(len(nodes)) + "\r"} {
+		for _, line := range []string{
+			"cluster_state:ok\r",
+			"cluster_slots_ok:16384\r",
+			fmt.Sprintf("cluster_known_nodes:%d\r", len(nodes)),
+		} {
 			if !strings.Contains(info, line) {
 				return "", errors.New("the cluster is not complete")
 			}
@@ -154,7 +157,7 @@ func busPort(n *node) string {
 	return ""
 }
 
-// redisCall sends one command over a connection of its own, and returns a status or bulk reply.
+// redisCall opens a connection, sends one command, and returns the status or bulk reply.
 func redisCall(ctx context.Context, addr string, args ...string) (string, error) {
 	conn, err := dial(ctx, addr)
 	if err != nil {
@@ -164,7 +167,7 @@ func redisCall(ctx context.Context, addr string, args ...string) (string, error)
 	return redisAsk(conn, args...)
 }
 
-// redisAsk sends one command over a connection on which no reply is due.
+// redisAsk sends one command and returns the status or bulk reply. No earlier reply may be pending.
 func redisAsk(conn net.Conn, args ...string) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "*%d\r\n", len(args))
@@ -186,17 +189,17 @@ func redisAsk(conn net.Conn, args ...string) (string, error) {
 	case "$":
 		size, err := strconv.Atoi(line[1:])
 		if err != nil || size < 0 || size > 1<<20 {
-			return "", fmt.Errorf("redis answers %q", line)
+			return "", fmt.Errorf("redis: unexpected reply %q", line)
 		}
 		bulk := make([]byte, size)
 		_, err = io.ReadFull(r, bulk)
 		return string(bulk), err
 	default:
-		return "", fmt.Errorf("redis answers %q", line)
+		return "", fmt.Errorf("redis: unexpected reply %q", line)
 	}
 }
 
-// dial connects, and has the connection end with ctx.
+// dial opens a connection whose deadline is that of ctx.
 func dial(ctx context.Context, addr string) (net.Conn, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {

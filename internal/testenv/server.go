@@ -15,15 +15,14 @@ import (
 	"time"
 )
 
-// Server is a private server of one test, to be killed and started again. Its methods end the test
-// if they fail; they are not safe for concurrent use.
+// Server is a private server that one test can kill and restart. Its methods call tb.Fatal if they
+// fail. They are not safe for concurrent use.
 type Server struct {
 	tb testing.TB
 	s  *server
 }
 
-// Start starts a server that belongs to the test alone, whatever the environment names, and stops
-// it when the test ends.
+// Start starts a private server, even if the environment names one, and stops it when the test ends.
 func Start(tb testing.TB, kind Kind) *Server {
 	tb.Helper()
 	skip(tb, kind.String())
@@ -35,17 +34,16 @@ func Start(tb testing.TB, kind Kind) *Server {
 	return &Server{tb, s}
 }
 
-// Addr returns the address of the server's first node, host:port: what a [Proxy] takes.
+// Addr returns the address of the server's first node, host:port, for a [Proxy].
 func (s *Server) Addr() string { return s.s.nodes[0].addr }
 
-// URL returns what clients take, in the same form as [Redis], [Postgres] and so on.
+// URL returns the server's [Backend.URL].
 func (s *Server) URL() string { return s.s.url() }
 
-// PIDs returns the processes of the server, one a node, of those that run.
+// PIDs returns the process ids of the nodes that run.
 func (s *Server) PIDs() []int { return s.s.pids() }
 
-// Kill ends the server at once, as a power cut does to a program: SIGKILL. It returns when the
-// server is gone.
+// Kill ends the server with SIGKILL. It returns when the processes are gone.
 func (s *Server) Kill() {
 	s.tb.Helper()
 	for _, n := range s.s.nodes {
@@ -53,14 +51,14 @@ func (s *Server) Kill() {
 	}
 }
 
-// Stop ends the server in good order. Its data stays until the test ends.
+// Stop shuts the server down. Its data stays until the test ends.
 func (s *Server) Stop() {
 	s.tb.Helper()
 	s.s.quit()
 }
 
-// Restart starts the server again on the same port and with the same data, after ending it in good
-// order if it runs. It returns when the server answers.
+// Restart shuts the server down if it runs, and starts it on the same port with the same data. It
+// returns when the server answers.
 func (s *Server) Restart() {
 	s.tb.Helper()
 	s.s.quit()
@@ -76,7 +74,7 @@ type server struct {
 	version string
 	took    time.Duration
 
-	mu     sync.Mutex // held while a node starts, so that none does after close
+	mu     sync.Mutex // held while a node starts, so that no node starts after close
 	nodes  []*node
 	closed bool
 }
@@ -90,8 +88,8 @@ var running struct {
 
 var errClosed = errors.New("testenv: the tests are over")
 
-// launch starts a private server and waits until it answers. A port that somebody else takes
-// between our look and the server's start gets the server a second chance.
+// launch starts a private server and waits until it answers. It tries a second time if another
+// program took the port between the search for a free one and the server's start.
 func launch(k Kind) (*server, error) {
 	s, err := launchOnce(k)
 	if err != nil && strings.Contains(strings.ToLower(err.Error()), "in use") {
@@ -131,7 +129,7 @@ func launchOnce(k Kind) (_ *server, err error) {
 	return s, nil
 }
 
-// start starts the nodes and waits until all of them answer as one server.
+// start starts the nodes, waits until all of them answer, and joins them.
 func (s *server) start() error {
 	spec := kinds[s.kind]
 	for _, n := range s.nodes {
@@ -214,9 +212,9 @@ func (s *server) register() error {
 
 // close ends the server and removes its data.
 func (s *server) close() {
+	isThis := func(other *server) bool { return other == s }
 	running.Lock()
-	running.servers = slices.DeleteFunc(running.servers,
-		func(other *server) bool { return other == s })
+	running.servers = slices.DeleteFunc(running.servers, isThis)
 	running.Unlock()
 	s.mu.Lock()
 	s.closed = true
@@ -230,8 +228,8 @@ func (s *server) close() {
 	}
 }
 
-// Close stops every server that this process has started, and removes their data. None can be
-// started afterwards.
+// Close stops every server that this process has started, and removes their data. After Close, no
+// server can be started.
 func Close() {
 	running.Lock()
 	running.closed = true
@@ -245,7 +243,8 @@ func Close() {
 	removeHome()
 }
 
-// closeOnSignal has a signal that ends the process first end the servers.
+// closeOnSignal calls Close when an interrupt or SIGTERM arrives, and then ends the process with the
+// same signal.
 func closeOnSignal() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

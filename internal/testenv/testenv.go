@@ -1,6 +1,6 @@
 // Package testenv finds or starts the real servers that the tests use.
 //
-// A server named in the environment is used as it is:
+// The environment can name servers to use:
 //
 //	SCSKIT_TEST_REDIS          host:port
 //	SCSKIT_TEST_REDIS_CLUSTER  host:port,host:port,…
@@ -10,25 +10,24 @@
 //	SCSKIT_TEST_DYNAMODB       an endpoint, e.g. http://host:8000 of DynamoDB Local
 //	SCSKIT_TEST_POSTGRES18     a DSN of a PostgreSQL of another version
 //	SCSKIT_TEST_PGBOUNCER      a DSN of a PostgreSQL behind a pooler in transaction mode
-//	SCSKIT_TEST_REDIS_TLS      a URL as stores.Open takes it, of a server that wants TLS and a
-//	SCSKIT_TEST_POSTGRES_TLS   password; it names the file of the authority
+//	SCSKIT_TEST_REDIS_TLS      a URL for stores.Open, of a server that requires TLS and a password,
+//	SCSKIT_TEST_POSTGRES_TLS   with the parameter that names the file of the certificate authority
 //	SCSKIT_TEST_MYSQL_TLS
 //
-// Otherwise a private server is started from the programs on this machine (scripts/install-backends
-// installs them), on a free port of 127.0.0.1 with a data directory of its own: once per process,
-// at the first call. It is stopped at the end of [Main], and does not outlive the process on Linux,
-// whatever ends it. No other server is ever touched.
+// For all other kinds, the first call in a process starts a private server from the programs on this
+// machine, which scripts/install-backends installs. It listens on a free port of 127.0.0.1 and has
+// its own data directory. [Main] stops it at the end of the tests. On Linux the kernel ends it if the
+// process dies earlier. The package never touches any other server.
 //
-// A server that is missing fails the test with an error that names the fix, unless
-// SCSKIT_SKIP_BACKENDS, a comma separated list of names (redis, redis-cluster, postgres, mysql,
-// mongodb, dynamodb, postgres18, pgbouncer, redis-tls, postgres-tls, mysql-tls, toxiproxy), names
-// it: then the test is skipped.
+// A missing program fails the test, and the error says how to install it. SCSKIT_SKIP_BACKENDS skips
+// the tests of some servers instead. It is a comma-separated list of these names: redis,
+// redis-cluster, postgres, mysql, mongodb, dynamodb, postgres18, pgbouncer, redis-tls, postgres-tls,
+// mysql-tls, toxiproxy.
 //
-// Servers are shared by all tests of a package and, under make test, by the packages of the module,
-// which run at the same time: every test must keep to prefixes, tables and collections of its own,
-// named by [Name], and must never flush, drop or count what is not its own. A test that wants to
-// stop or kill its server takes a private one with [Start]; one that wants a bad network puts a
-// [Proxy] in front ([NewProxy]).
+// All tests of a package share the servers. Under make test, all packages of a module share them and
+// run at the same time. So every test must use its own prefixes, tables and collections, named by
+// [Name], and must not flush, drop or count anything else. A test that stops or kills its server must
+// take a private one from [Start]. A test that needs network faults uses [NewProxy].
 package testenv
 
 import (
@@ -42,8 +41,8 @@ import (
 	"testing"
 )
 
-// Main runs a package's tests and then stops every server that they started; it also does so before
-// an interrupt or SIGTERM ends the process. It returns the exit code:
+// Main runs a package's tests, stops the servers that they started, and returns the exit code. An
+// interrupt or SIGTERM also stops the servers before it ends the process. Use it like this:
 //
 //	func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 func Main(m *testing.M) int {
@@ -52,21 +51,21 @@ func Main(m *testing.M) int {
 	return m.Run()
 }
 
-// Redis returns the address of a Redis server, host:port. The private one appends every write to
-// its file and syncs it before it answers.
+// Redis returns the address of a Redis server, host:port. The private one syncs every write to disk
+// before it acknowledges it.
 func Redis(tb testing.TB) string {
 	tb.Helper()
 	return need(tb, KindRedis).URL
 }
 
-// RedisCluster returns the addresses of the nodes of a Redis Cluster; the private one has three
+// RedisCluster returns the addresses of the nodes of a Redis Cluster. The private one has three
 // masters and no replicas.
 func RedisCluster(tb testing.TB) []string {
 	tb.Helper()
 	return strings.Split(need(tb, KindRedisCluster).URL, ",")
 }
 
-// Postgres returns a DSN that pgx and its database/sql driver take.
+// Postgres returns a DSN for pgx and its database/sql driver.
 func Postgres(tb testing.TB) string {
 	tb.Helper()
 	return need(tb, KindPostgres).URL
@@ -79,29 +78,29 @@ func MySQL(tb testing.TB) string {
 }
 
 // Mongo returns a mongodb:// URI without a database. The private server is a FerretDB 1.24 on
-// SQLite: it answers NotImplemented to TTL indexes and transactions.
+// SQLite, which answers NotImplemented to TTL indexes and transactions.
 func Mongo(tb testing.TB) string {
 	tb.Helper()
 	return need(tb, KindMongo).URL
 }
 
-// DynamoDB returns an endpoint URL. Any region and any credentials will do; all see the same
-// tables. The private server is dynalite: it adds no index to a table that exists, and its answers
-// to BatchGetItem hold about 1 MB.
+// DynamoDB returns an endpoint URL. Clients may use any region and any credentials, and all see the
+// same tables. The private server is dynalite. It cannot add an index to an existing table, and its
+// responses to BatchGetItem hold about 1 MB.
 func DynamoDB(tb testing.TB) string {
 	tb.Helper()
 	return need(tb, KindDynamoDB).URL
 }
 
-// URL returns what clients of a kind of server take, see the package documentation.
+// URL returns the [Backend.URL] of the shared server of a kind.
 func URL(tb testing.TB, kind Kind) string {
 	tb.Helper()
 	return need(tb, kind).URL
 }
 
-// Name returns an identifier that no other test or run uses, fit for a table, a collection, a
-// database or a key prefix: a lower-case letter, then lower-case letters, digits and underscores,
-// 32 characters at most.
+// Name returns a unique name for a table, a collection, a database or a key prefix. It starts with a
+// lower-case letter, contains only lower-case letters, digits and underscores, and has at most 32
+// characters.
 func Name(tb testing.TB) string {
 	tb.Helper()
 	var b strings.Builder
@@ -116,11 +115,11 @@ func Name(tb testing.TB) string {
 		}
 	}
 	var random [6]byte
-	_, _ = rand.Read(random[:]) // never fails, by its contract
+	_, _ = rand.Read(random[:]) // never returns an error
 	return b.String() + "_" + hex.EncodeToString(random[:])
 }
 
-// need returns the shared server of a kind, and ends the test without one.
+// need returns the shared server of a kind. It skips or fails the test if there is none.
 func need(tb testing.TB, kind Kind) Backend {
 	tb.Helper()
 	skip(tb, kind.String())
@@ -132,10 +131,10 @@ func need(tb testing.TB, kind Kind) Backend {
 	return backend
 }
 
-// reports has each server that the tests use told once.
+// reports makes need print each server once.
 var reports [numKinds]sync.Once
 
-// skip skips the test if SCSKIT_SKIP_BACKENDS names what it needs.
+// skip skips the test if SCSKIT_SKIP_BACKENDS names the server.
 func skip(tb testing.TB, name string) {
 	tb.Helper()
 	if Skipped(name) {

@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// The servers that speak TLS alone, and want a password. It has what a URL must escape.
+// The credentials of the servers that require TLS. A URL must escape some characters of the password.
 const (
 	tlsUser            = "scskit"
 	tlsPassword        = "p@ss/w?rd:1"
@@ -36,7 +36,8 @@ var redisTLSKind = kind{
 		if err != nil {
 			return nil, err
 		}
-		n, err := redisNode(filepath.Join(dir, "data"), "--user", "default", "off",
+		n, err := redisNode(filepath.Join(dir, "data"),
+			"--user", "default", "off",
 			"--user", tlsUser, "on", ">"+tlsPassword, "~*", "+@all",
 			"--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no")
 		if err != nil {
@@ -78,12 +79,13 @@ var mysqlTLSKind = kind{
 		if err != nil {
 			return nil, err
 		}
+		// Not ed25519: go-sql-driver drops a trailing zero of the server's challenge, so that one
+		// login in 256 fails.
 		account := "'" + tlsUser + "'@'%'"
-		// Not ed25519: go-sql-driver drops a zero at the end of the server's challenge, so that one
-		// login of 256 fails.
-		n, err := mysqlNode(dir, "CREATE USER IF NOT EXISTS "+account+
-			" IDENTIFIED VIA mysql_native_password USING PASSWORD('"+tlsPassword+"');\n"+
-			"GRANT ALL ON scskit.* TO "+account+";\n",
+		statements := "CREATE USER IF NOT EXISTS " + account +
+			" IDENTIFIED VIA mysql_native_password USING PASSWORD('" + tlsPassword + "');\n" +
+			"GRANT ALL ON scskit.* TO " + account + ";\n"
+		n, err := mysqlNode(dir, statements,
 			"--require-secure-transport=ON", "--ssl-cert="+cert, "--ssl-key="+key)
 		return []*node{n}, err
 	},
@@ -94,12 +96,12 @@ var mysqlTLSKind = kind{
 	addr: hostOf,
 }
 
-// tlsURL is what stores.Open takes; rest ends with the parameter that names the authority's file.
+// tlsURL returns a URL for stores.Open. rest ends with the parameter for the authority's file.
 func tlsURL(scheme, addr, rest string) string {
 	return scheme + "://" + tlsUser + ":" + tlsPasswordEscaped + "@" + addr + rest + authorityFile()
 }
 
-// probeRedisTLS logs in as the user of private servers.
+// probeRedisTLS logs in with the credentials of private servers.
 func probeRedisTLS(ctx context.Context, addr string) (string, error) {
 	a, err := authority()
 	if err != nil {
@@ -111,7 +113,7 @@ func probeRedisTLS(ctx context.Context, addr string) (string, error) {
 	}
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
-	conn = tls.Client(conn, &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"}) //nolint:gosec // at least 1.2
+	conn = tls.Client(conn, &tls.Config{RootCAs: pool, ServerName: "127.0.0.1"})
 	defer func() { _ = conn.Close() }()
 	if _, err := redisAsk(conn, "AUTH", tlsUser, tlsPassword); err != nil {
 		return "", err
@@ -119,15 +121,15 @@ func probeRedisTLS(ctx context.Context, addr string) (string, error) {
 	return redisVersion(conn)
 }
 
-// postgresTLSNode makes a server that takes no connection without TLS and a password.
+// postgresTLSNode prepares a server that accepts only connections with TLS and a password.
 func postgresTLSNode(dir string) (*node, error) {
 	password := filepath.Join(dir, "password")
-	if err := os.WriteFile(password, []byte(tlsPassword), 0o644); err != nil { //nolint:gosec // the server's user reads it
+	if err := writeShared(password, tlsPassword); err != nil {
 		return nil, err
 	}
 	data := filepath.Join(dir, "data")
-	n, err := postgresNode(data, installedPostgres, "--username", tlsUser, "--pwfile", password,
-		"--auth", "scram-sha-256")
+	n, err := postgresNode(data, installedPostgres,
+		"--username", tlsUser, "--pwfile", password, "--auth", "scram-sha-256")
 	if err != nil {
 		return nil, err
 	}
@@ -150,7 +152,7 @@ func postgresTLSNode(dir string) (*node, error) {
 	return n, nil
 }
 
-// probePostgresTLS waits until the server refuses who comes without TLS.
+// probePostgresTLS succeeds if the server refuses a connection because it does not use TLS.
 func probePostgresTLS(ctx context.Context, addr string) (string, error) {
 	version, err := probePostgres(ctx, addr)
 	if err != nil && strings.Contains(err.Error(), "no encryption") {
@@ -159,13 +161,13 @@ func probePostgresTLS(ctx context.Context, addr string) (string, error) {
 	return version, err
 }
 
-// issuer is the authority that has signed the certificates of this process's servers.
+// issuer is the authority that signs the certificates of this process's servers.
 type issuer struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-// authority makes the issuer, and its certificate's file.
+// authority creates the issuer and the file with its certificate.
 var authority = sync.OnceValues(func() (*issuer, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -186,7 +188,7 @@ var authority = sync.OnceValues(func() (*issuer, error) {
 
 func authorityFile() string { return filepath.Join(home(), "authority.pem") }
 
-// certificate is a template for one, good for a day.
+// certificate returns the template for a certificate that is valid for a day.
 func certificate(name string) *x509.Certificate {
 	serial, _ := rand.Int(rand.Reader, big.NewInt(1<<62)) // never fails
 	return &x509.Certificate{
@@ -195,8 +197,8 @@ func certificate(name string) *x509.Certificate {
 	}
 }
 
-// certify makes a certificate for servers on this machine, and returns its file and that of its
-// key, which belong to the account.
+// certify creates a certificate for servers on this machine. It returns the files of the certificate
+// and of its key, which belong to the account.
 func certify(dir string, user *account) (cert, key string, err error) {
 	a, err := authority()
 	if err != nil {
@@ -218,10 +220,11 @@ func certify(dir string, user *account) (cert, key string, err error) {
 	}
 	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
 	return cert, key, errors.Join(
-		user.writePEM(cert, "CERTIFICATE", certDER), user.writePEM(key, "EC PRIVATE KEY", keyDER))
+		user.writePEM(cert, "CERTIFICATE", certDER),
+		user.writePEM(key, "EC PRIVATE KEY", keyDER))
 }
 
-// writePEM writes a file that the account alone can read.
+// writePEM writes a file that only the account can read.
 func (a *account) writePEM(file, kind string, der []byte) error {
 	text := pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 	if err := os.WriteFile(file, text, 0o600); err != nil || a == nil {

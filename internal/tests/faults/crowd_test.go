@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/scskit/scskit/internal/poll"
 )
 
 // crowd is what works on a site: clients with a session each, which also meet in sessions that
@@ -211,33 +213,35 @@ func (c *crowd) each(f func(*client) int64) []int64 {
 	return n
 }
 
-// await waits until each client has had that many more of what count counts. It gives up when those
-// who lack some have not come nearer for long, however many the others have.
-func (c *crowd) await(what string, count func() []int64, more int64) {
+// await waits until the count of each client has grown by more. It gives up when the total that is
+// missing has not shrunk for a long time.
+func (c *crowd) await(phase string, count func() []int64, more int64) {
 	c.t.Helper()
 	before := count()
-	left := int64(len(before))*more + 1
+	missing := int64(len(before))*more + 1
 	patience := 2 * c.site.Load().pace.watchdog()
 	var watchdog time.Time
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for {
+	err := poll.Until(c.t.Context(), func() bool {
 		now := count()
-		switch lack := lacking(before, now, more); {
-		case lack == 0:
-			return
-		case lack < left:
-			left, watchdog = lack, time.Now().Add(patience)
+		switch n := shortfall(before, now, more); {
+		case n == 0:
+			return true
+		case n < missing:
+			missing, watchdog = n, time.Now().Add(patience)
 		case time.Now().After(watchdog):
-			c.t.Fatalf("%s: not every client, and nothing new for %s: %v, then %v; errors: %.1000s",
-				what, patience, before, now, fmt.Sprint(c.site.Load().takeErrors()))
+			errs := fmt.Sprint(c.site.Load().takeErrors())
+			c.t.Fatalf("%s: some clients made no progress for %s: %v, then %v; errors: %.1000s",
+				phase, patience, before, now, errs)
 		}
-		<-tick.C
+		return false
+	})
+	if err != nil {
+		c.t.Fatal(err)
 	}
 }
 
-// lacking is how many of them the clients have yet to have, in all.
-func lacking(before, now []int64, more int64) (n int64) {
+// shortfall returns by how much the counts, taken together, have yet to grow.
+func shortfall(before, now []int64, more int64) (n int64) {
 	for i := range now {
 		n += max(before[i]+more-now[i], 0)
 	}

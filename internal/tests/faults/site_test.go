@@ -20,6 +20,7 @@ import (
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/adapters"
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
+	"github.com/scskit/scskit/internal/poll"
 )
 
 // page begins every response that a handler writes, and so must not be in one that the session
@@ -284,18 +285,23 @@ func (s *site) until(t *testing.T, path, token string, form url.Values) (a answe
 	return a, requests
 }
 
-// poll tries something until it is well.
-func (s *site) poll(t *testing.T, well func() bool) {
+// poll calls done until it returns true. It gives up after the watchdog time and 30 tries: neither a
+// machine that stands still nor slow responses count as a failure.
+func (s *site) poll(t *testing.T, done func() bool) {
 	t.Helper()
-	begin := time.Now()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for tries := 1; !well(); tries++ {
-		// Both, so that neither a machine that stood still nor slow answers count as a failure.
-		if took := time.Since(begin); took > s.pace.watchdog() && tries > 30 {
-			t.Fatalf("not well after %s and %d tries: %v", took, tries, s.takeErrors())
+	begin, tries := time.Now(), 0
+	err := poll.Until(t.Context(), func() bool {
+		if done() {
+			return true
 		}
-		<-tick.C
+		tries++
+		if took := time.Since(begin); took > s.pace.watchdog() && tries > 30 {
+			t.Fatalf("still failing after %s and %d tries: %v", took, tries, s.takeErrors())
+		}
+		return false
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

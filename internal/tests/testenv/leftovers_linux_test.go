@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scskit/scskit/internal/poll"
 	"github.com/scskit/scskit/internal/testenv"
 )
 
@@ -78,10 +79,10 @@ func TestNothingIsLeft(t *testing.T) {
 			if state := end(test.how, test.sig); state != test.state {
 				t.Errorf("the child's end: %s; want %s", state, test.state)
 			}
-			waitUntil(t, "the servers are gone", func() bool { return len(processesIn(t, tmp)) == 0 })
+			poll.Wait(t, "the servers are gone", func() bool { return len(processesIn(t, tmp)) == 0 })
 			for _, addr := range addrs {
 				// The kernel closes a dying process's sockets a moment after its place in /proc.
-				waitUntil(t, "nobody listens at "+addr, func() bool {
+				poll.Wait(t, "nobody listens at "+addr, func() bool {
 					conn, err := net.Dial("tcp", addr)
 					if err == nil {
 						_ = conn.Close()
@@ -193,19 +194,4 @@ func processesIn(t *testing.T, dir string) (pids []int) {
 	}
 	slices.Sort(pids)
 	return pids
-}
-
-// waitUntil polls what no event tells.
-func waitUntil(t *testing.T, what string, done func() bool) {
-	t.Helper()
-	deadline := time.After(5 * time.Minute)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !done() {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("not within 5 min: %s", what)
-		}
-	}
 }
