@@ -80,8 +80,8 @@ func removeLeftovers() {
 	}
 }
 
-// abandoned reports whether no process holds a directory's lock. A young directory does not count as
-// abandoned, since its process may be about to lock it.
+// abandoned reports whether no process holds a directory's lock. A young directory does not count
+// as abandoned, since its process may be about to lock it.
 func abandoned(dir string) bool {
 	lock, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_RDWR, 0)
 	if errors.Is(err, os.ErrNotExist) { // its removal was interrupted

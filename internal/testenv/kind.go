@@ -117,9 +117,9 @@ var finders = func() (f [numKinds]func() (Backend, error)) {
 }()
 
 // Find returns the server of a kind: the one from the environment, or else a private one, which the
-// first call starts. Later calls return the same server. Find is safe for concurrent use. Tests call
-// [Redis] and its siblings instead. A program that calls Find must call [Close] at its end, unless
-// it uses [Main].
+// first call starts. Later calls return the same server. Find is safe for concurrent use. Tests
+// call [Redis] and its siblings instead. A program that calls Find must call [Close] at its end,
+// unless it uses [Main].
 func Find(kind Kind) (Backend, error) { return finders[kind]() }
 
 func find(k Kind) (Backend, error) {

@@ -57,8 +57,8 @@ func installedPostgres(name string) (string, error) {
 // builtPostgres18 returns the path of a program of the PostgreSQL 18 in build/backends.
 func builtPostgres18(name string) (string, error) { return built("postgresql-18/bin/" + name) }
 
-// postgresNode creates a database cluster, with initArgs as further arguments for initdb. PostgreSQL
-// refuses to run as root.
+// postgresNode creates a database cluster, with initArgs as further arguments for initdb.
+// PostgreSQL refuses to run as root.
 func postgresNode(
 	dir string, find func(program string) (string, error), initArgs ...string,
 ) (*node, error) {

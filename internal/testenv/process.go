@@ -67,8 +67,8 @@ func (n *node) start() error {
 	return nil
 }
 
-// await waits until probe succeeds, and returns what it returns. It fails if the program or ctx ends
-// first.
+// await waits until probe succeeds, and returns what it returns. It fails if the program or ctx
+// ends first.
 func (n *node) await(ctx context.Context, probe prober) (version string, err error) {
 	n.mu.Lock()
 	done := n.done

@@ -14,9 +14,10 @@ import (
 	"time"
 )
 
-// Proxy is a TCP proxy of one test that can simulate network faults. A new Proxy has none. Faults add
-// up until [Proxy.Enable], and apply to open and new connections. A Proxy is safe for concurrent use,
-// but its methods call tb.Fatal if they fail, which is allowed only on the test's goroutine.
+// Proxy is a TCP proxy of one test that can simulate network faults. A new Proxy has none. Faults
+// add up until [Proxy.Enable], and apply to open and new connections. A Proxy is safe for
+// concurrent use, but its methods call tb.Fatal if they fail, which is allowed only on the test's
+// goroutine.
 type Proxy struct {
 	tb      testing.TB
 	control string // the address of toxiproxy's API
@@ -89,8 +90,8 @@ func (p *Proxy) Slow(d time.Duration) {
 	p.toxic("downstream", "latency", map[string]any{"latency": d.Milliseconds()})
 }
 
-// Reset resets each new connection (TCP RST) when its first reply begins: the server has executed the
-// request by then. An open connection is closed instead, since toxiproxy sets up resets when it
+// Reset resets each new connection (TCP RST) when its first reply begins: the server has executed
+// the request by then. An open connection is closed instead, since toxiproxy sets up resets when it
 // accepts a connection.
 func (p *Proxy) Reset() {
 	p.tb.Helper()

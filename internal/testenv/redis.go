@@ -99,8 +99,8 @@ func redisVersion(conn net.Conn) (string, error) {
 	return "Redis", nil
 }
 
-// joinRedisCluster assigns the slots to the nodes and introduces the nodes to each other, unless the
-// nodes have their slots already. Then it waits until each node finds the cluster complete.
+// joinRedisCluster assigns the slots to the nodes and introduces the nodes to each other, unless
+// the nodes have their slots already. Then it waits until each node finds the cluster complete.
 func joinRedisCluster(ctx context.Context, nodes []*node) error {
 	first, err := redisCall(ctx, nodes[0].addr, "CLUSTER", "INFO")
 	if err != nil {

@@ -22,7 +22,8 @@ type Server struct {
 	s  *server
 }
 
-// Start starts a private server, even if the environment names one, and stops it when the test ends.
+// Start starts a private server, even if the environment names one, and stops it when the test
+// ends.
 func Start(tb testing.TB, kind Kind) *Server {
 	tb.Helper()
 	skip(tb, kind.String())
@@ -129,7 +130,8 @@ func launchOnce(k Kind) (_ *server, err error) {
 	return s, nil
 }
 
-// start starts the nodes, waits until all of them answer, and joins them.
+// start starts the nodes, waits until all of them answer, and joins them. It waits for the last one
+// first: a PgBouncer does not answer before the PostgreSQL behind it does.
 func (s *server) start() error {
 	spec := kinds[s.kind]
 	for _, n := range s.nodes {
@@ -139,7 +141,7 @@ func (s *server) start() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), spec.ready)
 	defer cancel()
-	for i, n := range s.nodes {
+	for i, n := range slices.Backward(s.nodes) {
 		version, err := n.await(ctx, spec.probe)
 		for err != nil && ctx.Err() == nil && n.busy != "" && strings.Contains(err.Error(), n.busy) {
 			if err = s.startNode(n); err == nil {
@@ -243,8 +245,8 @@ func Close() {
 	removeHome()
 }
 
-// closeOnSignal calls Close when an interrupt or SIGTERM arrives, and then ends the process with the
-// same signal.
+// closeOnSignal calls Close when an interrupt or SIGTERM arrives, and then ends the process with
+// the same signal.
 func closeOnSignal() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)

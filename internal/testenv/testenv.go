@@ -14,20 +14,20 @@
 //	SCSKIT_TEST_POSTGRES_TLS   with the parameter that names the file of the certificate authority
 //	SCSKIT_TEST_MYSQL_TLS
 //
-// For all other kinds, the first call in a process starts a private server from the programs on this
-// machine, which scripts/install-backends installs. It listens on a free port of 127.0.0.1 and has
-// its own data directory. [Main] stops it at the end of the tests. On Linux the kernel ends it if the
-// process dies earlier. The package never touches any other server.
+// For all other kinds, the first call in a process starts a private server from the programs on
+// this machine, which scripts/install-backends installs. It listens on a free port of 127.0.0.1 and
+// has its own data directory. [Main] stops it at the end of the tests. On Linux the kernel ends it
+// if the process dies earlier. The package never touches any other server.
 //
-// A missing program fails the test, and the error says how to install it. SCSKIT_SKIP_BACKENDS skips
-// the tests of some servers instead. It is a comma-separated list of these names: redis,
-// redis-cluster, postgres, mysql, mongodb, dynamodb, postgres18, pgbouncer, redis-tls, postgres-tls,
-// mysql-tls, toxiproxy.
+// A missing program fails the test, and the error says how to install it. SCSKIT_SKIP_BACKENDS
+// skips the tests of some servers instead. It is a comma-separated list of these names: redis,
+// redis-cluster, postgres, mysql, mongodb, dynamodb, postgres18, pgbouncer, redis-tls,
+// postgres-tls, mysql-tls, toxiproxy.
 //
-// All tests of a package share the servers. Under make test, all packages of a module share them and
-// run at the same time. So every test must use its own prefixes, tables and collections, named by
-// [Name], and must not flush, drop or count anything else. A test that stops or kills its server must
-// take a private one from [Start]. A test that needs network faults uses [NewProxy].
+// All tests of a package share the servers. Under make test, all packages of a module share them
+// and run at the same time. So every test must use its own prefixes, tables and collections, named
+// by [Name], and must not flush, drop or count anything else. A test that stops or kills its server
+// must take a private one from [Start]. A test that needs network faults uses [NewProxy].
 package testenv
 
 import (
@@ -98,8 +98,8 @@ func URL(tb testing.TB, kind Kind) string {
 	return need(tb, kind).URL
 }
 
-// Name returns a unique name for a table, a collection, a database or a key prefix. It starts with a
-// lower-case letter, contains only lower-case letters, digits and underscores, and has at most 32
+// Name returns a unique name for a table, a collection, a database or a key prefix. It starts with
+// a lower-case letter, contains only lower-case letters, digits and underscores, and has at most 32
 // characters.
 func Name(tb testing.TB) string {
 	tb.Helper()

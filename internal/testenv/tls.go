@@ -20,7 +20,8 @@ import (
 	"time"
 )
 
-// The credentials of the servers that require TLS. A URL must escape some characters of the password.
+// The credentials of the servers that require TLS. A URL must escape some characters of the
+// password.
 const (
 	tlsUser            = "scskit"
 	tlsPassword        = "p@ss/w?rd:1"
@@ -197,8 +198,8 @@ func certificate(name string) *x509.Certificate {
 	}
 }
 
-// certify creates a certificate for servers on this machine. It returns the files of the certificate
-// and of its key, which belong to the account.
+// certify creates a certificate for servers on this machine. It returns the files of the
+// certificate and of its key, which belong to the account.
 func certify(dir string, user *account) (cert, key string, err error) {
 	a, err := authority()
 	if err != nil {
