@@ -21,22 +21,24 @@ type loadRequest struct {
 	Addr    string
 	Control string
 	Time    time.Duration
-	Cookies []string // one for each connection
-	Keys    []string // likewise
-	Body    string   // what each response must have
+	Cookies []string // one per connection
+	Keys    []string // one per connection
+	Body    string   // the expected body of each response
 }
 
-// figures are what one turn of the load generator has measured.
+// figures are the measurements of one turn of the load generator.
 type figures struct {
 	PerSecond float64       // requests
 	Median    time.Duration // of a request, as the client sees it
-	Allocs    float64       // by the server's whole process, for each request
-	Bytes     float64       // likewise
-	CPU       time.Duration // likewise, if it is known
+
+	// Per request, for the whole process of the server.
+	Allocs float64
+	Bytes  float64
+	CPU    time.Duration // 0 if it is not available
 }
 
-// load is the load generator: it writes prepared requests and reads the answers, with as little
-// work as that takes, since it shares the processors with what it measures.
+// load is the load generator. It writes prepared requests and reads the responses, with as little
+// work as possible, since it shares the processors with the server that it measures.
 func load(in io.Reader, out io.Writer) error {
 	runtime.GOMAXPROCS(1)
 	var req loadRequest
@@ -52,7 +54,7 @@ func load(in io.Reader, out io.Writer) error {
 		defer func() { _ = c.conn.Close() }()
 		clients[i] = c
 	}
-	// Connections of the Redis client, buffers and pools are there before the count begins.
+	// Open the connections of the Redis client and fill buffers and pools before measuring.
 	if err := busy(clients, req.Time/5); err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ func load(in io.Reader, out io.Writer) error {
 	})
 }
 
-// busy keeps every client busy for a time, and returns their errors.
+// busy makes every client send requests for the given time, and returns their errors.
 func busy(clients []*client, d time.Duration) error {
 	errs := make([]error, len(clients))
 	var wg sync.WaitGroup
@@ -123,7 +125,7 @@ func dial(addr, key, cookie, body string) (*client, error) {
 	return &client{conn: conn, r: bufio.NewReader(conn), request: []byte(request), body: body}, nil
 }
 
-// do makes one request, and checks that the answer is what was asked for.
+// do makes one request and checks the response.
 func (c *client) do() error {
 	if _, err := c.conn.Write(c.request); err != nil {
 		return err
@@ -135,7 +137,7 @@ func (c *client) do() error {
 			return err
 		}
 		if first && !bytes.HasPrefix(line, []byte("HTTP/1.1 200 ")) {
-			return fmt.Errorf("answer: %s", line)
+			return fmt.Errorf("unexpected status line: %s", line)
 		}
 		if len(line) == len("\r\n") {
 			break
@@ -147,20 +149,20 @@ func (c *client) do() error {
 		}
 	}
 	if length != len(c.body) {
-		return fmt.Errorf("the answer has %d bytes, want %d", length, len(c.body))
+		return fmt.Errorf("body of %d bytes, want %d", length, len(c.body))
 	}
 	body, err := c.r.Peek(length)
 	if err != nil {
 		return err
 	}
 	if string(body) != c.body {
-		return fmt.Errorf("got answer %q, want %q", body, c.body)
+		return fmt.Errorf("body %q, want %q", body, c.body)
 	}
 	_, err = c.r.Discard(length)
 	return err
 }
 
-// usage asks the server what it has used so far.
+// usage returns what the server's process has used so far.
 func usage(control string) (u used, err error) {
 	resp, err := http.Get("http://" + control) //nolint:noctx // a port of this machine
 	if err != nil {

@@ -1,20 +1,20 @@
-// Bench measures sessions in Redis over real sockets, beside the bare commands of the Redis client
-// and beside scs with the store that is published for it:
+// Bench compares scskit sessions in Redis with the bare commands of the Redis client, and with scs
+// and its goredisstore, over real sockets:
 //
 //	go run . [-rounds 15] [-time 600ms] [-durable]
 //
 // Three processes share the machine: redis-server, a server with one port for each variant, and a
-// load generator that keeps 32 connections busy, each with one request at a time and a session of
-// its own with three keys. All variants use one redis.Client with its default options, and the
-// context of the request. They take turns, round by round; the figures are medians of the rounds,
-// and the ratios medians of the ratios within a round.
+// load generator. The load generator uses 32 connections. Each sends one request at a time and has
+// its own session with three keys. All variants use one redis.Client with its default options, and
+// the context of the request. The variants take turns, round by round. The figures are medians over
+// the rounds, and the ratios are medians of the ratios within a round.
 //
-// It looks for Redis as the tests do (SCSKIT_TEST_REDIS), else starts a private server, which then
-// keeps nothing on disk, unless -durable is given: what a session costs must not hide behind the
-// disk.
+// Bench uses the Redis server that SCSKIT_TEST_REDIS names, or else starts a private one. The
+// private server writes nothing to disk unless -durable is given: the disk would hide the cost of
+// sessions.
 //
-// The targets are printed with what was measured. A target that is missed is no failure: a shared
-// machine is no judge.
+// Bench prints its targets with the results. A missed target is not a failure, since other
+// processes on the machine affect the results.
 package main
 
 import (
@@ -52,20 +52,21 @@ func main() {
 	}
 }
 
-// connections is how many requests are under way at any time.
+// connections is the number of concurrent requests.
 const connections = 32
 
 func run(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	rounds := flags.Int("rounds", 15, "how often each variant has its turn")
-	turn := flags.Duration("time", 600*time.Millisecond, "how long a turn takes")
+	rounds := flags.Int("rounds", 15, "number of rounds")
+	turn := flags.Duration("time", 600*time.Millisecond, "length of a turn")
 	durable := flags.Bool("durable", false,
-		"let the private Redis sync each write to the disk before it answers")
+		"make the private Redis sync each write to disk before it answers")
 	deadlines := flags.Bool("deadlines", true,
-		"have the client of all variants keep the deadlines of contexts (ContextTimeoutEnabled)")
+		"set ContextTimeoutEnabled in the Redis client of all variants")
 	profile := flags.String("profile", "",
-		"write a CPU profile of the server, of all its turns, to this file")
-	only := flags.String("only", "", "measure one thing, to profile it: bare-read, scskit-write, …")
+		"write a CPU profile of the server, for all turns, to this `file`")
+	only := flags.String("only", "",
+		"measure one `variant` of one operation, e.g. bare-read or scskit-write")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -85,8 +86,9 @@ func run(args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	site, stop, err := startServer(serveRequest{Redis: server.URL, Deadlines: *deadlines,
-		Profile: *profile})
+	site, stop, err := startServer(serveRequest{
+		Redis: server.URL, Deadlines: *deadlines, Profile: *profile,
+	})
 	if err != nil {
 		return err
 	}
@@ -95,55 +97,66 @@ func run(args []string, out io.Writer) error {
 		"%d keep-alive connections, 3-key sessions; %d rounds of %v\n\n",
 		server.Version, persistence["appendonly"], *deadlines, runtime.Version(), runtime.GOMAXPROCS(0),
 		connections, *rounds, *turn)
-	for _, t := range []table{{op: "read", connections: connections},
-		{op: "write", connections: connections}, {op: "write", connections: 1}} {
-		op := t.op
-		t.rounds = make(map[string][]figures)
-		for round := range *rounds {
-			for i := range variants {
-				v := variants[(i+round)%len(variants)] // so that each follows each
-				if *only != "" && v.name+"-"+op != *only {
-					continue
-				}
-				f, err := measure(site, v.name, op, t.connections, *turn)
-				if err != nil {
-					return fmt.Errorf("%s %s: %w", v.name, op, err)
-				}
-				t.rounds[v.name] = append(t.rounds[v.name], f)
-			}
+	tables := []table{
+		{op: "read", connections: connections},
+		{op: "write", connections: connections},
+		{op: "write", connections: 1},
+	}
+	for _, t := range tables {
+		if err := t.measure(site, *rounds, *turn, *only); err != nil {
+			return err
 		}
 		if *only != "" {
 			for name, rounds := range t.rounds {
-				fmt.Fprintf(out, "%s %s, %d connections: %+v\n", name, op, t.connections, rounds)
+				fmt.Fprintf(out, "%s %s, %d connections: %+v\n", name, t.op, t.connections, rounds)
 			}
 			continue
 		}
-		t.size = site.Size
 		t.print(out)
 	}
 	return nil
 }
 
-// startServer starts the server in a process of its own.
+// measure fills the table. If only is not empty, it measures only the variant and operation that it
+// names.
+func (t *table) measure(site served, rounds int, turn time.Duration, only string) error {
+	t.size, t.rounds = site.Size, make(map[string][]figures)
+	for round := range rounds {
+		for i := range variants {
+			v := variants[(i+round)%len(variants)] // each is the first of a round at times
+			if only != "" && v.name+"-"+t.op != only {
+				continue
+			}
+			f, err := measure(site, v.name, t.op, t.connections, turn)
+			if err != nil {
+				return fmt.Errorf("%s %s: %w", v.name, t.op, err)
+			}
+			t.rounds[v.name] = append(t.rounds[v.name], f)
+		}
+	}
+	return nil
+}
+
+// startServer starts the server in a child process.
 func startServer(req serveRequest) (served, func(), error) {
 	cmd, stdin, answer, err := child("serve")
 	if err != nil {
 		return served{}, nil, err
 	}
 	stop := func() {
-		_ = stdin.Close() // which ends it
+		_ = stdin.Close() // the child ends with its input
 		_ = cmd.Wait()
 	}
 	var site served
-	if err := errors.Join(json.NewEncoder(stdin).Encode(req),
-		json.NewDecoder(answer).Decode(&site)); err != nil {
+	err = errors.Join(json.NewEncoder(stdin).Encode(req), json.NewDecoder(answer).Decode(&site))
+	if err != nil {
 		stop()
 		return served{}, nil, fmt.Errorf("start the server: %w", err)
 	}
 	return site, stop, nil
 }
 
-// measure has the load generator take one turn with n connections, in a process of its own.
+// measure runs the load generator in a child process for one turn with n connections.
 func measure(site served, variant, op string, n int, turn time.Duration) (figures, error) {
 	cmd, stdin, answer, err := child("load")
 	if err != nil {
@@ -161,7 +174,7 @@ func measure(site served, variant, op string, n int, turn time.Duration) (figure
 
 func first(list []string, n int) []string { return list[:min(n, len(list))] }
 
-// child starts this program in another role, with a pipe to it and one from it.
+// child starts this program in another role, with pipes for its input and output.
 func child(role string) (*exec.Cmd, io.WriteCloser, io.Reader, error) {
 	self, err := os.Executable()
 	if err != nil {

@@ -12,12 +12,12 @@ import (
 // The targets.
 const (
 	readAtLeast   = 0.85 // of the requests per second of one bare GET
-	writeAtMost   = 1.3  // times what a bare GET and SET take
-	allocsAtMost  = 40   // in the process, for a request that reads
-	sessionAtMost = 100  // bytes of value for three keys
+	writeAtMost   = 1.3  // times the duration of a bare GET and SET
+	allocsAtMost  = 40   // in the server's process, per request that reads
+	sessionAtMost = 100  // bytes of the value of a session with three keys
 )
 
-// table is what the rounds of one operation have measured.
+// table holds the measurements of one operation.
 type table struct {
 	op          string
 	connections int
@@ -25,13 +25,14 @@ type table struct {
 	size        map[string]int64
 }
 
+var captions = map[string]string{
+	"read": "A request that reads one key. Bare: a handler that makes one GET.",
+	"write": "A request that reads and changes one key. " +
+		"Bare: a handler that makes one GET and one SET.",
+}
+
 func (t *table) print(out io.Writer) {
-	what := map[string]string{
-		"read": "A request that reads one key. Bare: a handler that makes one GET.",
-		"write": "A request that reads and changes one key. Bare: a handler that makes one GET and one " +
-			"SET.",
-	}
-	fmt.Fprintf(out, "%s %d at a time.\n", what[t.op], t.connections)
+	fmt.Fprintf(out, "%s %d at a time.\n", captions[t.op], t.connections)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "variant\trequests/s\tof bare\t(from\tto)\tmedian\tCPU\tallocs\tbytes\tvalue\t")
 	for _, v := range variants {
@@ -51,23 +52,24 @@ func (t *table) print(out io.Writer) {
 	fmt.Fprintln(out)
 	_, ratio, _ := t.ratio("scskit")
 	if t.op == "write" {
-		when := "with the machine full"
+		when := "under load"
 		if t.connections == 1 {
-			when = "by itself"
+			when = "alone"
 		}
 		verdict(out, 1/ratio <= writeAtMost,
-			"a write takes, %s, %.2f times what a bare GET and SET take; at most %.2f", when, 1/ratio,
-			writeAtMost)
+			"a write %s takes %.2f times as long as a bare GET and SET; at most %.2f",
+			when, 1/ratio, writeAtMost)
 		fmt.Fprintln(out)
 		return
 	}
 	n := t.median("scskit", func(f figures) float64 { return f.Allocs })
 	verdict(out, ratio >= readAtLeast,
-		"a read reaches %.2f of the requests of a bare GET; at least %.2f", ratio, readAtLeast)
-	verdict(out, n <= allocsAtMost, "a read allocates %.1f objects, net/http's included; at most %d",
-		n, allocsAtMost)
+		"reads reach %.2f of the requests per second of a bare GET; at least %.2f",
+		ratio, readAtLeast)
+	verdict(out, n <= allocsAtMost,
+		"a read allocates %.1f objects, including net/http's; at most %d", n, allocsAtMost)
 	verdict(out, t.size["scskit"] <= sessionAtMost,
-		"a session of three keys takes %d bytes; at most %d", t.size["scskit"], sessionAtMost)
+		"a session with three keys takes %d bytes; at most %d", t.size["scskit"], sessionAtMost)
 	fmt.Fprintln(out)
 }
 
@@ -87,8 +89,8 @@ func (t *table) median(variant string, of func(figures) float64) float64 {
 	return stats.Median(values)
 }
 
-// ratio returns the requests per second of a variant as a part of the bare one's: the least, the
-// median and the most of the rounds.
+// ratio returns the requests per second of a variant, relative to those of the bare variant in the
+// same round: the minimum, the median and the maximum over the rounds.
 func (t *table) ratio(variant string) (low, median, high float64) {
 	var ratios []float64
 	for i, f := range t.rounds[variant] {

@@ -23,7 +23,7 @@ import (
 	"github.com/scskit/scskit/stores/redisstore"
 )
 
-// user is the value that a read request asks for.
+// user is the value that the handlers respond with.
 const user = "8f14e45f-ceea-467f-9575-6d2b5f2e0a11"
 
 type serveRequest struct {
@@ -32,25 +32,24 @@ type serveRequest struct {
 	Profile   string
 }
 
-// served is where the server is, and what it has.
+// served describes the running server.
 type served struct {
-	Addr    map[string]string   // of a variant and an operation
-	Control string              // answers with what was used
-	Cookies map[string][]string // of a variant: a session for each connection
-	Keys    []string            // under which Redis has scskit's
-	Size    map[string]int64    // of the value of a session, in bytes
-	Body    string              // what every request is answered with
+	Addr    map[string]string   // addresses, by "variant operation"
+	Control string              // the address that responds with used
+	Cookies map[string][]string // by variant: one session per connection
+	Keys    []string            // the Redis keys of scskit's sessions
+	Size    map[string]int64    // by variant: the size of a session's value in bytes
+	Body    string              // the body of every response
 }
 
-// used is what the server's process has used so far: objects and bytes of its heap, and processor
-// time.
+// used holds what the server's process has used so far: heap objects and bytes, and processor time.
 type used struct {
 	Allocs, Bytes uint64
 	CPU           time.Duration
 }
 
-// variant is one way to keep a session. The bare one keeps none: it does what the Redis client must
-// do in any case.
+// variant is one way to store sessions. The bare variant has no sessions and sends only the Redis
+// commands that any implementation needs.
 type variant struct {
 	name  string
 	sites func(client *redis.Client) (read, write http.Handler, sm *scs.SessionManager)
@@ -76,7 +75,7 @@ var variants = []variant{
 	}},
 }
 
-// bareRead has the key in the query of the URL.
+// bareRead takes the key from the query of the URL.
 func bareRead(c *redis.Client) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		b, err := c.Get(r.Context(), r.URL.RawQuery).Bytes()
@@ -94,7 +93,7 @@ func bareWrite(c *redis.Client) http.Handler {
 	})
 }
 
-// plain is a header such as every page has.
+// plain is the Content-Type of all responses.
 var plain = []string{"text/plain; charset=utf-8"}
 
 func answerBare(w http.ResponseWriter, b []byte, err error) {
@@ -121,7 +120,7 @@ func sessionWrite(sm *scs.SessionManager) http.Handler {
 	})
 }
 
-// serve is the server. It ends when its input does.
+// serve is the server. It ends when its input ends.
 func serve(in io.Reader, out io.Writer) error {
 	var req serveRequest
 	if err := json.NewDecoder(in).Decode(&req); err != nil {
@@ -129,8 +128,12 @@ func serve(in io.Reader, out io.Writer) error {
 	}
 	client := redis.NewClient(&redis.Options{Addr: req.Redis, ContextTimeoutEnabled: req.Deadlines})
 	defer func() { _ = client.Close() }()
-	site := served{Addr: map[string]string{}, Cookies: map[string][]string{}, Size: map[string]int64{},
-		Body: user}
+	site := served{
+		Addr:    map[string]string{},
+		Cookies: map[string][]string{},
+		Size:    map[string]int64{},
+		Body:    user,
+	}
 	for _, v := range variants {
 		read, write, sm := v.sites(client)
 		var err error
@@ -159,7 +162,7 @@ func serve(in io.Reader, out io.Writer) error {
 			}
 		}
 	}
-	site.Cookies["bare"] = site.Cookies["scskit"] // it has no use for them, but has to read them
+	site.Cookies["bare"] = site.Cookies["scskit"] // for requests of the same size
 	var err error
 	if site.Control, err = listen(http.HandlerFunc(count)); err != nil {
 		return err
@@ -185,7 +188,7 @@ func serve(in io.Reader, out io.Writer) error {
 }
 
 func listen(h http.Handler) (addr string, err error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is only a port
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
 	if err != nil {
 		return "", err
 	}

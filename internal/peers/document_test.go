@@ -21,8 +21,8 @@ const (
 	end      = "<!-- results: end -->\n"
 )
 
-// checkDocument fails the test unless docs/peers.md holds the tables of these results, and its
-// words name every check that fails, and no other.
+// checkDocument fails the test unless docs/peers.md contains the tables of the results, and its
+// text names exactly the checks that fail.
 func checkDocument(t *testing.T, report conformance.Report) {
 	t.Helper()
 	text, err := os.ReadFile(document)
@@ -32,34 +32,36 @@ func checkDocument(t *testing.T, report conformance.Report) {
 	head, rest, ok := bytes.Cut(text, []byte(begin))
 	tables, tail, ok2 := bytes.Cut(rest, []byte(end))
 	if !ok || !ok2 {
-		t.Fatalf("%s: the lines that enclose the results are missing", document)
+		t.Fatalf("%s: the comments around the results are missing", document)
 	}
 	want := []byte(overview(t, report) + "\n" + failures(report))
 	if *update && !bytes.Equal(tables, want) {
-		if err := os.WriteFile(document, slices.Concat(head, []byte(begin), want, []byte(end), tail),
-			0o644); err != nil {
+		updated := slices.Concat(head, []byte(begin), want, []byte(end), tail)
+		if err := os.WriteFile(document, updated, 0o644); err != nil {
 			t.Fatal(err)
 		}
 	} else if !bytes.Equal(tables, want) {
-		t.Errorf("%s does not hold the results of this run; go test -update writes them:\n%s",
+		t.Errorf("%s does not contain the results of this run; go test -update writes them:\n%s",
 			document, want)
 	}
 
 	failed := failedChecks(report)
 	named := make(map[string]bool)
-	for _, id := range regexp.MustCompile("`([a-z]+/[a-z0-9-]+)`").FindAllStringSubmatch(string(
-		head)+string(tail), -1) {
-		named[id[1]] = true
-		if failed[id[1]] == nil && known(id[1]) {
-			t.Errorf("%s names %s, which no store fails", document, id[1])
+	for _, match := range checkID.FindAllSubmatch(slices.Concat(head, tail), -1) {
+		id := string(match[1])
+		named[id] = true
+		if failed[id] == nil && known(id) {
+			t.Errorf("%s names %s, which no store fails", document, id)
 		}
 	}
 	for id := range failed {
 		if !named[id] {
-			t.Errorf("%s has no words for %s, which fails", document, id)
+			t.Errorf("%s does not explain %s, which fails", document, id)
 		}
 	}
 }
+
+var checkID = regexp.MustCompile("`([a-z]+/[a-z0-9-]+)`")
 
 func known(id string) bool {
 	return slices.ContainsFunc(conformance.Checks(),
@@ -68,15 +70,15 @@ func known(id string) bool {
 
 func isUnseen(r conformance.Result) bool { return strings.HasPrefix(r.Reason, unseen) }
 
-// counts are the results of one store at one level.
+// counts are the numbers of results of one store at one level.
 type counts struct{ passed, failed, unseen int }
 
-// overview returns the table of the numbers of checks.
+// overview returns the table with the numbers of checks.
 func overview(t *testing.T, report conformance.Report) string {
 	t.Helper()
 	var b strings.Builder
-	b.WriteString("| store | version | on | store checks: passed | failed | pair checks: passed | " +
-		"failed | not to be seen |\n")
+	b.WriteString("| store | version | on " +
+		"| store checks: passed | failed | pair checks: passed | failed | not to be seen |\n")
 	b.WriteString("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |\n")
 	for _, p := range peers {
 		of := make(map[conformance.Level]counts)
@@ -138,8 +140,8 @@ func failures(report conformance.Report) string {
 	return b.String()
 }
 
-// version returns the version of a module that go.mod names; of one without releases, the day and
-// the commit.
+// version returns the version of a module in go.mod, or the date and the commit if the module has
+// no releases.
 func version(t *testing.T, module string) string {
 	t.Helper()
 	text, err := os.ReadFile("go.mod")
@@ -151,9 +153,10 @@ func version(t *testing.T, module string) string {
 		t.Fatalf("go.mod does not require %s", module)
 	}
 	v := string(required[1])
-	if p := regexp.MustCompile(`^v0\.0\.0-(\d{4})(\d\d)(\d\d)\d{6}-([0-9a-f]{7})`).FindStringSubmatch(
-		v); p != nil {
+	if p := pseudoVersion.FindStringSubmatch(v); p != nil {
 		return fmt.Sprintf("%s-%s-%s, %s", p[1], p[2], p[3], p[4])
 	}
 	return v
 }
+
+var pseudoVersion = regexp.MustCompile(`^v0\.0\.0-(\d{4})(\d\d)(\d\d)\d{6}-([0-9a-f]{7})`)

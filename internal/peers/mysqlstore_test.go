@@ -12,13 +12,12 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// Two definitions of its table: the one that its documentation gives, and one whose columns hold
-// more.
+// Two definitions of the table: the documented one, and one with larger columns.
 const (
-	documented = "CREATE TABLE sessions (token CHAR(43) PRIMARY KEY, data BLOB NOT NULL, expiry " +
-		"TIMESTAMP(6) NOT NULL)"
-	wide = "CREATE TABLE sessions (token VARBINARY(255) PRIMARY KEY, data MEDIUMBLOB NOT " +
-		"NULL, expiry DATETIME(6) NOT NULL)"
+	documented = "CREATE TABLE sessions (token CHAR(43) PRIMARY KEY, " +
+		"data BLOB NOT NULL, expiry TIMESTAMP(6) NOT NULL)"
+	wide = "CREATE TABLE sessions (token VARBINARY(255) PRIMARY KEY, " +
+		"data MEDIUMBLOB NOT NULL, expiry DATETIME(6) NOT NULL)"
 )
 
 var mysqlstorePeer = peer{
@@ -33,15 +32,14 @@ var mysqlstorePeer = peer{
 			"contract/empty-payload": nullData,
 			"contract/token-case":    collation,
 			"contract/token-unicode": collation,
-			"contract/token-space":   "CHAR does not keep trailing spaces, and comparisons ignore them",
+			"contract/token-space":   "CHAR drops trailing spaces, and comparisons ignore them",
 			"data/64k":               "a BLOB holds 65,535 bytes; the server refuses more",
-			"expiry/far-future":      "a TIMESTAMP ends in January 2038; the server refuses later ones",
+			"expiry/far-future":      "a TIMESTAMP ends in January 2038; the server refuses later times",
 		}),
 	},
 }
 
-const collation = "the column of tokens has the database's own collation, which takes upper for " +
-	"lower case, and accented letters for plain ones"
+const collation = "the token column has the database's collation, which ignores case and accents"
 
 var mysqlstoreWidePeer = peer{
 	module:  mysqlstorePeer.module,
@@ -57,7 +55,7 @@ var mysqlstoreWidePeer = peer{
 	},
 }
 
-// newMysqlstore makes a database for the store, since the name of its table is fixed.
+// newMysqlstore creates a database for the store, since the store's table has a fixed name.
 func newMysqlstore(tb testing.TB, table string) scs.Store {
 	tb.Helper()
 	config, err := mysql.ParseDSN(testenv.MySQL(tb))

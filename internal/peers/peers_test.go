@@ -1,5 +1,6 @@
-// Package peers runs the conformance kit on stores that others have published, in a module of its
-// own: users of scskit need none of them. docs/peers.md holds the results.
+// Package peers runs the conformance kit on scs stores published by others. docs/peers.md contains
+// the results. It is a separate module, so that programs that use scskit do not require these
+// stores.
 package peers
 
 import (
@@ -22,25 +23,31 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// peer is a store that somebody else has published.
+// peer is a store published by others.
 type peer struct {
-	module  string // that holds it
-	backend string // that it is run on
+	module  string // the module of the store
+	backend string // the database, for the table
 	needs   []testenv.Kind
 	conformance.Store
 }
 
-var peers = []peer{memstorePeer, sqlite3storePeer, pgxstorePeer, mysqlstorePeer, mysqlstoreWidePeer,
-	goredisstorePeer}
+var peers = []peer{
+	memstorePeer,
+	sqlite3storePeer,
+	pgxstorePeer,
+	mysqlstorePeer,
+	mysqlstoreWidePeer,
+	goredisstorePeer,
+}
 
-// TestPeers runs every check of a store on every peer, and every check of a pair on each behind the
-// adapter for net/http. The document must tell what came of it.
+// TestPeers runs the store checks on every peer, and the pair checks on every peer with the adapter
+// for net/http. docs/peers.md must contain the results.
 func TestPeers(t *testing.T) {
+	skipped := func(k testenv.Kind) bool { return testenv.Skipped(k.String()) }
 	var stores []conformance.Store
 	for _, p := range peers {
-		if slices.ContainsFunc(p.needs,
-			func(k testenv.Kind) bool { return testenv.Skipped(k.String()) }) {
-			t.Logf("%s is left out: SCSKIT_SKIP_BACKENDS names what it needs", p.Name)
+		if slices.ContainsFunc(p.needs, skipped) {
+			t.Logf("skipping %s: SCSKIT_SKIP_BACKENDS names its backend", p.Name)
 			continue
 		}
 		stores = append(stores, p.Store)
@@ -51,19 +58,20 @@ func TestPeers(t *testing.T) {
 	}
 }
 
-// matrix is conformance.TestMatrix that returns the report, which it also writes to where the
-// caller of the tests wants reports.
-func matrix(t *testing.T, adapters []conformance.Adapter,
-	stores []conformance.Store) conformance.Report {
+// matrix runs conformance.TestMatrix and returns the report. It also writes the report to the file
+// that -scskit.report or SCSKIT_REPORT names, as TestMatrix does.
+func matrix(
+	t *testing.T, adapters []conformance.Adapter, stores []conformance.Store,
+) conformance.Report {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "report.json")
-	wanted := flag.Lookup("scskit.report").Value
-	name := wanted.String()
-	if err := wanted.Set(file); err != nil {
+	reportFlag := flag.Lookup("scskit.report").Value
+	name := reportFlag.String()
+	if err := reportFlag.Set(file); err != nil {
 		t.Fatal(err)
 	}
 	conformance.TestMatrix(t, adapters, stores)
-	if err := wanted.Set(name); err != nil {
+	if err := reportFlag.Set(name); err != nil {
 		t.Fatal(err)
 	}
 	report, err := conformance.ReadReport(file)
@@ -82,21 +90,21 @@ func matrix(t *testing.T, adapters []conformance.Adapter,
 }
 
 const (
-	overwrites = "a commit overwrites whatever is stored: scs gives a store nothing to compare it with"
-	revives    = "a commit makes the record again after Delete has removed it: scs gives a store " +
-		"nothing to tell the two apart"
-	corrupt = "it stores any bytes, as it should, and the manager takes what it cannot decode " +
-		"for a failure"
+	overwrites = "a commit overwrites any record: an scs.Store gets no version to compare"
+	revives    = "a commit creates the record again after Delete has removed it: " +
+		"an scs.Store cannot tell an update from a new session"
+	corrupt = "it stores any bytes, as it should, and the manager returns an error " +
+		"for bytes that it cannot decode"
 
-	nullData = "nil data becomes SQL NULL, which the column refuses; scs's own codec never gives nil"
+	nullData = "nil data becomes SQL NULL, which the column refuses; scs's codec never returns nil"
 
-	// unseen begins the reasons of the checks that need to look into a *scskit.Store.
+	// unseen starts the reasons for the checks that need a *scskit.Store.
 	unseen = "not to be seen: "
 	idle   = unseen + "the check reads the driver's records"
-	secret = unseen + "the check reads what a *scskit.Store keeps and tells"
+	secret = unseen + "the check reads the records and events of a *scskit.Store"
 )
 
-// failing adds to what a store fails what all stores do that implement scs.Store and no more.
+// failing adds the checks that every plain scs.Store fails to those that a store itself fails.
 func failing(own map[string]string) map[string]string {
 	all := map[string]string{
 		"pair/parallel-keys":        overwrites,
@@ -113,8 +121,8 @@ func failing(own map[string]string) map[string]string {
 	return all
 }
 
-// again remembers how to open another instance over the backend of a store.
-var again sync.Map // of func(testing.TB) scs.Store, by scs.Store
+// again maps each scs.Store to a func(testing.TB) scs.Store that opens its backend once more.
+var again sync.Map
 
 func reopenable(tb testing.TB, s scs.Store, open func(testing.TB) scs.Store) scs.Store {
 	tb.Helper()
@@ -128,7 +136,7 @@ func reopen(tb testing.TB, s scs.Store) scs.Store {
 	tb.Helper()
 	open, ok := again.Load(s)
 	if !ok {
-		tb.Fatal("not a store of reopenable")
+		tb.Fatal("reopen: the store was not registered with reopenable")
 	}
 	return open.(func(testing.TB) scs.Store)(tb)
 }

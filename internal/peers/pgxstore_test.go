@@ -22,21 +22,22 @@ var pgxstorePeer = peer{
 		Reopen: reopen,
 		Exempt: failing(map[string]string{
 			"contract/empty-payload": nullData,
-			"hostile/malformed-token": "the token goes into a comparison of texts as it is, and " +
-				"PostgreSQL refuses a text that is not UTF-8",
+			"hostile/malformed-token": "it compares the token as text, and PostgreSQL refuses text " +
+				"that is not UTF-8",
 		}),
 	},
 }
 
-// newPgxstore makes a schema for the store, since the name of its table is fixed; the table is the
-// one that the store's documentation gives.
+// newPgxstore creates a schema for the store, since the store's table has a fixed name. The table
+// is the documented one.
 func newPgxstore(tb testing.TB) scs.Store {
 	tb.Helper()
 	name, ctx := testenv.Name(tb), context.Background()
 	pool := openPostgres(tb, name)
 	for _, stmt := range []string{
 		"CREATE SCHEMA " + name,
-		"CREATE TABLE sessions (token TEXT PRIMARY KEY, data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL)",
+		"CREATE TABLE sessions (token TEXT PRIMARY KEY, " +
+			"data BYTEA NOT NULL, expiry TIMESTAMPTZ NOT NULL)",
 		"CREATE INDEX sessions_expiry_idx ON sessions (expiry)",
 	} {
 		if _, err := pool.Exec(ctx, stmt); err != nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/scskit/scskit/conformance"
 )
 
-// The store takes any database/sql driver; this one needs no C compiler.
+// The store works with any database/sql driver. The one used here needs no C compiler.
 var sqlite3storePeer = peer{
 	module:  "github.com/alexedwards/scs/sqlite3store",
 	backend: "SQLite",
@@ -30,8 +30,10 @@ func newSqlite3store(tb testing.TB) scs.Store {
 	tb.Helper()
 	file := filepath.Join(tb.TempDir(), "sessions.db")
 	db := openSQLite(tb, file)
-	if _, err := db.Exec(`CREATE TABLE sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL);
-		CREATE INDEX sessions_expiry_idx ON sessions(expiry);`); err != nil {
+	const schema = "CREATE TABLE sessions (token TEXT PRIMARY KEY, " +
+		"data BLOB NOT NULL, expiry REAL NOT NULL); " +
+		"CREATE INDEX sessions_expiry_idx ON sessions(expiry);"
+	if _, err := db.Exec(schema); err != nil {
 		tb.Fatal(err)
 	}
 	return reopenable(tb, sqlite3store.NewWithCleanupInterval(db, 0), func(tb testing.TB) scs.Store {

@@ -1,5 +1,5 @@
-// Package testservers holds what the tests' servers are built from: a MongoDB-compatible server
-// (directory ferretdb), and Shopify's toxiproxy (a tool of this module). They need hundreds of
-// modules that nobody who imports scskit should see in a go.sum, so they live in a module of their
-// own and run as programs: scripts/install-backends builds them.
+// Package testservers contains the sources of test servers: a MongoDB-compatible server (directory
+// ferretdb), and Shopify's toxiproxy (a tool of this module). scripts/install-backends builds them.
+// They require hundreds of modules, and are a separate module so that these do not appear in the
+// go.sum of programs that use scskit.
 package testservers

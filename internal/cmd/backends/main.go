@@ -1,15 +1,15 @@
-// Backends starts the servers that the tests of the stores need, and runs a command with them:
+// Backends starts the servers that the tests of the stores need, runs a command, and stops the
+// servers:
 //
 //	go run ./internal/cmd/backends [-only redis,mysql] [-json FILE] [--] go test ./stores/...
 //
-// The command finds them in the environment variables that package testenv reads, so that the tests
-// of many packages share one set of servers. Servers that the environment names already are used as
-// they are, and those that SCSKIT_SKIP_BACKENDS names are left out. Afterwards the servers are
-// stopped, and the exit code is the command's.
+// The command gets the servers in the environment variables that package testenv reads, so that the
+// tests of many packages share one set of servers. Backends does not start servers that the
+// environment already names, or that SCSKIT_SKIP_BACKENDS skips. Its exit code is the command's.
 //
-// With -json it writes which servers these are, and their versions, into a file.
+// With -json, it writes the kinds and versions of the servers into a file.
 //
-// Without a command it prints the variables as lines for a shell, and keeps the servers until it is
+// Without a command, it prints the variables as shell commands and runs the servers until it is
 // interrupted.
 package main
 
@@ -44,7 +44,7 @@ func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int 
 	flags := flag.NewFlagSet("backends", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	only := flags.String("only", "",
-		"start only these, separated by commas, of: "+strings.Join(names(), " "))
+		"start only these servers, a comma-separated `list` of: "+strings.Join(names(), " "))
 	list := flags.String("json", "", "write the servers' kinds and versions into this `file`")
 	flags.Usage = func() {
 		fmt.Fprintln(stderr, "usage: backends [-only NAMES] [-json FILE] [--] [COMMAND ARGUMENT…]")
@@ -93,7 +93,7 @@ func run(args []string, stdout, stderr io.Writer, signals <-chan os.Signal) int 
 			name, value, _ := strings.Cut(variable, "=")
 			fmt.Fprintf(stdout, "export %s='%s'\n", name, strings.ReplaceAll(value, "'", `'\''`))
 		}
-		fmt.Fprintln(stderr, "backends: Ctrl-C stops them")
+		fmt.Fprintln(stderr, "backends: press Ctrl-C to stop the servers")
 		<-signals
 		return 0
 	}
@@ -112,28 +112,31 @@ func names() (names []string) {
 	return names
 }
 
-// choose returns the kinds to start: those named, or all but the skipped.
+// choose returns the kinds to start: those that only names, or else all that are not skipped.
 func choose(only string) ([]testenv.Kind, error) {
-	known := append(names(), "toxiproxy") // which only tests start
+	known := append(names(), "toxiproxy") // tests start it themselves, and can skip it
 	for name := range strings.SplitSeq(os.Getenv("SCSKIT_SKIP_BACKENDS"), ",") {
 		if name = strings.TrimSpace(name); name != "" && !slices.Contains(known, name) {
-			return nil, fmt.Errorf("SCSKIT_SKIP_BACKENDS: unknown: %q (known: %s)", name,
-				strings.Join(known, " "))
+			return nil, unknown("SCSKIT_SKIP_BACKENDS", name, known)
 		}
 	}
 	if only == "" {
-		return slices.DeleteFunc(testenv.Kinds(),
-			func(k testenv.Kind) bool { return testenv.Skipped(k.String()) }), nil
+		skipped := func(k testenv.Kind) bool { return testenv.Skipped(k.String()) }
+		return slices.DeleteFunc(testenv.Kinds(), skipped), nil
 	}
 	var kinds []testenv.Kind
 	for name := range strings.SplitSeq(only, ",") {
 		i := slices.Index(names(), strings.TrimSpace(name))
 		if i < 0 {
-			return nil, fmt.Errorf("-only: unknown: %q (known: %s)", name, strings.Join(names(), " "))
+			return nil, unknown("-only", name, names())
 		}
 		kinds = append(kinds, testenv.Kinds()[i])
 	}
 	return kinds, nil
+}
+
+func unknown(setting, name string, known []string) error {
+	return fmt.Errorf("%s: unknown: %q (known: %s)", setting, name, strings.Join(known, " "))
 }
 
 type result struct {
@@ -164,21 +167,20 @@ func printTable(w io.Writer, results []result) {
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", r.Kind, version, r.Addr, from)
 	}
-	for _, name := range names() {
-		if testenv.Skipped(name) &&
-			!slices.ContainsFunc(results, func(r result) bool { return r.Kind.String() == name }) {
-			fmt.Fprintf(t, "%s\tskipped\t\tnamed in SCSKIT_SKIP_BACKENDS\n", name)
+	for _, kind := range testenv.Kinds() {
+		isKind := func(r result) bool { return r.Kind == kind }
+		if testenv.Skipped(kind.String()) && !slices.ContainsFunc(results, isKind) {
+			fmt.Fprintf(t, "%s\tskipped\t\tnamed in SCSKIT_SKIP_BACKENDS\n", kind)
 		}
 	}
 	_ = t.Flush()
 }
 
-// writeVersions leaves out addresses: they are gone when somebody reads the file, and may hold
-// credentials.
+// writeVersions omits the addresses: they are useless after the run, and may hold credentials.
 func writeVersions(file string, results []result) error {
 	type server struct {
 		Kind    string `json:"kind"`
-		Version string `json:"version"` // empty if the server does not tell
+		Version string `json:"version"` // empty if it is unknown
 	}
 	list := make([]server, len(results))
 	for i, r := range results {
@@ -198,8 +200,8 @@ func environment(results []result) (variables []string) {
 	return variables
 }
 
-// command runs the command to its end. An interrupt from the terminal reaches the command by
-// itself; SIGTERM is passed on.
+// command runs the command and returns its exit code. It forwards SIGTERM. It does not forward an
+// interrupt, which the terminal sends to the command, too.
 func command(args, env []string, stdout, stderr io.Writer, signals <-chan os.Signal) (int, error) {
 	cmd := exec.Command(args[0], args[1:]...) //nolint:noctx // signals end it
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, stdout, stderr
@@ -228,7 +230,7 @@ func command(args, env []string, stdout, stderr io.Writer, signals <-chan os.Sig
 	}
 }
 
-// exitCode is the code by which shells tell of a signal.
+// exitCode returns the exit code that shells use for a signal.
 func exitCode(sig os.Signal) int {
 	if s, ok := sig.(syscall.Signal); ok {
 		return 128 + int(s)

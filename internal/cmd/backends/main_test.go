@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// roleVariable tells the test program that it is to be the command under test, or what that command
-// runs.
+// roleVariable makes the test binary act as the command under test ("backends"), or as the command
+// that it runs ("command").
 const roleVariable = "SCSKIT_BACKENDS_TEST_ROLE"
 
 func TestMain(m *testing.M) {
@@ -32,8 +32,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// commandRole asks the server that the environment names, tells its address, and ends as its
-// argument says.
+// commandRole pings the Redis server from the environment, prints its address, and then exits with
+// code 7 or, with the argument "wait", runs until it is killed.
 func commandRole(args []string) int {
 	addr := os.Getenv("SCSKIT_TEST_REDIS")
 	reply, err := ping(addr)
@@ -60,8 +60,9 @@ func ping(addr string) (string, error) {
 	return bufio.NewReader(conn).ReadString('\n')
 }
 
-func backends(t *testing.T,
-	args ...string) (cmd *exec.Cmd, stdout *bufio.Reader, stderr *strings.Builder) {
+func backends(
+	t *testing.T, args ...string,
+) (cmd *exec.Cmd, stdout *bufio.Reader, stderr *strings.Builder) {
 	t.Helper()
 	cmd = exec.Command(os.Args[0], args...)
 	cmd.Env = []string{roleVariable + "=backends"}
@@ -82,7 +83,7 @@ func backends(t *testing.T,
 func expectGone(t *testing.T, addr string) {
 	t.Helper()
 	if _, err := net.Dial("tcp", addr); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("the server at %s: %v; want it gone", addr, err)
+		t.Errorf("dial the server at %s: %v; want it to be stopped", addr, err)
 	}
 }
 
@@ -97,18 +98,21 @@ func TestCommand(t *testing.T) {
 	if code := cmd.ProcessState.ExitCode(); code != 7 {
 		t.Errorf("exit code %d, want the command's 7; %s%s", code, line, stderr)
 	}
-	if !strings.HasPrefix(stderr.String(), "redis  Redis ") ||
-		strings.Count(stderr.String(), "\n") != 1 {
-		t.Errorf("the table is\n%s", stderr)
+	table := stderr.String()
+	if !strings.HasPrefix(table, "redis  Redis ") || strings.Count(table, "\n") != 1 {
+		t.Errorf("got this table, want one line about Redis:\n%s", table)
 	}
 	var servers []struct{ Kind, Version string }
 	data, err := os.ReadFile(list)
-	if err == nil {
-		err = json.Unmarshal(data, &servers)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err != nil || len(servers) != 1 || servers[0].Kind != "redis" ||
+	if err := json.Unmarshal(data, &servers); err != nil {
+		t.Fatalf("%v: %s", err, data)
+	}
+	if len(servers) != 1 || servers[0].Kind != "redis" ||
 		!strings.HasPrefix(servers[0].Version, "Redis ") {
-		t.Errorf("%s: %s, %v", list, data, err)
+		t.Errorf("-json wrote %s, want one Redis server", data)
 	}
 	expectGone(t, strings.TrimSpace(line))
 }
@@ -150,7 +154,7 @@ func TestWithoutCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := cmd.Wait(); err != nil {
-		t.Errorf("interrupted it ends with %v", err)
+		t.Errorf("after an interrupt: %v, want exit code 0", err)
 	}
 	expectGone(t, addr)
 }
@@ -158,8 +162,8 @@ func TestWithoutCommand(t *testing.T) {
 func TestUnknownName(t *testing.T) {
 	cmd, _, stderr := backends(t, "-only", "redis,oracle")
 	_ = cmd.Run()
-	if code := cmd.ProcessState.ExitCode(); code != 2 ||
-		!strings.Contains(stderr.String(), `unknown: "oracle"`) {
+	code := cmd.ProcessState.ExitCode()
+	if code != 2 || !strings.Contains(stderr.String(), `unknown: "oracle"`) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }
@@ -168,8 +172,8 @@ func TestUnknownSkippedName(t *testing.T) {
 	cmd, _, stderr := backends(t)
 	cmd.Env = append(cmd.Env, "SCSKIT_SKIP_BACKENDS=toxiproxy, mogodb")
 	_ = cmd.Run()
-	if code := cmd.ProcessState.ExitCode(); code != 2 ||
-		!strings.Contains(stderr.String(), `SCSKIT_SKIP_BACKENDS: unknown: "mogodb"`) {
+	code := cmd.ProcessState.ExitCode()
+	if code != 2 || !strings.Contains(stderr.String(), `SCSKIT_SKIP_BACKENDS: unknown: "mogodb"`) {
 		t.Errorf("exit code %d: %s", code, stderr)
 	}
 }

@@ -1,15 +1,15 @@
-// Serves the DynamoDB protocol from files, for tests: dynalite, behind a front that adds what it lacks.
+// Serves the DynamoDB protocol from files, for tests. It wraps dynalite and adds missing features.
 //
 //     node server.js --listen 127.0.0.1:8000 --dir DIRECTORY
 //     node server.js --version
 //
-// It keeps what it has answered for when it is killed. It is not DynamoDB: it adds no index to a
-// table that exists, its answers to BatchGetItem hold a tenth of what DynamoDB's do, and it removes
-// nothing by time to live (TTL).
+// A kill loses no acknowledged write. It differs from DynamoDB: it cannot add an index to an
+// existing table, its responses to BatchGetItem hold a tenth of DynamoDB's limit, and it does not
+// remove expired items (TTL).
 //
-// The front reads a request whole before it passes it on, since dynalite ends when a client breaks
-// off in the middle of one. It answers the two calls about TTL itself, and refuses an index that
-// dynalite accepts and does not add.
+// The wrapper reads the whole request before it calls dynalite, because dynalite crashes when a
+// client disconnects in the middle of a request. It implements the two operations on TTL settings.
+// It responds with an error to UpdateTable with a new index, which dynalite accepts and ignores.
 'use strict'
 
 const { EventEmitter } = require('node:events')
@@ -29,7 +29,7 @@ if (flags.version) {
   process.exit()
 }
 if (!flags.listen || !flags.dir) {
-  console.error('server.js: --listen and --dir are needed')
+  console.error('server.js: --listen and --dir are required')
   process.exit(2)
 }
 
@@ -41,7 +41,7 @@ const server = dynalite({
 })
 const [answer] = server.listeners('request') // dynalite's own
 server.removeAllListeners('request')
-server.keepAliveTimeout = 0 // so that no client meets the end of a connection that it reuses
+server.keepAliveTimeout = 0 // never close an idle connection, which a client may be about to reuse
 
 server.on('request', async (req, res) => {
   res.setHeader('Server', `${name}/${version}`)
@@ -59,7 +59,7 @@ server.on('request', async (req, res) => {
   }
 })
 
-// read returns the body of a request; undefined if it is too long or the client breaks off.
+// read returns the body of a request, or undefined if it is too long or the client disconnects.
 async function read (req) {
   const parts = []
   let size = 0
@@ -75,7 +75,7 @@ async function read (req) {
   return Buffer.concat(parts)
 }
 
-// pass has dynalite answer a request. The one that dynalite sees never fails.
+// pass lets dynalite answer a request that was read completely, and so cannot fail.
 function pass ({ method, url, headers }, body, res) {
   const req = Object.assign(new EventEmitter(), { method, url, headers })
   answer(req, res)
@@ -83,7 +83,7 @@ function pass ({ method, url, headers }, body, res) {
   req.emit('end')
 }
 
-// ask returns dynalite's answer to an operation with the credentials and the body of a request.
+// ask returns dynalite's response to an operation with the headers and body of a request.
 function ask (operation, { method, url, headers }, body) {
   headers = { ...headers, 'x-amz-target': `DynamoDB_20120810.${operation}` }
   return new Promise(resolve => {
@@ -92,7 +92,7 @@ function ask (operation, { method, url, headers }, body) {
   })
 }
 
-// The attributes by which TTL goes, by the id of the table: a later table of the same name has none.
+// The TTL attributes of tables by table id, since a later table of the same name has none.
 const ttlFile = path.join(flags.dir, 'ttl.json')
 const ttl = new Map(fs.existsSync(ttlFile) ? JSON.parse(fs.readFileSync(ttlFile, 'utf8')) : [])
 

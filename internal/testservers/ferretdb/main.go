@@ -1,8 +1,8 @@
-// Command ferretdb serves the MongoDB wire protocol from SQLite files, for tests on machines
-// without a mongod.
+// Ferretdb serves the MongoDB wire protocol from SQLite files, for tests on machines without
+// mongod.
 //
-// It keeps its data in one directory and loses nothing that it answered for when it is killed. It
-// is not MongoDB: TTL indexes and transactions answer NotImplemented.
+// It keeps its data in one directory. A kill loses no acknowledged write. It does not implement TTL
+// indexes and transactions, and answers NotImplemented to them.
 package main
 
 import (
