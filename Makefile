@@ -1,4 +1,4 @@
-# Everything that is done with this project, by name. `make help` lists it.
+# The commands for working on this project. `make help` lists them.
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -12,8 +12,7 @@ FUZZTIME      ?= 30s
 COUNT         ?= 6
 TRIALS        ?= 20
 
-# Each adapter and store is a module of its own, and so is what only tests need: nobody inherits what
-# they do not use.
+# Adapters, stores and tests are separate modules, so that programs require only what they use.
 MODULES := $(shell scripts/modules)
 
 .PHONY: help
@@ -25,66 +24,77 @@ demo: ## Run the demo: one session through five frameworks, at http://localhost:
 	$(GO) run ./examples/demo
 
 .PHONY: setup
-setup: ## Install what the tests need and this machine lacks (Debian: gcc, Chromium, the servers)
+setup: ## Install missing programs that the tests need (on Debian)
 	@scripts/setup
 	@scripts/install-backends
 
 .PHONY: backends
-backends: setup ## Start the servers that the tests use, and print how to find them, until Ctrl-C
+backends: setup ## Run the servers of the tests until Ctrl-C, and print their variables
 	$(GO) run ./internal/cmd/backends
 
 .PHONY: test
-test: setup ## Set up what is needed, then run everything under the race detector (but the mutants), in a browser too
+test: setup ## Run all tests, under the race detector except for the mutants
 	@scripts/test $(BUILD)
 
 .PHONY: pictures
-pictures: compat ## Put the last test run's pictures and versions into the documents (needs Chromium)
+pictures: compat ## Update pictures and versions in docs from the last test run (needs Chromium)
 	cp $(BUILD)/conformance.svg docs/images/conformance.svg
 	chromium --headless=new --no-sandbox --hide-scrollbars --window-size=1280,900 \
 		--screenshot=$(CURDIR)/docs/images/conformance-page.png \
 		"file://$(BUILD)/conformance.html#level=pair&cell=pair+gin+cookie+pair%2Frenew-twice"
 
 .PHONY: compat
-compat: ## Put the versions that the last test run met into docs/backends.md
-	cd internal/tests && $(GO) run ./cmd/report -backends $(BUILD)/backends.json -update-docs $(CURDIR)/docs/backends.md $(BUILD)/conformance.json
+compat: ## Update the versions in docs/backends.md from the last test run
+	cd internal/tests && $(GO) run ./cmd/report -backends $(BUILD)/backends.json \
+		-update-docs $(CURDIR)/docs/backends.md $(BUILD)/conformance.json
 
 .PHONY: check
-check: $(GOLANGCI_LINT) ## What CI checks before the tests: vet, linters, tidy modules, formatting, a release
-	for module in $(MODULES); do (cd $$module && export GOWORK=off && $(GO) mod tidy -diff && $(GO) vet ./...) || exit 1; done
+check: $(GOLANGCI_LINT) ## Check tidy modules, vet, linters, and a release that changes nothing
+	export GOWORK=off; for module in $(MODULES); do \
+		(cd $$module && $(GO) mod tidy -diff && $(GO) vet ./...) || exit 1; \
+	done
 	$(GOLANGCI_LINT) run $(addsuffix /...,$(filter-out %testservers,$(MODULES)))
 	scripts/release
 	scripts/apidiff
 
 .PHONY: bench
-bench: setup $(BENCHSTAT) ## Measure against stock scs in one run, on Redis too, and print the ratios
+bench: setup $(BENCHSTAT) ## Compare with stock scs, in memory and on Redis, and print the ratios
 	@mkdir -p $(BUILD)
-	$(GO) test -run '^$$' -bench 'Codec|Request' -benchmem -count $(COUNT) -benchtime 0.3s . | tee $(BUILD)/bench.txt
+	$(GO) test -run '^$$' -bench 'Codec|Request' -benchmem -count $(COUNT) -benchtime 0.3s . \
+		| tee $(BUILD)/bench.txt
 	@echo
-	$(BENCHSTAT) -filter '/op:(encode OR decode) /codec:(gob OR scskit)' -col /codec $(BUILD)/bench.txt
-	$(BENCHSTAT) -filter '/stack:(scs OR scskit) /op:(read OR write OR untouched)' -col /stack $(BUILD)/bench.txt
-	$(BENCHSTAT) -filter '/stack:(bare OR scskit) /op:lazy-untouched' -col /stack $(BUILD)/bench.txt
+	$(BENCHSTAT) -col /codec \
+		-filter '/op:(encode OR decode) /codec:(gob OR scskit)' $(BUILD)/bench.txt
+	$(BENCHSTAT) -col /stack \
+		-filter '/stack:(scs OR scskit) /op:(read OR write OR untouched)' $(BUILD)/bench.txt
+	$(BENCHSTAT) -col /stack \
+		-filter '/stack:(bare OR scskit) /op:lazy-untouched' $(BUILD)/bench.txt
 	@$(GO) run ./internal/cmd/ratios $(BUILD)/bench.txt
 	@echo
 	cd internal/bench && $(GO) run . | tee $(BUILD)/bench-redis.txt
 	cd internal/tests && $(GO) run ./cmd/latency -svg $(BUILD)/latency.svg
 
 .PHONY: latency
-latency: setup ## Measure how long requests take on every backend, and draw it for the documents
+latency: setup ## Measure the latency of requests on every backend, for docs/images/latency.svg
 	cd internal/tests && $(GO) run ./cmd/latency -svg $(CURDIR)/docs/images/latency.svg
 
+RACES := parallel-keys|logout-beats-.*|renew-.*|remember-merged|destroy-twice
+
 .PHONY: trials
-trials: setup ## Repeat the checks of races, on every adapter and backend: TRIALS=20 times
-	$(GO) run ./internal/cmd/backends -- $(GO) test ./internal/tests/matrix -count $(TRIALS) -timeout 60m \
-		-run 'TestMatrix/.*/.*/pair/(parallel-keys|logout-beats-.*|renew-.*|remember-merged|destroy-twice)$$'
+trials: setup ## Run the checks of races TRIALS=20 times, on every adapter and backend
+	$(GO) run ./internal/cmd/backends -- \
+		$(GO) test ./internal/tests/matrix -count $(TRIALS) -timeout 60m \
+		-run 'TestMatrix/.*/.*/pair/($(RACES))$$'
 
 .PHONY: sweep
-sweep: setup ## Sweep a million expired sessions beside readers and writers, on each SQL database
+sweep: setup ## Sweep a million expired sessions under load, on each SQL database
 	for db in sqlite postgresql mysql; do \
-		$(GO) test ./internal/tests/sqlstore -run "TestSweepBesideReaders/$$db\$$" -sweeprows 1000000 -count 1 -timeout 30m -v; \
+		$(GO) test ./internal/tests/sqlstore -run "TestSweepBesideReaders/$$db\$$" \
+			-sweeprows 1000000 -count 1 -timeout 30m -v; \
 	done
 
 .PHONY: fuzz
-fuzz: ## Fuzz everything that parses bytes from outside; FUZZTIME=10m for each target
+fuzz: ## Run each fuzz target for FUZZTIME=30s
 	@scripts/fuzz $(FUZZTIME)
 
 COVERED = $(shell $(GO) list work | grep -vE "scskit/(internal|examples)" | paste -sd,)
@@ -92,16 +102,18 @@ COVERED = $(shell $(GO) list work | grep -vE "scskit/(internal|examples)" | past
 .PHONY: cover
 cover: setup ## Measure the coverage of the packages that applications import
 	@mkdir -p $(BUILD)
-	$(GO) run ./internal/cmd/backends -- $(GO) test -coverprofile $(BUILD)/cover.out -coverpkg $(COVERED) work
+	$(GO) run ./internal/cmd/backends -- \
+		$(GO) test -coverprofile $(BUILD)/cover.out -coverpkg $(COVERED) work
 	$(GO) tool cover -html $(BUILD)/cover.out -o $(BUILD)/cover.html
 	@$(GO) tool cover -func $(BUILD)/cover.out | tail -1
 
 .PHONY: footprint
-footprint: ## Build four programs with sessions and without, and print what they inherit
-	cd internal/tests/footprint && GOWORK=off $(GO) test -count 1 -timeout 30m -update -v . && git diff --stat ../../../docs/modules.md
+footprint: ## Update the table in docs/modules.md of what programs inherit from scskit
+	cd internal/tests/footprint && GOWORK=off $(GO) test -count 1 -timeout 30m -update -v .
+	git diff --stat docs/modules.md
 
 .PHONY: test-latest
-test-latest: setup ## Upgrade every dependency in a scratch copy, and run the tests there
+test-latest: setup ## Test with the latest version of every dependency, in a copy
 	@scripts/test-latest
 
 $(GOLANGCI_LINT):
