@@ -28,38 +28,47 @@ import (
 	"github.com/scskit/scskit/stores/sqlstore"
 )
 
-// backend is one place to keep sessions in.
+// backend is one way to store sessions.
 type backend struct {
 	name    string
 	kind    testenv.Kind
-	local   string // what it is, if it needs no server
-	durable string // what a private server does before it answers
-	open    func(ctx context.Context, url, place string) (*scskit.Store, func(), error)
+	local   string // the description of a backend without a server
+	durable string // the durability of a private server
+	open    opener
 }
+
+// opener opens a store, and returns a function that closes its client. name is unique, for a table,
+// a prefix or a file.
+type opener func(ctx context.Context, url, name string) (*scskit.Store, func(), error)
 
 func backends(dir string) []backend {
 	return []backend{
-		{name: "memory", local: "in the process", durable: "keeps nothing", open: openMemory},
-		{name: "SQLite", local: "modernc.org/sqlite", durable: "WAL, synchronous=FULL",
-			open: func(_ context.Context, _, place string) (*scskit.Store, func(), error) {
-				file := filepath.Join(dir, place)
-				return openSQL("sqlite", "file:"+file+"?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)", sqlstore.SQLite(), place)
-			}},
-		{name: "Redis", kind: testenv.KindRedis, durable: "appendfsync always", open: openRedis},
-		{name: "Redis Cluster", kind: testenv.KindRedisCluster, durable: "appendfsync always",
-			open: openRedisCluster},
-		{name: "PostgreSQL", kind: testenv.KindPostgres, durable: "fsync, synchronous_commit on",
-			open: func(_ context.Context, url, place string) (*scskit.Store, func(), error) {
-				return openSQL("pgx", url, sqlstore.PostgreSQL(), place)
-			}},
-		{name: "MariaDB", kind: testenv.KindMySQL, durable: "innodb_flush_log_at_trx_commit=1",
-			open: func(_ context.Context, url, place string) (*scskit.Store, func(), error) {
-				return openSQL("mysql", url, sqlstore.MySQL(), place)
-			}},
-		{name: "MongoDB protocol", kind: testenv.KindMongo, durable: "with its own defaults",
-			open: openMongo},
-		{name: "DynamoDB protocol", kind: testenv.KindDynamoDB, durable: "with its own defaults, on disk",
-			open: openDynamoDB},
+		{
+			name: "memory", local: "in the process", durable: "keeps nothing",
+			open: openMemory,
+		}, {
+			name: "SQLite", local: "modernc.org/sqlite", durable: "WAL, synchronous=FULL",
+			open: openSQLite(dir),
+		}, {
+			name: "Redis", kind: testenv.KindRedis, durable: "appendfsync always",
+			open: openRedis,
+		}, {
+			name: "Redis Cluster", kind: testenv.KindRedisCluster, durable: "appendfsync always",
+			open: openRedisCluster,
+		}, {
+			name: "PostgreSQL", kind: testenv.KindPostgres, durable: "fsync, synchronous_commit on",
+			open: openSQL("pgx", sqlstore.PostgreSQL()),
+		}, {
+			name: "MariaDB", kind: testenv.KindMySQL, durable: "innodb_flush_log_at_trx_commit=1",
+			open: openSQL("mysql", sqlstore.MySQL()),
+		}, {
+			name: "MongoDB protocol", kind: testenv.KindMongo, durable: "with its own defaults",
+			open: openMongo,
+		}, {
+			name: "DynamoDB protocol", kind: testenv.KindDynamoDB,
+			durable: "with its own defaults, on disk",
+			open:    openDynamoDB,
+		},
 	}
 }
 
@@ -97,50 +106,60 @@ func openMemory(context.Context, string, string) (*scskit.Store, func(), error) 
 	return s, func() {}, err
 }
 
-func openSQL(driver, dsn string, dialect sqlstore.Dialect,
-	table string) (*scskit.Store, func(), error) {
-	db, err := sql.Open(driver, dsn)
-	if err != nil {
-		return nil, nil, err
+func openSQLite(dir string) opener {
+	const pragmas = "?_pragma=busy_timeout(10000)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
+	open := openSQL("sqlite", sqlstore.SQLite())
+	return func(ctx context.Context, _, name string) (*scskit.Store, func(), error) {
+		return open(ctx, "file:"+filepath.Join(dir, name)+pragmas, name)
 	}
-	db.SetMaxOpenConns(connections)
-	db.SetMaxIdleConns(connections)
-	s, err := sqlstore.New(db, dialect, &sqlstore.Options{Table: table})
-	return s, func() { _ = db.Close() }, err
 }
 
-func openRedis(_ context.Context, addr, place string) (*scskit.Store, func(), error) {
+func openSQL(driver string, dialect sqlstore.Dialect) opener {
+	return func(_ context.Context, dsn, table string) (*scskit.Store, func(), error) {
+		db, err := sql.Open(driver, dsn)
+		if err != nil {
+			return nil, nil, err
+		}
+		db.SetMaxOpenConns(connections)
+		db.SetMaxIdleConns(connections)
+		s, err := sqlstore.New(db, dialect, &sqlstore.Options{Table: table})
+		return s, func() { _ = db.Close() }, err
+	}
+}
+
+func openRedis(_ context.Context, addr, name string) (*scskit.Store, func(), error) {
 	c := redis.NewClient(&redis.Options{Addr: addr, ContextTimeoutEnabled: true})
-	s, err := redisstore.New(c, &redisstore.Options{Prefix: place + ":"})
+	s, err := redisstore.New(c, &redisstore.Options{Prefix: name + ":"})
 	return s, func() { _ = c.Close() }, err
 }
 
-func openRedisCluster(_ context.Context, addrs, place string) (*scskit.Store, func(), error) {
-	c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(addrs, ","),
-		ContextTimeoutEnabled: true})
-	s, err := redisstore.New(c, &redisstore.Options{Prefix: place + ":"})
+func openRedisCluster(_ context.Context, addrs, name string) (*scskit.Store, func(), error) {
+	c := redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs: strings.Split(addrs, ","), ContextTimeoutEnabled: true,
+	})
+	s, err := redisstore.New(c, &redisstore.Options{Prefix: name + ":"})
 	return s, func() { _ = c.Close() }, err
 }
 
-func openMongo(ctx context.Context, uri, place string) (*scskit.Store, func(), error) {
+func openMongo(ctx context.Context, uri, name string) (*scskit.Store, func(), error) {
 	c, err := mongo.Connect(options.Client().ApplyURI(uri))
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err := mongostore.New(c.Database("latency").Collection(place), nil)
+	s, err := mongostore.New(c.Database("latency").Collection(name), nil)
 	return s, func() { _ = c.Disconnect(ctx) }, err
 }
 
-func openDynamoDB(_ context.Context, endpoint, place string) (*scskit.Store, func(), error) {
+func openDynamoDB(_ context.Context, endpoint, name string) (*scskit.Store, func(), error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = connections
+	login := credentials.NewStaticCredentialsProvider("local", "local", "")
 	c := dynamodb.New(dynamodb.Options{
 		Region:       "eu-central-1",
 		BaseEndpoint: &endpoint,
-		Credentials: aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("local",
-			"local", "")),
-		HTTPClient: &http.Client{Transport: transport},
+		Credentials:  aws.NewCredentialsCache(login),
+		HTTPClient:   &http.Client{Transport: transport},
 	})
-	s, err := dynamostore.New(c, &dynamostore.Options{Table: place})
+	s, err := dynamostore.New(c, &dynamostore.Options{Table: name})
 	return s, transport.CloseIdleConnections, err
 }

@@ -1,16 +1,15 @@
-// Latency measures how long requests with a session take on each backend, and draws it:
+// Latency measures the latency of requests with a session on each backend, and draws a picture:
 //
 //	cd internal/tests && go run ./cmd/latency [-svg FILE] [-time 4s] [-only redis,sqlite]
 //
-// A request goes over a socket to a net/http server with scshttp.LoadAndSave, from a client in the
-// same process that keeps 8 connections busy, each with one request at a time and a session of its
-// own with three keys. A read gets one key; a write changes one, which is one load and one
-// conditional save. What is measured is the time from the first byte of the request to the last of
-// the answer.
+// The client sends requests over sockets to a net/http server with scshttp.LoadAndSave in the same
+// process. It uses 8 connections. Each sends one request at a time and has its own session with
+// three keys. A read request reads one key. A write request changes one key, which takes one load
+// and one conditional save. The latency is the time from the first byte of the request to the last
+// byte of the response.
 //
-// The servers are found, or started on this machine, as for the tests; SCSKIT_SKIP_BACKENDS leaves
-// some out. Those that are started have on disk what they have acknowledged, as far as they can be
-// told so.
+// Package testenv finds or starts the servers, and SCSKIT_SKIP_BACKENDS skips some. Private servers
+// sync writes to disk before they acknowledge them, if they have such a setting.
 package main
 
 import (
@@ -38,22 +37,22 @@ func main() {
 	}
 }
 
-// connections is how many requests are under way at any time.
+// connections is the number of concurrent requests.
 const connections = 8
 
-// result is what one backend has shown.
+// result is the measurement of one backend.
 type result struct {
 	name   string
-	server string // and what it does for durability
+	server string // the version and durability
 	read   sample
 	write  sample
 }
 
 func run(args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("latency", flag.ContinueOnError)
-	file := flags.String("svg", "", "write a picture to this file")
-	turn := flags.Duration("time", 4*time.Second, "how long each kind of request is measured")
-	only := flags.String("only", "", "measure only these, separated by commas")
+	file := flags.String("svg", "", "write a picture to this `file`")
+	turn := flags.Duration("time", 4*time.Second, "length of the measurement of reads and of writes")
+	only := flags.String("only", "", "measure only these backends, a comma-separated `list`")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -65,8 +64,8 @@ func run(args []string, out io.Writer) error {
 	ctx := context.Background()
 	var results []result
 	for _, b := range backends(dir) {
-		if *only != "" && !slices.Contains(strings.Split(*only, ","), strings.ToLower(b.name)) ||
-			b.skipped() {
+		named := slices.Contains(strings.Split(*only, ","), strings.ToLower(b.name))
+		if *only != "" && !named || b.skipped() {
 			continue
 		}
 		r, err := b.measure(ctx, *turn)
@@ -75,9 +74,9 @@ func run(args []string, out io.Writer) error {
 		}
 		results = append(results, r)
 	}
-	machine := fmt.Sprintf("%d CPUs, %s/%s, %s; %s", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH,
-		runtime.Version(),
-		time.Now().UTC().Format(time.DateOnly))
+	today := time.Now().UTC().Format(time.DateOnly)
+	machine := fmt.Sprintf("%d CPUs, %s/%s, %s; %s",
+		runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runtime.Version(), today)
 	printTable(out, machine, results)
 	if *file == "" {
 		return nil
@@ -85,7 +84,7 @@ func run(args []string, out io.Writer) error {
 	return os.WriteFile(*file, []byte(draw(machine, results)), 0o644)
 }
 
-// quantiles are what the table and the picture tell of each sample.
+// quantiles are those in the table and the picture.
 var quantiles = []float64{0.5, 0.9, 0.99, 0.999}
 
 func printTable(out io.Writer, machine string, results []result) {
@@ -105,7 +104,7 @@ func printTable(out io.Writer, machine string, results []result) {
 	_ = w.Flush()
 }
 
-// millis writes a time in milliseconds, with as many digits as mean something.
+// millis formats a time in milliseconds, with two or more significant digits.
 func millis(d time.Duration) string {
 	ms := d.Seconds() * 1000
 	switch {

@@ -19,10 +19,11 @@ import (
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
 )
 
-// sample is how long requests took, in ascending order.
+// sample holds the latencies of requests in ascending order.
 type sample []time.Duration
 
-// at returns the least time that this part of the requests did not exceed.
+// at returns a quantile of the sample, by the nearest-rank method. It returns 0 for an empty
+// sample.
 func (s sample) at(quantile float64) time.Duration {
 	if len(s) == 0 {
 		return 0
@@ -40,7 +41,7 @@ func measure(store *scskit.Store, turn time.Duration) (read, write sample, err e
 		sm.Put(r.Context(), "visits", sm.GetInt(r.Context(), "visits")+1)
 		_, _ = io.WriteString(w, sm.GetString(r.Context(), "user"))
 	})
-	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is only a port
+	l, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it does not block
 	if err != nil {
 		return nil, nil, err
 	}
@@ -58,7 +59,7 @@ func measure(store *scskit.Store, turn time.Duration) (read, write sample, err e
 		path string
 		into *sample
 	}{{"/read", &read}, {"/write", &write}} {
-		// connections and caches are there before it counts
+		// Open connections and fill caches before measuring.
 		if _, err := busy(clients, m.path, turn/8); err != nil {
 			return nil, nil, err
 		}
@@ -69,7 +70,7 @@ func measure(store *scskit.Store, turn time.Duration) (read, write sample, err e
 	return read, write, nil
 }
 
-// busy keeps every client busy for a time.
+// busy makes every client send requests for the given time, and returns the latencies.
 func busy(clients []*client, path string, d time.Duration) (sample, error) {
 	var (
 		wg    sync.WaitGroup
@@ -121,10 +122,10 @@ func dial(addr string, sm *scs.SessionManager) (*client, error) {
 	return &client{conn: conn, r: bufio.NewReader(conn), cookie: sm.Cookie.Name + "=" + token}, nil
 }
 
-// do makes one request, and checks that the answer is what was asked for.
+// do makes one request and checks the response.
 func (c *client) do(path string) error {
-	if _, err := fmt.Fprintf(c.conn, "GET %s HTTP/1.1\r\nHost: latency\r\nCookie: %s\r\n\r\n", path,
-		c.cookie); err != nil {
+	const request = "GET %s HTTP/1.1\r\nHost: latency\r\nCookie: %s\r\n\r\n"
+	if _, err := fmt.Fprintf(c.conn, request, path, c.cookie); err != nil {
 		return err
 	}
 	resp, err := http.ReadResponse(c.r, nil)
@@ -137,7 +138,7 @@ func (c *client) do(path string) error {
 		return err
 	}
 	if resp.StatusCode != http.StatusOK || string(body) != user {
-		return fmt.Errorf("got answer %s, %q", resp.Status, body)
+		return fmt.Errorf("unexpected response %s, %q", resp.Status, body)
 	}
 	return nil
 }

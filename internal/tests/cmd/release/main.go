@@ -1,11 +1,12 @@
-// Release releases every public module of the project at one version, as docs/releasing.md tells:
+// Release releases every public module of the project at one version, as docs/releasing.md
+// describes:
 //
-//	scripts/release                   try the next version, and say what would be done; change nothing
-//	scripts/release -build v0.1.0     the same for this version, and compile as well
-//	scripts/release -tag v0.1.0       try it and compile, then commit the requirements, and make the tags
+//	scripts/release                 test a release of the next version; change nothing
+//	scripts/release -build v0.1.0   test a release of this version, and compile; change nothing
+//	scripts/release -tag v0.1.0     test, compile, commit the requirements and create the tags
 //
-// What it tries is what users get: it puts the modules, without their replace directives, into a
-// proxy of its own, and has a program require each of them from there.
+// The test uses the modules as users get them. It publishes the modules, without their replace
+// directives, in a local module proxy, and creates a program for each that requires it from there.
 package main
 
 import (
@@ -49,16 +50,16 @@ type release struct {
 	dir     string // the checkout
 	version string
 	build   bool
-	modules []string // their directories, each after those that it requires
+	modules []string // the directories, each after those that it requires
 }
 
 func run(ctx context.Context, args []string, out io.Writer) error {
 	flags := flag.NewFlagSet("release", flag.ContinueOnError)
 	flags.SetOutput(out)
-	dir := flags.String("dir", ".", "the checkout")
-	tag := flags.Bool("tag", false, "commit the requirements and make the tags; implies -build")
+	dir := flags.String("dir", ".", "the `directory` of the checkout")
+	tag := flags.Bool("tag", false, "commit the requirements and create the tags; implies -build")
 	build := flags.Bool("build", false,
-		"compile the programs that try the modules, which takes minutes")
+		"compile the programs that require the modules, which takes minutes")
 	flags.Usage = func() {
 		fmt.Fprintln(out, "usage: scripts/release [-build | -tag] [vX.Y.Z]")
 		flags.PrintDefaults()
@@ -72,7 +73,7 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	}
 	if flags.NArg() > 1 || !semver.IsValid(r.version) || semver.Canonical(r.version) != r.version {
 		flags.Usage()
-		return errors.New("give a version, such as v0.1.0")
+		return errors.New("name a version, such as v0.1.0")
 	}
 	list, err := r.output(r.dir, "scripts/modules", "-public")
 	if err != nil {
@@ -88,7 +89,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	return r.tag(*tag)
 }
 
-// check looks at what a release must have. For a dry run it only tells what is missing.
+// check checks the conditions for a release. If it is not strict, it only prints those that can
+// still be met, and returns an error only for the others.
 func (r *release) check(strict bool) error {
 	var missing []error
 	status, err := r.output(r.dir, "git", "status", "--porcelain")
@@ -103,7 +105,7 @@ func (r *release) check(strict bool) error {
 	}
 	for _, t := range r.tags() {
 		if _, err := r.output(r.dir, "git", "rev-parse", "-q", "--verify", "refs/tags/"+t); err == nil {
-			return fmt.Errorf("the tag %s is there already", t)
+			return fmt.Errorf("the tag %s exists already", t)
 		}
 	}
 	changes, err := os.ReadFile(filepath.Join(r.dir, "CHANGELOG.md"))
@@ -114,13 +116,13 @@ func (r *release) check(strict bool) error {
 	if !slices.ContainsFunc(strings.Split(string(changes), "\n"), func(line string) bool {
 		return line == heading || strings.HasPrefix(line, heading+" ")
 	}) {
-		missing = append(missing, fmt.Errorf(
-			`CHANGELOG.md has no section %q: give "## Unreleased" that name and the date`, heading))
+		const format = `CHANGELOG.md has no section %q: rename "## Unreleased" and add the date`
+		missing = append(missing, fmt.Errorf(format, heading))
 	}
 	if err := errors.Join(missing...); strict || err == nil {
 		return err
 	}
-	fmt.Fprintf(r.out, "Before the tags can be made:\n%v\n\n", errors.Join(missing...))
+	fmt.Fprintf(r.out, "Before -tag:\n%v\n\n", errors.Join(missing...))
 	return nil
 }
 
@@ -138,7 +140,7 @@ func (r *release) lastTag() (last string) {
 	return last
 }
 
-// next returns the version of the patch after another.
+// next returns the next patch version, or v0.1.0 if there is no release.
 func next(last string) string {
 	var major, minor, patch int
 	if _, err := fmt.Sscanf(last, "v%d.%d.%d", &major, &minor, &patch); err != nil {
@@ -155,23 +157,23 @@ func (r *release) tags() (tags []string) {
 	return tags
 }
 
-// try builds a program with each module, as a user would get it.
+// try publishes the modules in a local proxy and creates a program for each.
 func (r *release) try() error {
 	tmp, err := os.MkdirTemp("", "scskit-release-")
 	if err != nil {
 		return err
 	}
 	defer func() { // the module cache is read-only
-		_ = exec.Command("chmod", "-R", "u+w", tmp).Run() //nolint:noctx // it is done in any case
+		_ = exec.Command("chmod", "-R", "u+w", tmp).Run() //nolint:noctx // clean up in any case
 		_ = os.RemoveAll(tmp)
 	}()
 	tree := filepath.Join(tmp, "tree")
 	if err := copyTree(r.dir, tree); err != nil {
 		return err
 	}
+	proxy := filepath.Join(tmp, "proxy")
 	for _, m := range r.modules {
-		if err := r.publish(filepath.Join(tree, m), modulePath(m),
-			filepath.Join(tmp, "proxy")); err != nil {
+		if err := r.publish(filepath.Join(tree, m), modulePath(m), proxy); err != nil {
 			return fmt.Errorf("%s: %w", modulePath(m), err)
 		}
 	}
@@ -183,13 +185,14 @@ func (r *release) try() error {
 	if err != nil {
 		return err
 	}
-	env := append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod", "GONOSUMDB="+root+","+root+"/*",
+	downloads := filepath.Join(cache, "cache", "download")
+	env := append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod",
+		"GONOSUMDB="+root+","+root+"/*",
 		"GOMODCACHE="+filepath.Join(tmp, "cache"),
-		"GOPROXY=file://"+filepath.Join(tmp, "proxy")+",file://"+filepath.Join(cache, "cache",
-			"download")+","+proxies)
+		"GOPROXY=file://"+proxy+",file://"+downloads+","+proxies)
 	for _, m := range r.modules {
-		if err := r.consume(filepath.Join(tmp, "consumer", m), filepath.Join(tree, m), modulePath(m),
-			env); err != nil {
+		dir, source := filepath.Join(tmp, "consumer", m), filepath.Join(tree, m)
+		if err := r.consume(dir, source, modulePath(m), env); err != nil {
 			return fmt.Errorf("a program that requires %s: %w", modulePath(m), err)
 		}
 		fmt.Fprintf(r.out, "ok  %s@%s\n", modulePath(m), r.version)
@@ -199,7 +202,8 @@ func (r *release) try() error {
 
 func modulePath(dir string) string { return path.Join(root, filepath.ToSlash(dir)) }
 
-// publish puts a module into the proxy: without replacements, and with the others at the version.
+// publish puts a module into the proxy, without replace directives. Its requirements of the other
+// modules name the version of the release.
 func (r *release) publish(dir, modPath, proxy string) error {
 	file := filepath.Join(dir, "go.mod")
 	mod, err := r.require(file)
@@ -224,7 +228,8 @@ func (r *release) publish(dir, modPath, proxy string) error {
 		return err
 	}
 	for name, content := range map[string]string{
-		"list": r.version + "\n", r.version + ".mod": string(text),
+		"list":              r.version + "\n",
+		r.version + ".mod":  string(text),
 		r.version + ".info": fmt.Sprintf(`{"Version":%q}`, r.version),
 	} {
 		if err := os.WriteFile(filepath.Join(at, name), []byte(content), 0o600); err != nil {
@@ -240,7 +245,7 @@ func (r *release) publish(dir, modPath, proxy string) error {
 		archive.Close())
 }
 
-// require returns a go.mod with the project's modules at the version.
+// require parses a go.mod and sets its requirements of the project's modules to the version.
 func (r *release) require(file string) (*modfile.File, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -260,7 +265,7 @@ func (r *release) require(file string) (*modfile.File, error) {
 	return mod, nil
 }
 
-// consume makes a program that imports every package of a module.
+// consume creates a program that imports every package of a module.
 func (r *release) consume(dir, source, modPath string, env []string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -288,8 +293,8 @@ func (r *release) consume(dir, source, modPath string, env []string) error {
 	if err != nil {
 		return err
 	}
-	text := fmt.Sprintf("module example.com/consumer\n\ngo %s\n\nrequire %s %s\n", f.Go.Version,
-		modPath, r.version)
+	text := fmt.Sprintf("module example.com/consumer\n\ngo %s\n\nrequire %s %s\n",
+		f.Go.Version, modPath, r.version)
 	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -305,15 +310,15 @@ func (r *release) consume(dir, source, modPath string, env []string) error {
 	return nil
 }
 
-// tag makes the commit and the tags, or says what they would be. If it fails, the checkout is again
-// as it was.
+// tag creates the commit and the tags if really is true, and otherwise prints them. If it fails, it
+// restores the checkout.
 func (r *release) tag(really bool) (err error) {
 	tags := r.tags()
 	push := "git push --atomic origin HEAD " + strings.Join(tags, " ")
 	if !really {
-		fmt.Fprintf(r.out, "\nWith -tag, one commit requires the modules of each other at %s, and has "+
-			"these tags:\n  %s\nThen: %s\n",
-			r.version, strings.Join(tags, "\n  "), push)
+		fmt.Fprintf(r.out, "\n-tag would commit requirements at %s, and create these tags:\n  %s\n",
+			r.version, strings.Join(tags, "\n  "))
+		fmt.Fprintf(r.out, "Then run: %s\n", push)
 		return nil
 	}
 	before, err := r.output(r.dir, "git", "rev-parse", "HEAD")
@@ -351,8 +356,9 @@ func (r *release) tag(really bool) (err error) {
 			return err
 		}
 	}
-	if _, err := r.output(r.dir, "git", "commit", "-q", "--allow-empty", "-am",
-		"Release "+r.version); err != nil {
+	message := "Release " + r.version
+	_, err = r.output(r.dir, "git", "commit", "-q", "--allow-empty", "-am", message)
+	if err != nil {
 		return err
 	}
 	for _, t := range tags {
@@ -361,7 +367,7 @@ func (r *release) tag(really bool) (err error) {
 		}
 		made = append(made, t)
 	}
-	fmt.Fprintf(r.out, "\nThe tags are made. Now: %s\n", push)
+	fmt.Fprintf(r.out, "\nThe tags exist. Now run: %s\n", push)
 	return nil
 }
 
@@ -376,8 +382,8 @@ func (r *release) outputWith(env []string, dir string, command ...string) (strin
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
 	if err != nil {
-		return "", fmt.Errorf("%s: %w: %s", strings.Join(command, " "), err,
-			strings.TrimSpace(stderr.String()))
+		return "", fmt.Errorf("%s: %w: %s",
+			strings.Join(command, " "), err, strings.TrimSpace(stderr.String()))
 	}
 	return strings.TrimSpace(string(out)), nil
 }

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// copyTree copies a checkout, without what is built or not released.
+// copyTree copies a checkout, except for directories that are not released.
 func copyTree(from, to string) error {
-	left := []string{".git", "build", "bin", "internal/tests", "examples"}
+	skipped := []string{".git", "build", "bin", "internal/tests", "examples"}
 	return filepath.WalkDir(from, func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -19,7 +19,7 @@ func copyTree(from, to string) error {
 			return err
 		}
 		switch target := filepath.Join(to, name); {
-		case slices.Contains(left, filepath.ToSlash(name)):
+		case slices.Contains(skipped, filepath.ToSlash(name)):
 			return filepath.SkipDir
 		case d.IsDir():
 			return os.MkdirAll(target, 0o700)
