@@ -17,18 +17,18 @@ import (
 	"github.com/scskit/scskit/conformance"
 )
 
-// The marks in a document between which the table stands.
+// The marks before and after the table in a document.
 const (
 	beginMark = "<!-- compatibility: written by make compat -->"
 	endMark   = "<!-- compatibility: end -->"
 )
 
-// backend is what a store, by its name in reports, is kept in.
+// backend is the backend of a store.
 type backend struct {
-	store   string
+	store   string // the name in reports
 	title   string
-	server  string // the kind in the file of servers; empty for none
-	library string // the module of the client
+	server  string // the kind in the file of servers, or empty
+	library string // the module of the client, or empty
 }
 
 var backends = []backend{
@@ -38,8 +38,10 @@ var backends = []backend{
 	{"postgresql-18", "PostgreSQL 18", "postgres18", "github.com/jackc/pgx/v5"},
 	{"postgresql-tls", "PostgreSQL, TLS and SCRAM", "postgres-tls", "github.com/jackc/pgx/v5"},
 	{"pgbouncer", "PostgreSQL through PgBouncer, exec", "pgbouncer", "github.com/jackc/pgx/v5"},
-	{"pgbouncer-simple", "PostgreSQL through PgBouncer, simple_protocol", "pgbouncer",
-		"github.com/jackc/pgx/v5"},
+	{
+		"pgbouncer-simple", "PostgreSQL through PgBouncer, simple_protocol",
+		"pgbouncer", "github.com/jackc/pgx/v5",
+	},
 	{"mariadb", "MySQL, MariaDB", "mysql", "github.com/go-sql-driver/mysql"},
 	{"mariadb-tls", "MariaDB, TLS and a password", "mysql-tls", "github.com/go-sql-driver/mysql"},
 	{"redis", "Redis", "redis", "github.com/redis/go-redis/v9"},
@@ -51,12 +53,15 @@ var backends = []backend{
 	{"cookie", "cookie", "", ""},
 }
 
-// aliases are the names under which the packages of stores check what the matrix has under another
-// one.
-var aliases = map[string]string{"memstore": "memory", "postgres": "postgresql", "mysql": "mariadb",
-	"cookiestore": "cookie"}
+// aliases maps the names of stores in their own tests to those in the matrix.
+var aliases = map[string]string{
+	"memstore":    "memory",
+	"postgres":    "postgresql",
+	"mysql":       "mariadb",
+	"cookiestore": "cookie",
+}
 
-// unify gives every store one name.
+// unify replaces aliases in the report.
 func unify(r conformance.Report) {
 	for i := range r.Results {
 		res := &r.Results[i]
@@ -64,7 +69,7 @@ func unify(r conformance.Report) {
 	}
 }
 
-// frameworks are the adapters, by their names in reports, and the modules that they are for.
+// frameworks are the adapters, by their names in reports, and the modules of their frameworks.
 var frameworks = []struct{ adapter, title, module string }{
 	{"nethttp", "net/http", ""},
 	{"chi", "Chi", "github.com/go-chi/chi/v5"},
@@ -79,11 +84,11 @@ const scsModule = "github.com/alexedwards/scs/v2"
 
 // tally counts the results of one backend or framework.
 type tally struct {
-	pairs    map[string]bool // the other halves of its pairs, and whether nothing failed there
+	pairs    map[string]bool // by the other half of the pair: whether all its checks passed
 	outcomes counts
 }
 
-// compatibility returns the tables of what was run with what.
+// compatibility returns the tables of the tested versions.
 func compatibility(ctx context.Context, r conformance.Report, file, when string) (string, error) {
 	servers, err := readServers(ctx, file)
 	if err != nil {
@@ -103,10 +108,11 @@ func compatibility(ctx context.Context, r conformance.Report, file, when string)
 	}
 
 	var b strings.Builder
-	fmt.Fprintf(&b, "The versions that the test run of %s met, with scs %s, and how\nmany checks "+
-		"there were:\n\n", when, versions[scsModule])
-	b.WriteString("| backend | server that was run | client library | adapters | passed | exempt | " +
-		"failed |\n| --- | --- | --- | --- | --- | --- | --- |\n")
+	fmt.Fprintf(&b, "Versions and numbers of checks in the test run of %s,\nwith scs %s:\n\n",
+		when, versions[scsModule])
+	b.WriteString(
+		"| backend | server | client library | adapters | passed | exempt | failed |\n" +
+			"| --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, k := range backends {
 		t := byStore[k.store]
 		if t == nil {
@@ -121,8 +127,8 @@ func compatibility(ctx context.Context, r conformance.Report, file, when string)
 		}
 		row(&b, k.title, server, library(k.library), t)
 	}
-	b.WriteString("\n| framework | version | backends | passed | exempt | failed |\n| --- | --- | " +
-		"--- | --- | --- | --- |\n")
+	b.WriteString("\n| framework | version | backends | passed | exempt | failed |\n" +
+		"| --- | --- | --- | --- | --- | --- |\n")
 	for _, f := range frameworks {
 		t := byAdapter[f.adapter]
 		if t == nil {
@@ -137,7 +143,7 @@ func compatibility(ctx context.Context, r conformance.Report, file, when string)
 	return b.String(), nil
 }
 
-// row writes one line of a table: some texts, and a tally.
+// row writes one row of a table. The cells are strings, and at last a *tally.
 func row(b *strings.Builder, cells ...any) {
 	for _, c := range cells {
 		switch c := c.(type) {
@@ -160,14 +166,14 @@ func row(b *strings.Builder, cells ...any) {
 	}
 }
 
-// escapeCell keeps what a server says of itself from ending a cell or being markup.
+// escapeCell escapes the version that a server reports for use in a table.
 func escapeCell(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	return strings.NewReplacer("|", `\|`, "<", "&lt;", "`", "'").Replace(s)
 }
 
-// tallies counts by backend and by framework. An adapter by itself is counted with its framework.
-// The page has each check of a subject once.
+// tallies counts the results by backend and by framework. The results of an adapter alone count for
+// its framework. It counts the results of a page, which has each check of a subject once.
 func tallies(r conformance.Report) (byStore, byAdapter map[string]*tally) {
 	byStore, byAdapter = make(map[string]*tally), make(map[string]*tally)
 	add := func(to map[string]*tally, name, other string, c counts) {
@@ -200,8 +206,7 @@ func tallies(r conformance.Report) (byStore, byAdapter map[string]*tally) {
 	return byStore, byAdapter
 }
 
-// readServers reads which servers were run, by kind, and asks the SQLite in this program for its
-// own version.
+// readServers returns the versions of the servers by kind, and that of the SQLite in this program.
 func readServers(ctx context.Context, file string) (map[string]string, error) {
 	servers := make(map[string]string)
 	if file != "" {
@@ -232,8 +237,8 @@ func sqliteVersion(ctx context.Context) (version string, err error) {
 	return version, err
 }
 
-// moduleVersions asks the go command for the versions that a build of this module takes: a
-// program's own build information has only what that program is made of.
+// moduleVersions returns the versions of the libraries in a build of this module. It runs the go
+// command, since the build information of this program lists only the modules that it imports.
 func moduleVersions(ctx context.Context) (map[string]string, error) {
 	paths := []string{scsModule}
 	for _, k := range backends {
@@ -263,15 +268,16 @@ func moduleVersions(ctx context.Context) (map[string]string, error) {
 	return versions, nil
 }
 
-// replaceMarked puts text between the marks in a document, which must be there, once and in order.
+// replaceMarked replaces the text between the marks in a document. Each mark must appear once, and
+// in this order.
 func replaceMarked(doc, text string) (string, error) {
 	if strings.Count(doc, beginMark) != 1 || strings.Count(doc, endMark) != 1 {
-		return "", fmt.Errorf("want the lines %q and %q once each", beginMark, endMark)
+		return "", fmt.Errorf("want the lines %q and %q exactly once", beginMark, endMark)
 	}
 	before, rest, _ := strings.Cut(doc, beginMark)
 	_, after, ok := strings.Cut(rest, endMark)
 	if !ok {
-		return "", fmt.Errorf("the line %q stands before %q", endMark, beginMark)
+		return "", fmt.Errorf("the line %q is before %q", endMark, beginMark)
 	}
 	return before + beginMark + "\n\n" + strings.TrimSpace(text) + "\n\n" + endMark + after, nil
 }

@@ -11,33 +11,33 @@ import (
 
 func TestCompatibility(t *testing.T) {
 	servers := filepath.Join(t.TempDir(), "backends.json")
-	text := `[{"kind": "redis", "version": "Redis 7.0.15"}, {"kind": "mysql", "version": "a|b <script>"}, {"kind": "postgres", "version": ""}]`
+	text := `[
+		{"kind": "redis", "version": "Redis 7.0.15"},
+		{"kind": "mysql", "version": "a|b <script>"},
+		{"kind": "postgres", "version": ""}
+	]`
 	if err := os.WriteFile(servers, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	result := func(adapter, store string, level conformance.Level,
-		outcome conformance.Outcome) conformance.Result {
-		check := "pair/" + string(outcome)
-		if level != conformance.LevelPair {
-			check = string(level) + "/" + string(outcome)
-		}
-		return conformance.Result{Adapter: adapter, Store: store, Check: check, Level: level,
-			Outcome: outcome}
-	}
+	type result = conformance.Result
 	pass, fail, exempt := conformance.Passed, conformance.Failed, conformance.Exempt
-	got, err := compatibility(t.Context(), conformance.Report{Results: []conformance.Result{
-		result("", "redis", conformance.LevelStore, pass),
-		result("store", "redis", conformance.LevelStore, pass), // the same check once more
-		result("", "redis", conformance.LevelDriver, exempt),
-		result("gin", "redis", conformance.LevelPair, pass),
-		result("fiber", "redis", conformance.LevelPair, pass),
-		result("fiber", "redis", conformance.LevelPair, fail),
-		result("gin", "mariadb", conformance.LevelPair, pass),
-		result("gin", reference, conformance.LevelAdapter, pass),
-		result("gin", "scs-memstore", conformance.LevelPair, exempt),
-		result("", "postgresql", conformance.LevelStore, pass),
-		result("nethttp", "memory", conformance.LevelPair, pass),
-	}}, servers, "a day")
+	results := []result{
+		{Store: "redis", Level: conformance.LevelStore, Outcome: pass},
+		{Adapter: "store", Store: "redis", Level: conformance.LevelStore, Outcome: pass}, // again
+		{Store: "redis", Level: conformance.LevelDriver, Outcome: exempt},
+		{Adapter: "gin", Store: "redis", Level: conformance.LevelPair, Outcome: pass},
+		{Adapter: "fiber", Store: "redis", Level: conformance.LevelPair, Outcome: pass},
+		{Adapter: "fiber", Store: "redis", Level: conformance.LevelPair, Outcome: fail},
+		{Adapter: "gin", Store: "mariadb", Level: conformance.LevelPair, Outcome: pass},
+		{Adapter: "gin", Store: reference, Level: conformance.LevelAdapter, Outcome: pass},
+		{Adapter: "gin", Store: "scs-memstore", Level: conformance.LevelPair, Outcome: exempt},
+		{Store: "postgresql", Level: conformance.LevelStore, Outcome: pass},
+		{Adapter: "nethttp", Store: "memory", Level: conformance.LevelPair, Outcome: pass},
+	}
+	for i, r := range results {
+		results[i].Check = string(r.Level) + "/" + string(r.Outcome)
+	}
+	got, err := compatibility(t.Context(), conformance.Report{Results: results}, servers, "a day")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,14 +50,15 @@ func TestCompatibility(t *testing.T) {
 			t.Errorf("%s has version %q", module, version)
 		}
 	}
+	redis := versions["github.com/redis/go-redis/v9"]
+	mysql := versions["github.com/go-sql-driver/mysql"]
+	pgx := versions["github.com/jackc/pgx/v5"]
 	for _, line := range []string{
-		"the test run of a day met, with scs " + versions[scsModule],
-		"| Redis | Redis 7.0.15 | redis/go-redis/v9 " + versions["github.com/redis/go-redis/v9"] +
-			" | 1 of 2 | 3 | 1 | 1 |",
-		`| MySQL, MariaDB | a\|b &lt;script> | go-sql-driver/mysql ` +
-			versions["github.com/go-sql-driver/mysql"] + " | 1 of 1 | 1 | 0 | 0 |",
-		"| PostgreSQL | version unknown | jackc/pgx/v5 " + versions["github.com/jackc/pgx/v5"] +
-			" | not run in pairs | 1 | 0 | 0 |",
+		"in the test run of a day,\nwith scs " + versions[scsModule],
+		"| Redis | Redis 7.0.15 | redis/go-redis/v9 " + redis + " | 1 of 2 | 3 | 1 | 1 |",
+		`| MySQL, MariaDB | a\|b &lt;script> | go-sql-driver/mysql ` + mysql +
+			" | 1 of 1 | 1 | 0 | 0 |",
+		"| PostgreSQL | version unknown | jackc/pgx/v5 " + pgx + " | not run in pairs | 1 | 0 | 0 |",
 		"| memory | none needed |  | 1 of 1 | 1 | 0 | 0 |",
 		"| Gin | " + versions["github.com/gin-gonic/gin"] + " | 2 of 2 | 3 | 0 | 0 |",
 		"| Fiber v2 | " + versions["github.com/gofiber/fiber/v2"] + " | 0 of 1 | 1 | 0 | 1 |",
@@ -67,7 +68,7 @@ func TestCompatibility(t *testing.T) {
 		}
 	}
 	if strings.Contains(got, "MongoDB") || strings.Contains(got, "scs-memstore") {
-		t.Error("the table has what was not run, or is not ours")
+		t.Error("the table contains a backend that was not run or is not this project's")
 	}
 	if t.Failed() {
 		t.Log(got)
@@ -93,12 +94,12 @@ func TestReplaceMarked(t *testing.T) {
 	}
 	for _, bad := range []string{"", beginMark, endMark, endMark + beginMark, doc + doc} {
 		if got, err := replaceMarked(bad, "new"); err == nil {
-			t.Errorf("of %q it makes %q", bad, got)
+			t.Errorf("replaceMarked(%q) = %q, want an error", bad, got)
 		}
 	}
 }
 
-// TestDocumentHasMarks wants the document that make compat updates to be one that it can.
+// TestDocumentHasMarks checks that make compat can update its document.
 func TestDocumentHasMarks(t *testing.T) {
 	text, err := os.ReadFile("../../../../docs/backends.md")
 	if err != nil {

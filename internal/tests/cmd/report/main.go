@@ -1,14 +1,13 @@
-// Report reads what the conformance kit wrote, prints the counts of every subject, and draws
-// the matrix.
+// Report reads a report of the conformance kit and prints the numbers of results of every subject:
 //
 //	report [-svg FILE] [-html FILE] [-compat FILE] [-update-docs FILE] [-backends FILE] REPORT.json
 //
-// The page that -html writes is one file, which shows every check of every subject, and why. The
-// table of -compat, in Markdown, tells which versions of servers, clients and frameworks were run;
-// -update-docs puts it between the marks in a document. The servers are those in the file of
-// -backends, as the command backends writes it.
+// -svg draws the matrix of results. -html writes a self-contained page with every result and its
+// reason. -compat writes a Markdown table of the versions of servers, clients and frameworks, and
+// -update-docs puts that table between the marks in a document. -backends names the file with the
+// servers' versions, which the command backends writes.
 //
-// It exits with 1 if any check failed, or none ran.
+// The exit code is 1 if a check failed, or no check passed.
 package main
 
 import (
@@ -21,17 +20,18 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
 
 	"github.com/scskit/scskit/conformance"
 )
 
-// outputs are the files to write, where named.
+// outputs are the names of files, or empty.
 type outputs struct {
 	svg      string
 	html     string
 	compat   string
 	docs     string
-	backends string // to read
+	backends string // an input
 }
 
 func main() {
@@ -39,9 +39,9 @@ func main() {
 	flag.StringVar(&out.svg, "svg", "", "draw the matrix as SVG into this `file`")
 	flag.StringVar(&out.html, "html", "", "write a page with every result into this `file`")
 	flag.StringVar(&out.compat, "compat", "",
-		"write what was run with what into this `file`, as Markdown")
-	flag.StringVar(&out.docs, "update-docs", "", "replace that table in this `file`")
-	flag.StringVar(&out.backends, "backends", "", "the `file` that tells which servers were run")
+		"write the table of tested versions into this `file`, as Markdown")
+	flag.StringVar(&out.docs, "update-docs", "", "update the table of tested versions in this `file`")
+	flag.StringVar(&out.backends, "backends", "", "read the versions of the servers from this `file`")
 	flag.Usage = func() {
 		fmt.Fprintln(flag.CommandLine.Output(), "usage: report [FLAGS] REPORT.json")
 		flag.PrintDefaults()
@@ -74,8 +74,8 @@ func run(ctx context.Context, w io.Writer, file string, out outputs) error {
 			return err
 		}
 	}
-	when := fmt.Sprintf("%s, %s, %s/%s", info.ModTime().UTC().Format("2006-01-02"), runtime.Version(),
-		runtime.GOOS, runtime.GOARCH)
+	when := fmt.Sprintf("%s, %s, %s/%s",
+		info.ModTime().UTC().Format(time.DateOnly), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 	if out.html != "" {
 		text, err := newPage(r, when).html()
 		if err != nil {
@@ -98,7 +98,7 @@ func run(ctx context.Context, w io.Writer, file string, out outputs) error {
 	case failed > 0:
 		return fmt.Errorf("%d checks failed", failed)
 	case r.Count(conformance.Passed) == 0:
-		return fmt.Errorf("%s holds no check that passed", file)
+		return fmt.Errorf("%s: no check passed", file)
 	}
 	return nil
 }
@@ -123,14 +123,14 @@ func writeCompatibility(text string, out outputs) error {
 	return os.WriteFile(out.docs, []byte(updated), 0o644)
 }
 
-// matrix holds the counts of each subject and group of checks.
+// matrix holds the numbers of results of each subject and group of checks.
 type matrix struct {
 	subjects []subject
 	groups   []string
 	cells    map[cell]counts
 }
 
-// subject is a column: a store or driver by itself, or a pair.
+// subject is a store, a driver or an adapter alone, or a pair.
 type subject struct{ adapter, store string }
 
 func (s subject) String() string {
@@ -138,7 +138,7 @@ func (s subject) String() string {
 	case "", "store":
 		return s.store
 	}
-	if s.store == "" || s.store == "reference" { // an adapter by itself, over the kit's own store
+	if s.store == "" || s.store == reference { // an adapter alone
 		return s.adapter
 	}
 	return s.adapter + " × " + s.store
@@ -157,7 +157,7 @@ func newMatrix(r conformance.Report) *matrix {
 		subject subject
 		check   string
 	}
-	seen := make(map[one]bool) // a store is checked by itself, and once more in a matrix
+	seen := make(map[one]bool) // the tests of a store and the matrix may run the same check
 	for _, res := range r.Results {
 		group, _, _ := strings.Cut(res.Check, "/")
 		s := subject{res.Adapter, res.Store}
@@ -183,8 +183,7 @@ func newMatrix(r conformance.Report) *matrix {
 	return m
 }
 
-// ours returns the matrix without the stores of others and of examples, which are checked to
-// prove the kit.
+// ours returns the matrix without the stores of others and of examples.
 func (m *matrix) ours() *matrix {
 	subjects := slices.DeleteFunc(slices.Clone(m.subjects), func(s subject) bool {
 		return s.store == "directory" || strings.HasPrefix(s.store, "scs-") ||

@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 	"cmp"
-	_ "embed"
+	"embed"
 	"html/template"
 	"slices"
 	"strings"
@@ -17,15 +17,27 @@ var pageHTML string
 //go:embed page.css
 var pageCSS string
 
-//go:embed page.js
-var pageJS string
+//go:embed page.js page_tables.js page_cells.js
+var scripts embed.FS
+
+// pageJS is the script of the page. Its files share one scope.
+var pageJS = func() (js string) {
+	for _, file := range []string{"page.js", "page_tables.js", "page_cells.js"} {
+		text, err := scripts.ReadFile(file)
+		if err != nil {
+			panic(err)
+		}
+		js += string(text)
+	}
+	return js
+}()
 
 var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 
-// page is what page.js draws. Fifteen thousand results must make a small page: a subject has one
-// letter for each check, and a reason stands in it once.
+// page is the data of the page. It keeps the page small even with fifteen thousand results: a
+// result is one letter, and each reason appears once.
 type page struct {
-	Run      string        `json:"run"` // when and by what the checks were run
+	Run      string        `json:"run"` // the date, the version of Go and the platform
 	Checks   []pageCheck   `json:"checks"`
 	Subjects []pageSubject `json:"subjects"`
 	Reasons  []string      `json:"reasons"`
@@ -42,24 +54,24 @@ type pageSubject struct {
 	Adapter string `json:"adapter,omitempty"`
 	Store   string `json:"store,omitempty"`
 
-	Outcomes  string      `json:"outcomes"`  // a letter for each of Checks
-	Durations []int64     `json:"durations"` // of those that ran, in milliseconds
-	Why       map[int]int `json:"why,omitempty"`
+	Outcomes  string      `json:"outcomes"`      // one letter for each of Checks
+	Durations []int64     `json:"durations"`     // of the checks that ran, in milliseconds
+	Why       map[int]int `json:"why,omitempty"` // from indexes of Checks to indexes of Reasons
 
 	results []*conformance.Result
 }
 
-// kind is what a subject is.
+// kind is a kind of subject.
 type kind string
 
 const (
 	kindStore   kind = "store"
 	kindDriver  kind = "driver"
-	kindAdapter kind = "adapter" // over the kit's reference store
+	kindAdapter kind = "adapter" // with the kit's reference store
 	kindPair    kind = "pair"
 )
 
-// reference is the name of the kit's own store, over which an adapter by itself is checked.
+// reference is the name of the kit's own store, with which the kit checks an adapter alone.
 const reference = "reference"
 
 func kindOf(r *conformance.Result) kind {
@@ -81,10 +93,10 @@ var letters = map[conformance.Outcome]byte{
 
 const notRun = '.'
 
-// subjectAtFault stands for a check where the subject itself is wrong.
+// subjectAtFault is the row of results without a check: the subject's declaration is invalid.
 const subjectAtFault = "subject/declaration"
 
-// newPage arranges the results. A check that this kit does not know gets a row of its own.
+// newPage arranges the results. A check that this version of the kit does not have gets a row, too.
 func newPage(r conformance.Report, run string) page {
 	p := page{Run: run}
 	row := make(map[string]int)
@@ -123,7 +135,7 @@ func newPage(r conformance.Report, run string) page {
 		if missing := row[res.Check] + 1 - len(s.results); missing > 0 {
 			s.results = append(s.results, make([]*conformance.Result, missing)...)
 		}
-		// A store is checked by itself, and once more in a matrix.
+		// The tests of a store and the matrix may run the same check. A failure wins.
 		if old := &s.results[row[res.Check]]; *old == nil || (*old).Outcome != conformance.Failed {
 			*old = res
 		}
@@ -147,8 +159,8 @@ func newPage(r conformance.Report, run string) page {
 
 var kinds = []kind{kindStore, kindDriver, kindAdapter, kindPair}
 
-// compareStores puts our stores first, in the order of the documents, and those of others and of
-// examples, which are checked to prove the kit, last.
+// compareStores orders this project's stores as in the documents, before the stores of others and
+// of examples.
 func compareStores(a, b string) int {
 	rank := func(name string) int {
 		if isOther(name) {
@@ -166,7 +178,7 @@ func isOther(store string) bool {
 	return store == "directory" || store == reference || strings.HasPrefix(store, "scs-")
 }
 
-// fill writes down the outcomes of the results; reason returns the number of a text.
+// fill sets the fields for the results. reason returns the index of a text in page.Reasons.
 func (s *pageSubject) fill(checks int, reason func(string) int) {
 	letter := bytes.Repeat([]byte{notRun}, checks)
 	for i, res := range s.results {
@@ -174,7 +186,7 @@ func (s *pageSubject) fill(checks int, reason func(string) int) {
 			continue
 		}
 		letter[i] = letters[res.Outcome]
-		if letter[i] == 0 { // a file by another version of the kit: say nothing good of it
+		if letter[i] == 0 { // an unknown outcome, from another version of the kit
 			letter[i] = letters[conformance.Failed]
 		}
 		s.Durations = append(s.Durations, res.DurationMS)
@@ -188,7 +200,7 @@ func (s *pageSubject) fill(checks int, reason func(string) int) {
 	s.Outcomes = string(letter)
 }
 
-// html returns the page: one file that asks nothing of the network.
+// html returns the page, which loads nothing from the network.
 func (p page) html() ([]byte, error) {
 	var b bytes.Buffer
 	err := pageTemplate.Execute(&b, struct {

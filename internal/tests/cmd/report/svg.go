@@ -14,11 +14,11 @@ const (
 	cellHeight = 30
 	leftWidth  = 110
 	topHeight  = 110
-	gap        = 34 // between the stores and the pairs, and between the pairs and the adapters
+	gap        = 34 // between the tables
 	margin     = 16
 )
 
-// style follows the reader's colour scheme, since the picture is shown on pages of either.
+// style follows the reader's colour scheme.
 const style = `<style>
 text { font: 12px system-ui, -apple-system, "Segoe UI", sans-serif; fill: #1f2328 }
 .n { font-weight: 600; text-anchor: middle }
@@ -30,13 +30,13 @@ text { fill: #e6edf3 }
 }
 </style>`
 
-// svg draws a column for each store: what it keeps by itself in the upper part, a row for each
-// group of checks, and behind each adapter in the lower one. On the right of that is what each
-// adapter keeps by itself.
+// svg draws a column for each store. The upper table shows the stores alone, with a row for each
+// group of checks. The lower table shows the pairs, with a row for each adapter. The table on its
+// right shows the adapters alone.
 func (m *matrix) svg() string {
 	stores, adapters := m.sides()
 	upper, lower := m.groupsOf(stores, ""), adapters
-	alone := m.groupsOf([]string{"reference"}, adapters...)
+	alone := m.groupsOf([]string{reference}, adapters...)
 
 	pairsTop := margin + topHeight + len(upper)*cellHeight + gap
 	adaptersLeft := margin + leftWidth + len(stores)*cellWidth + gap
@@ -44,7 +44,9 @@ func (m *matrix) svg() string {
 	height := pairsTop + len(lower)*cellHeight + margin
 
 	var b strings.Builder
-	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`+"\n", width, height, width, height)
+	const open = `<svg xmlns="http://www.w3.org/2000/svg" ` +
+		`viewBox="0 0 %[1]d %[2]d" width="%[1]d" height="%[2]d" role="img">` + "\n"
+	fmt.Fprintf(&b, open, width, height)
 	all := make(counts)
 	for _, s := range m.subjects {
 		for o, n := range m.total(s) {
@@ -55,12 +57,12 @@ func (m *matrix) svg() string {
 		all[conformance.Passed], all[conformance.Failed], all[conformance.Exempt], style)
 
 	column := func(x, y int, name string) {
-		fmt.Fprintf(&b, `<text transform="translate(%d %d) rotate(-40)">%s</text>`+"\n", x+cellWidth/2-8,
-			y-10, html.EscapeString(name))
+		fmt.Fprintf(&b, `<text transform="translate(%d %d) rotate(-40)">%s</text>`+"\n",
+			x+cellWidth/2-8, y-10, html.EscapeString(name))
 	}
 	row := func(y int, name string) {
-		fmt.Fprintf(&b, `<text class="g" x="%d" y="%d">%s</text>`+"\n", margin+leftWidth-10,
-			y+cellHeight/2+4, html.EscapeString(name))
+		fmt.Fprintf(&b, `<text class="g" x="%d" y="%d">%s</text>`+"\n",
+			margin+leftWidth-10, y+cellHeight/2+4, html.EscapeString(name))
 	}
 	for i, store := range stores {
 		x := margin + leftWidth + i*cellWidth
@@ -79,7 +81,7 @@ func (m *matrix) svg() string {
 		row(pairsTop+j*cellHeight, adapter)
 		for i, group := range alone {
 			drawCell(&b, adaptersLeft+i*cellWidth, pairsTop+j*cellHeight,
-				m.cells[cell{subject{adapter, "reference"}, group}])
+				m.cells[cell{subject{adapter, reference}, group}])
 		}
 	}
 	for i, group := range alone {
@@ -89,17 +91,18 @@ func (m *matrix) svg() string {
 	return b.String()
 }
 
-// sides returns the names of the stores that were run behind adapters, and of the adapters.
+// sides returns the names of the stores and of the adapters. Without any pairs, these are all
+// stores.
 func (m *matrix) sides() (stores, adapters []string) {
 	for _, s := range m.subjects {
 		switch {
-		case s.store == "reference" && s.adapter != "":
+		case s.store == reference && s.adapter != "":
 			adapters = append(adapters, s.adapter)
 		case s.adapter != "" && !slices.Contains(stores, s.store):
 			stores = append(stores, s.store)
 		}
 	}
-	if len(stores) == 0 { // no matrix was run
+	if len(stores) == 0 {
 		for _, s := range m.subjects {
 			if s.adapter == "" {
 				stores = append(stores, s.store)
@@ -110,8 +113,8 @@ func (m *matrix) sides() (stores, adapters []string) {
 	return stores, adapters
 }
 
-// groupsOf returns the groups of checks that ran on one of the stores under one of the adapters, ""
-// being none, other than those of pairs.
+// groupsOf returns the groups of checks that ran on a combination of the stores and adapters,
+// except for the group of pairs. The adapter "" is a store alone.
 func (m *matrix) groupsOf(stores []string, adapters ...string) []string {
 	return slices.DeleteFunc(slices.Clone(m.groups), func(group string) bool {
 		if group == "pair" {
@@ -128,7 +131,7 @@ func (m *matrix) groupsOf(stores []string, adapters ...string) []string {
 	})
 }
 
-// ran is how many checks had something to say.
+// ran returns the number of checks that were applicable.
 func (c counts) ran() int {
 	return c[conformance.Passed] + c[conformance.Failed] + c[conformance.Exempt]
 }
@@ -144,10 +147,10 @@ func drawCell(b *strings.Builder, x, y int, c counts) {
 	default:
 		class, text = "pass", fmt.Sprint(ran)
 	}
-	fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="4"/>`+"\n", class, x+1,
-		y+1, cellWidth-3, cellHeight-3)
+	fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="4"/>`+"\n",
+		class, x+1, y+1, cellWidth-3, cellHeight-3)
 	if text != "" {
-		fmt.Fprintf(b, `<text class="n" x="%d" y="%d">%s</text>`+"\n", x+cellWidth/2-1,
-			y+cellHeight/2+4, text)
+		fmt.Fprintf(b, `<text class="n" x="%d" y="%d">%s</text>`+"\n",
+			x+cellWidth/2-1, y+cellHeight/2+4, text)
 	}
 }
