@@ -1,4 +1,4 @@
-// Package docs_test runs the code that backends.md shows, on real servers.
+// Package docs_test runs the code in docs/backends.md on real servers.
 package docs_test
 
 import (
@@ -108,7 +108,7 @@ func openCookie(newKey, oldKey []byte) (*scs.SessionManager, error) {
 	return sessions, nil
 }
 
-// prepare is in backends.md for every backend that has a schema.
+// prepare is in backends.md for the backends that have a schema.
 func prepare(ctx context.Context, store *scskit.Store) (stop func(), err error) {
 	if err := store.CreateSchema(ctx); err != nil { // nil if everything is there
 		return nil, err
@@ -201,20 +201,24 @@ func TestCookie(t *testing.T) {
 	}
 }
 
-// TestSchemas holds the DDL in backends.md against what CreateSchema runs.
+// TestSchemas checks that backends.md contains the DDL that CreateSchema executes.
 func TestSchemas(t *testing.T) {
 	text, err := os.ReadFile("../../../docs/backends.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, file := range []string{"sqlstore/testdata/postgresql.sql", "sqlstore/testdata/mysql.sql",
-		"sqlstore/testdata/sqlite.sql", "mongostore/testdata/schema.js"} {
+	for _, file := range []string{
+		"sqlstore/testdata/postgresql.sql",
+		"sqlstore/testdata/mysql.sql",
+		"sqlstore/testdata/sqlite.sql",
+		"mongostore/testdata/schema.js",
+	} {
 		ddl, err := os.ReadFile(filepath.Join("..", "..", "..", "stores", filepath.FromSlash(file)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !strings.Contains(string(text), strings.TrimSpace(string(ddl))) {
-			t.Errorf("backends.md does not have %s as it is", file)
+			t.Errorf("backends.md does not contain %s", file)
 		}
 	}
 }

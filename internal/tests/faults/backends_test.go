@@ -26,20 +26,21 @@ import (
 	"github.com/scskit/scskit/stores/sqlstore"
 )
 
-// backend is a kind of server and how to keep sessions there, with the client's own settings but
-// for the dialer, and for time-outs that are shorter than the store's.
+// backend is a kind of server, and a client with its default settings, except for the dialer and
+// for timeouts that are shorter than the store's.
 type backend struct {
 	kind   testenv.Kind
-	client string // which client, where there are several
+	client string // tells several clients for the same kind apart
 	open   opener
-	// lingers says that the client may try an operation again that the store has given up.
+	// lingers reports whether the client may retry an operation after the store has timed out.
 	lingers bool
 }
 
-// opener returns a store whose client takes its connections from dial. name is its table, or
-// whatever it has.
-type opener func(tb testing.TB, url, name string, dial dialer,
-	opts scskit.Options) (*scskit.Store, error)
+// opener returns a store whose client opens its connections with dial. name is the table,
+// collection or prefix.
+type opener func(
+	tb testing.TB, url, name string, dial dialer, opts scskit.Options,
+) (*scskit.Store, error)
 
 type dialer func(ctx context.Context, network, addr string) (net.Conn, error)
 
@@ -47,43 +48,47 @@ func (d dialer) DialContext(ctx context.Context, network, addr string) (net.Conn
 	return d(ctx, network, addr)
 }
 
-// The slowest to start come first.
+// The servers with the slowest start are first.
 var backends = []backend{
 	{kind: testenv.KindDynamoDB, open: openDynamo},
 	{kind: testenv.KindMongo, open: openMongo},
 	{kind: testenv.KindRedis, open: openRedis(false), lingers: true},
-	{kind: testenv.KindRedis, client: ", a client that keeps deadlines", open: openRedis(true)},
+	{kind: testenv.KindRedis, client: ", ContextTimeoutEnabled", open: openRedis(true)},
 	{kind: testenv.KindRedisCluster, open: openCluster, lingers: true},
 	{kind: testenv.KindPostgres, open: openPostgres},
 	{kind: testenv.KindMySQL, open: openMySQL},
 }
 
-// openRedis has the client keep the deadlines of contexts, or leave that to the store.
+// openRedis sets ContextTimeoutEnabled to deadlines. Without it, only the store enforces deadlines.
 func openRedis(deadlines bool) opener {
-	return func(tb testing.TB, url, name string, dial dialer,
-		opts scskit.Options) (*scskit.Store, error) {
+	return func(
+		tb testing.TB, url, name string, dial dialer, opts scskit.Options,
+	) (*scskit.Store, error) {
 		client := redis.NewClient(&redis.Options{
-			Addr: url, Dialer: dial, ContextTimeoutEnabled: deadlines, ReadTimeout: redisTimeout(opts),
+			Addr: url, Dialer: dial,
+			ContextTimeoutEnabled: deadlines, ReadTimeout: redisTimeout(opts),
 		})
 		tb.Cleanup(func() { _ = client.Close() })
 		return redisstore.New(client, &redisstore.Options{Options: opts, Prefix: name + ":"})
 	}
 }
 
-// redisTimeout is the client's own, unless the store is to meet a fault and waits longer. With a
-// store that waits for good it has to stay: a client that keeps deadlines hears of no other end.
+// redisTimeout returns the ReadTimeout for the client: at least the store's timeout, so that the
+// store notices a fault first. If the store's timeout is a minute or more, it returns the client's
+// default, which ends operations that hang.
 func redisTimeout(opts scskit.Options) time.Duration {
-	const own = 3 * time.Second
+	const byDefault = 3 * time.Second
 	if opts.Timeout >= time.Minute {
-		return own
+		return byDefault
 	}
-	return max(own, opts.Timeout)
+	return max(byDefault, opts.Timeout)
 }
 
-// openCluster: the client dials the addresses that the nodes announce, so that only its dialer can
-// lead it elsewhere.
-func openCluster(tb testing.TB, url, name string, dial dialer,
-	opts scskit.Options) (*scskit.Store, error) {
+// The client of a cluster dials the addresses that the nodes announce. Only its dialer can redirect
+// it to a proxy.
+func openCluster(
+	tb testing.TB, url, name string, dial dialer, opts scskit.Options,
+) (*scskit.Store, error) {
 	client := redis.NewClusterClient(&redis.ClusterOptions{
 		Addrs: strings.Split(url, ","), Dialer: dial, ReadTimeout: redisTimeout(opts),
 	})
@@ -91,8 +96,9 @@ func openCluster(tb testing.TB, url, name string, dial dialer,
 	return redisstore.New(client, &redisstore.Options{Options: opts, Prefix: name + ":"})
 }
 
-func openPostgres(tb testing.TB, url, name string, dial dialer,
-	opts scskit.Options) (*scskit.Store, error) {
+func openPostgres(
+	tb testing.TB, url, name string, dial dialer, opts scskit.Options,
+) (*scskit.Store, error) {
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		return nil, err
@@ -101,8 +107,9 @@ func openPostgres(tb testing.TB, url, name string, dial dialer,
 	return openSQL(tb, stdlib.OpenDB(*config), sqlstore.PostgreSQL(), name, opts)
 }
 
-func openMySQL(tb testing.TB, url, name string, dial dialer,
-	opts scskit.Options) (*scskit.Store, error) {
+func openMySQL(
+	tb testing.TB, url, name string, dial dialer, opts scskit.Options,
+) (*scskit.Store, error) {
 	config, err := mysql.ParseDSN(url)
 	if err != nil {
 		return nil, err
@@ -116,27 +123,30 @@ func openMySQL(tb testing.TB, url, name string, dial dialer,
 	return openSQL(tb, sql.OpenDB(connector), sqlstore.MySQL(), name, opts)
 }
 
-func openSQL(tb testing.TB, db *sql.DB, dialect sqlstore.Dialect, name string,
-	opts scskit.Options) (*scskit.Store, error) {
+func openSQL(
+	tb testing.TB, db *sql.DB, dialect sqlstore.Dialect, name string, opts scskit.Options,
+) (*scskit.Store, error) {
 	db.SetMaxOpenConns(20)
 	db.SetMaxIdleConns(20)
 	tb.Cleanup(func() { _ = db.Close() })
 	return sqlstore.New(db, dialect, &sqlstore.Options{Options: opts, Table: name})
 }
 
-func openMongo(tb testing.TB, url, name string, dial dialer,
-	opts scskit.Options) (*scskit.Store, error) {
+func openMongo(
+	tb testing.TB, url, name string, dial dialer, opts scskit.Options,
+) (*scskit.Store, error) {
 	client, err := mongo.Connect(options.Client().ApplyURI(url).SetDialer(dial))
 	if err != nil {
 		return nil, err
 	}
 	tb.Cleanup(func() { _ = client.Disconnect(context.Background()) })
-	return mongostore.New(client.Database("scskit_faults").Collection(name),
-		&mongostore.Options{Options: opts})
+	collection := client.Database("scskit_faults").Collection(name)
+	return mongostore.New(collection, &mongostore.Options{Options: opts})
 }
 
-func openDynamo(tb testing.TB, url, name string, dial dialer,
-	opts scskit.Options) (*scskit.Store, error) {
+func openDynamo(
+	tb testing.TB, url, name string, dial dialer, opts scskit.Options,
+) (*scskit.Store, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DialContext = dial
 	tb.Cleanup(transport.CloseIdleConnections)
@@ -147,7 +157,8 @@ func openDynamo(tb testing.TB, url, name string, dial dialer,
 	return dynamostore.New(client, &dynamostore.Options{Options: opts, Table: name})
 }
 
-// shared returns the server that the tests of this process share, and the addresses of its nodes.
+// shared returns the URL and the nodes' addresses of the server that all tests of the package
+// share.
 func (b backend) shared(tb testing.TB) (url string, addrs []string) {
 	tb.Helper()
 	if testenv.Skipped(b.kind.String()) {
@@ -160,12 +171,12 @@ func (b backend) shared(tb testing.TB) (url string, addrs []string) {
 	return found.URL, strings.Split(found.Addr, ",")
 }
 
-// direct is the dialer without anything in between.
+// direct dials without a proxy.
 func direct(ctx context.Context, network, addr string) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, network, addr)
 }
 
-// schema makes what the backend needs, without any fault, and removes it at the end.
+// schema creates the schema over a direct connection, and drops it when the test ends.
 func (b backend) schema(tb testing.TB, url, name string) {
 	tb.Helper()
 	store, err := b.open(tb, url, name, direct, scskit.Options{})

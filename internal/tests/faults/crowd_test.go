@@ -15,9 +15,9 @@ import (
 	"github.com/scskit/scskit/internal/poll"
 )
 
-// crowd is what works on a site: clients with a session each, which also meet in sessions that
-// several of them share. A client counts up, in its own session and under a key of its own in the
-// shared one, and with each write checks what the request before had left.
+// crowd is a group of clients that load a site. Each client has its own session, and shares another
+// one with several clients. In both sessions it increments a count under its own key. With each
+// write it checks the count that its previous request stored.
 type crowd struct {
 	t       *testing.T
 	site    atomic.Pointer[site]
@@ -28,10 +28,10 @@ type crowd struct {
 	done  sync.WaitGroup
 
 	mu   sync.Mutex
-	dead []string // tokens whose sign-out was acknowledged
+	dead []string // the tokens of acknowledged sign-outs
 }
 
-// client is one of a crowd. Its acks and fails count its requests.
+// client is one of a crowd. acks and fails count its requests.
 type client struct {
 	crowd       *crowd
 	id          string
@@ -39,40 +39,41 @@ type client struct {
 	acks, fails atomic.Int64
 }
 
-// place is a session in which a client keeps a count. The values known of it are bounds: what was
-// acknowledged must be there, and what was only tried may be.
+// place is a session in which a client has a count. The stored count is at least acked, the last
+// acknowledged one, and at most tried, the last one that was sent.
 type place struct {
 	token        string
-	owner        string // what the session's owner is
+	owner        string // the session's owner
 	acked, tried int
-	maybeGone    bool // a sign-out was not answered, and may be carried out late
+	maybeGone    bool // a sign-out failed, and may take effect late
 }
 
 const (
-	crowdSize   = 50 // at most; see pace.size
-	sharedSize  = 10 // clients of one shared session
-	crowds      = 4  // at work at the same time
-	signOutEach = 4  // every so many rounds of a client
+	maxClients  = 50 // of a crowd; see pace.size
+	sharedSize  = 10 // clients per shared session
+	maxCrowds   = 4  // at the same time
+	signOutEach = 4  // rounds of a client
 )
 
 var (
-	// room has place for so many crowds that the machine is busy, and not swamped.
-	room = make(chan struct{}, crowds)
-	// taken has a lock for each server: none has to serve two crowds.
-	taken sync.Map
+	// slots limits the number of crowds, so that they do not overload the machine.
+	slots = make(chan struct{}, maxCrowds)
+	// serverLocks has a mutex for each server, so that no server has to serve two crowds.
+	serverLocks sync.Map
 )
 
-// enter waits until there is room for a crowd on a server, and takes it until the test ends.
+// enter waits until a crowd may use a server, and reserves the server until the test ends.
 func enter(t *testing.T, server string) {
 	t.Helper()
-	lock, _ := taken.LoadOrStore(server, new(sync.Mutex))
-	lock.(*sync.Mutex).Lock()
-	t.Cleanup(lock.(*sync.Mutex).Unlock)
-	room <- struct{}{}
-	t.Cleanup(func() { <-room })
+	value, _ := serverLocks.LoadOrStore(server, new(sync.Mutex))
+	lock := value.(*sync.Mutex)
+	lock.Lock()
+	t.Cleanup(lock.Unlock)
+	slots <- struct{}{}
+	t.Cleanup(func() { <-slots })
 }
 
-// newCrowd makes the shared sessions and sets the clients to work. It comes after enter.
+// newCrowd creates the shared sessions and starts the clients. Call enter first.
 func newCrowd(t *testing.T, s *site) *crowd {
 	t.Helper()
 	c := &crowd{t: t, stop: make(chan struct{})}
@@ -82,7 +83,8 @@ func newCrowd(t *testing.T, s *site) *crowd {
 	for i := range s.pace.size() {
 		if i%sharedSize == 0 {
 			shared = place{owner: fmt.Sprint("shared", i/sharedSize)}
-			a, _ := s.until(t, "/count", "", url.Values{"owner": {shared.owner}, "k": {"begin"}, "v": {"1"}})
+			form := url.Values{"owner": {shared.owner}, "k": {"begin"}, "v": {"1"}}
+			a, _ := s.until(t, "/count", "", form)
 			shared.token, _ = a.token()
 		}
 		id := fmt.Sprint("client", i)
@@ -94,7 +96,7 @@ func newCrowd(t *testing.T, s *site) *crowd {
 	return c
 }
 
-// end has the clients finish what they are at, once.
+// end stops the clients and waits for their last requests. Further calls do nothing.
 func (c *crowd) end() {
 	if !c.ended {
 		c.ended = true
@@ -115,7 +117,7 @@ func (c *client) work() {
 		}
 		pause := 20 * time.Millisecond
 		if !ok {
-			pause = 200 * time.Millisecond // as somebody does who sees an error
+			pause = 200 * time.Millisecond // as a user does after an error page
 		}
 		select {
 		case <-time.After(pause):
@@ -125,11 +127,11 @@ func (c *client) work() {
 	}
 }
 
-// ask sends a request; ok says that it was answered with a page.
+// ask sends a request. ok reports whether the response is a page.
 func (c *client) ask(path, token string, form url.Values) (a answer, ok bool) {
 	a, err := c.crowd.site.Load().ask(context.Background(), path, token, form)
 	switch {
-	case err != nil: // there is no application
+	case err != nil: // the application does not run
 	case a.status == http.StatusOK:
 		c.acks.Add(1)
 		return a, true
@@ -140,11 +142,11 @@ func (c *client) ask(path, token string, form url.Values) (a answer, ok bool) {
 	return a, false
 }
 
-// count stores the next number, and checks the one before.
+// count stores the next count, and checks the previous one.
 func (c *client) count(p *place) bool {
 	p.tried++
-	a, ok := c.ask("/count", p.token,
-		url.Values{"owner": {p.owner}, "k": {c.id}, "v": {strconv.Itoa(p.tried)}})
+	form := url.Values{"owner": {p.owner}, "k": {c.id}, "v": {strconv.Itoa(p.tried)}}
+	a, ok := c.ask("/count", p.token, form)
 	if !ok {
 		return false
 	}
@@ -153,32 +155,32 @@ func (c *client) count(p *place) bool {
 	if token, ok := a.token(); ok {
 		p.token = token
 	}
-	if p.token == "" && p.maybeGone { // that came in between
+	if p.token == "" && p.maybeGone { // the sign-out took effect during the request
 		*p = place{owner: p.owner}
 		return true
 	}
 	if p.token == "" {
-		c.crowd.t.Errorf("%s: a new session without a cookie", c.id)
+		c.crowd.t.Errorf("%s: the new session has no cookie", c.id)
 	}
 	return true
 }
 
-// check looks at what a request found in the session.
+// check checks the owner and the count that a request found in the session.
 func (c *client) check(p *place, found string) {
 	var owner string
 	var value int
 	if _, err := fmt.Sscanf(found, "%q %d", &owner, &value); err != nil {
-		c.crowd.t.Errorf("%s: the page is %q", c.id, found)
+		c.crowd.t.Errorf("%s: unexpected page %q", c.id, found)
 		return
 	}
 	switch {
 	case owner == "" && (p.token == "" || p.maybeGone):
-		p.maybeGone = false // a new session has begun
+		p.maybeGone = false // the session is new
 	case owner != p.owner:
-		c.crowd.t.Errorf("%s: its session is that of %q; want %q", c.id, owner, p.owner)
+		c.crowd.t.Errorf("%s: got the session of %q, want that of %q", c.id, owner, p.owner)
 	case value < p.acked || value > p.tried:
-		c.crowd.t.Errorf("%s: the session of %s has %d; acknowledged was %d, tried %d", c.id, owner,
-			value, p.acked, p.tried)
+		c.crowd.t.Errorf("%s: the session of %s has %d, want %d (acknowledged) to %d (tried)",
+			c.id, owner, value, p.acked, p.tried)
 	}
 }
 
@@ -190,7 +192,7 @@ func (c *client) signOut() bool {
 		return false
 	}
 	if token, sent := a.token(); !sent || token != "" {
-		c.crowd.t.Errorf("%s: the cookie is there after the sign-out", c.id)
+		c.crowd.t.Errorf("%s: the sign-out did not expire the cookie", c.id)
 	}
 	c.crowd.mu.Lock()
 	c.crowd.dead = append(c.crowd.dead, p.token)
@@ -199,10 +201,10 @@ func (c *client) signOut() bool {
 	return true
 }
 
-// acks returns how many requests of each client were answered with a page, and fails how many were
-// not.
+// acks returns the number of requests of each client with a page as the response.
 func (c *crowd) acks() []int64 { return c.each(func(cl *client) int64 { return cl.acks.Load() }) }
 
+// fails returns the number of all other requests of each client.
 func (c *crowd) fails() []int64 { return c.each(func(cl *client) int64 { return cl.fails.Load() }) }
 
 func (c *crowd) each(f func(*client) int64) []int64 {
@@ -248,7 +250,7 @@ func shortfall(before, now []int64, more int64) (n int64) {
 	return n
 }
 
-// checkAll looks into every session, when the clients are at rest, and into those that are no more.
+// checkAll checks all sessions after end, including those of all sign-outs.
 func (c *crowd) checkAll() {
 	c.t.Helper()
 	s := c.site.Load()
@@ -263,7 +265,7 @@ func (c *crowd) checkAll() {
 	c.checkDead(len(c.dead))
 }
 
-// checkDead looks for the sessions of those who have signed out last.
+// checkDead checks that the sessions of the last sign-outs are gone.
 func (c *crowd) checkDead(last int) {
 	c.t.Helper()
 	c.mu.Lock()
@@ -272,7 +274,7 @@ func (c *crowd) checkDead(last int) {
 	for _, token := range dead {
 		a, _ := c.site.Load().until(c.t, "/count", token, url.Values{"k": {"any"}})
 		if got := a.value(c.t); got != `"" 0` {
-			c.t.Errorf("after a sign-out the session is there: %s", got)
+			c.t.Errorf("the session exists after its sign-out: %s", got)
 		}
 	}
 }

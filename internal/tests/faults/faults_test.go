@@ -13,15 +13,15 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// fault is one way in which a network fails.
+// fault is one kind of network failure.
 type fault struct {
 	name   string
 	inject func(*testenv.Proxy, pace)
-	// timeOut says that the fault is noticed by the time-out alone.
+	// timeOut reports whether the store notices the fault only by its timeout.
 	timeOut bool
-	// unsent says that no request gets through whole, so that nothing can have been carried out.
+	// unsent reports whether no complete request reaches the server, which cannot execute any.
 	unsent bool
-	// only names the one operation that is sure to fail; empty for all of them.
+	// only names the one operation that must fail. If it is empty, all must fail.
 	only string
 }
 
@@ -29,40 +29,49 @@ var faults = []fault{
 	{name: "refuse", inject: always((*testenv.Proxy).Refuse), unsent: true},
 	{name: "hang", inject: always((*testenv.Proxy).Hang), timeOut: true},
 	{name: "hang replies", inject: always((*testenv.Proxy).HangReplies), timeOut: true},
-	{name: "too slow", inject: func(p *testenv.Proxy, pace pace) { p.Slow(10 * pace.patience()) },
-		timeOut: true},
+	{
+		name: "too slow", timeOut: true,
+		inject: func(p *testenv.Proxy, pace pace) { p.Slow(10 * pace.patience()) },
+	},
 	{name: "reset", inject: always((*testenv.Proxy).Reset)},
 	{name: "cut reply", inject: func(p *testenv.Proxy, _ pace) { p.CutAfter(3) }},
-	{name: "cut data", inject: func(p *testenv.Proxy, _ pace) { p.CutAfter(1500) }, only: "load"},
-	{name: "cut request", inject: func(p *testenv.Proxy, _ pace) { p.CutRequestsAfter(3) },
-		unsent: true},
+	{
+		name: "cut data", only: "load",
+		inject: func(p *testenv.Proxy, _ pace) { p.CutAfter(1500) },
+	},
+	{
+		name: "cut request", unsent: true,
+		inject: func(p *testenv.Proxy, _ pace) { p.CutRequestsAfter(3) },
+	},
 	{
 		name: "cut request's data", unsent: true, only: "save",
 		inject: func(p *testenv.Proxy, _ pace) { p.CutRequestsAfter(1500) },
 	},
 }
 
-// always is a fault that is the same at every pace.
+// always returns an injection that does not depend on the pace.
 func always(inject func(*testenv.Proxy)) func(*testenv.Proxy, pace) {
 	return func(p *testenv.Proxy, _ pace) { inject(p) }
 }
 
-// operations are the three that a request can make of a store. The fault is there when the
-// operation begins: at a place in the handler, but for the load, which comes before it.
-var operations = []struct{ name, path, place string }{
+// operations are the three operations of a request on a store. The fault starts at a place in the
+// handler before the operation. The load happens before the handler, and so has no place.
+type operation struct{ name, path, place string }
+
+var operations = []operation{
 	{"load", "/get", ""},
 	{"save", "/put", "1"},
 	{"delete", "/signout", "1"},
 }
 
-// target is a backend's server, with a table of one test.
+// target is a backend's server, and the table of one test.
 type target struct {
 	backend
 	url, name string
 	nodes     []string
 }
 
-// onBackends runs a test on each backend, with a table of its own.
+// onBackends runs a test on each backend.
 func onBackends(t *testing.T, test func(t *testing.T, b target)) {
 	t.Helper()
 	for _, b := range backends {
@@ -76,7 +85,7 @@ func onBackends(t *testing.T, test func(t *testing.T, b target)) {
 	}
 }
 
-// site opens a site that has a network of its own to the server.
+// site opens a site with its own proxies to the server.
 func (b target) site(
 	t *testing.T, p pace, opts scskit.Options, options ...adapters.Option,
 ) (*site, *network) {
@@ -87,9 +96,9 @@ func (b target) site(
 	}, options...), n
 }
 
-// A request whose session cannot be loaded, saved or deleted is answered with an error, in time,
-// and without a cookie. When the fault is over the same store goes on, with the session as it was
-// before, or as it would be after.
+// TestFailClosed checks that a request whose session cannot be loaded, saved or deleted gets an
+// error response in time, without a cookie. After the fault the same store works again. The session
+// is as it was before the request, or as the request would have left it.
 func TestFailClosed(t *testing.T) {
 	onBackends(t, func(t *testing.T, b target) {
 		for _, f := range faults {
@@ -97,54 +106,60 @@ func TestFailClosed(t *testing.T) {
 				t.Parallel()
 				p := b.pace(t)
 				s, n := b.site(t, p, scskit.Options{Timeout: p.patience(), PlainIDs: true})
-				inject := func() { n.each(func(proxy *testenv.Proxy) { f.inject(proxy, p) }) }
 				for _, op := range operations {
-					before, after := canary(), canary()
-					token := s.open(t, before)
-					s.takeErrors()
-					var a answer
-					if op.place == "" {
-						inject()
-						a = s.must(t, op.path, token, nil)
-					} else {
-						a = s.during(t, op.path, token, after, op.place, inject)
-					}
-					errs := s.takeErrors()
-					f.judge(t, p, op.name, a, errs)
-					sent := !f.unsent || b.lingers && errors.Is(errors.Join(errs...), context.DeadlineExceeded)
-					n.enable()
-					begin := time.Now()
-					got, requests := s.until(t, "/get", token, nil)
-					value := got.value(t)
-					t.Logf("%s: answered after %s; %d requests and %s until all was well", op.name,
-						a.took.Round(time.Millisecond), requests, time.Since(begin).Round(time.Millisecond))
-					judgeState(t, op.name, a.status == http.StatusOK, sent, state(value, before, after))
-					s.keptSecret(t, token, mark(before), mark(after))
-					if value == "" {
-						if c, ok := got.token(); !ok || c != "" {
-							t.Errorf("%s: the cookie of a session that is gone was not expired", op.name)
-						}
-						continue
-					}
-					again := canary()
-					s.until(t, "/put", token, url.Values{"v": {again}})
-					got, _ = s.until(t, "/get", token, nil)
-					// A delete that was not answered may be carried out late.
-					late := op.name == "delete" && sent && got.value(t) == ""
-					if got.value(t) != again && !late {
-						t.Errorf("%s: after the fault the session does not keep what is put", op.name)
-					}
+					b.failClosed(t, f, op, s, n)
 				}
 			})
 		}
 	})
 }
 
-// judge checks the answer of a request under the fault.
+func (b target) failClosed(t *testing.T, f fault, op operation, s *site, n *network) {
+	t.Helper()
+	before, after := canary(), canary()
+	token := s.open(t, before)
+	s.takeErrors()
+	inject := func() { n.each(func(proxy *testenv.Proxy) { f.inject(proxy, s.pace) }) }
+	var a answer
+	if op.place == "" {
+		inject()
+		a = s.must(t, op.path, token, nil)
+	} else {
+		a = s.during(t, op.path, token, after, op.place, inject)
+	}
+	errs := s.takeErrors()
+	f.judge(t, s.pace, op.name, a, errs)
+	timedOut := errors.Is(errors.Join(errs...), context.DeadlineExceeded)
+	sent := !f.unsent || b.lingers && timedOut
+	n.enable()
+	begin := time.Now()
+	got, requests := s.until(t, "/get", token, nil)
+	value := got.value(t)
+	t.Logf("%s: response after %s; recovery took %d requests and %s", op.name,
+		a.took.Round(time.Millisecond), requests, time.Since(begin).Round(time.Millisecond))
+	judgeState(t, op.name, a.status == http.StatusOK, sent, state(value, before, after))
+	s.keptSecret(t, token, mark(before), mark(after))
+	if value == "" {
+		if c, ok := got.token(); !ok || c != "" {
+			t.Errorf("%s: the cookie of the deleted session was not expired", op.name)
+		}
+		return
+	}
+	again := canary()
+	s.until(t, "/put", token, url.Values{"v": {again}})
+	got, _ = s.until(t, "/get", token, nil)
+	// The server may execute the delete late.
+	deleted := op.name == "delete" && sent && got.value(t) == ""
+	if got.value(t) != again && !deleted {
+		t.Errorf("%s: after the fault the session does not store a new value", op.name)
+	}
+}
+
+// judge checks the response to a request during the fault.
 func (f fault) judge(t *testing.T, p pace, op string, a answer, errs []error) {
 	t.Helper()
 	if a.took > p.patience()+10*time.Second+p.times(100) {
-		t.Errorf("%s: answered after %s", op, a.took)
+		t.Errorf("%s: response after %s", op, a.took)
 	}
 	if a.status == http.StatusOK && f.only != "" && f.only != op {
 		return
@@ -158,13 +173,13 @@ func (f fault) judge(t *testing.T, p pace, op string, a answer, errs []error) {
 	}
 	var e *adapters.Error
 	switch want := map[string]string{"load": "load", "save": "commit"}[op]; {
-	case want == "": // it was the handler that got it
+	case want == "": // the handler got the error of a delete
 	case !errors.As(errs[0], &e) || e.Op != want:
-		t.Errorf("%s: the error is %v", op, errs[0])
+		t.Errorf("%s: error %v, want an *adapters.Error with Op %q", op, errs[0], want)
 	}
 }
 
-// state says which value it is.
+// state names the state of a session by its value.
 func state(value, before, after string) string {
 	switch value {
 	case before:
@@ -177,8 +192,8 @@ func state(value, before, after string) string {
 	return "broken"
 }
 
-// judgeState checks what is left of the session. sent says that the operation may have reached the
-// server, or may yet.
+// judgeState checks the state of the session. sent reports whether the operation may have reached
+// the server, or may still reach it.
 func judgeState(t *testing.T, op string, acknowledged, sent bool, got string) {
 	t.Helper()
 	done := map[string]string{"load": "before", "save": "after", "delete": "gone"}[op]
@@ -190,7 +205,7 @@ func judgeState(t *testing.T, op string, acknowledged, sent bool, got string) {
 	}
 }
 
-// A backend that is slow, but not slower than the time-out, is no failure.
+// TestSlow checks that nothing fails on a backend that is slow, but faster than the timeout.
 func TestSlow(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, b target) {
@@ -205,17 +220,17 @@ func TestSlow(t *testing.T) {
 			a := s.must(t, path, token, url.Values{"v": {"v"}})
 			a.value(t)
 			if a.took < delay {
-				t.Errorf("%s took %s", path, a.took)
+				t.Errorf("%s took %s, want at least %s", path, a.took, delay)
 			}
 		}
 		if a := s.must(t, "/get", token, nil); a.value(t) != "" {
-			t.Error("the session is there after its sign-out")
+			t.Error("the session exists after its sign-out")
 		}
 	})
 }
 
-// A client that hangs up does not leave its request waiting for a session that cannot be loaded,
-// but its sign-out is carried out.
+// TestCancelled checks the requests of a client that disconnects. A request stops waiting for a
+// session that cannot be loaded. A sign-out is still executed.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, b target) {
@@ -235,12 +250,13 @@ func TestCancelled(t *testing.T) {
 		}
 		await := func(op string) {
 			if err := <-gone; !errors.Is(err, context.Canceled) {
-				t.Errorf("%s: the client got %v", op, err)
+				t.Errorf("%s: the client got %v, want %v", op, err, context.Canceled)
 			}
 			select {
 			case <-s.ended:
 			case <-time.After(p.watchdog()):
-				t.Fatalf("%s: the request is not over %s after its client hung up", op, p.watchdog())
+				t.Fatalf("%s: the request still runs %s after its client disconnected",
+					op, p.watchdog())
 			}
 		}
 		send("/signout", url.Values{"hold": {"1"}})
@@ -251,7 +267,7 @@ func TestCancelled(t *testing.T) {
 		await("delete")
 		n.enable()
 		if a, _ := s.until(t, "/get", token, nil); a.value(t) != "" {
-			t.Error("the session is there after its sign-out")
+			t.Error("the session exists after its sign-out")
 		}
 
 		token = s.open(t, "v")
@@ -259,7 +275,7 @@ func TestCancelled(t *testing.T) {
 		drain(s.ended)
 		n.each((*testenv.Proxy).Hang)
 		ctx, hangUp = context.WithCancel(t.Context())
-		send("/get", nil) // net/http looks out for its client only when the request's body has been read
+		send("/get", nil) // without a body: net/http notices a disconnect only after it
 		hangUp()
 		await("load")
 		n.enable()

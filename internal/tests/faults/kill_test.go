@@ -9,19 +9,18 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// kills is how often each server is killed.
+// kills is the number of kills of each server.
 const kills = 3
 
-// Servers are killed with SIGKILL while up to 50 clients write, and started again on their data.
-// While a server is gone its clients get errors; then all of them go on, without a restart of the
-// program. What was acknowledged is there: no session has an older value than the last one that its
-// client knows of, nobody gets another's, and who has signed out stays so.
+// TestKilledServer kills servers with SIGKILL while up to 50 clients write, and starts them again
+// with their data. While a server is down, the clients get errors. Afterwards all of them continue
+// without a restart of the application. Every acknowledged write is there: no session has an older
+// value, no client gets the session of another, and no signed-out session exists.
 //
-// All servers here keep what they have acknowledged, as they are started: Redis with appendonly and
-// appendfsync always, PostgreSQL with fsync and synchronous_commit, MariaDB with
-// innodb_flush_log_at_trx_commit=1, FerretDB in SQLite files and dynalite in those of LevelDB. For
-// the last two that holds for the death of the process, which this is, and is not known of the
-// machine's.
+// The servers run with settings for durability: Redis with appendonly and appendfsync always,
+// PostgreSQL with fsync and synchronous_commit, MariaDB with innodb_flush_log_at_trx_commit=1,
+// FerretDB on SQLite files and dynalite on LevelDB files. The last two survive the kill of the
+// process, which this test does. Whether they survive a crash of the machine is not known.
 func TestKilledServer(t *testing.T) {
 	t.Parallel()
 	for _, b := range backends {
@@ -41,8 +40,8 @@ func TestKilledServer(t *testing.T) {
 	}
 }
 
-// The same on a network that goes silent under load, so that every connection of the client's pool
-// waits for a reply that never comes: the pool is well again when the network is.
+// TestHangUnderLoad is the same with a network that hangs under load: every connection of the
+// client's pool waits for a reply that never comes. The pool recovers with the network.
 func TestHangUnderLoad(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, b target) {
@@ -54,8 +53,8 @@ func TestHangUnderLoad(t *testing.T) {
 	})
 }
 
-// Connections that died without a word fail one request each, at most, and then are replaced: the
-// pool heals by itself.
+// TestForgottenConnections checks that the pool of a client replaces connections on which no
+// replies arrive any more.
 func TestForgottenConnections(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, b target) {
@@ -68,7 +67,7 @@ func TestForgottenConnections(t *testing.T) {
 		n.forget()
 		begin := time.Now()
 		c.await("recovery", c.acks, 5)
-		t.Logf("all clients were served again after %s", time.Since(begin).Round(time.Millisecond))
+		t.Logf("all clients recovered after %s", time.Since(begin).Round(time.Millisecond))
 		c.end()
 		c.checkAll()
 		var failed int64
@@ -77,29 +76,29 @@ func TestForgottenConnections(t *testing.T) {
 		}
 		t.Logf("%d requests failed, %d replies were lost", failed, n.missed.Load())
 		if n.missed.Load() == 0 {
-			t.Error("no reply was lost: no connection was forgotten")
+			t.Error("no reply was lost, so the test did not break any connection")
 		}
 	})
 }
 
-// survive kills what the sessions depend on, so many times.
+// survive checks that the crowd recovers from a number of outages.
 func survive(t *testing.T, c *crowd, times int, kill, restart func()) {
 	t.Helper()
 	for range times {
 		c.await("at work", c.acks, 5)
 		kill()
-		c.await("outage", c.fails, 1) // what was under way when the server died has ended
+		c.await("outage", c.fails, 1) // requests from before the kill have ended
 		acks := c.acks()
 		c.await("outage", c.fails, 1)
 		if now := c.acks(); !slices.Equal(now, acks) {
-			t.Errorf("requests succeed without a server: %v, then %v", acks, now)
+			t.Errorf("requests succeed during the outage: %v, then %v", acks, now)
 		}
 		restart()
 		begin := time.Now()
 		c.await("recovery", c.acks, 1)
 		took := time.Since(begin)
 		c.checkDead(len(c.clients))
-		t.Logf("all clients were served %s after the restart", took.Round(time.Millisecond))
+		t.Logf("all clients recovered %s after the restart", took.Round(time.Millisecond))
 	}
 	c.end()
 	c.checkAll()
@@ -109,6 +108,6 @@ func survive(t *testing.T, c *crowd, times int, kill, restart func()) {
 	}
 	t.Logf("%d requests acknowledged, %d refused, %d sign-outs", acks, fails, len(c.dead))
 	if len(c.dead) == 0 {
-		t.Error("nobody has signed out")
+		t.Error("no client signed out")
 	}
 }

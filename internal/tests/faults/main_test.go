@@ -16,12 +16,12 @@ func TestMain(m *testing.M) {
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
 	if !given {
-		// These tests wait, for time-outs and for servers, far more than they work.
+		// These tests wait for timeouts and servers most of the time.
 		if err := flag.Set("test.parallel", "12"); err != nil {
 			panic(err)
 		}
 	}
-	redis.SetLogger(quiet{}) // it logs each connection that fails
+	redis.SetLogger(quiet{}) // the default logger logs every failed connection
 	os.Exit(testenv.Main(m))
 }
 

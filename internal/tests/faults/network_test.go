@@ -12,15 +12,15 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// network is what lies between a client and the nodes of its server.
+// network simulates the network between a client and the nodes of its server.
 type network struct {
-	proxies map[string]*testenv.Proxy // by the port of the node
-	lose    atomic.Bool
-	age     atomic.Int64 // connections of an earlier age are dead
-	missed  atomic.Int64 // replies on dead connections
+	proxies    map[string]*testenv.Proxy // by the port of the node
+	lose       atomic.Bool
+	generation atomic.Int64 // connections of earlier generations are dead
+	missed     atomic.Int64 // replies on dead connections
 }
 
-// newNetwork puts a proxy before each node.
+// newNetwork puts a proxy in front of each node.
 func newNetwork(tb testing.TB, addrs []string) *network {
 	tb.Helper()
 	n := &network{proxies: make(map[string]*testenv.Proxy)}
@@ -34,7 +34,7 @@ func newNetwork(tb testing.TB, addrs []string) *network {
 	return n
 }
 
-// dial goes by the port alone: a client may know the node by another name of its host.
+// dial finds the proxy by the port alone, since a client may use another name of the host.
 func (n *network) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	_, port, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -42,13 +42,13 @@ func (n *network) dial(ctx context.Context, network, addr string) (net.Conn, err
 	}
 	p, ok := n.proxies[port]
 	if !ok {
-		return nil, fmt.Errorf("there is no proxy before %s", addr)
+		return nil, fmt.Errorf("there is no proxy for %s", addr)
 	}
 	conn, err := direct(ctx, network, p.Addr())
 	if err != nil {
 		return nil, err
 	}
-	return &lossy{conn.(*net.TCPConn), n, n.age.Load()}, nil
+	return &lossy{conn.(*net.TCPConn), n, n.generation.Load()}, nil
 }
 
 func (n *network) each(f func(*testenv.Proxy)) {
@@ -59,26 +59,27 @@ func (n *network) each(f func(*testenv.Proxy)) {
 
 func (n *network) enable() { n.each((*testenv.Proxy).Enable) }
 
-// loseReply has the next reply on any connection lost, and the connection with it. Those after it
-// are well.
+// loseReply drops the next reply on any connection, and closes the connection. Later replies
+// arrive.
 func (n *network) loseReply() { n.lose.Store(true) }
 
-// forget has no reply come any more on the connections that are open, and neither side learn of it,
-// as when a firewall forgets them or an address moves to another machine. New ones are well.
-func (n *network) forget() { n.age.Add(1) }
+// forget drops all further replies on the open connections, without an error on either side. This
+// happens when a firewall drops its state, or an address moves to another machine. New connections
+// work.
+func (n *network) forget() { n.generation.Add(1) }
 
-// lossy is a connection that may lose a reply, or all of them.
+// lossy is a connection that can lose replies.
 type lossy struct {
 	*net.TCPConn
-	n   *network
-	age int64
+	n          *network
+	generation int64
 }
 
-var _ syscall.Conn = (*lossy)(nil) // with which clients look at idle connections
+var _ syscall.Conn = (*lossy)(nil) // clients use it to check idle connections
 
 func (c *lossy) Read(b []byte) (int, error) {
 	n, err := c.TCPConn.Read(b)
-	for err == nil && c.age < c.n.age.Load() {
+	for err == nil && c.generation < c.n.generation.Load() {
 		if n > 0 {
 			c.n.missed.Add(1)
 		}

@@ -12,16 +12,14 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// outages are the faults that the policies are tried on: one that is noticed at once, and one by
-// the time-out.
+// outages are a fault that the store notices at once, and one that it notices by its timeout.
 var outages = []fault{
 	{name: "refuse", inject: always((*testenv.Proxy).Refuse), unsent: true},
 	{name: "hang", inject: always((*testenv.Proxy).Hang), timeOut: true},
 }
 
-// With FailOpen requests pass without their sessions, and without a cookie, but not those that
-// would tell of a sign-out that has not happened. The session is there again, as it was, when the
-// backend is.
+// TestFailOpen checks that with FailOpen requests succeed without their sessions and without a
+// cookie, except for sign-outs, which fail. After the outage the session is unchanged.
 func TestFailOpen(t *testing.T) {
 	onBackends(t, func(t *testing.T, b target) {
 		for _, f := range outages {
@@ -36,8 +34,8 @@ func TestFailOpen(t *testing.T) {
 				for path, form := range map[string]url.Values{"/get": nil, "/put": {"v": {"during"}}} {
 					a := s.must(t, path, token, form)
 					if got, want := a.value(t), form.Get("v"); got != want || len(a.cookies) > 0 {
-						t.Errorf("%s: the page has %q, with %d cookies; want %q and none", path, got,
-							len(a.cookies), want)
+						t.Errorf("%s: the page has %q and %d cookies, want %q and none",
+							path, got, len(a.cookies), want)
 					}
 				}
 				s.must(t, "/signout", token, url.Values{}).refused(t)
@@ -46,7 +44,7 @@ func TestFailOpen(t *testing.T) {
 
 				a := s.during(t, "/put", token, "unsaved", "1", inject)
 				if got := a.value(t); got != "unsaved" || len(a.cookies) > 0 {
-					t.Errorf("save: the page has %q, with %d cookies", got, len(a.cookies))
+					t.Errorf("save: the page has %q and %d cookies", got, len(a.cookies))
 				}
 				n.enable()
 				s.wants(t, token, "before")
@@ -55,7 +53,7 @@ func TestFailOpen(t *testing.T) {
 	})
 }
 
-// What OnError returns is what the framework gets.
+// TestOnError checks that the framework gets the error that OnError returns.
 func TestOnError(t *testing.T) {
 	errOurs := errors.New("ours")
 	onBackends(t, func(t *testing.T, b target) {
@@ -90,9 +88,11 @@ func TestOnError(t *testing.T) {
 					for len(seen) > 0 {
 						last = <-seen
 					}
-					if !errors.As(last, &e) || e.Op != op || f.timeOut &&
-						!errors.Is(last, context.DeadlineExceeded) {
-						t.Errorf("%s: OnError got %v", op, last)
+					if !errors.As(last, &e) || e.Op != op {
+						t.Errorf("%s: OnError got %v, want an *adapters.Error with this Op", op, last)
+					}
+					if f.timeOut && !errors.Is(last, context.DeadlineExceeded) {
+						t.Errorf("%s: OnError got %v, want %v", op, last, context.DeadlineExceeded)
 					}
 					n.enable()
 					s.until(t, "/get", token, nil)
@@ -102,7 +102,7 @@ func TestOnError(t *testing.T) {
 	})
 }
 
-// openAgain is open for a site that fails open, on which a page is no proof of a session.
+// openAgain is open for a site with FailOpen, where a page does not prove that there is a session.
 func (s *site) openAgain(t *testing.T, value string) (token string) {
 	t.Helper()
 	s.poll(t, func() (ok bool) {
@@ -112,15 +112,15 @@ func (s *site) openAgain(t *testing.T, value string) (token string) {
 	return token
 }
 
-// wants waits until the session is there again, and checks its value. With FailOpen it is empty
-// till then.
+// wants waits until the session is available, and checks its value. With FailOpen it is empty until
+// then.
 func (s *site) wants(t *testing.T, token, value string) {
 	t.Helper()
 	s.poll(t, func() bool {
 		a := s.must(t, "/get", token, nil)
 		got := a.value(t)
 		if got != "" && got != value || len(a.cookies) > 0 {
-			t.Fatalf("the session has %q, with %d cookies; want %q", got, len(a.cookies), value)
+			t.Fatalf("the session has %q and %d cookies, want %q and none", got, len(a.cookies), value)
 		}
 		return a.status == http.StatusOK && got == value
 	})

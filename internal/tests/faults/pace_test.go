@@ -9,11 +9,11 @@ import (
 	"github.com/scskit/scskit/internal/stats"
 )
 
-// pace is how long a server takes for a plain request, as it was measured when a test began. Every
-// time in these tests follows from it: a slow machine makes them slower, and nothing else.
+// pace is the duration of a request without faults, measured at the start of a test. All durations
+// in these tests derive from it, so that a slow machine makes the tests slower but not fail.
 type pace time.Duration
 
-// measure asks a site for a few plain requests, with no fault about, and returns their median.
+// measure returns the median duration of a few requests without faults.
 func (s *site) measure(t *testing.T) pace {
 	t.Helper()
 	token := s.open(t, "v")
@@ -25,7 +25,7 @@ func (s *site) measure(t *testing.T) pace {
 	return pace(stats.Median(took))
 }
 
-// pace measures the server, on the way without faults.
+// pace measures the pace over a direct connection.
 func (b target) pace(t *testing.T) pace {
 	t.Helper()
 	opts := scskit.Options{Timeout: -1}
@@ -36,18 +36,18 @@ func (b target) pace(t *testing.T) pace {
 
 func (p pace) times(n int) time.Duration { return time.Duration(n) * time.Duration(p) }
 
-// patience is the time-out of a store that meets a fault: healthy operations are well within it.
+// patience is the timeout of a store during faults. Operations without faults take far less.
 func (p pace) patience() time.Duration { return max(time.Second, p.times(20)) }
 
-// watchdog is when a test gives up on what should have happened long before.
+// watchdog is the time after which a test fails.
 func (p pace) watchdog() time.Duration { return max(time.Minute, p.times(600)) }
 
-// size is how many clients make a crowd: as many as the server serves in a quarter of a second, one
-// after the other, in whole groups that share a session.
+// size is the number of clients of a crowd: as many requests as the server handles in a quarter of
+// a second, rounded down to complete groups that share a session.
 func (p pace) size() int {
 	served := int(250 * time.Millisecond / max(time.Duration(p), 1))
-	return min(max(served/sharedSize*sharedSize, sharedSize), crowdSize)
+	return min(max(served/sharedSize*sharedSize, sharedSize), maxClients)
 }
 
-// crowdPatience is the time-out of a store that serves a crowd.
+// crowdPatience is the timeout of a store with a crowd.
 func (p pace) crowdPatience() time.Duration { return max(3*time.Second, p.times(4*p.size())) }

@@ -7,22 +7,21 @@ import (
 	"github.com/scskit/scskit"
 )
 
-// The reply to a write is lost, and the network well again at once. A client that tries again then
-// meets what it has written itself. Whether the request succeeds depends on the client, but what
-// the browser is told must be so.
+// TestLostReply loses only the reply to a write. A client that retries finds its own first write.
+// Whether the request succeeds depends on the client, but the response must match the session.
 func TestLostReply(t *testing.T) {
 	t.Parallel()
 	onBackends(t, func(t *testing.T, b target) {
 		p := b.pace(t)
 		s, n := b.site(t, p, scskit.Options{Timeout: p.watchdog()})
 
-		// The first save of a session: its cookie comes with the response, or nothing does.
+		// The first save of a session. An error response has no cookie.
 		a := s.during(t, "/put", "", "first", "1", n.loseReply)
 		t.Logf("create: %d %v", a.status, s.takeErrors())
 		if a.status == http.StatusOK {
 			token, _ := a.token()
 			if got := s.must(t, "/get", token, nil).value(t); token == "" || got != "first" {
-				t.Errorf("create: the response is a page, with the cookie %t, and the session has %q",
+				t.Errorf("create: the response is a page with a cookie: %t; the session has %q",
 					token != "", got)
 			}
 		} else {
@@ -37,10 +36,10 @@ func TestLostReply(t *testing.T) {
 			a.refused(t)
 		}
 		if got != "after" && (a.status == http.StatusOK || got != "before") {
-			t.Errorf("save: answered %d, but the session has %q", a.status, got)
+			t.Errorf("save: status %d, but the session has %q", a.status, got)
 		}
 
-		// The renewal at a sign-in: its delete, and the creation of the new record.
+		// The renewal at a sign-in deletes the old record and creates a new one.
 		for place, what := range map[string]string{"1": "renewal's delete", "2": "renewal's create"} {
 			token := s.open(t, "before")
 			a := s.during(t, "/signin", token, "after", place, n.loseReply)
@@ -50,13 +49,14 @@ func TestLostReply(t *testing.T) {
 			case a.status != http.StatusOK:
 				a.refused(t)
 			case !sent || renewed == token:
-				t.Errorf("%s: a page without a new cookie", what)
+				t.Errorf("%s: the page has no new cookie", what)
 			case renewed != "" && s.must(t, "/get", renewed, nil).value(t) != "after":
-				t.Errorf("%s: the new cookie opens nothing", what)
+				t.Errorf("%s: the new cookie is not that of the session", what)
 			}
-			if got := s.must(t, "/get", token, nil).value(t); got == "after" || got != "" &&
-				a.status == http.StatusOK {
-				t.Errorf("%s: answered %d, and the old cookie opens %q", what, a.status, got)
+			got := s.must(t, "/get", token, nil).value(t)
+			if got == "after" || got != "" && a.status == http.StatusOK {
+				t.Errorf("%s: status %d, but the session of the old cookie has %q",
+					what, a.status, got)
 			}
 		}
 
@@ -67,7 +67,7 @@ func TestLostReply(t *testing.T) {
 		if a.status != http.StatusOK {
 			a.refused(t)
 		} else if got != "" {
-			t.Errorf("delete: answered with a page, but the session has %q", got)
+			t.Errorf("delete: the response is a page, but the session has %q", got)
 		}
 	})
 }

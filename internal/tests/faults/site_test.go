@@ -23,28 +23,28 @@ import (
 	"github.com/scskit/scskit/internal/poll"
 )
 
-// page begins every response that a handler writes, and so must not be in one that the session
-// failed.
+// page starts every response from a handler. An error response of the adapter does not contain it.
 const page = "the page: "
 
-// site is an application over one store, reached over HTTP.
+// site is an application with one store, and an HTTP client for it.
 type site struct {
 	sm     *scs.SessionManager
 	url    string
 	client *http.Client
 	pace   pace
 
-	held  chan chan struct{} // handlers that have their session, and wait for the channel's end
-	begun chan struct{}      // requests that have come
-	ended chan struct{}      // requests that the application is done with
+	held  chan chan struct{} // handlers send a channel here, and wait until it is closed
+	begun chan struct{}      // one value per request that has arrived
+	ended chan struct{}      // one value per request that has ended
 
-	mu   sync.Mutex
-	errs []error
-	told []string // the texts of all errors and events
+	mu    sync.Mutex
+	errs  []error
+	texts []string // of all errors and events
 }
 
-// newSite opens a store, which is to report to the site, and serves it. Only the time-out of the
-// store's operations counts: a commit, which may merge and wait for its turn, has far longer.
+// newSite opens a store with an observer and serves an application with it. Only the store's
+// timeout is relevant: the timeout of a commit, which may merge and wait for other commits, is far
+// longer.
 func newSite(
 	tb testing.TB, p pace, opts scskit.Options, open func(scskit.Options) (*scskit.Store, error),
 	options ...adapters.Option,
@@ -80,20 +80,20 @@ func newSite(
 	return s
 }
 
-// visit returns the site of another process, to be asked and nothing else.
+// visit returns a client for the site of another process.
 func visit(tb testing.TB, url string, p pace) *site {
 	tb.Helper()
 	return &site{url: url, client: newClient(tb), pace: p}
 }
 
-// newClient has no time-out: what hangs for good ends with the test binary's.
+// newClient returns a client without a timeout. A request that hangs ends with the test binary.
 func newClient(tb testing.TB) *http.Client {
 	c := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 100}}
 	tb.Cleanup(c.CloseIdleConnections)
 	return c
 }
 
-// signal tells whoever may listen.
+// signal sends a value unless the channel is full.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -131,8 +131,8 @@ func (s *site) signIn(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprint(w, page, r.FormValue("v"))
 }
 
-// count answers with the session's owner and number as they were, and stores others, if there is a
-// number.
+// count responds with the session's owner and count, and then stores new ones if the form has a
+// count.
 func (s *site) count(w http.ResponseWriter, r *http.Request) {
 	ctx, key := r.Context(), r.FormValue("k")
 	owner, value := s.sm.GetString(ctx, "owner"), s.sm.GetInt(ctx, key)
@@ -143,7 +143,7 @@ func (s *site) count(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "%s%q %d", page, owner, value)
 }
 
-// hold waits for the test at the place that the request names.
+// hold waits for the test if the request names this place.
 func (s *site) hold(r *http.Request, place string) {
 	if r.FormValue("hold") != place {
 		return
@@ -167,9 +167,9 @@ func (s *site) fail(w http.ResponseWriter, err error) {
 func (s *site) note(text string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.told = append(s.told, text)
+	s.texts = append(s.texts, text)
 	if err != nil {
-		s.told = append(s.told, err.Error())
+		s.texts = append(s.texts, err.Error())
 	}
 }
 
@@ -182,21 +182,22 @@ func (s *site) takeErrors() []error {
 	return errs
 }
 
-// keptSecret checks that nothing was told of the secrets.
+// keptSecret checks that no error and no event contains one of the secrets.
 func (s *site) keptSecret(t *testing.T, secrets ...string) {
 	t.Helper()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, text := range s.told {
+	for _, text := range s.texts {
 		for _, secret := range secrets {
 			if strings.Contains(text, secret) {
-				t.Fatalf("a secret was told: %s", strings.ReplaceAll(text, secret, "[secret]"))
+				text = strings.ReplaceAll(text, secret, "[secret]")
+				t.Fatalf("an error or event contains a secret: %s", text)
 			}
 		}
 	}
 }
 
-// answer is what a browser sees.
+// answer is a response.
 type answer struct {
 	status  int
 	body    string
@@ -204,8 +205,8 @@ type answer struct {
 	took    time.Duration
 }
 
-// token returns what the response's session cookie holds; ok is false without one. A cookie that is
-// expired has the token "".
+// token returns the value of the session cookie, or "" if the response expires the cookie. ok
+// reports whether the response has a session cookie.
 func (a answer) token() (token string, ok bool) {
 	for _, c := range a.cookies {
 		if c.Name == "session" {
@@ -218,26 +219,28 @@ func (a answer) token() (token string, ok bool) {
 	return "", false
 }
 
-// refused checks that the response is an error and nothing else.
+// refused checks that the response is the error page without a cookie.
 func (a answer) refused(t *testing.T) {
 	t.Helper()
-	if a.status != http.StatusInternalServerError || a.body != "unavailable\n" || len(a.cookies) > 0 {
-		t.Errorf("the answer is %d %.100q with %d cookies; want the error, and no cookie", a.status,
-			a.body, len(a.cookies))
+	isError := a.status == http.StatusInternalServerError && a.body == "unavailable\n"
+	if !isError || len(a.cookies) > 0 {
+		t.Errorf("got status %d, body %.100q, %d cookies; want the error page and no cookie",
+			a.status, a.body, len(a.cookies))
 	}
 }
 
-// value returns what a page shows.
+// value returns the value in a page.
 func (a answer) value(t *testing.T) string {
 	t.Helper()
 	value, ok := strings.CutPrefix(a.body, page)
 	if a.status != http.StatusOK || !ok {
-		t.Fatalf("the answer is %d %.100q; want a page", a.status, a.body)
+		t.Fatalf("got status %d, body %.100q; want a page", a.status, a.body)
 	}
 	return value
 }
 
-// ask sends a form, or without one a GET; an error says that there was no response.
+// ask sends a POST with the form, or a GET if form is nil. It returns an error if there is no
+// response.
 func (s *site) ask(ctx context.Context, path, token string, form url.Values) (answer, error) {
 	method, body := http.MethodGet, io.Reader(nil)
 	if form != nil {
@@ -264,7 +267,7 @@ func (s *site) ask(ctx context.Context, path, token string, form url.Values) (an
 	return answer{resp.StatusCode, string(text), resp.Cookies(), time.Since(begin)}, nil
 }
 
-// must is ask, where there has to be a response.
+// must is ask for a request that must get a response.
 func (s *site) must(t *testing.T, path, token string, form url.Values) answer {
 	t.Helper()
 	a, err := s.ask(t.Context(), path, token, form)
@@ -274,7 +277,7 @@ func (s *site) must(t *testing.T, path, token string, form url.Values) answer {
 	return a
 }
 
-// until repeats a request until it is answered with a page, and returns how many it took.
+// until repeats a request until the response is a page, and returns the number of requests.
 func (s *site) until(t *testing.T, path, token string, form url.Values) (a answer, requests int) {
 	t.Helper()
 	s.poll(t, func() bool {
@@ -285,8 +288,8 @@ func (s *site) until(t *testing.T, path, token string, form url.Values) (a answe
 	return a, requests
 }
 
-// poll calls done until it returns true. It gives up after the watchdog time and 30 tries: neither a
-// machine that stands still nor slow responses count as a failure.
+// poll calls done until it returns true. It gives up after the watchdog time and 30 tries: neither
+// a machine that stands still nor slow responses count as a failure.
 func (s *site) poll(t *testing.T, done func() bool) {
 	t.Helper()
 	begin, tries := time.Now(), 0
@@ -305,7 +308,7 @@ func (s *site) poll(t *testing.T, done func() bool) {
 	}
 }
 
-// open begins a session with a value, and returns its token.
+// open creates a session with a value, and returns its token.
 func (s *site) open(t *testing.T, value string) string {
 	t.Helper()
 	a, _ := s.until(t, "/put", "", url.Values{"v": {value}})
@@ -316,8 +319,8 @@ func (s *site) open(t *testing.T, value string) string {
 	return token
 }
 
-// during sends a request and calls f when its handler has the session and waits at the place. The
-// answer's time is from then. A request that fails before it comes so far is sent again.
+// during sends a request and calls f when its handler waits at the place. The duration of the
+// answer starts then. It repeats a request that fails before that.
 func (s *site) during(t *testing.T, path, token, value, place string, f func()) answer {
 	t.Helper()
 	type result struct {
@@ -328,7 +331,8 @@ func (s *site) during(t *testing.T, path, token, value, place string, f func()) 
 	s.poll(t, func() bool {
 		done := make(chan result, 1)
 		go func() {
-			a, err := s.ask(t.Context(), path, token, url.Values{"v": {value}, "hold": {place}})
+			form := url.Values{"v": {value}, "hold": {place}}
+			a, err := s.ask(t.Context(), path, token, form)
 			done <- result{a, err}
 		}()
 		select {
@@ -343,7 +347,7 @@ func (s *site) during(t *testing.T, path, token, value, place string, f func()) 
 			r.a.took = time.Since(begin)
 			a = r.a
 			return true
-		case r := <-done: // the machine is so busy that it did not come to the handler in time
+		case r := <-done: // on a busy machine, the load may time out
 			if r.err != nil || r.a.status == http.StatusOK {
 				t.Fatalf("the handler did not wait: %v, %v", r.a, r.err)
 			}
@@ -354,12 +358,12 @@ func (s *site) during(t *testing.T, path, token, value, place string, f func()) 
 	return a
 }
 
-// canary is a value that is found wherever it goes, and of a size that does not fit one packet.
+// canary returns a random value that is larger than a network packet. It repeats its mark.
 func canary() string {
 	var b [8]byte
 	_, _ = rand.Read(b[:])
 	return strings.Repeat(hex.EncodeToString(b[:]), 256)
 }
 
-// mark is what to look for: any piece of the canary has it.
+// mark returns a string that any piece of the canary contains.
 func mark(canary string) string { return canary[:16] }

@@ -3,6 +3,7 @@ package faults_test
 import (
 	"bufio"
 	"database/sql"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -17,17 +18,17 @@ import (
 	"github.com/scskit/scskit/stores/sqlstore"
 )
 
-// programVariable tells TestProgram which database to serve.
+// programVariable names the database for TestProgram.
 const programVariable = "SCSKIT_FAULTS_SQLITE"
 
-// TestProgram is the program that TestKilledProgram kills: the application over a SQLite file. It
-// tells its address, and ends with its standard input.
+// TestProgram is the program that TestKilledProgram kills: an application with a SQLite file. It
+// prints its address, and ends with its standard input.
 func TestProgram(t *testing.T) {
 	dsn := os.Getenv(programVariable)
 	if dsn == "" {
 		return // only TestKilledProgram runs it
 	}
-	opts := scskit.Options{Timeout: time.Minute} // nothing here hangs, but a disk may be slow
+	opts := scskit.Options{Timeout: time.Minute} // a disk may be slow
 	s := newSite(t, 0, opts, func(opts scskit.Options) (*scskit.Store, error) {
 		db, err := sql.Open("sqlite", dsn)
 		if err != nil {
@@ -44,20 +45,19 @@ func TestProgram(t *testing.T) {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
-// SQLite has no server: what is killed is the program itself, under load, and started again on the
-// same file.
+// TestKilledProgram kills an application under load, and starts it again with the same SQLite file.
 //
-// With journal_mode WAL the kill of a program loses nothing, whether synchronous is NORMAL or FULL:
-// a commit is in the file, as far as the operating system is concerned, before it is acknowledged.
-// They differ when the machine dies, which no test here can show: NORMAL may then lose the last
-// commits, FULL none.
+// With journal_mode WAL, the kill of a program loses no commit, both with synchronous NORMAL and
+// FULL: a commit is written to the file before it is acknowledged. In a crash of the machine,
+// NORMAL may lose the last commits, and FULL loses none. This test does not cover that.
 func TestKilledProgram(t *testing.T) {
 	t.Parallel()
 	for _, synchronous := range []string{"NORMAL", "FULL"} {
 		t.Run("synchronous "+synchronous, func(t *testing.T) {
 			t.Parallel()
-			dsn := "file:" + filepath.Join(t.TempDir(), "sessions.db") +
-				"?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(" + synchronous + ")"
+			const pragmas = "?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(%s)"
+			file := filepath.Join(t.TempDir(), "sessions.db")
+			dsn := "file:" + file + fmt.Sprintf(pragmas, synchronous)
 			enter(t, t.Name())
 			p := startProgram(t, dsn, 0)
 			p.site.pace = p.site.measure(t)
@@ -72,7 +72,7 @@ func TestKilledProgram(t *testing.T) {
 
 // program is a process that serves a site.
 type program struct {
-	site *site // as a client sees it
+	site *site // a client for it
 	kill func()
 }
 
@@ -105,6 +105,6 @@ func startProgram(t *testing.T, dsn string, p pace) *program {
 		}
 	}
 	_ = cmd.Wait()
-	t.Fatalf("the program does not serve: %s", stderr.String())
+	t.Fatalf("the program ended before it served: %s", stderr.String())
 	return nil
 }

@@ -1,5 +1,5 @@
-// Package footprint holds what a program inherits by requiring scskit: it builds small programs,
-// with sessions and without, and compares what they require.
+// Package footprint tests what a program inherits by requiring scskit. It builds small programs
+// with and without sessions, and compares their requirements.
 package footprint
 
 import (
@@ -23,31 +23,47 @@ const (
 	goVersion = "1.25.0" // of the programs
 )
 
-// programs name the modules whose go.mod says which versions of the framework and the client they
-// begin with: the lowest that scskit works with.
+// programs are the programs to build. They start with the versions of the clients in the go.mod
+// files of the modules: the lowest versions that scskit supports.
 var programs = []struct {
-	name, title string
-	modules     []string
-	clients     []string
+	name    string // the directory in testdata
+	title   string
+	modules []string // the modules of scskit
+	clients []string // the modules of the framework and of the database client
 }{
-	{"chi-memory", "Chi and memory", []string{"adapters/chi/harness"},
-		[]string{"github.com/go-chi/chi/v5"}},
-	{"gin-redis", "Gin and Redis", []string{"adapters/gin", "stores/redisstore"},
-		[]string{"github.com/gin-gonic/gin", "github.com/redis/go-redis/v9"}},
-	{"echov5-postgresql", "Echo v5 and PostgreSQL", []string{"adapters/echov5", "stores/postgres"},
-		[]string{"github.com/labstack/echo/v5", "github.com/jackc/pgx/v5"}},
-	{"fiberv3-dynamodb", "Fiber v3 and DynamoDB", []string{"adapters/fiberv3", "stores/dynamostore"},
-		[]string{"github.com/gofiber/fiber/v3", "github.com/aws/aws-sdk-go-v2/service/dynamodb"}},
+	{
+		name: "chi-memory", title: "Chi and memory",
+		modules: []string{"adapters/chi/harness"},
+		clients: []string{"github.com/go-chi/chi/v5"},
+	}, {
+		name: "gin-redis", title: "Gin and Redis",
+		modules: []string{"adapters/gin", "stores/redisstore"},
+		clients: []string{"github.com/gin-gonic/gin", "github.com/redis/go-redis/v9"},
+	}, {
+		name: "echov5-postgresql", title: "Echo v5 and PostgreSQL",
+		modules: []string{"adapters/echov5", "stores/postgres"},
+		clients: []string{"github.com/labstack/echo/v5", "github.com/jackc/pgx/v5"},
+	}, {
+		name: "fiberv3-dynamodb", title: "Fiber v3 and DynamoDB",
+		modules: []string{"adapters/fiberv3", "stores/dynamostore"},
+		clients: []string{
+			"github.com/gofiber/fiber/v3",
+			"github.com/aws/aws-sdk-go-v2/service/dynamodb",
+		},
+	},
 }
 
-// brought are the modules that scskit and scs are made of.
-var brought = []string{"github.com/alexedwards/scs/v2", "github.com/tinylib/msgp",
-	"github.com/philhofer/fwd"}
+// expected are the modules that scskit adds to the requirements of a program.
+var expected = []string{
+	"github.com/alexedwards/scs/v2",
+	"github.com/tinylib/msgp",
+	"github.com/philhofer/fwd",
+}
 
 func TestFootprint(t *testing.T) {
 	var table strings.Builder
-	table.WriteString("| a program on | requires besides | lifts | its binary grows by |\n| --- | " +
-		"--- | --- | --- |\n")
+	table.WriteString("| a program on | requires besides | lifts | its binary grows by |\n" +
+		"| --- | --- | --- | --- |\n")
 	for _, p := range programs {
 		without := program(t, p.name, "without.go.txt", p.modules, p.clients)
 		with := program(t, p.name, "main.go.txt", p.modules, p.clients)
@@ -58,19 +74,19 @@ func TestFootprint(t *testing.T) {
 			case path == root || strings.HasPrefix(path, root+"/"):
 			case !ok:
 				added = append(added, path)
-				if !slices.Contains(brought, path) {
-					t.Errorf("%s: %s is required, which neither the framework nor the client brings",
-						p.title, path)
+				if !slices.Contains(expected, path) {
+					t.Errorf("%s: unexpected additional requirement of %s", p.title, path)
 				}
 			case before != version:
 				lifted = append(lifted, strings.TrimPrefix(path, "golang.org/")+" to "+version)
 				if !strings.HasPrefix(path, "golang.org/x/") {
-					t.Errorf("%s: %s is lifted from %s to %s", p.title, path, before, version)
+					t.Errorf("%s: unexpected upgrade of %s from %s to %s",
+						p.title, path, before, version)
 				}
 			}
 		}
 		if with.goVersion != goVersion {
-			t.Errorf("%s: the program is lifted to Go %s", p.title, with.goVersion)
+			t.Errorf("%s: unexpected upgrade to Go %s", p.title, with.goVersion)
 		}
 		slices.Sort(added)
 		slices.Sort(lifted)
@@ -81,8 +97,8 @@ func TestFootprint(t *testing.T) {
 		if *update {
 			grows = fmt.Sprintf("%.1f MB", float64(with.size-without.size)/1e6)
 		}
-		fmt.Fprintf(&table, "| %s | %s | %s | %s |\n", p.title, strings.Join(short(added), ", "),
-			strings.Join(lifted, ", "), grows)
+		fmt.Fprintf(&table, "| %s | %s | %s | %s |\n",
+			p.title, strings.Join(short(added), ", "), strings.Join(lifted, ", "), grows)
 	}
 	t.Log("\n" + table.String())
 	document(t, table.String())
@@ -101,8 +117,8 @@ type built struct {
 	size      int64
 }
 
-// program builds one, from a file in testdata, that starts with what the modules require of the
-// clients.
+// program tidies a program from a file in testdata, and builds it if -update is set. The program
+// starts with the versions of the clients that the modules require.
 func program(t *testing.T, name, file string, modules, clients []string) built {
 	t.Helper()
 	dir := t.TempDir()
@@ -195,7 +211,8 @@ const (
 	endMark   = "<!-- footprint: end -->"
 )
 
-// document holds the table in the documents, but for the sizes, which take long to build.
+// document checks the table in docs/modules.md, or writes it if -update is set. It does not check
+// the sizes, which would take long to build.
 func document(t *testing.T, table string) {
 	t.Helper()
 	const file = "../../../docs/modules.md"
@@ -206,7 +223,7 @@ func document(t *testing.T, table string) {
 	before, rest, ok := strings.Cut(string(text), beginMark)
 	written, after, ok2 := strings.Cut(rest, endMark)
 	if !ok || !ok2 {
-		t.Fatalf("%s has no marks for the table", file)
+		t.Fatalf("%s: the comments around the table are missing", file)
 	}
 	if *update {
 		if err := os.WriteFile(file, []byte(before+beginMark+table+endMark+after), 0o600); err != nil {
@@ -215,7 +232,7 @@ func document(t *testing.T, table string) {
 		return
 	}
 	if withoutSizes(written) != withoutSizes(table) {
-		t.Errorf("%s says\n%s\nwant (make footprint writes it)\n%s", file, written, table)
+		t.Errorf("%s contains\n%s\nwant (make footprint writes it)\n%s", file, written, table)
 	}
 }
 

@@ -33,10 +33,10 @@ import (
 	"github.com/scskit/scskit/stores/sqlstore"
 )
 
-// patience is the time-out of clients that have one of their own: see package conformance.
+// patience is the timeout of clients. Package conformance says why it must be long.
 const patience = time.Minute
 
-// backends are this project's stores, on real servers.
+// backends returns this project's stores on real servers.
 func backends(t *testing.T) []conformance.Store {
 	t.Helper()
 	dir := t.TempDir()
@@ -50,7 +50,7 @@ func backends(t *testing.T) []conformance.Store {
 		testenv.KindMySQL, testenv.KindMongo, testenv.KindDynamoDB,
 	} {
 		if testenv.Skipped(kind.String()) {
-			t.Logf("without %s, which SCSKIT_SKIP_BACKENDS names", kind)
+			t.Logf("skipping %s: SCSKIT_SKIP_BACKENDS names it", kind)
 			continue
 		}
 		list = append(list, onServer(t, kind))
@@ -58,7 +58,7 @@ func backends(t *testing.T) []conformance.Store {
 	return list
 }
 
-// onServer is the store on the server of a kind.
+// onServer returns the store on the server of a kind.
 func onServer(t *testing.T, kind testenv.Kind) conformance.Store {
 	t.Helper()
 	switch kind {
@@ -97,7 +97,7 @@ func onServer(t *testing.T, kind testenv.Kind) conformance.Store {
 	return conformance.Store{}
 }
 
-// onPostgres is the store on a PostgreSQL, with a parameter in its DSN.
+// onPostgres returns the store on a PostgreSQL, with an additional parameter in the DSN.
 func onPostgres(t *testing.T, name string, kind testenv.Kind, parameter string) conformance.Store {
 	t.Helper()
 	return backend(t, name, func(tb testing.TB) *sql.DB {
@@ -113,26 +113,29 @@ func onPostgres(t *testing.T, name string, kind testenv.Kind, parameter string) 
 	}, openSQL(sqlstore.PostgreSQL()))
 }
 
-// backend is a store whose instances share one client. Each has a place of its own: a prefix, a
-// table, a collection or a file. A second process is a second client on the same place.
-func backend[C any](t *testing.T, name string, connect func(testing.TB) C,
-	open func(testing.TB, C, string) (*scskit.Store, error)) conformance.Store {
+// backend returns a store whose instances share one client. Each instance has its own prefix,
+// table, collection or file, named by testenv.Name. Reopen opens the same one with a second client,
+// as a second process would.
+func backend[C any](
+	t *testing.T, name string, connect func(testing.TB) C,
+	open func(tb testing.TB, client C, name string) (*scskit.Store, error),
+) conformance.Store {
 	t.Helper()
 	shared := connect(t)
-	var places sync.Map
-	at := func(tb testing.TB, client C, place string) *scskit.Store {
-		s, err := open(tb, client, place)
+	var names sync.Map // by store
+	openNamed := func(tb testing.TB, client C, name string) *scskit.Store {
+		s, err := open(tb, client, name)
 		if err != nil {
 			tb.Fatal(err)
 		}
-		places.Store(s, place)
-		tb.Cleanup(func() { places.Delete(s) })
+		names.Store(s, name)
+		tb.Cleanup(func() { names.Delete(s) })
 		return s
 	}
 	return conformance.Store{
 		Name: name,
 		New: func(tb testing.TB) scs.Store {
-			s := at(tb, shared, testenv.Name(tb))
+			s := openNamed(tb, shared, testenv.Name(tb))
 			if err := s.CreateSchema(tb.Context()); err != nil {
 				tb.Fatal(err)
 			}
@@ -144,19 +147,19 @@ func backend[C any](t *testing.T, name string, connect func(testing.TB) C,
 			return s
 		},
 		Reopen: func(tb testing.TB, s scs.Store) scs.Store {
-			place, _ := places.Load(s)
-			return at(tb, connect(tb), place.(string))
+			name, _ := names.Load(s)
+			return openNamed(tb, connect(tb), name.(string))
 		},
 	}
 }
 
-// withTTL is a store on a server that removes what has expired by itself, too.
+// withTTL declares that the server removes expired records itself.
 func withTTL(s conformance.Store) conformance.Store {
 	s.RemovesExpired = true
 	return s
 }
 
-// closed has a client closed at the end of the test.
+// closed closes the client at the end of the test.
 func closed[C io.Closer](tb testing.TB, client C) C {
 	tb.Helper()
 	tb.Cleanup(func() {
@@ -185,11 +188,10 @@ func newCookie(tb testing.TB) scs.Store {
 	return s
 }
 
-func openSQLite(tb testing.TB, dir, place string) (*scskit.Store, error) {
+func openSQLite(tb testing.TB, dir, name string) (*scskit.Store, error) {
 	tb.Helper()
-	db := connectSQL(tb, "sqlite",
-		"file:"+filepath.Join(
-			dir, place)+"?_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)")
+	const pragmas = "?_pragma=busy_timeout(60000)&_pragma=journal_mode(WAL)&_pragma=synchronous(OFF)"
+	db := connectSQL(tb, "sqlite", "file:"+filepath.Join(dir, name)+pragmas)
 	return sqlstore.New(db, sqlstore.SQLite(), nil)
 }
 
@@ -205,13 +207,13 @@ func connectSQL(tb testing.TB, driver, dsn string) *sql.DB {
 }
 
 func openSQL(dialect sqlstore.Dialect) func(testing.TB, *sql.DB, string) (*scskit.Store, error) {
-	return func(_ testing.TB, db *sql.DB, place string) (*scskit.Store, error) {
-		return sqlstore.New(db, dialect, &sqlstore.Options{Table: place})
+	return func(_ testing.TB, db *sql.DB, name string) (*scskit.Store, error) {
+		return sqlstore.New(db, dialect, &sqlstore.Options{Table: name})
 	}
 }
 
-func openRedis(_ testing.TB, client redis.UniversalClient, place string) (*scskit.Store, error) {
-	return redisstore.New(client, &redisstore.Options{Prefix: place + ":"})
+func openRedis(_ testing.TB, client redis.UniversalClient, name string) (*scskit.Store, error) {
+	return redisstore.New(client, &redisstore.Options{Prefix: name + ":"})
 }
 
 func connectMongo(tb testing.TB) *mongo.Client {
@@ -224,8 +226,8 @@ func connectMongo(tb testing.TB) *mongo.Client {
 	return client
 }
 
-func openMongo(_ testing.TB, client *mongo.Client, place string) (*scskit.Store, error) {
-	return mongostore.New(client.Database("scskit_matrix").Collection(place), nil)
+func openMongo(_ testing.TB, client *mongo.Client, name string) (*scskit.Store, error) {
+	return mongostore.New(client.Database("scskit_matrix").Collection(name), nil)
 }
 
 func connectDynamoDB(tb testing.TB) *dynamodb.Client {
@@ -234,27 +236,27 @@ func connectDynamoDB(tb testing.TB) *dynamodb.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 64
 	tb.Cleanup(transport.CloseIdleConnections)
+	login := credentials.NewStaticCredentialsProvider("local", "local", "")
 	return dynamodb.New(dynamodb.Options{
 		Region:       "eu-central-1",
 		BaseEndpoint: &endpoint,
-		Credentials: aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("local",
-			"local", "")),
-		HTTPClient: &http.Client{Transport: transport},
+		Credentials:  aws.NewCredentialsCache(login),
+		HTTPClient:   &http.Client{Transport: transport},
 	})
 }
 
-func openDynamoDB(_ testing.TB, client *dynamodb.Client, place string) (*scskit.Store, error) {
-	return dynamostore.New(client, &dynamostore.Options{Table: place})
+func openDynamoDB(_ testing.TB, client *dynamodb.Client, name string) (*scskit.Store, error) {
+	return dynamostore.New(client, &dynamostore.Options{Table: name})
 }
 
-// cookieExemptions are what a session that travels in the cookie cannot promise.
+// cookieExemptions are the promises that a session in the cookie cannot keep.
 var cookieExemptions = func() map[string]string {
 	const (
-		revoked = "a cookie that opens is a session until it expires: there is no record that could be " +
-			"deleted, and a copy of the cookie lives on"
-		merged = "each response brings a session of its own: there is no record that a request could " +
-			"compare with before it overwrites what others did"
-		answer = "what was not received was not saved: the session is in the response"
+		revoked = "a valid cookie is a session until it expires: there is no record to delete, " +
+			"and a copy of the cookie remains valid"
+		merged = "each response contains the whole session: there is no record that a request " +
+			"could compare before it overwrites the changes of others"
+		answer = "the session is in the response: if the client does not get it, it is not saved"
 	)
 	return map[string]string{
 		"pair/destroy":              revoked,

@@ -20,8 +20,8 @@ import (
 	"github.com/scskit/scskit/conformance"
 )
 
-// TestFrameworkMutants has adapters with the mistakes that a framework invites, and the checks that
-// find each of them: these and no others.
+// TestFrameworkMutants runs the kit on adapters with typical mistakes for a framework. Exactly the
+// listed checks must fail.
 func TestFrameworkMutants(t *testing.T) {
 	for name, tt := range map[string]struct {
 		adapter conformance.Adapter
@@ -32,14 +32,14 @@ func TestFrameworkMutants(t *testing.T) {
 			adapter/panic-inside adapter/std-handler adapter/upgrade adapter/writer
 			neighbour/compress neighbour/dump neighbour/files neighbour/forward neighbour/log
 			neighbour/proxy pair/fail-hook`},
-		"gin leaves its writer behind": {ginharness.New(ginKeepsWriter), `
+		"gin does not restore the writer": {ginharness.New(ginKeepsWriter), `
 			adapter/panic-outside adapter/upgrade adapter/writer neighbour/compress
 			neighbour/dump neighbour/files neighbour/forward neighbour/log neighbour/proxy
 			pair/fail-hook`},
-		"gin puts its writer back": {ginharness.New(ginPutsBack), `
+		"gin restores the writer": {ginharness.New(ginPutsBack), `
 			adapter/upgrade adapter/writer neighbour/compress neighbour/dump neighbour/files
 			neighbour/forward neighbour/log neighbour/proxy pair/fail-hook`},
-		"echo trusts the writer there": {echoharness.New(echoTrusts), `
+		"echo trusts the writer it finds": {echoharness.New(echoTrusts), `
 			neighbour/compress neighbour/proxy neighbour/timeout`},
 		"echo hooks Before alone": {echoharness.New(echoBefore), `
 			adapter/empty adapter/event-stream adapter/failure-typed adapter/lazy-failure
@@ -83,8 +83,8 @@ func TestFrameworkMutants(t *testing.T) {
 			slices.Sort(failed)
 			slices.Sort(want)
 			if !slices.Equal(failed, want) {
-				t.Errorf("fails %s\nwant  %s\n%s", strings.Join(failed, " "), strings.Join(want, " "),
-					reasons.String())
+				t.Errorf("failed %s\nwant   %s\n%s",
+					strings.Join(failed, " "), strings.Join(want, " "), reasons.String())
 			}
 		})
 	}
@@ -95,9 +95,16 @@ func begin(l *adapters.Lifecycle, r *http.Request) (*adapters.Request, error) {
 	return l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])
 }
 
-func ginWith(wrap func(below gin.ResponseWriter, w *adapters.Writer) gin.ResponseWriter,
-	leave func(c *gin.Context, below gin.ResponseWriter, w *adapters.Writer)) func(*scs.SessionManager,
-	...adapters.Option) gin.HandlerFunc {
+type (
+	ginMiddleware   = func(*scs.SessionManager, ...adapters.Option) gin.HandlerFunc
+	echoMiddleware  = func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc
+	fiberMiddleware = func(*scs.SessionManager, ...adapters.Option) fiber.Handler
+)
+
+func ginWith(
+	wrap func(below gin.ResponseWriter, w *adapters.Writer) gin.ResponseWriter,
+	leave func(c *gin.Context, below gin.ResponseWriter, w *adapters.Writer),
+) ginMiddleware {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFunc {
 		l := adapters.NewLifecycle(sm, opts...)
 		return func(c *gin.Context) {
@@ -166,11 +173,12 @@ func ginPutsBack(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFun
 	})(sm, opts...)
 }
 
-// echoUse is what a middleware does with a request that has a session.
-type echoUse func(l *adapters.Lifecycle, req *adapters.Request, c echo.Context,
-	next echo.HandlerFunc) error
+// echoUse handles a request that has a session.
+type echoUse func(
+	l *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc,
+) error
 
-func echoWith(use echoUse) func(*scs.SessionManager, ...adapters.Option) echo.MiddlewareFunc {
+func echoWith(use echoUse) echoMiddleware {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) echo.MiddlewareFunc {
 		l := adapters.NewLifecycle(sm, opts...)
 		return func(next echo.HandlerFunc) echo.HandlerFunc {
@@ -189,8 +197,7 @@ func echoWith(use echoUse) func(*scs.SessionManager, ...adapters.Option) echo.Mi
 	}
 }
 
-// echoTrusts takes the writer that is in the response after the handler for the one that it put
-// there.
+// echoTrusts assumes that the response still has its own writer after the handler.
 var echoTrusts = echoWith(func(
 	l *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc,
 ) error {
@@ -227,8 +234,8 @@ var echoBefore = echoWith(func(
 	return err
 })
 
-// echoEager is what echo.WrapMiddleware makes of a middleware for net/http: what the handler
-// returns is not known to it.
+// echoEager commits even if the handler returns an error, as a net/http middleware does under
+// echo.WrapMiddleware.
 var echoEager = echoWith(func(
 	_ *adapters.Lifecycle, req *adapters.Request, c echo.Context, next echo.HandlerFunc,
 ) error {
@@ -241,15 +248,16 @@ var echoEager = echoWith(func(
 	return err
 })
 
-func fiberWith(header func(c *fiber.Ctx) adapters.Header,
-	finish func(c *fiber.Ctx, res *adapters.Response, err error) error) func(*scs.SessionManager,
-	...adapters.Option) fiber.Handler {
+func fiberWith(
+	header func(c *fiber.Ctx) adapters.Header,
+	finish func(c *fiber.Ctx, res *adapters.Response, err error) error,
+) fiberMiddleware {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
 		l := adapters.NewLifecycle(sm, opts...)
 		return func(c *fiber.Ctx) error {
-			path := string(c.Context().URI().Path())
-			req, err := l.Begin(c.UserContext(), strings.Clone(c.Method()), path,
-				[]string{strings.Clone(c.Get("Cookie"))})
+			method, path := strings.Clone(c.Method()), string(c.Context().URI().Path())
+			cookies := []string{strings.Clone(c.Get("Cookie"))}
+			req, err := l.Begin(c.UserContext(), method, path, cookies)
 			if err != nil {
 				return fiber.ErrInternalServerError
 			}
@@ -265,7 +273,7 @@ func fiberWith(header func(c *fiber.Ctx) adapters.Header,
 
 func fiberHeader(c *fiber.Ctx) adapters.Header { return &c.Response().Header }
 
-// send finishes a request as the adapter does, and returns what became of it.
+// send finishes a request as the adapter does.
 func send(c *fiber.Ctx, res *adapters.Response) error {
 	if err := res.Finish(); err != nil {
 		c.Response().ResetBody()
@@ -292,7 +300,7 @@ func fiberStops(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler {
 	})(sm, opts...)
 }
 
-// cookieHeader sets cookies by Fiber's own means.
+// cookieHeader sets cookies with Fiber's API.
 type cookieHeader struct {
 	adapters.Header
 	c *fiber.Ctx
@@ -304,12 +312,15 @@ func (h cookieHeader) Add(name, value string) {
 		h.Header.Add(name, value)
 		return
 	}
+	sameSite := map[http.SameSite]string{
+		http.SameSiteLaxMode:  "Lax",
+		http.SameSiteNoneMode: "None",
+	}
 	h.c.Cookie(&fiber.Cookie{
 		Name: parsed.Name, Value: parsed.Value, Path: parsed.Path, Domain: parsed.Domain,
 		MaxAge: parsed.MaxAge, Expires: parsed.Expires,
 		Secure: parsed.Secure, HTTPOnly: parsed.HttpOnly,
-		SameSite: map[http.SameSite]string{http.SameSiteLaxMode: "Lax",
-			http.SameSiteNoneMode: "None"}[parsed.SameSite],
+		SameSite: sameSite[parsed.SameSite],
 	})
 }
 

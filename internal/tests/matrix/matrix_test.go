@@ -42,7 +42,8 @@ func TestMatrix(t *testing.T) {
 		backends(t))
 }
 
-// TestPoolerPair runs the checks through a pooler that gives each transaction another connection.
+// TestPoolerPair runs the checks through a pooler in transaction mode, which may use a different
+// connection for each transaction.
 func TestPoolerPair(t *testing.T) {
 	conformance.TestMatrix(t,
 		[]conformance.Adapter{nethttpharness.New(scshttp.LoadAndSave)},
@@ -53,12 +54,12 @@ func TestPoolerPair(t *testing.T) {
 		})
 }
 
-// TestThirdPartyPair shows what scs's own store keeps of the promises under an adapter, and what it
-// takes a *scskit.Store for.
+// TestThirdPartyPair shows which promises scs's own store keeps with an adapter, and which need a
+// *scskit.Store.
 func TestThirdPartyPair(t *testing.T) {
 	const (
-		overwrites = "it overwrites: scs stores have no version to compare"
-		opaque     = "its records cannot be looked at"
+		overwrites = "it overwrites any record: an scs.Store gets no version to compare"
+		opaque     = "the kit cannot read its records"
 	)
 	conformance.TestMatrix(t,
 		[]conformance.Adapter{nethttpharness.New(scshttp.LoadAndSave)},
@@ -66,17 +67,17 @@ func TestThirdPartyPair(t *testing.T) {
 			Name: "scs-memstore",
 			New:  func(testing.TB) scs.Store { return scsmemstore.NewWithCleanupInterval(0) },
 			Exempt: map[string]string{
-				"contract/aliasing-input":   "it keeps the caller's slice: scs itself never writes to it again",
-				"contract/aliasing-output":  "it returns the slice that it keeps: scs itself only decodes it",
-				"all/copies":                "it returns the slices that it keeps: scs itself only decodes them",
+				"contract/aliasing-input":   "it keeps the caller's slice; scs itself does not modify it",
+				"contract/aliasing-output":  "it returns its own slice; scs itself only decodes it",
+				"all/copies":                "it returns its own slices; scs itself only decodes them",
 				"pair/parallel-keys":        overwrites,
 				"pair/remember-merged":      overwrites,
 				"pair/logout-beats-reader":  overwrites,
 				"pair/logout-beats-writer":  overwrites,
 				"pair/logout-beats-renewal": overwrites,
 				"pair/renew-beats-old":      overwrites,
-				"pair/corrupt-record": "it does not know the codec, and the manager takes what it " +
-					"cannot decode for a failure",
+				"pair/corrupt-record": "it stores any bytes, and the manager returns an error " +
+					"for bytes that it cannot decode",
 				"pair/idle":         opaque,
 				"pair/token-secret": opaque,
 			},

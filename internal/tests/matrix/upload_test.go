@@ -22,13 +22,16 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// TestUpload: the temporary file of an uploaded form is removed at the end of the request. Fiber is
-// not among them: it has no net/http request, and removes the files of its own.
+// TestUpload checks that the temporary file of an uploaded form is removed at the end of the
+// request. It does not test Fiber, which does not use net/http requests and removes its files
+// itself.
 func TestUpload(t *testing.T) {
 	t.Parallel()
 	for _, adapter := range []conformance.Adapter{
-		nethttpharness.New(scshttp.LoadAndSave), chiharness.New(scschi.LoadAndSave),
-		ginharness.New(scsgin.LoadAndSave), echoharness.New(scsecho.LoadAndSave),
+		nethttpharness.New(scshttp.LoadAndSave),
+		chiharness.New(scschi.LoadAndSave),
+		ginharness.New(scsgin.LoadAndSave),
+		echoharness.New(scsecho.LoadAndSave),
 		echov5harness.New(scsechov5.LoadAndSave),
 	} {
 		t.Run(adapter.Name, func(t *testing.T) {
@@ -62,7 +65,7 @@ func TestUpload(t *testing.T) {
 			_ = resp.Body.Close()
 			if name := <-files; !isGone(name) {
 				_ = os.Remove(name)
-				t.Error("the temporary file is there still")
+				t.Error("the temporary file still exists")
 			}
 		})
 	}

@@ -26,8 +26,7 @@ import (
 	"github.com/scskit/scskit/stores/sqlstore"
 )
 
-// What follows is in README.md, and is here so that it compiles; the lines of
-// readmeFrameworks are in a table.
+// README.md contains this code. The lines of readmeFrameworks are in a table there.
 
 func readmeSessions() *scs.SessionManager {
 	store, err := memstore.New(nil)
@@ -40,8 +39,10 @@ func readmeSessions() *scs.SessionManager {
 	return sessions
 }
 
-func readmeFrameworks(r *gin.Engine, e *echo.Echo, app *fiber.App, router chi.Router,
-	mux http.Handler, sessions *scs.SessionManager) http.Handler {
+func readmeFrameworks(
+	r *gin.Engine, e *echo.Echo, app *fiber.App, router chi.Router, mux http.Handler,
+	sessions *scs.SessionManager,
+) http.Handler {
 	r.Use(scsgin.LoadAndSave(sessions))           // Gin
 	e.Use(scsecho.LoadAndSave(sessions))          // Echo, v4 or v5
 	app.Use(scsfiber.LoadAndSave(sessions))       // Fiber, v2 or v3
@@ -60,8 +61,9 @@ func readmeHandler(ctx context.Context, sessions *scs.SessionManager) (string, e
 }
 
 func readmeSQLite(ctx context.Context) *scskit.Store {
-	db, err := sql.Open("sqlite",
-		"file:sessions.db?_pragma=busy_timeout(100)&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)")
+	dsn := "file:sessions.db?_pragma=busy_timeout(100)" +
+		"&_pragma=journal_mode(WAL)&_pragma=synchronous(NORMAL)"
+	db, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -23,9 +23,8 @@ import (
 	"github.com/scskit/scskit/stores/mongostore"
 )
 
-// A server of MongoDB's protocol counts commands, in the metrics of serverStatus. What the client
-// asks now and then on a connection of its own, whether the server is well, is no part of any
-// request.
+// The server counts commands in the metrics of serverStatus. The hello commands with which the
+// client monitors the server are not part of any request.
 func openMongo(t *testing.T, now func() time.Time) backend {
 	t.Helper()
 	server := testenv.Start(t, testenv.KindMongo)
@@ -60,8 +59,8 @@ func openMongo(t *testing.T, now func() time.Time) backend {
 					Commands map[string]struct{ Total int64 }
 				}
 			}
-			if err := statistics.RunCommand(t.Context(),
-				bson.D{{Key: "serverStatus", Value: 1}}).Decode(&status); err != nil {
+			command := bson.D{{Key: "serverStatus", Value: 1}}
+			if err := statistics.RunCommand(t.Context(), command).Decode(&status); err != nil {
 				t.Fatal(err)
 			}
 			all := counters{}
@@ -80,7 +79,7 @@ func openMongo(t *testing.T, now func() time.Time) backend {
 	}
 }
 
-// dynalite has no statistics: a proxy in front of it counts the requests.
+// dynalite has no statistics, so a proxy in front of it counts the requests.
 func openDynamo(t *testing.T, now func() time.Time) backend {
 	t.Helper()
 	upstream, err := url.Parse(testenv.Start(t, testenv.KindDynamoDB).URL())
@@ -99,11 +98,11 @@ func openDynamo(t *testing.T, now func() time.Time) backend {
 	}))
 	t.Cleanup(proxy.Close)
 	w := newWire(t, proxy.Listener.Addr().String())
+	login := credentials.NewStaticCredentialsProvider("local", "local", "")
 	client := dynamodb.New(dynamodb.Options{
 		Region:       "eu-central-1",
 		BaseEndpoint: aws.String("http://" + w.addr),
-		Credentials: aws.NewCredentialsCache(credentials.NewStaticCredentialsProvider("local",
-			"local", "")),
+		Credentials:  aws.NewCredentialsCache(login),
 	})
 	store, err := dynamostore.New(client, &dynamostore.Options{Options: storeOptions(now)})
 	if err != nil {

@@ -23,8 +23,8 @@ func openRedis(t *testing.T, now func() time.Time) backend {
 	return redisBackend(t, client, []string{server.Addr()}, []*wire{w}, now)
 }
 
-// The client gets to know the nodes from here: of the servers it would learn addresses that go
-// round the wires, and it would ask again every few seconds, and be counted.
+// The client gets the addresses of the wires from ClusterSlots. From the servers it would get their
+// own addresses, and its repeated queries for them would be counted.
 func openRedisCluster(t *testing.T, now func() time.Time) backend {
 	t.Helper()
 	addrs := strings.Split(testenv.Start(t, testenv.KindRedisCluster).URL(), ",")
@@ -61,10 +61,12 @@ func openRedisCluster(t *testing.T, now func() time.Time) backend {
 	return redisBackend(t, client, addrs, wires, now)
 }
 
-// redisBackend: INFO commandstats counts what a script calls like what a client sends. So the
-// script that saves is evalsha, and the getrange and set in it.
-func redisBackend(t *testing.T, client redis.UniversalClient, addrs []string, wires []*wire,
-	now func() time.Time) backend {
+// INFO commandstats counts the commands in scripts, too. The script for a save counts as an
+// evalsha, a getrange and a set.
+func redisBackend(
+	t *testing.T, client redis.UniversalClient, addrs []string, wires []*wire,
+	now func() time.Time,
+) backend {
 	t.Helper()
 	store, err := redisstore.New(client, &redisstore.Options{Options: storeOptions(now)})
 	if err != nil {
@@ -89,7 +91,8 @@ func redisBackend(t *testing.T, client redis.UniversalClient, addrs []string, wi
 				for line := range strings.Lines(info) {
 					name, rest, ok := strings.Cut(strings.TrimPrefix(line, "cmdstat_"), ":calls=")
 					count, _, _ := strings.Cut(rest, ",")
-					if number, err := strconv.ParseInt(count, 10, 64); ok && err == nil && name != "info" {
+					number, err := strconv.ParseInt(count, 10, 64)
+					if ok && err == nil && name != "info" {
 						all[name] += number
 					}
 				}

@@ -1,7 +1,7 @@
-// Package roundtrips counts what a request costs on each backend: the commands, as the server's own
-// statistics have them, and the round trips, as a proxy on the wire sees them. The requests come
-// over HTTP, through an adapter, to a manager as scskit.New makes it. The servers are private ones,
-// so that nobody else is counted.
+// Package roundtrips counts the commands and round trips of a request on each backend. The commands
+// are those in the server's statistics, and a proxy counts the round trips. The requests are HTTP
+// requests to an adapter with a manager from scskit.New. The servers are private, so that the
+// numbers do not include those of other tests.
 package roundtrips
 
 import (
@@ -26,21 +26,21 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
 
-// counters are a server's numbers of commands, by their names.
+// counters are numbers of commands, by the commands' names.
 type counters map[string]int64
 
-// backend is a store on a server that counts.
+// backend is a store, with counters of its server.
 type backend struct {
 	store *scskit.Store
-	// commands returns how many commands the server has had so far.
+	// commands returns the numbers of commands that the server has executed.
 	commands func(t *testing.T) counters
-	// trips returns how many round trips the wire has seen; nil where there is no wire.
+	// trips returns the number of round trips. It is nil for a backend in the process.
 	trips func() int64
-	// What one operation is to the server. Each must be one round trip.
+	// The commands of each operation, which must be one round trip.
 	load, create, save, touch, remove counters
 }
 
-// systems are all backends. A clock is the store's.
+// systems are all backends. open returns a store with the clock now.
 var systems = []struct {
 	name string
 	open func(t *testing.T, now func() time.Time) backend
@@ -54,10 +54,10 @@ var systems = []struct {
 	{"dynamodb", openDynamo},
 }
 
-// scenario is a kind of request, and how often it does what.
+// scenario is a kind of request, and the number of operations for n such requests.
 type scenario struct {
 	name                              string
-	prepare                           func(s *site) // nil: nothing
+	prepare                           func(s *site) // may be nil
 	request                           func(s *site, i int)
 	load, create, save, touch, remove int64
 }
@@ -92,18 +92,18 @@ var scenarios = []scenario{
 		load:    n, save: n,
 	},
 	{
-		name:    "a session in which nothing new is put",
+		name:    "a session that is written without a change",
 		prepare: func(s *site) { s.cookies(1) },
 		request: func(s *site, _ int) { s.get("/same", s.held[0]) },
 		load:    n,
 	},
 	{
-		name:    "a session that nobody asks for, under Lazy",
+		name:    "a session that is not used, with Lazy",
 		prepare: func(s *site) { s.cookies(1) },
 		request: func(s *site, _ int) { s.get("/lazy/nothing", s.held[0]) },
 	},
 	{
-		name:    "a session that is read, under Lazy",
+		name:    "a session that is read, with Lazy",
 		prepare: func(s *site) { s.cookies(1) },
 		request: func(s *site, _ int) { s.get("/lazy/read", s.held[0]) },
 		load:    n,
@@ -121,9 +121,9 @@ var scenarios = []scenario{
 		load:    n, create: n, save: n,
 	},
 	{
-		// The touch interval is an hour. Requests come every seven minutes, for 700: the first
-		// that is later than an hour touches, which is every ninth.
-		name:    "a session that is read, with an idle time-out",
+		// The touch interval is an hour, and a request comes every seven minutes. Every ninth request
+		// is the first one after an hour, and touches the session.
+		name:    "a session that is read, with an idle timeout",
 		prepare: func(s *site) { s.at(0); s.held = []string{s.get("/idle/put", "")} },
 		request: func(s *site, i int) {
 			s.at(time.Duration(i+1) * 7 * time.Minute)
@@ -162,7 +162,7 @@ func TestRequests(t *testing.T) {
 					want.add(b.touch, sc.touch)
 					want.add(b.remove, sc.remove)
 					if !maps.Equal(got, want) {
-						t.Errorf("%d requests were to the server: %v\nwant: %v", n, got, want)
+						t.Errorf("%d requests took these commands: %v\nwant: %v", n, got, want)
 					}
 				})
 			}
@@ -195,38 +195,37 @@ func (c counters) minus(before counters) counters {
 	return rest
 }
 
-// clock runs ahead of the time by as much as it is told.
+// clock is a clock that can be set ahead.
 type clock struct{ ahead atomic.Int64 }
 
 func (c *clock) now() time.Time { return time.Now().Add(time.Duration(c.ahead.Load())) }
 
-// An interval so long that what a request takes itself does not matter. Both, after all the
-// requests, come before the end of the session's lifetime of a day.
+// The durations are so long that the duration of a request does not matter, and short enough that
+// the session's lifetime of a day does not end before them.
 const (
 	touchInterval = time.Hour
 	idleTimeout   = 10 * time.Hour
 )
 
-// storeOptions are those of every store. None gives up, and asks again, because the machine is
-// slow.
+// storeOptions are the options of all stores. The long timeout avoids retries on a slow machine.
 func storeOptions(now func() time.Time) scskit.Options {
 	return scskit.Options{Now: now, TouchInterval: touchInterval, Timeout: patience}
 }
 
-// patience is how long stores, commits and clients wait.
+// patience is the timeout of stores, commits and clients.
 const patience = 5 * time.Minute
 
-// site is an application, and the browser in front of it.
+// site is an application, and a client with cookies.
 type site struct {
 	t     *testing.T
 	url   string
 	clock *clock
 	idle  *scs.SessionManager
-	app   atomic.Pointer[http.Handler] // of idle, with the settings of now
-	begin time.Time                    // what at counts from
+	app   atomic.Pointer[http.Handler] // the application of idle, with its current settings
+	begin time.Time                    // the time of the last at(0)
 
-	serveIdle func()
-	held      []string // cookies
+	serveIdle func() // updates app
+	held      []string
 }
 
 func newSite(t *testing.T, b backend, c *clock) *site {
@@ -234,7 +233,7 @@ func newSite(t *testing.T, b backend, c *clock) *site {
 	s := &site{t: t, clock: c, idle: scskit.New(b.store)}
 	s.idle.IdleTimeout = idleTimeout
 	sm := scskit.New(b.store)
-	var changes atomic.Int64 // no two puts are the same
+	var changes atomic.Int64 // makes every put a change
 	mux := http.NewServeMux()
 	handle := func(prefix string, sm *scs.SessionManager, opts ...adapters.Option) {
 		opts = append(opts, adapters.CommitTimeout(patience))
@@ -247,9 +246,8 @@ func newSite(t *testing.T, b backend, c *clock) *site {
 		(*s.app.Load()).ServeHTTP(w, r)
 	}))
 	s.serveIdle = func() {
-		app := scshttp.LoadAndSave(s.idle,
-			adapters.CommitTimeout(patience))(application(s.idle, &changes))
-		app = http.StripPrefix("/idle", app)
+		wrap := scshttp.LoadAndSave(s.idle, adapters.CommitTimeout(patience))
+		app := http.StripPrefix("/idle", wrap(application(s.idle, &changes)))
 		s.app.Store(&app)
 	}
 	s.serveIdle()
@@ -286,8 +284,8 @@ func application(sm *scs.SessionManager, changes *atomic.Int64) http.Handler {
 	return mux
 }
 
-// at sets the clocks of the store and of the manager with an idle time-out to a time since the last
-// at(0). The manager has no clock of its own: what it adds to the time moves in its place.
+// at sets the clock of the store, and in effect that of the manager with an idle timeout, to a time
+// since the last at(0). The manager has no settable clock, so at changes its idle timeout instead.
 func (s *site) at(d time.Duration) {
 	if d == 0 {
 		s.begin = time.Now()
@@ -295,11 +293,11 @@ func (s *site) at(d time.Duration) {
 	ahead := d - time.Since(s.begin)
 	s.clock.ahead.Store(int64(ahead))
 	s.idle.IdleTimeout = idleTimeout + ahead
-	s.serveIdle() // a middleware keeps to the settings that it was made with
+	s.serveIdle() // a middleware keeps the settings from its creation
 }
 
-// get sends a request, with a cookie unless that is empty, and returns the session cookie of the
-// response.
+// get sends a request, with a session cookie unless it is empty, and returns the session cookie of
+// the response.
 func (s *site) get(path, cookie string) string {
 	s.t.Helper()
 	req, err := http.NewRequestWithContext(s.t.Context(), http.MethodGet, s.url+path, nil)
@@ -326,7 +324,7 @@ func (s *site) get(path, cookie string) string {
 	return ""
 }
 
-// cookies begins sessions.
+// cookies creates sessions, and sets held to their cookies.
 func (s *site) cookies(count int) {
 	s.t.Helper()
 	s.held = nil
@@ -335,8 +333,8 @@ func (s *site) cookies(count int) {
 	}
 }
 
-// warmUp does everything on enough sessions that every node has had its share: connections are open
-// then, statements prepared, scripts known.
+// warmUp runs all operations on many sessions, so that on every node connections are open,
+// statements are prepared and scripts are loaded.
 func (s *site) warmUp() {
 	s.t.Helper()
 	for range 40 {
@@ -354,7 +352,6 @@ func (s *site) warmUp() {
 	s.at(0)
 }
 
-// names joins what is not zero, for messages.
 func (c counters) String() string {
 	var b strings.Builder
 	for name, count := range c {

@@ -20,7 +20,7 @@ import (
 	"github.com/scskit/scskit/stores/sqlstore"
 )
 
-// What the operations are to a server of SQL, by the first words of their statements.
+// sqlBackend has the commands of the operations, named by the first words of the SQL statements.
 var sqlBackend = backend{
 	load:   counters{"SELECT": 1},
 	create: counters{"INSERT": 1},
@@ -29,8 +29,9 @@ var sqlBackend = backend{
 	remove: counters{"DELETE": 1},
 }
 
-func newSQLStore(t *testing.T, db *sql.DB, dialect sqlstore.Dialect,
-	now func() time.Time) *scskit.Store {
+func newSQLStore(
+	t *testing.T, db *sql.DB, dialect sqlstore.Dialect, now func() time.Time,
+) *scskit.Store {
 	t.Helper()
 	store, err := sqlstore.New(db, dialect, &sqlstore.Options{Options: storeOptions(now)})
 	if err != nil {
@@ -48,9 +49,9 @@ func closeAtEnd(t *testing.T, db *sql.DB) *sql.DB {
 	return db
 }
 
-// PostgreSQL counts by the module pg_stat_statements. The one setting that is not the driver's
-// default: it pings a connection that has been idle for a second, which a machine under load might
-// be.
+// PostgreSQL counts statements with the module pg_stat_statements. The client has default settings,
+// except that it does not ping connections that were idle for a second, which happens on a busy
+// machine.
 func openPostgres(t *testing.T, now func() time.Time) backend {
 	t.Helper()
 	server := testenv.Start(t, testenv.KindPostgres)
@@ -65,8 +66,8 @@ func openPostgres(t *testing.T, now func() time.Time) backend {
 	}
 	statistics := connect(server.Addr())
 	if _, err := statistics.Exec("CREATE EXTENSION pg_stat_statements"); err != nil {
-		t.Fatalf("the server does not count statements: install pg_stat_statements (Debian: with "+
-			"postgresql, else postgresql-contrib): %v", err)
+		t.Fatalf("the server cannot count statements: install pg_stat_statements "+
+			"(package postgresql on Debian, postgresql-contrib on others): %v", err)
 	}
 	b := sqlBackend
 	b.store = newSQLStore(t, connect(w.addr), sqlstore.PostgreSQL(), now)
@@ -80,7 +81,7 @@ func openPostgres(t *testing.T, now func() time.Time) backend {
 	return b
 }
 
-// MariaDB counts kinds of statements, and apart from that how many are prepared and executed.
+// MariaDB counts statements by their kinds, and also counts executions of prepared statements.
 func openMariaDB(t *testing.T, now func() time.Time) backend {
 	t.Helper()
 	server := testenv.Start(t, testenv.KindMySQL)
@@ -98,7 +99,7 @@ func openMariaDB(t *testing.T, now func() time.Time) backend {
 		return closeAtEnd(t, sql.OpenDB(connector))
 	}
 	statistics := connect(server.Addr())
-	var asked int64
+	var queries int64 // of statistics
 	b := sqlBackend
 	for _, op := range []*counters{&b.load, &b.create, &b.save, &b.touch, &b.remove} {
 		prepared := counters{"STMT_EXECUTE": 1, "QUESTIONS": 1}
@@ -109,18 +110,18 @@ func openMariaDB(t *testing.T, now func() time.Time) backend {
 	b.trips = w.count.Load
 	b.commands = func(t *testing.T) counters {
 		t.Helper()
-		asked++
+		queries++
 		all := count(t, statistics,
 			`SHOW GLOBAL STATUS WHERE Variable_name LIKE 'Com\_%' OR Variable_name = 'Questions'`,
 			func(name string) string { return strings.ToUpper(strings.TrimPrefix(name, "Com_")) })
 		delete(all, "SHOW_STATUS")
-		all["QUESTIONS"] -= asked
+		all["QUESTIONS"] -= queries
 		return all
 	}
 	return b
 }
 
-// count adds up the numbers of a query's rows, by what name makes of their names.
+// count runs a query for names and numbers, and adds up the numbers by name(name).
 func count(t *testing.T, db *sql.DB, query string, name func(string) string) counters {
 	t.Helper()
 	rows, err := db.Query(query)
@@ -148,7 +149,7 @@ func firstWord(statement string) string {
 	return word
 }
 
-// SQLite is in the process: there is no wire, and the driver's calls are what is counted.
+// SQLite runs in the process, so a wrapper of the driver counts the statements.
 func openSQLite(t *testing.T, now func() time.Time) backend {
 	t.Helper()
 	counting := &countingDriver{all: counters{}}
@@ -199,14 +200,16 @@ func (c countingConn) PrepareContext(ctx context.Context, query string) (driver.
 	return c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
 }
 
-func (c countingConn) ExecContext(ctx context.Context, query string,
-	args []driver.NamedValue) (driver.Result, error) {
+func (c countingConn) ExecContext(
+	ctx context.Context, query string, args []driver.NamedValue,
+) (driver.Result, error) {
 	c.count(query)
 	return c.Conn.(driver.ExecerContext).ExecContext(ctx, query, args)
 }
 
-func (c countingConn) QueryContext(ctx context.Context, query string,
-	args []driver.NamedValue) (driver.Rows, error) {
+func (c countingConn) QueryContext(
+	ctx context.Context, query string, args []driver.NamedValue,
+) (driver.Rows, error) {
 	c.count(query)
 	return c.Conn.(driver.QueryerContext).QueryContext(ctx, query, args)
 }

@@ -8,13 +8,13 @@ import (
 	"testing"
 )
 
-// wire is a TCP proxy that counts round trips: every turn from the server's sending to the
-// client's. A greeting, an answer in parts or a request in parts does not count.
+// wire is a TCP proxy that counts round trips. A round trip starts when the client sends data after
+// the server did. The parts of a request or reply count as one, and a greeting does not count.
 type wire struct {
 	addr  string
 	count atomic.Int64
-	// skip, if not nil, names requests that do not count by how they begin. It is set before
-	// anybody connects.
+	// skip, if not nil, reports whether a request with this beginning does not count. It must be
+	// set before the first connection.
 	skip func(request []byte) bool
 }
 
@@ -44,7 +44,7 @@ func newWire(tb testing.TB, upstream string) *wire {
 	return w
 }
 
-// join passes on what either side sends, until one of them closes, or ctx ends.
+// join copies data in both directions until one side closes its connection or ctx ends.
 func (w *wire) join(ctx context.Context, client net.Conn, upstream string) {
 	defer func() { _ = client.Close() }()
 	server, err := new(net.Dialer).DialContext(ctx, "tcp", upstream)
@@ -70,7 +70,8 @@ func (w *wire) join(ctx context.Context, client net.Conn, upstream string) {
 	<-ctx.Done()
 }
 
-// pass calls seen before it passes on what it has read: whoever reacts to that comes later.
+// pass copies data from one connection to another. It calls seen before it writes, so that seen
+// runs before any reaction to the data.
 func pass(to, from net.Conn, seen func([]byte)) {
 	buf := make([]byte, 32<<10)
 	for {

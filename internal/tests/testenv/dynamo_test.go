@@ -15,7 +15,8 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// dynalite by itself ends when a client breaks off in the middle of a request.
+// TestDynamoBrokenRequest disconnects in the middle of a request, which would crash dynalite
+// without the wrapper.
 func TestDynamoBrokenRequest(t *testing.T) {
 	t.Parallel()
 	s := testenv.Start(t, testenv.KindDynamoDB)
@@ -25,7 +26,7 @@ func TestDynamoBrokenRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// With its first answer the server has begun to read the body.
+	// After the response "100 Continue" the server reads the body.
 	if _, err := conn.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
 	}
@@ -41,12 +42,12 @@ func TestDynamoBrokenRequest(t *testing.T) {
 	db := dynamo(s.URL())
 	for range 20 {
 		if _, err := db.ListTables(t.Context(), &dynamodb.ListTablesInput{}); err != nil {
-			t.Fatalf("after a request that broke off: %v", err)
+			t.Fatalf("after a broken request: %v", err)
 		}
 	}
 }
 
-// The private server has TTL settings, as DynamoDB has, though it removes nothing by them.
+// TestDynamoTTL checks the TTL settings of the private server, which does not remove any items.
 func TestDynamoTTL(t *testing.T) {
 	t.Parallel()
 	s := testenv.Start(t, testenv.KindDynamoDB)
@@ -78,7 +79,8 @@ func TestDynamoTTL(t *testing.T) {
 			status = types.TimeToLiveStatusDisabled
 		}
 		if got := aws.ToString(d.AttributeName); d.TimeToLiveStatus != status || got != attribute {
-			t.Errorf("%s: TTL is %s, on %q", when, d.TimeToLiveStatus, got)
+			t.Errorf("%s: TTL is %s on %q, want %s on %q",
+				when, d.TimeToLiveStatus, got, status, attribute)
 		}
 	}
 

@@ -19,11 +19,11 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// childVariable tells TestChild that it runs as the child of one of the tests below.
+// childVariable is set if TestChild runs as a child process of TestNothingIsLeft.
 const childVariable = "SCSKIT_TESTENV_CHILD"
 
-// TestChild is the tests of another process: it starts a server of each kind that has programs of
-// its own and one more, tells their processes and addresses, and ends as standard input says.
+// TestChild is a test run in a child process. It starts servers of all programs and one private
+// server, prints their processes and addresses, and ends as the line on its standard input says.
 func TestChild(t *testing.T) {
 	if os.Getenv(childVariable) == "" {
 		return // only TestNothingIsLeft runs it
@@ -34,7 +34,7 @@ func TestChild(t *testing.T) {
 	for _, kind := range testenv.Kinds() {
 		switch kind {
 		case testenv.KindPostgres18, testenv.KindRedisTLS, testenv.KindPostgresTLS, testenv.KindMySQLTLS:
-			continue // programs as of another kind
+			continue // another kind has the same programs
 		}
 		b, err := testenv.Find(kind)
 		if err != nil {
@@ -46,7 +46,7 @@ func TestChild(t *testing.T) {
 	how, _ := bufio.NewReader(os.Stdin).ReadString('\n')
 	if how == "panic\n" {
 		done := make(chan struct{})
-		go func() { panic("as a bug or go test -timeout does") }()
+		go func() { panic("like a bug, or go test -timeout") }()
 		<-done
 	}
 }
@@ -54,10 +54,10 @@ func TestChild(t *testing.T) {
 func TestNothingIsLeft(t *testing.T) {
 	tests := []struct {
 		name  string
-		how   string         // the line on the child's standard input
-		sig   syscall.Signal // or a signal
-		state string         // how the child ends
-		dirs  bool           // whether directories stay for the next run to remove
+		how   string         // the line on the child's standard input, or
+		sig   syscall.Signal // a signal
+		state string         // the child's final state
+		dirs  bool           // whether directories are left for the next run to remove
 	}{
 		{name: "tests end", how: "end\n", state: "exit status 0"},
 		{name: "interrupt", sig: syscall.SIGINT, state: "signal: interrupt"},
@@ -69,20 +69,22 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			tmp := t.TempDir()
-			if err := os.Chmod(filepath.Dir(tmp), 0o755); err != nil { // the servers' users must get through
+			// The users of the servers must be able to enter the directory.
+			if err := os.Chmod(filepath.Dir(tmp), 0o755); err != nil {
 				t.Fatal(err)
 			}
 			pids, addrs, end := startChild(t, tmp)
-			if len(processesIn(t, tmp)) < len(pids) {
-				t.Fatalf("the servers' processes %v are not among those seen, %v", pids, processesIn(t, tmp))
+			if found := processesIn(t, tmp); len(found) < len(pids) {
+				t.Fatalf("found the processes %v, want at least the servers' %v", found, pids)
 			}
 			if state := end(test.how, test.sig); state != test.state {
-				t.Errorf("the child's end: %s; want %s", state, test.state)
+				t.Errorf("the child ended with %s, want %s", state, test.state)
 			}
 			poll.Wait(t, "the servers are gone", func() bool { return len(processesIn(t, tmp)) == 0 })
 			for _, addr := range addrs {
-				// The kernel closes a dying process's sockets a moment after its place in /proc.
-				poll.Wait(t, "nobody listens at "+addr, func() bool {
+				// The kernel closes the sockets of a process a moment after it removes the
+				// process from /proc.
+				poll.Wait(t, "no server listens at "+addr, func() bool {
 					conn, err := net.Dial("tcp", addr)
 					if err == nil {
 						_ = conn.Close()
@@ -92,7 +94,7 @@ func TestNothingIsLeft(t *testing.T) {
 			}
 			left, err := filepath.Glob(filepath.Join(tmp, "scskit-testenv-*"))
 			if err != nil || (len(left) > 0) != test.dirs {
-				t.Errorf("directories: %v, %v; want some: %v", left, err, test.dirs)
+				t.Errorf("directories: %v, %v; want any: %t", left, err, test.dirs)
 			}
 			if !test.dirs {
 				return
@@ -105,7 +107,7 @@ func TestNothingIsLeft(t *testing.T) {
 			}
 			_, _, end = startChild(t, tmp)
 			if state := end("end\n", 0); state != "exit status 0" {
-				t.Errorf("the next run: %s", state)
+				t.Errorf("the next run ended with %s", state)
 			}
 			if left, _ := filepath.Glob(filepath.Join(tmp, "scskit-testenv-*")); len(left) > 0 {
 				t.Errorf("directories after the next run: %v", left)
@@ -114,9 +116,11 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 }
 
-// startChild runs TestChild in a process of its own, until all its servers are there.
-func startChild(t *testing.T,
-	tmp string) (pids []int, addrs []string, end func(how string, sig syscall.Signal) string) {
+// startChild runs TestChild in a child process, and waits until all its servers run. end ends the
+// child and returns its final state.
+func startChild(
+	t *testing.T, tmp string,
+) (pids []int, addrs []string, end func(how string, sig syscall.Signal) string) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], "-test.run", "^TestChild$", "-test.timeout", "2m")
 	cmd.Env = []string{childVariable + "=1", "TMPDIR=" + tmp}
@@ -175,8 +179,8 @@ func startChild(t *testing.T,
 	}
 }
 
-// processesIn returns the processes whose working directory lies in dir: every server's does, and
-// so does every process that a server forks.
+// processesIn returns the processes whose working directory is in dir. This is the case for every
+// server and for the processes that it forks.
 func processesIn(t *testing.T, dir string) (pids []int) {
 	t.Helper()
 	links, err := filepath.Glob("/proc/[0-9]*/cwd")
@@ -186,7 +190,7 @@ func processesIn(t *testing.T, dir string) (pids []int) {
 	for _, link := range links {
 		cwd, err := os.Readlink(link)
 		if err != nil || !strings.HasPrefix(cwd, dir) {
-			continue // another one, or gone meanwhile
+			continue // it is in another directory, or has ended
 		}
 		if pid, err := strconv.Atoi(filepath.Base(filepath.Dir(link))); err == nil {
 			pids = append(pids, pid)

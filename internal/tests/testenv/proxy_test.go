@@ -56,7 +56,7 @@ func TestProxyFaults(t *testing.T) {
 					t.Fatal(err)
 				}
 				if reply, err := ask(conn); !isTimeout(err) {
-					t.Errorf("got %q, %v; want no answer", reply, err)
+					t.Errorf("got %q, %v; want a timeout", reply, err)
 				}
 			}
 		}},
@@ -69,16 +69,16 @@ func TestProxyFaults(t *testing.T) {
 				t.Fatal(err)
 			}
 			if n, err := fresh.Read(make([]byte, 1)); n > 0 || !isTimeout(err) {
-				t.Errorf("got %d bytes, %v; want no answer", n, err)
+				t.Errorf("got %d bytes, %v; want a timeout", n, err)
 			}
 			direct := connect(t, upstream)
 			replies := bufio.NewReader(direct)
-			for line := ":0\r\n"; line != ":1\r\n"; { // until the write is carried out
+			for line := ":0\r\n"; line != ":1\r\n"; { // until the server has executed the write
 				if _, err := io.WriteString(direct, "EXISTS "+key+"\r\n"); err != nil {
 					t.Fatalf("after %q: %v", line, err)
 				}
 				if line, _ = replies.ReadString('\n'); line != ":0\r\n" && line != ":1\r\n" {
-					t.Fatalf("EXISTS: %q; want the write carried out", line)
+					t.Fatalf("EXISTS: %q, want 0 or 1", line)
 				}
 			}
 		}},
@@ -90,7 +90,7 @@ func TestProxyFaults(t *testing.T) {
 						t.Errorf("got %q, %v", reply, err)
 					}
 					if took := time.Since(begin); took < 250*time.Millisecond {
-						t.Errorf("answered after %s", took)
+						t.Errorf("reply after %s, want at least 250ms", took)
 					}
 				}
 			}},
@@ -99,13 +99,13 @@ func TestProxyFaults(t *testing.T) {
 				t.Errorf("got %q, %v; want a reset", reply, err)
 			}
 			if reply, err := ask(open); reply != "" || err == nil || isTimeout(err) {
-				t.Errorf("the open connection gives %q, %v; want its end", reply, err)
+				t.Errorf("open connection: got %q, %v; want it closed", reply, err)
 			}
 		}},
 		{"cut", func(p *testenv.Proxy) { p.CutAfter(3) }, func(t *testing.T, open, fresh net.Conn) {
 			for _, conn := range []net.Conn{open, fresh} {
 				if reply, err := ask(conn); reply != "+PO" || !errors.Is(err, io.EOF) {
-					t.Errorf("got %q, %v; want 3 bytes and the end", reply, err)
+					t.Errorf("got %q, %v; want 3 bytes and io.EOF", reply, err)
 				}
 			}
 		}},
@@ -113,7 +113,7 @@ func TestProxyFaults(t *testing.T) {
 			func(t *testing.T, open, fresh net.Conn) {
 				for _, conn := range []net.Conn{open, fresh} {
 					if reply, err := ask(conn); reply != "" || err == nil || isTimeout(err) {
-						t.Errorf("got %q, %v; want the end", reply, err)
+						t.Errorf("got %q, %v; want the connection closed", reply, err)
 					}
 				}
 			}},
@@ -124,13 +124,13 @@ func TestProxyFaults(t *testing.T) {
 			p := testenv.NewProxy(t, upstream)
 			open := connect(t, p.Addr())
 			if reply, err := ask(open); reply != "+PONG" || err != nil {
-				t.Fatalf("the new proxy answers %q, %v", reply, err)
+				t.Fatalf("new proxy: got %q, %v", reply, err)
 			}
 			test.fault(p)
 			test.check(t, open, connect(t, p.Addr()))
 			p.Enable()
 			if reply, err := ask(connect(t, p.Addr())); reply != "+PONG" || err != nil {
-				t.Errorf("without faults it answers %q, %v", reply, err)
+				t.Errorf("after Enable: got %q, %v", reply, err)
 			}
 		})
 	}
@@ -144,13 +144,13 @@ func TestProxyRefuse(t *testing.T) {
 	}
 	p.Refuse()
 	if reply, err := ask(open); err == nil || isTimeout(err) {
-		t.Errorf("the open connection gives %q, %v; want its end", reply, err)
+		t.Errorf("open connection: got %q, %v; want it closed", reply, err)
 	}
 	if conn, err := net.Dial("tcp", p.Addr()); !errors.Is(err, syscall.ECONNREFUSED) {
-		t.Errorf("a new connection: %v, %v; want it refused", conn, err)
+		t.Errorf("new connection: %v, %v; want it refused", conn, err)
 	}
 	p.Enable()
 	if reply, err := ask(connect(t, p.Addr())); reply != "+PONG" || err != nil {
-		t.Errorf("enabled again it answers %q, %v", reply, err)
+		t.Errorf("after Enable: got %q, %v", reply, err)
 	}
 }

@@ -29,7 +29,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	redis.SetLogger(quiet{}) // it logs each refused connection to a server that a test has killed
+	redis.SetLogger(quiet{}) // the default logger logs every refused connection to a killed server
 	os.Exit(testenv.Main(m))
 }
 
@@ -37,7 +37,7 @@ type quiet struct{}
 
 func (quiet) Printf(context.Context, string, ...any) {}
 
-// client writes one value to a server and reads it back, each over a connection of its own.
+// client writes a value to a server and reads it back, over different connections.
 type client struct {
 	write func(ctx context.Context, url, name, value string) error
 	read  func(ctx context.Context, url, name string) (string, error)
@@ -60,7 +60,8 @@ var clients = map[testenv.Kind]client{
 		write: func(ctx context.Context, url, name, value string) error {
 			rdb := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(url, ",")})
 			defer rdb.Close()
-			for _, suffix := range []string{"", "-a", "-b", "-c", "-d", "-e", "-f"} { // of several nodes
+			// The keys belong to several nodes.
+			for _, suffix := range []string{"", "-a", "-b", "-c", "-d", "-e", "-f"} {
 				if err := rdb.Set(ctx, name+suffix, value, time.Hour).Err(); err != nil {
 					return err
 				}
@@ -85,7 +86,8 @@ var clients = map[testenv.Kind]client{
 	testenv.KindMongo: {
 		write: func(ctx context.Context, url, name, value string) error {
 			return withMongo(ctx, url, func(c *mongo.Client) error {
-				_, err := c.Database("scskit").Collection(name).InsertOne(ctx, bson.M{"_id": "k", "v": value})
+				doc := bson.M{"_id": "k", "v": value}
+				_, err := c.Database("scskit").Collection(name).InsertOne(ctx, doc)
 				return err
 			})
 		},
@@ -103,10 +105,12 @@ var clients = map[testenv.Kind]client{
 			_, err := db.CreateTable(ctx, &dynamodb.CreateTableInput{
 				TableName:   &name,
 				BillingMode: types.BillingModePayPerRequest,
-				AttributeDefinitions: []types.AttributeDefinition{{AttributeName: aws.String("k"),
-					AttributeType: types.ScalarAttributeTypeS}},
-				KeySchema: []types.KeySchemaElement{{AttributeName: aws.String("k"),
-					KeyType: types.KeyTypeHash}},
+				AttributeDefinitions: []types.AttributeDefinition{
+					{AttributeName: aws.String("k"), AttributeType: types.ScalarAttributeTypeS},
+				},
+				KeySchema: []types.KeySchemaElement{
+					{AttributeName: aws.String("k"), KeyType: types.KeyTypeHash},
+				},
 			})
 			if err != nil {
 				return err
@@ -118,16 +122,18 @@ var clients = map[testenv.Kind]client{
 			if err := ready.Wait(ctx, in, time.Minute); err != nil {
 				return err
 			}
-			_, err = db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &name,
-				Item: map[string]types.AttributeValue{
-					"k": &types.AttributeValueMemberS{Value: "k"}, "v": &types.AttributeValueMemberS{Value: value},
-				}})
+			item := map[string]types.AttributeValue{
+				"k": &types.AttributeValueMemberS{Value: "k"},
+				"v": &types.AttributeValueMemberS{Value: value},
+			}
+			_, err = db.PutItem(ctx, &dynamodb.PutItemInput{TableName: &name, Item: item})
 			return err
 		},
 		read: func(ctx context.Context, url, name string) (string, error) {
-			out, err := dynamo(url).GetItem(ctx,
-				&dynamodb.GetItemInput{TableName: &name, ConsistentRead: aws.Bool(true),
-					Key: map[string]types.AttributeValue{"k": &types.AttributeValueMemberS{Value: "k"}}})
+			key := map[string]types.AttributeValue{"k": &types.AttributeValueMemberS{Value: "k"}}
+			out, err := dynamo(url).GetItem(ctx, &dynamodb.GetItemInput{
+				TableName: &name, ConsistentRead: aws.Bool(true), Key: key,
+			})
 			if err != nil {
 				return "", err
 			}
@@ -142,7 +148,7 @@ var clients = map[testenv.Kind]client{
 
 var postgresClient = sqlClient("pgx", "INSERT INTO %t (v) VALUES ($1)")
 
-// storeClient takes a URL of stores.Open.
+// storeClient uses stores.Open.
 var storeClient = client{
 	write: func(ctx context.Context, url, name, value string) error {
 		return withStore(ctx, url, func(s *scskit.Store) error {
@@ -170,7 +176,7 @@ func withStore(ctx context.Context, url string, do func(*scskit.Store) error) er
 	return errors.Join(do(s), closeStore())
 }
 
-// through has a client use a changed URL.
+// through returns a client that changes the URL.
 func (c client) through(change func(url string) string) client {
 	return client{
 		write: func(ctx context.Context, url, name, value string) error {
@@ -243,7 +249,7 @@ func TestShared(t *testing.T) {
 			}
 			url := find(t)
 			if again := find(t); again != url {
-				t.Errorf("the second call gives another server: %s, then %s", url, again)
+				t.Errorf("the second call returns another server: %s, then %s", url, again)
 			}
 			name := testenv.Name(t)
 			if err := clients[kind].write(t.Context(), url, name, "value"); err != nil {
@@ -251,9 +257,10 @@ func TestShared(t *testing.T) {
 			}
 			value, err := clients[kind].read(t.Context(), url, name)
 			if value != "value" || err != nil {
-				t.Errorf("reads %q, %v; want the value written", value, err)
+				t.Errorf("read %q, %v; want the value written", value, err)
 			}
-			if b, err := testenv.Find(kind); err != nil || b.URL != url || (b.Private && b.Version == "") {
+			b, err := testenv.Find(kind)
+			if err != nil || b.URL != url || b.Private && b.Version == "" {
 				t.Errorf("Find: %+v, %v", b, err)
 			}
 		})
@@ -273,13 +280,13 @@ func TestKillAndRestart(t *testing.T) {
 			s.Kill()
 			for _, pid := range pids {
 				if alive(pid) {
-					t.Errorf("process %d lives on after Kill", pid)
+					t.Errorf("process %d runs after Kill", pid)
 				}
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
 			defer cancel()
 			if value, err := clients[kind].read(ctx, url, name); err == nil {
-				t.Errorf("the killed server answers %q", value)
+				t.Errorf("read %q from the killed server", value)
 			}
 			s.Restart()
 			if s.URL() != url {
@@ -287,19 +294,19 @@ func TestKillAndRestart(t *testing.T) {
 			}
 			value, err := clients[kind].read(t.Context(), url, name)
 			if value != "value" || err != nil {
-				t.Errorf("after a kill it reads %q, %v; want the value that was acknowledged", value, err)
+				t.Errorf("after a kill: read %q, %v; want the acknowledged value", value, err)
 			}
 			s.Stop()
 			s.Restart()
 			value, err = clients[kind].read(t.Context(), url, name)
 			if value != "value" || err != nil {
-				t.Errorf("after a stop it reads %q, %v; want the value that was acknowledged", value, err)
+				t.Errorf("after a stop: read %q, %v; want the acknowledged value", value, err)
 			}
 		})
 	}
 }
 
-// alive reports whether a process that this one has not yet waited for runs.
+// alive reports whether a process exists.
 func alive(pid int) bool {
 	p, err := os.FindProcess(pid)
 	return err == nil && p.Signal(syscall.Signal(0)) == nil

@@ -11,7 +11,7 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// verdict is a testing.TB that notes how a test would have ended.
+// verdict is a testing.TB that records calls of Fatal and Skipf.
 type verdict struct {
 	testing.TB
 	failed, skipped string
@@ -29,7 +29,7 @@ func (v *verdict) Skipf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// judge runs f as a test of its own.
+// judge runs f with a verdict, and returns it.
 func judge(t *testing.T, f func(testing.TB)) *verdict {
 	v := &verdict{TB: t}
 	done := make(chan struct{})
@@ -46,19 +46,20 @@ func TestMissingProgram(t *testing.T) {
 	t.Chdir(t.TempDir())
 	v := judge(t, func(tb testing.TB) { testenv.Start(tb, testenv.KindMongo) })
 	if !strings.HasPrefix(v.failed, "testenv: start mongodb: ") {
-		t.Errorf("outside the checkout it fails with %q, skips with %q", v.failed, v.skipped)
+		t.Errorf("outside a checkout: failed with %q, skipped with %q", v.failed, v.skipped)
 	}
 
 	checkout := t.TempDir()
-	if err := os.WriteFile(filepath.Join(checkout, "go.mod"),
-		[]byte("module github.com/scskit/scskit\n"), 0o600); err != nil {
+	mod := []byte("module github.com/scskit/scskit\n")
+	if err := os.WriteFile(filepath.Join(checkout, "go.mod"), mod, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Chdir(checkout)
 	for _, kind := range []testenv.Kind{testenv.KindMongo, testenv.KindDynamoDB} {
 		v := judge(t, func(tb testing.TB) { testenv.Start(tb, kind) })
 		if !strings.Contains(v.failed, "make backends") {
-			t.Errorf("%s: without its program it fails with %q, skips with %q", kind, v.failed, v.skipped)
+			t.Errorf("%s without its program: failed with %q, skipped with %q",
+				kind, v.failed, v.skipped)
 		}
 	}
 }
@@ -72,10 +73,10 @@ func TestSkip(t *testing.T) {
 	} {
 		v := judge(t, f)
 		if !strings.Contains(v.skipped, "SCSKIT_SKIP_BACKENDS") {
-			t.Errorf("%s: skips with %q, fails with %q", name, v.skipped, v.failed)
+			t.Errorf("%s: skipped with %q, failed with %q", name, v.skipped, v.failed)
 		}
 	}
 	if testenv.Skipped("redis-cluster") {
-		t.Error("a name that begins like a named one counts as named")
+		t.Error("redis-cluster is skipped, but the list has only redis")
 	}
 }
