@@ -35,7 +35,7 @@ func readmeSessions() *scs.SessionManager {
 	}
 	sessions := scskit.New(store) // a *scs.SessionManager, with safe defaults
 	sessions.IdleTimeout = 30 * time.Minute
-	sessions.Cookie.Secure = true // wherever browsers come by HTTPS
+	sessions.Cookie.Secure = true // requires HTTPS
 	return sessions
 }
 
