@@ -5,8 +5,7 @@ import (
 	"fmt"
 	"log"
 
-	"github.com/alexedwards/scs/v2"
-
+	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/stores/memstore"
 )
 
@@ -15,9 +14,7 @@ func ExampleNew() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	sm := scs.New()
-	sm.Store = store
-	sm.Codec = store.Codec()
+	sm := scskit.New(store)
 
 	ctx, err := sm.Load(context.Background(), "")
 	if err != nil {
