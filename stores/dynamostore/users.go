@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/bound"
 )
 
 // indexName is the name of the global secondary index of users.
@@ -112,14 +113,7 @@ func (t *table) items(ctx context.Context, keys []item) iter.Seq2[item, error] {
 
 // pause waits a random time: up to 50 ms at first, and up to a second in later attempts.
 func pause(ctx context.Context, attempt int) error {
-	timer := time.NewTimer(rand.N(min(50*time.Millisecond<<min(attempt, 5), time.Second)))
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return nil
-	}
+	return bound.Sleep(ctx, rand.N(min(50*time.Millisecond<<min(attempt, 5), time.Second)))
 }
 
 // indexFailure is failure with an error of its own for a missing index.

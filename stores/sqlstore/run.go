@@ -173,11 +173,7 @@ func (t *table) retry(ctx context.Context, f func() error) error {
 		if fault := t.dialect.classify(err); fault != faultBusy && fault != faultStale {
 			return err
 		}
-		timer := time.NewTimer(pause(attempt))
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if bound.Sleep(ctx, pause(attempt)) != nil {
 			return err
 		}
 	}
