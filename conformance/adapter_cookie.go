@@ -9,38 +9,43 @@ import (
 	"time"
 )
 
-// cookieChecks hold the session cookie to RFC 6265bis and to what browsers do with it.
-var cookieChecks = []check{
-	{"cookie/defaults", "OWASP: a session cookie is HttpOnly and SameSite=Lax, for the whole " +
-		"site, and nothing else unless it is told", LevelAdapter, cookieDefaults},
-	{"cookie/attributes", "scs.SessionCookie: every attribute is sent as it is " +
-		"set", LevelAdapter, cookieAttributes},
-	{"cookie/browser-session", "scs.SessionCookie.Persist: without it the cookie ends with the " +
-		"browser, so that it has neither Expires nor Max-Age", LevelAdapter, cookieBrowserSession},
-	{"cookie/remember-me", "scs.RememberMe: the cookie becomes persistent for this " +
-		"session", LevelAdapter, cookieRememberMe},
-	{"cookie/max-age", "RFC 6265bis 5.5: user agents cap the age of a cookie at 400 days, " +
-		"34560000 seconds", LevelAdapter, cookieMaxAge},
-	{"cookie/deletion", "RFC 6265bis 5.7: a cookie is replaced only by one with its Domain, " +
-		"Path and Partitioned", LevelAdapter, cookieDeletion},
-	{"cookie/once", "RFC 6265 4.1.1: not more than one Set-Cookie of a name, and the " +
-		"application's own stay", LevelAdapter, cookieOnce},
-	{"cookie/no-store", "OWASP: a response that hands out a session is not to be stored by any " +
-		"cache", LevelAdapter, cookieNoStore},
-	{"cookie/vary", "RFC 9110 12.5.5: what depends on the session depends on the Cookie " +
-		"header", LevelAdapter, cookieVary},
-	{"cookie/bad-samesite", "RFC 6265bis 5.7: SameSite=None without Secure is rejected; " +
-		"building the middleware panics", LevelAdapter, refuses(badSameSite)},
-	{"cookie/bad-partitioned", "CHIPS: Partitioned without Secure is rejected; building the " +
-		"middleware panics", LevelAdapter, refuses(badPartitioned)},
-	{"cookie/bad-prefix", "RFC 6265bis 4.1.3: what __Host- and __Secure- demand, in any case; " +
-		"building the middleware panics", LevelAdapter, refuses(badPrefix)},
-	{"cookie/bad-name", "RFC 6265 4.1.1: a cookie's name is a token; building the middleware " +
-		"panics", LevelAdapter, refuses(badName)},
-	{"cookie/bad-size", "RFC 6265bis 5.6: 4096 octets for name and value, 1024 for an " +
-		"attribute; building the middleware panics", LevelAdapter, refuses(badSize)},
-	{"cookie/bad-lifetime", "RFC 6265bis 5.5: a session of more than 400 days outlives every " +
-		"cookie; building the middleware panics", LevelAdapter, refuses(badLifetime)},
+// adapterCookieChecks cover the session cookie: RFC 6265bis, and what browsers do with it.
+var adapterCookieChecks = []check{
+	{"cookie/defaults", LevelAdapter, cookieDefaults,
+		"OWASP: a session cookie is HttpOnly and SameSite=Lax, for the whole site, and nothing else " +
+			"unless it is told"},
+	{"cookie/attributes", LevelAdapter, cookieAttributes,
+		"scs.SessionCookie: every attribute is sent as it is set"},
+	{"cookie/browser-session", LevelAdapter, cookieBrowserSession,
+		"scs.SessionCookie.Persist: without it the cookie ends with the browser, so that it has " +
+			"neither Expires nor Max-Age"},
+	{"cookie/remember-me", LevelAdapter, cookieRememberMe,
+		"scs.RememberMe: the cookie becomes persistent for this session"},
+	{"cookie/max-age", LevelAdapter, cookieMaxAge,
+		"RFC 6265bis 5.5: user agents cap the age of a cookie at 400 days, 34560000 seconds"},
+	{"cookie/deletion", LevelAdapter, cookieDeletion,
+		"RFC 6265bis 5.7: a cookie is replaced only by one with its Domain, Path and Partitioned"},
+	{"cookie/once", LevelAdapter, cookieOnce,
+		"RFC 6265 4.1.1: not more than one Set-Cookie of a name, and the application's own stay"},
+	{"cookie/no-store", LevelAdapter, cookieNoStore,
+		"OWASP: a response that hands out a session is not to be stored by any cache"},
+	{"cookie/vary", LevelAdapter, cookieVary,
+		"RFC 9110 12.5.5: what depends on the session depends on the Cookie header"},
+	{"cookie/bad-samesite", LevelAdapter, refuses(badSameSite),
+		"RFC 6265bis 5.7: SameSite=None without Secure is rejected; building the middleware panics"},
+	{"cookie/bad-partitioned", LevelAdapter, refuses(badPartitioned),
+		"CHIPS: Partitioned without Secure is rejected; building the middleware panics"},
+	{"cookie/bad-prefix", LevelAdapter, refuses(badPrefix),
+		"RFC 6265bis 4.1.3: what __Host- and __Secure- demand, in any case; building the middleware " +
+			"panics"},
+	{"cookie/bad-name", LevelAdapter, refuses(badName),
+		"RFC 6265 4.1.1: a cookie's name is a token; building the middleware panics"},
+	{"cookie/bad-size", LevelAdapter, refuses(badSize),
+		"RFC 6265bis 5.6: 4096 octets for name and value, 1024 for an attribute; building the " +
+			"middleware panics"},
+	{"cookie/bad-lifetime", LevelAdapter, refuses(badLifetime),
+		"RFC 6265bis 5.5: a session of more than 400 days outlives every cookie; building the " +
+			"middleware panics"},
 }
 
 func cookieDefaults(t *T) {

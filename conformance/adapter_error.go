@@ -4,51 +4,39 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"strings"
 	"sync"
 
 	"github.com/scskit/scskit/adapters"
 )
 
-// errorChecks: what becomes of the session when a handler fails or panics, or the session itself
-// fails. Those of a failing store work over any store, and are checks of the pair.
-var errorChecks = []check{
-	{"adapter/handler-error", "the cookie and the record agree: an error that the application's " +
-		"error handler answers", LevelAdapter, errorHandler},
-	{"adapter/handler-error-default", "the cookie and the record agree: an error that the " +
-		"framework's own error handler answers", LevelAdapter, errorDefault},
-	{"adapter/error-reset", "the cookie and the record agree: an error handler that takes the " +
-		"response back first", LevelAdapter, errorReset},
-	{"adapter/panic-outside", "a panic commits nothing: recovery outside answers without a " +
-		"cookie", LevelAdapter, panicOutside},
-	{"adapter/panic-after-write", "a panic commits nothing that was not already " +
-		"committed", LevelAdapter, panicAfterWrite},
-	{"adapter/panic-inside", "the cookie and the record agree: recovery inside answers as a " +
-		"handler does", LevelAdapter, panicInside},
-	{"adapter/load-failure", "adapters.Begin: when the session cannot be loaded the handler " +
-		"does not run, and the client gets an error", LevelAdapter, loadFailure},
-	{"adapter/lazy-failure", "adapters.Lazy: when the session cannot be loaded then, the error " +
-		"replaces the handler's response", LevelAdapter, lazyFailure},
-	{"adapter/lazy-untouched", "adapters.Lazy: a request that does not use its session costs no " +
-		"call of the store, and its response does not vary", LevelAdapter, lazyUntouched},
-	{"adapter/lazy", "adapters.Lazy: one that does is as without it", LevelAdapter, lazyUsed},
-	{"adapter/failure-typed", "adapters.OnError: every failure is told once, as an " +
-		"*adapters.Error that says which", LevelAdapter, failureTyped},
-}
-
-var (
-	errTeapot = errors.New("a handler's error")
-	errStore  = errors.New("the store at 10.11.12.13 is down")
-)
-
-// failing is a fault of a store that cannot do op.
-func failing(op string) func(string) error {
-	return func(o string) error {
-		if o == op {
-			return errStore
-		}
-		return nil
-	}
+// adapterErrorChecks cover handlers that fail or panic, and sessions that cannot be loaded. A store that
+// fails to commit is the subject of pairFailureChecks and pairPolicyChecks.
+var adapterErrorChecks = []check{
+	{"adapter/handler-error", LevelAdapter, errorHandler,
+		"the cookie and the record agree: an error that the application's error handler answers"},
+	{"adapter/handler-error-default", LevelAdapter, errorDefault,
+		"the cookie and the record agree: an error that the framework's own error handler answers"},
+	{"adapter/error-reset", LevelAdapter, errorReset,
+		"the cookie and the record agree: an error handler that takes the response back first"},
+	{"adapter/panic-outside", LevelAdapter, panicOutside,
+		"a panic commits nothing: recovery outside answers without a cookie"},
+	{"adapter/panic-after-write", LevelAdapter, panicAfterWrite,
+		"a panic commits nothing that was not already committed"},
+	{"adapter/panic-inside", LevelAdapter, panicInside,
+		"the cookie and the record agree: recovery inside answers as a handler does"},
+	{"adapter/load-failure", LevelAdapter, loadFailure,
+		"adapters.Begin: when the session cannot be loaded the handler does not run, and the client " +
+			"gets an error"},
+	{"adapter/lazy-failure", LevelAdapter, lazyFailure,
+		"adapters.Lazy: when the session cannot be loaded then, the error replaces the handler's " +
+			"response"},
+	{"adapter/lazy-untouched", LevelAdapter, lazyUntouched,
+		"adapters.Lazy: a request that does not use its session costs no call of the store, and its " +
+			"response does not vary"},
+	{"adapter/lazy", LevelAdapter, lazyUsed,
+		"adapters.Lazy: one that does is as without it"},
+	{"adapter/failure-typed", LevelAdapter, failureTyped,
+		"adapters.OnError: every failure is told once, as an *adapters.Error that says which"},
 }
 
 func errorHandler(t *T) {
@@ -172,22 +160,6 @@ func panicInside(t *T) {
 		t.Errorf("response: status %d, want 500", a.status)
 	}
 	s.kept(b, a, "k", "v")
-}
-
-// refused checks that a response is an error, and has nothing of what the handler meant to send.
-func (a *answer) refused(t *T) {
-	t.Helper()
-	if a.status < 500 {
-		t.Errorf("response: status %d, want an error", a.status)
-	}
-	if strings.Contains(a.body, "the handler's") || a.header.Get("Location") != "" {
-		t.Errorf("response: body %s and Location %q: they are the handler's", brief([]byte(a.body)),
-			a.header.Get("Location"))
-	}
-	if strings.Contains(a.body, errStore.Error()) {
-		t.Errorf("response: the body tells the store's error to the client: %s", brief([]byte(a.body)))
-	}
-	a.withheld(t)
 }
 
 func loadFailure(t *T) {

@@ -17,23 +17,23 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// featureChecks: what a framework can do besides sending a body, it can still do.
-var featureChecks = []check{
-	{"adapter/event-stream", "the cookie and the record agree: server-sent events, when the " +
-		"first one arrives", LevelAdapter, featureEventStream},
-	{"adapter/late-change", "adapters.Observe: a change after the response has begun cannot be " +
-		"saved, and is reported", LevelAdapter, featureLateChange},
-	{"adapter/late-renewal", "once the response has begun no cookie can tell of a new token: the " +
-		"handler is told, and the " +
-		"session goes on", LevelAdapter, featureLateRenewal},
-	{"adapter/upgrade", "the cookie and the record agree: a connection that is given away, to a " +
-		"websocket for example", LevelAdapter, featureUpgrade},
-	{"adapter/early-hints", "RFC 8297: 103 is not the response; it commits nothing and carries " +
-		"no cookie", LevelAdapter, featureEarlyHints},
-	{"adapter/std-handler", "one behaviour everywhere: a handler of net/http inside the " +
-		"framework has the same session", LevelAdapter, featureStdHandler},
-	{"adapter/writer", "adapters.Writer: the response writer can do what it can without the " +
-		"middleware", LevelAdapter, featureWriter},
+// adapterFeatureChecks cover the features of a framework beyond sending a body.
+var adapterFeatureChecks = []check{
+	{"adapter/event-stream", LevelAdapter, featureEventStream,
+		"the cookie and the record agree: server-sent events, when the first one arrives"},
+	{"adapter/late-change", LevelAdapter, featureLateChange,
+		"adapters.Observe: a change after the response has begun cannot be saved, and is reported"},
+	{"adapter/late-renewal", LevelAdapter, featureLateRenewal,
+		"once the response has begun no cookie can tell of a new token: the handler is told, and the " +
+			"session goes on"},
+	{"adapter/upgrade", LevelAdapter, featureUpgrade,
+		"the cookie and the record agree: a connection that is given away, to a websocket for example"},
+	{"adapter/early-hints", LevelAdapter, featureEarlyHints,
+		"RFC 8297: 103 is not the response; it commits nothing and carries no cookie"},
+	{"adapter/std-handler", LevelAdapter, featureStdHandler,
+		"one behaviour everywhere: a handler of net/http inside the framework has the same session"},
+	{"adapter/writer", LevelAdapter, featureWriter,
+		"adapters.Writer: the response writer can do what it can without the middleware"},
 }
 
 func featureEventStream(t *T) {

@@ -13,39 +13,39 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// responseChecks: however a handler answers, what it has put into the session is stored, and the
-// cookie says so, once.
-var responseChecks = []check{
-	{"adapter/empty", "the cookie and the record agree: a handler that answers nothing at " +
-		"all", LevelAdapter, responseEmpty},
-	{"adapter/status-only", "the cookie and the record agree: 200, 204 and 304 without a " +
-		"body", LevelAdapter, responseStatusOnly},
-	{"adapter/status", "one behaviour everywhere: the handler's status and body are the " +
-		"client's", LevelAdapter, responseStatus},
-	{"adapter/large-body", "the cookie and the record agree: a body larger than any " +
-		"buffer", LevelAdapter, responseLargeBody},
-	{"adapter/redirect", "the cookie and the record agree: sign-in pages " +
-		"redirect", LevelAdapter, responseRedirect},
-	{"adapter/json", "the cookie and the record agree: the framework's JSON " +
-		"helper", LevelAdapter, responseJSON},
-	{"adapter/file", "the cookie and the record agree: the framework's file " +
-		"helper", LevelAdapter, responseFile},
-	{"adapter/head", "RFC 9110 9.3.2: HEAD has the headers of GET, the cookie's " +
-		"too", LevelAdapter, responseHead},
-	{"adapter/abort", "the cookie and the record agree: a middleware that answers and ends the " +
-		"chain", LevelAdapter, responseAbort},
-	{"adapter/not-found", "one behaviour everywhere: the page for unknown paths has a " +
-		"session", LevelAdapter, responseNotFound},
-	{"adapter/not-allowed", "one behaviour everywhere: the page for methods not allowed has a " +
-		"session", LevelAdapter, responseNotAllowed},
-	{"adapter/nested", "LoadAndSave: a group with the middleware once more loads and stores " +
-		"once", LevelAdapter, responseNested},
-	{"adapter/two-managers", "scs.New: two managers in one request have a session " +
-		"each", LevelAdapter, responseTwoManagers},
-	{"adapter/skip", "adapters.Skip: a request that is skipped has no session and costs no " +
-		"call; others are not skipped", LevelAdapter, responseSkip},
-	{"adapter/commits-once", "one behaviour everywhere: a request loads once and stores " +
-		"once", LevelAdapter, responseCommitsOnce},
+// adapterResponseChecks cover the ways to answer: each stores the session and sends its cookie once.
+var adapterResponseChecks = []check{
+	{"adapter/empty", LevelAdapter, responseEmpty,
+		"the cookie and the record agree: a handler that answers nothing at all"},
+	{"adapter/status-only", LevelAdapter, responseStatusOnly,
+		"the cookie and the record agree: 200, 204 and 304 without a body"},
+	{"adapter/status", LevelAdapter, responseStatus,
+		"one behaviour everywhere: the handler's status and body are the client's"},
+	{"adapter/large-body", LevelAdapter, responseLargeBody,
+		"the cookie and the record agree: a body larger than any buffer"},
+	{"adapter/redirect", LevelAdapter, responseRedirect,
+		"the cookie and the record agree: sign-in pages redirect"},
+	{"adapter/json", LevelAdapter, responseJSON,
+		"the cookie and the record agree: the framework's JSON helper"},
+	{"adapter/file", LevelAdapter, responseFile,
+		"the cookie and the record agree: the framework's file helper"},
+	{"adapter/head", LevelAdapter, responseHead,
+		"RFC 9110 9.3.2: HEAD has the headers of GET, the cookie's too"},
+	{"adapter/abort", LevelAdapter, responseAbort,
+		"the cookie and the record agree: a middleware that answers and ends the chain"},
+	{"adapter/not-found", LevelAdapter, responseNotFound,
+		"one behaviour everywhere: the page for unknown paths has a session"},
+	{"adapter/not-allowed", LevelAdapter, responseNotAllowed,
+		"one behaviour everywhere: the page for methods not allowed has a session"},
+	{"adapter/nested", LevelAdapter, responseNested,
+		"LoadAndSave: a group with the middleware once more loads and stores once"},
+	{"adapter/two-managers", LevelAdapter, responseTwoManagers,
+		"scs.New: two managers in one request have a session each"},
+	{"adapter/skip", LevelAdapter, responseSkip,
+		"adapters.Skip: a request that is skipped has no session and costs no call; others are not " +
+			"skipped"},
+	{"adapter/commits-once", LevelAdapter, responseCommitsOnce,
+		"one behaviour everywhere: a request loads once and stores once"},
 }
 
 // kept checks that a response has given a cookie, and that the session behind it has the value.

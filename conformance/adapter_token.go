@@ -5,14 +5,15 @@ import (
 	"strings"
 )
 
-// tokenChecks hold tokens to the OWASP Session Management Cheat Sheet.
-var tokenChecks = []check{
-	{"token/random", "OWASP session id entropy: at least 128 random " +
-		"bits", LevelAdapter, tokenRandom},
-	{"token/cookie-only", "OWASP session id exchange: a token is taken from the cookie, and " +
-		"never from URL, header or form", LevelAdapter, tokenCookieOnly},
-	{"token/cookie-exact", "RFC 6265 4.1.1: a cookie's name is compared byte for " +
-		"byte", LevelAdapter, tokenCookieExact},
+// adapterTokenChecks cover session tokens: the OWASP Session Management Cheat Sheet.
+var adapterTokenChecks = []check{
+	{"token/random", LevelAdapter, tokenRandom,
+		"OWASP session id entropy: at least 128 random bits"},
+	{"token/cookie-only", LevelAdapter, tokenCookieOnly,
+		"OWASP session id exchange: a token is taken from the cookie, and never from URL, header or " +
+			"form"},
+	{"token/cookie-exact", LevelAdapter, tokenCookieExact,
+		"RFC 6265 4.1.1: a cookie's name is compared byte for byte"},
 }
 
 func tokenRandom(t *T) {

@@ -39,35 +39,57 @@ func Checks() []Check {
 	return list
 }
 
-// check is one row of the table.
+// check is one row of a table.
 type check struct {
 	id    string
-	why   string
 	level Level
 	run   func(t *T)
+	why   string
 }
 
+// table returns the tables in the order in which their checks run.
 func table() []check {
 	return slices.Concat(
-		contractChecks,
-		listChecks,
-		expiryChecks,
-		concurrencyChecks,
-		renewalChecks,
-		togetherChecks,
-		mergeChecks,
-		dataChecks,
-		memoryChecks,
-		hostileChecks,
-		faultChecks,
-		cleanupChecks,
-		userChecks,
-		driverChecks,
-		driverListChecks,
+		storeContractChecks,
+		storeAllChecks,
+		portableAllChecks,
+		storeExpiryChecks,
+		portableExpiryChecks,
+		storeConcurrencyChecks,
+		portableConcurrencyChecks,
+		portableMergeChecks,
+		portableRenewalChecks,
+		portableMergeSessionChecks,
+		storeDataChecks,
+		portableDataChecks,
+		portableForeignChecks,
+		portableDataStaysChecks,
+		storeHostileChecks,
+		portableHostileChecks,
+		portableFaultsChecks,
+		portableEventChecks,
+		portableCleanupChecks,
+		portableBatchChecks,
+		portableUserChecks,
+		portableUserDestroyChecks,
+		driverRecordChecks,
+		driverRuleChecks,
+		driverRangeChecks,
+		driverSweepChecks,
+		driverSchemaChecks,
 		driverMovedChecks,
 		driverUserChecks,
-		adapterChecks(),
-		pairChecks(),
+		adapterCookieChecks,
+		adapterTokenChecks,
+		adapterResponseChecks,
+		adapterErrorChecks,
+		adapterFeatureChecks,
+		adapterNeighbourChecks,
+		adapterAbandonChecks,
+		pairSessionChecks,
+		pairFailureChecks,
+		pairRaceChecks,
+		pairPolicyChecks,
 	)
 }
 

@@ -1,7 +1,6 @@
 package conformance
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,107 +10,34 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// driverMovedChecks hold a driver to the expiry that a record has. An index over expiries, or a
-// TTL beside the record, must not go by an expiry that the record had before.
+// driverMovedChecks cover records whose expiry has changed. An index of expiries, or a TTL beside the
+// record, must follow the change.
 var driverMovedChecks = []check{
-	{"driver/expiry-moved", "package driver: a record lives until the expiry that it was " +
-		"moved to, and no longer", LevelDriver, expiryMoved},
-	{"driver/range-moved", "Ranger: yields a record as it is, not as it was before its expiry " +
-		"was moved", LevelDriver, rangeMoved},
-	{"driver/user-moved", "UserIndex: yields a record as it is, not as it was before its expiry " +
-		"was moved", LevelDriver, userMoved},
-	{"driver/sweep-touched", "Sweeper: never removes or counts a live record: a touch had moved " +
-		"its expiry to a later one", LevelDriver, sweepTouched},
-	{"driver/sweep-saved-later", "Sweeper: never removes or counts a live record: a save had " +
-		"moved its expiry to a later one", LevelDriver, sweepSavedLater},
-	{"driver/sweep-recreated", "Sweeper: never removes or counts a live record: it was deleted, " +
-		"and created again with a later expiry", LevelDriver, sweepRecreated},
-	{"driver/sweep-deleted", "Sweeper: a record that was deleted before it expired is not " +
-		"counted, and fails no sweep", LevelDriver, sweepDeleted},
-	{"driver/sweep-shortened", "Sweeper: removes a record whose expiry was moved to an earlier " +
-		"one", LevelDriver, sweepShortened},
-	{"driver/sweep-extended", "Sweeper: removes a record whose expiry was moved to a later one, " +
-		"when that has passed too", LevelDriver, sweepExtended},
-	{"driver/sweep-limit-moved", "Sweeper: fewer than limit means that there were no more, also " +
-		"where records with an earlier expiry were moved or deleted", LevelDriver, sweepLimitMoved},
-	{"driver/sweep-dates", "Sweeper: a record is live or expired whatever the year and the zone " +
-		"of its expiry", LevelDriver, sweepDates},
+	{"driver/expiry-moved", LevelDriver, expiryMoved,
+		"package driver: a record lives until the expiry that it was moved to, and no longer"},
+	{"driver/range-moved", LevelDriver, rangeMoved,
+		"Ranger: yields a record as it is, not as it was before its expiry was moved"},
+	{"driver/user-moved", LevelDriver, userMoved,
+		"UserIndex: yields a record as it is, not as it was before its expiry was moved"},
+	{"driver/sweep-touched", LevelDriver, sweepTouched,
+		"Sweeper: never removes or counts a live record: a touch had moved its expiry to a later one"},
+	{"driver/sweep-saved-later", LevelDriver, sweepSavedLater,
+		"Sweeper: never removes or counts a live record: a save had moved its expiry to a later one"},
+	{"driver/sweep-recreated", LevelDriver, sweepRecreated,
+		"Sweeper: never removes or counts a live record: it was deleted, and created again with a " +
+			"later expiry"},
+	{"driver/sweep-deleted", LevelDriver, sweepDeleted,
+		"Sweeper: a record that was deleted before it expired is not counted, and fails no sweep"},
+	{"driver/sweep-shortened", LevelDriver, sweepShortened,
+		"Sweeper: removes a record whose expiry was moved to an earlier one"},
+	{"driver/sweep-extended", LevelDriver, sweepExtended,
+		"Sweeper: removes a record whose expiry was moved to a later one, when that has passed too"},
+	{"driver/sweep-limit-moved", LevelDriver, sweepLimitMoved,
+		"Sweeper: fewer than limit means that there were no more, also where records with an earlier " +
+			"expiry were moved or deleted"},
+	{"driver/sweep-dates", LevelDriver, sweepDates,
+		"Sweeper: a record is live or expired whatever the year and the zone of its expiry"},
 }
-
-// move gives a record that is stored at version 1 another expiry, and returns it as it is then.
-type move struct {
-	how  string
-	make func(ctx context.Context, d driver.Driver, rec driver.Record, to time.Time) (
-		driver.Record, error)
-}
-
-var (
-	byTouch = move{"touched", func(
-		ctx context.Context, d driver.Driver, rec driver.Record, to time.Time,
-	) (driver.Record, error) {
-		rec.Expiry = to
-		return rec, d.Touch(ctx, rec.ID, rec.Version, to)
-	}}
-	bySave = move{"saved over", func(
-		ctx context.Context, d driver.Driver, rec driver.Record, to time.Time,
-	) (driver.Record, error) {
-		rec.Expiry, rec.Version, rec.Data = to, 2, []byte("saved over")
-		return rec, d.Save(ctx, rec, driver.Always())
-	}}
-	bySaveIfVersion = move{"saved over its version", func(
-		ctx context.Context, d driver.Driver, rec driver.Record, to time.Time,
-	) (driver.Record, error) {
-		rec.Expiry, rec.Version, rec.Data = to, 2, []byte("saved over its version")
-		return rec, d.Save(ctx, rec, driver.IfVersion(1))
-	}}
-	byCreation = move{"deleted and created again", func(
-		ctx context.Context, d driver.Driver, rec driver.Record, to time.Time,
-	) (driver.Record, error) {
-		if err := d.Delete(ctx, rec.ID); err != nil {
-			return rec, err
-		}
-		rec.Expiry, rec.Version, rec.Data = to, 2, []byte("created again")
-		return rec, d.Save(ctx, rec, driver.IfAbsent())
-	}}
-
-	moves = []move{byTouch, bySave, bySaveIfVersion, byCreation}
-)
-
-// moved stores a record with one expiry and then moves it to another.
-func (t *T) moved(d driver.Driver, m move, rec driver.Record, from, to time.Time) (
-	driver.Record, error,
-) {
-	rec.Expiry = from
-	if err := d.Save(t.Context(), rec, driver.IfAbsent()); err != nil {
-		return rec, fmt.Errorf("save: %w", err)
-	}
-	rec, err := m.make(t.Context(), d, rec, to)
-	if err != nil {
-		err = fmt.Errorf("a record is %s: %w", m.how, err)
-	}
-	return rec, err
-}
-
-// aged has records arranged around an expiry that is near, and returns when it has passed. If the
-// backend was so slow that it passed too early, all begins again, with one that is further away:
-// arrange must begin with a driver of its own.
-func (t *T) aged(arrange func(expiry time.Time) error) {
-	t.Helper()
-	for span := t.short(); ; span *= 4 {
-		expiry := in(span).Truncate(time.Millisecond)
-		err := arrange(expiry)
-		if time.Now().Before(expiry) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.pause(time.Until(expiry.Add(patience / 2)))
-			return
-		}
-	}
-}
-
-// far is an expiry that does not pass during a check.
-func far() time.Time { return in(lifetime).Truncate(time.Millisecond) }
 
 // moveAll stores records with rec's properties in d: for each move some that were moved to a later
 // expiry, which are returned by id, and others to one that is near.
@@ -135,8 +61,6 @@ func (t *T) moveAll(d driver.Driver, near time.Time, base func() driver.Record) 
 	}
 	return live, ended, nil
 }
-
-func anyRecord() driver.Record { return record(newID(), "data") }
 
 func expiryMoved(t *T) {
 	var d driver.Driver

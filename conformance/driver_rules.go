@@ -11,6 +11,50 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
+// driverRuleChecks cover the rules that package driver states for all methods.
+var driverRuleChecks = []check{
+	{"driver/expired-load", LevelDriver, driverExpiredLoad,
+		"package driver: a record whose expiry has passed does not exist to Load"},
+	{"driver/expired-touch", LevelDriver, driverExpiredTouch,
+		"package driver: a record whose expiry has passed does not exist to Touch"},
+	{"driver/expired-if-absent", LevelDriver, driverExpiredIfAbsent,
+		"Driver.Save: an expired record is absent to IfAbsent, and its Created is no more"},
+	{"driver/expired-if-version", LevelDriver, driverExpiredIfVersion,
+		"Driver.Save: an expired record is gone to IfVersion"},
+	{"driver/expiry-precision", LevelDriver, driverExpiryPrecision,
+		"package driver: times keep at least millisecond precision, also when they pass"},
+	{"driver/ids", LevelDriver, driverIDs,
+		"package driver: ids hold any byte, up to 512 of them, compared byte for byte"},
+	{"driver/data", LevelDriver, driverData,
+		"package driver: data may be empty and holds any byte"},
+	{"driver/data-sizes", LevelDriver, driverDataSizes,
+		"package driver: data is whole or refused, whatever its size"},
+	{"driver/aliasing", LevelDriver, driverAliasing,
+		"package driver: nothing that is passed in is kept, and nothing returned is shared"},
+	{"driver/data-stays", LevelDriver, driverDataStays,
+		"package driver: nothing that is returned is shared: data stays readable and unchanged, " +
+			"whatever comes after it"},
+	{"driver/context", LevelDriver, driverContext,
+		"package driver: when the context has ended, so does the method, with its error, and nothing " +
+			"is changed"},
+	{"driver/concurrent", LevelDriver, driverConcurrent,
+		"package driver: every method is safe for concurrent use"},
+	{"driver/second-instance", LevelDriver, driverSecondInstance,
+		"package driver: many processes on one backend see the same records"},
+	{"driver/separate", LevelDriver, driverSeparate,
+		"Driver.New: two drivers on one backend (prefixes, tables, collections) share nothing"},
+}
+
+// saveExpiring stores a record, and returns it when it has expired.
+func (t *T) saveExpiring(d driver.Driver) driver.Record {
+	t.Helper()
+	rec := record(newID(), "data")
+	rec.Expiry = in(t.short()).Truncate(time.Millisecond)
+	t.save(d, rec, driver.Always())
+	t.pause(time.Until(rec.Expiry.Add(patience / 2)))
+	return rec
+}
+
 func driverExpiredLoad(t *T) {
 	d := t.newDriver()
 	t.wantNoRecord(d, t.saveExpiring(d).ID)
@@ -250,3 +294,5 @@ func driverSeparate(t *T) {
 	t.save(two, record(rec.ID, "two"), driver.IfAbsent())
 	t.wantRecord(one, rec)
 }
+
+func driverDataStays(t *T) { t.dataStays(t.newDriver()) }

@@ -8,6 +8,24 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
+// driverSchemaChecks cover driver.SizeLimiter and driver.SchemaManager.
+var driverSchemaChecks = []check{
+	{"driver/limit", LevelDriver, limitExact,
+		"SizeLimiter: MaxData bytes are stored; one more is a *TooLargeError or stored, and never cut"},
+	{"driver/schema-create", LevelDriver, schemaCreate,
+		"SchemaManager: CreateSchema is nil when there is nothing to do, and keeps the records"},
+	{"driver/schema-check", LevelDriver, schemaCheck,
+		"SchemaManager: CheckSchema matches ErrNoSchema when something is missing, and says how to " +
+			"create it"},
+	{"driver/schema-drop", LevelDriver, schemaDrop,
+		"SchemaManager: DropSchema removes every session, and is nil when nothing is there"},
+	{"driver/schema-missing", LevelDriver, schemaMissing,
+		"a backend without its schema answers with an error that matches ErrNoSchema, not with an " +
+			"empty session"},
+	{"driver/schema-text", LevelDriver, schemaText,
+		"SchemaManager: Schema tells people what CreateSchema runs"},
+}
+
 func (t *T) schemaManager() (driver.Driver, driver.SchemaManager) {
 	t.Helper()
 	d := t.newDriver()

@@ -12,16 +12,16 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// driverUserChecks hold a driver that finds the records of one user to driver.UserIndex.
+// driverUserChecks cover driver.UserIndex.
 var driverUserChecks = []check{
-	{"driver/user-range", "UserIndex: yields every live record of the user, whole, and none of " +
-		"anybody else", LevelDriver, userRange},
-	{"driver/user-moves", "Record.User: a save sets it, also to nobody; a touch leaves " +
-		"it", LevelDriver, userMoves},
-	{"driver/user-many", "UserIndex: goes on beyond one page of the backend's " +
-		"answer", LevelDriver, userMany},
-	{"driver/user-context", "UserIndex: when the context has ended the sequence ends, with its " +
-		"error", LevelDriver, userContext},
+	{"driver/user-range", LevelDriver, userRange,
+		"UserIndex: yields every live record of the user, whole, and none of anybody else"},
+	{"driver/user-moves", LevelDriver, userMoves,
+		"Record.User: a save sets it, also to nobody; a touch leaves it"},
+	{"driver/user-many", LevelDriver, userMany,
+		"UserIndex: goes on beyond one page of the backend's answer"},
+	{"driver/user-context", LevelDriver, userContext,
+		"UserIndex: when the context has ended the sequence ends, with its error"},
 }
 
 func (t *T) userIndex() (driver.Driver, driver.UserIndex) {

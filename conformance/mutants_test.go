@@ -20,9 +20,33 @@ type mutant struct {
 }
 
 func mutants() []mutant {
-	return slices.Concat(storeMutants(), kitMutants(), kitFaultMutants(), renewalMutants(),
-		foreignMutants(), driverMutants(), driverListMutants(), driverMovedMutants(), mappedMutants(),
-		userMutants(), driverUserMutants(), adapterMutants(), neighbourMutants())
+	return slices.Concat(
+		storeContractMutants(),
+		storeAllMutants(),
+		storeExpiryMutants(),
+		storeDataMutants(),
+		portableExpiryMutants(),
+		portableMergeMutants(),
+		portableDataMutants(),
+		portableFaultsMutants(),
+		portableCleanupMutants(),
+		portableRenewalMutants(),
+		portableForeignMutants(),
+		portableUserMutants(),
+		portableStaleMutants(),
+		driverRecordMutants(),
+		driverRuleMutants(),
+		driverListMutants(),
+		driverMovedMutants(),
+		driverUserMutants(),
+		mappedMutants(),
+		adapterResponseMutants(),
+		adapterLifeMutants(),
+		adapterTokenMutants(),
+		adapterNeighbourMutants(),
+		pairStoreMutants(),
+		pairPolicyMutants(),
+	)
 }
 
 // mutantStall is short: what hangs is meant to.

@@ -14,6 +14,21 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
+// pairFailureChecks cover commits that fail, records that do not decode and clients that hang up.
+var pairFailureChecks = []check{
+	{"pair/token-secret", LevelPair, pairTokenSecret,
+		"OWASP: the token is nowhere but in the cookie: not in the backend, nor in errors, nor in " +
+			"events"},
+	{"pair/corrupt-record", LevelPair, pairCorruptRecord,
+		"a record that does not decode is dropped: the client begins anew, and no page fails"},
+	{"pair/commit-failure", LevelPair, pairCommitFailure,
+		"a failed commit sends an error, never the handler's body, and no cookie"},
+	{"pair/too-large", LevelPair, pairTooLarge,
+		"a session that the store cannot hold is refused with an error, and stays as it was"},
+	{"pair/client-gone", LevelPair, pairClientGone,
+		"a client that hangs up loses nothing"},
+}
+
 func pairTokenSecret(t *T) {
 	for _, plainIDs := range []bool{false, true} {
 		p, ok := t.newStore().(*scskit.Store)

@@ -11,23 +11,25 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// policyChecks: what becomes of requests while the store is down. That they fail, which is the
-// default, is adapter/load-failure, adapter/lazy-failure and pair/commit-failure.
-var policyChecks = []check{
-	{"pair/fail-open-load", "adapters.FailOpen: a handler whose session cannot be loaded has an " +
-		"empty one; nothing of it is saved, and the cookie is left alone", LevelPair, failOpenLoad},
-	{"pair/fail-open-commit", "adapters.FailOpen: a response whose session cannot be stored " +
-		"goes out without a cookie, and the session is as it was; but not where it was to be " +
-		"renewed", LevelPair, failOpenCommit},
-	{"pair/fail-open-destroy", "adapters.FailOpen: no response tells of a sign-out or a sign-in " +
-		"that has not happened", LevelPair, failOpenDestroy},
-	{"pair/fail-hook", "adapters.OnError decides for each failure whether the request passes, " +
-		"fails, or fails with another error; where it panics the request " +
-		"fails", LevelPair, failHook},
-	{"pair/fail-timeout", "a store that does not answer in time is one that is down, whatever " +
-		"the policy", LevelPair, failTimeout},
-	{"pair/recovers", "when the store is back the session is as it was, without a restart: " +
-		"requests in flight and those of meanwhile have done it no harm", LevelPair, failRecovers},
+// pairPolicyChecks cover requests while the store is down, under each policy. The default, that they fail,
+// is the subject of adapter/load-failure, adapter/lazy-failure and pair/commit-failure.
+var pairPolicyChecks = []check{
+	{"pair/fail-open-load", LevelPair, failOpenLoad,
+		"adapters.FailOpen: a handler whose session cannot be loaded has an empty one; nothing of it " +
+			"is saved, and the cookie is left alone"},
+	{"pair/fail-open-commit", LevelPair, failOpenCommit,
+		"adapters.FailOpen: a response whose session cannot be stored goes out without a cookie, and " +
+			"the session is as it was; but not where it was to be renewed"},
+	{"pair/fail-open-destroy", LevelPair, failOpenDestroy,
+		"adapters.FailOpen: no response tells of a sign-out or a sign-in that has not happened"},
+	{"pair/fail-hook", LevelPair, failHook,
+		"adapters.OnError decides for each failure whether the request passes, fails, or fails with " +
+			"another error; where it panics the request fails"},
+	{"pair/fail-timeout", LevelPair, failTimeout,
+		"a store that does not answer in time is one that is down, whatever the policy"},
+	{"pair/recovers", LevelPair, failRecovers,
+		"when the store is back the session is as it was, without a restart: requests in flight and " +
+			"those of meanwhile have done it no harm"},
 }
 
 // needsBackend ends a check of what happens when the store is down, where none can be.

@@ -9,47 +9,31 @@ import (
 	"time"
 )
 
-// raceChecks have requests of one session in flight together. Gates hold their handlers, so that
-// the order in which they load and store is that of the check, every time.
-var raceChecks = []check{
-	{"pair/parallel-keys", "no lost updates: fifty parallel requests (fewer on a slow backend) " +
-		"that each put a different key keep all fifty", LevelPair, raceParallelKeys},
-	{"pair/parallel-clients", "no value crosses from one client to another: two hundred at a " +
-		"time, or fewer on a slow backend", LevelPair, raceParallelClients},
-	{"pair/logout-beats-reader", "no resurrection: a reader in flight under IdleTimeout does " +
-		"not bring back a destroyed session", LevelPair, raceLogoutReader},
-	{"pair/logout-beats-writer", "no resurrection: nor does a writer, and its cookie is left " +
-		"alone until the next request", LevelPair, raceLogoutWriter},
-	{"pair/logout-beats-renewal", "no resurrection: nor does a renewal, and no page tells of a " +
-		"sign-in that has not happened", LevelPair, raceLogoutRenewal},
-	{"pair/renew-beats-old", "no resurrection: a request in flight under the old token brings " +
-		"nothing back, and its answer, if it comes last, takes the new cookie from no " +
-		"browser", LevelPair, raceRenew},
-	{"pair/renew-twice", "two sign-ins of one browser at once: whichever answer comes last, the " +
-		"browser is signed in, and the old token is dead", LevelPair, raceRenewTwice},
-	{"pair/remember-merged", "the cookie and the record agree: what is stored of two requests that " +
-		"meet decides whether " +
-		"the cookie outlives the browser", LevelPair, raceRememberMerged},
-	{"pair/destroy-twice", "no resurrection: of two sign-outs at once neither " +
-		"fails", LevelPair, raceDestroyTwice},
-}
-
-// held adds a route that does nothing until the gate is open, after its session was loaded.
-func (s *site) held(path string, g *gate, h Handler) {
-	s.route(path, func(c Context) error {
-		_ = s.sm.Token(c.Context())
-		g.pass()
-		return h(c)
-	})
-}
-
-// signIn is a handler that signs a user in.
-func (s *site) signIn(c Context) error {
-	if err := s.sm.RenewToken(c.Context()); err != nil {
-		return err
-	}
-	s.sm.Put(c.Context(), "user", "ada")
-	return c.Send(http.StatusOK, "welcome")
+// pairRaceChecks run several requests of one session at a time. Gates hold their handlers, so that they
+// load and store in the same order every time.
+var pairRaceChecks = []check{
+	{"pair/parallel-keys", LevelPair, raceParallelKeys,
+		"no lost updates: fifty parallel requests (fewer on a slow backend) that each put a different " +
+			"key keep all fifty"},
+	{"pair/parallel-clients", LevelPair, raceParallelClients,
+		"no value crosses from one client to another: two hundred at a time, or fewer on a slow backend"},
+	{"pair/logout-beats-reader", LevelPair, raceLogoutReader,
+		"no resurrection: a reader in flight under IdleTimeout does not bring back a destroyed session"},
+	{"pair/logout-beats-writer", LevelPair, raceLogoutWriter,
+		"no resurrection: nor does a writer, and its cookie is left alone until the next request"},
+	{"pair/logout-beats-renewal", LevelPair, raceLogoutRenewal,
+		"no resurrection: nor does a renewal, and no page tells of a sign-in that has not happened"},
+	{"pair/renew-beats-old", LevelPair, raceRenew,
+		"no resurrection: a request in flight under the old token brings nothing back, and its answer, " +
+			"if it comes last, takes the new cookie from no browser"},
+	{"pair/renew-twice", LevelPair, raceRenewTwice,
+		"two sign-ins of one browser at once: whichever answer comes last, the browser is signed in, " +
+			"and the old token is dead"},
+	{"pair/remember-merged", LevelPair, raceRememberMerged,
+		"the cookie and the record agree: what is stored of two requests that meet decides whether the " +
+			"cookie outlives the browser"},
+	{"pair/destroy-twice", LevelPair, raceDestroyTwice,
+		"no resurrection: of two sign-outs at once neither fails"},
 }
 
 func raceParallelKeys(t *T) {

@@ -7,51 +7,43 @@ import (
 	"testing"
 	"time"
 
-	"github.com/alexedwards/scs/v2"
-
 	"github.com/scskit/scskit"
-	"github.com/scskit/scskit/adapters"
 )
 
-// sessionChecks follow a session from the first request to the last, through the adapter into the
+// pairSessionChecks follow a session from its first request to its last, through the adapter into the
 // store and back.
-var sessionChecks = []check{
-	{"pair/put-then-read", "scs: what one request puts, the next one " +
-		"gets", LevelPair, pairPutThenRead},
-	{"pair/grow-and-shrink", "one behaviour everywhere: a session of some kilobytes is kept " +
-		"whole, and so is one that was larger before", LevelPair, pairGrowAndShrink},
-	{"pair/handler-commits", "the cookie and the record agree: a handler may call " +
-		"scs.SessionManager.Commit itself, and go on", LevelPair, pairHandlerCommits},
-	{"pair/unchanged", "the cookie and the record agree: a request that changes nothing sets no " +
-		"cookie and stores nothing", LevelPair, pairUnchanged},
-	{"pair/destroy", "OWASP: a sign-out ends the session on the server and clears the " +
-		"cookie", LevelPair, pairDestroy},
-	{"pair/destroy-then-put", "scs.Destroy: what is put after it begins one new session, with " +
-		"nothing of the old", LevelPair, pairDestroyThenPut},
-	{"pair/renew", "OWASP: renewing keeps the data under a new token, and the old one is " +
-		"dead", LevelPair, pairRenew},
-	{"pair/unknown-token", "OWASP session fixation: a token that the client made up is never " +
-		"adopted", LevelPair, pairUnknownToken},
-	{"pair/stale-cookie", "the cookie and the record agree: a cookie without a session is " +
-		"cleared", LevelPair, pairStaleCookie},
-	{"pair/duplicate-cookies", "RFC 6265 4.2.2: of several cookies of one name any may be the live " +
-		"one; " +
-		"what another site of the domain has set does no harm", LevelPair, pairDuplicateCookies},
-	{"pair/cookie-expiry", "the cookie and the record agree: they expire together, the cookie " +
-		"never first", LevelPair, pairCookieExpiry},
-	{"pair/idle", "scs.IdleTimeout: reading keeps a session alive, at the price of a write once " +
-		"an interval, and the cookie with it", LevelPair, pairIdle},
-	{"pair/token-secret", "OWASP: the token is nowhere but in the cookie: not in the backend, " +
-		"nor in errors, nor in events", LevelPair, pairTokenSecret},
-	{"pair/corrupt-record", "a record that does not decode is dropped: the client begins anew, " +
-		"and no page fails", LevelPair, pairCorruptRecord},
-	{"pair/commit-failure", "a failed commit sends an error, never the handler's body, and no " +
-		"cookie", LevelPair, pairCommitFailure},
-	{"pair/too-large", "a session that the store cannot hold is refused with an error, and " +
-		"stays as it was", LevelPair, pairTooLarge},
-	{"pair/client-gone", "a client that hangs up loses nothing", LevelPair, pairClientGone},
-	{"pair/shared", "one behaviour everywhere: two frameworks on one store share their " +
-		"sessions", LevelPair, pairShared},
+var pairSessionChecks = []check{
+	{"pair/put-then-read", LevelPair, pairPutThenRead,
+		"scs: what one request puts, the next one gets"},
+	{"pair/grow-and-shrink", LevelPair, pairGrowAndShrink,
+		"one behaviour everywhere: a session of some kilobytes is kept whole, and so is one that was " +
+			"larger before"},
+	{"pair/handler-commits", LevelPair, pairHandlerCommits,
+		"the cookie and the record agree: a handler may call scs.SessionManager.Commit itself, and go " +
+			"on"},
+	{"pair/unchanged", LevelPair, pairUnchanged,
+		"the cookie and the record agree: a request that changes nothing sets no cookie and stores " +
+			"nothing"},
+	{"pair/destroy", LevelPair, pairDestroy,
+		"OWASP: a sign-out ends the session on the server and clears the cookie"},
+	{"pair/destroy-then-put", LevelPair, pairDestroyThenPut,
+		"scs.Destroy: what is put after it begins one new session, with nothing of the old"},
+	{"pair/renew", LevelPair, pairRenew,
+		"OWASP: renewing keeps the data under a new token, and the old one is dead"},
+	{"pair/unknown-token", LevelPair, pairUnknownToken,
+		"OWASP session fixation: a token that the client made up is never adopted"},
+	{"pair/stale-cookie", LevelPair, pairStaleCookie,
+		"the cookie and the record agree: a cookie without a session is cleared"},
+	{"pair/duplicate-cookies", LevelPair, pairDuplicateCookies,
+		"RFC 6265 4.2.2: of several cookies of one name any may be the live one; what another site of " +
+			"the domain has set does no harm"},
+	{"pair/cookie-expiry", LevelPair, pairCookieExpiry,
+		"the cookie and the record agree: they expire together, the cookie never first"},
+	{"pair/idle", LevelPair, pairIdle,
+		"scs.IdleTimeout: reading keeps a session alive, at the price of a write once an interval, and " +
+			"the cookie with it"},
+	{"pair/shared", LevelPair, pairShared,
+		"one behaviour everywhere: two frameworks on one store share their sessions"},
 }
 
 func pairPutThenRead(t *T) {
@@ -75,26 +67,6 @@ func pairGrowAndShrink(t *T) {
 	for _, size := range []int{10, 5000, 2000, 5100, 20} {
 		b.get("/fill?size="+strconv.Itoa(size)).wants(t, http.StatusOK, "filled")
 		b.holds(size)
-	}
-}
-
-// fill adds a route that puts a value of any size into the session.
-func (s *site) fill() {
-	s.route("/fill", func(c Context) error {
-		size, err := strconv.Atoi(c.Query("size"))
-		if err != nil {
-			return err
-		}
-		s.sm.Put(c.Context(), "k", strings.Repeat("x", size))
-		return c.Send(http.StatusOK, "filled")
-	})
-}
-
-// holds ends the check unless the session has what fill has put there.
-func (b *browser) holds(size int) {
-	b.s.t.Helper()
-	if a := b.get("/get?k=k"); a.status != http.StatusOK || a.body != strings.Repeat("x", size) {
-		b.s.t.Fatalf("with %d bytes in the session: status %d and %d bytes", size, a.status, len(a.body))
 	}
 }
 
@@ -342,25 +314,6 @@ func pairIdle(t *T) {
 		t.Errorf("the store was asked to delete %d times", n)
 	}
 	b.wants("k", "v")
-}
-
-// plain is an adapter for net/http as small as can be.
-func plain(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
-	l := adapters.NewLifecycle(sm, opts...)
-	return func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			req, err := l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])
-			if err != nil {
-				l.HandleError(w, r, err)
-				return
-			}
-			sw := adapters.NewWriter(w, req)
-			sw.Serve(func() { next.ServeHTTP(sw.Handler(), r.WithContext(req.Context())) })
-			if err := sw.Finish(); err != nil {
-				l.HandleError(w, r, err)
-			}
-		})
-	}
 }
 
 func pairShared(t *T) {

@@ -9,47 +9,49 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// contractChecks hold a store to the comments on scs.Store and scs.CtxStore.
-var contractChecks = []check{
-	{"contract/missing", "scs.Store: a token that is not found gives found false and a nil " +
-		"error", LevelStore, contractMissing},
-	{"contract/round-trip", "scs.Store: what is committed is found, as often as it is looked " +
-		"for", LevelStore, contractRoundTrip},
-	{"contract/overwrite", "scs.Store: committing an existing token overwrites its " +
-		"data", LevelStore, contractOverwrite},
-	{"contract/delete", "scs.Store: a deleted token is not found", LevelStore, contractDelete},
-	{"contract/delete-missing", "scs.Store: deleting a token that does not exist is a no-op and " +
-		"no error", LevelStore, contractDeleteMissing},
-	{"contract/delete-twice", "scs.Store: deleting a token again is a no-op and no " +
-		"error", LevelStore, contractDeleteTwice},
-	{"contract/commit-after-delete", "scs.Store: a token that was deleted can be committed " +
-		"again", LevelStore, contractCommitAfterDelete},
-	{"contract/empty-payload", "scs.Store: found says whether a session is there, not how long " +
-		"its data is", LevelStore, contractEmptyPayload},
-	{"contract/isolation", "scs.Store: what is done to one token leaves every other one " +
-		"alone", LevelStore, contractIsolation},
-	{"contract/separate-stores", "Store.New: two stores on one backend (prefixes, tables, " +
-		"collections) share nothing", LevelStore, contractSeparateStores},
-	{"contract/token-case", "tokens are base64 and case-sensitive: another case is another " +
-		"token", LevelStore, variants(swapCase)},
-	{"contract/token-space", "tokens are compared byte for byte: padding comparisons ignore " +
-		"trailing spaces", LevelStore, variants(padded)},
-	{"contract/token-unicode", "tokens are compared byte for byte: collations take accented or " +
-		"wide letters for plain ones", LevelStore, variants(lookAlikes)},
-	{"contract/token-prefix", "tokens are compared whole: neither a part of a token nor more " +
-		"than it finds the session", LevelStore, variants(prefixes)},
-	{"contract/token-base64", "a base64 decoder takes several spellings for one value: they are " +
-		"different tokens", LevelStore, variants(spellings)},
-	{"contract/aliasing-input", "the caller may change the bytes after Commit has " +
-		"returned", LevelStore, contractAliasingInput},
-	{"contract/aliasing-output", "the caller may change the bytes that Find has " +
-		"returned", LevelStore, contractAliasingOutput},
-	{"contract/find-creates-nothing", "OWASP session fixation: looking for an unknown token " +
-		"must not adopt it", LevelStore, contractFindCreatesNothing},
-	{"contract/context-methods", "scs.CtxStore: the Ctx methods are the same as the plain ones, " +
-		"which scs's own helpers still call", LevelStore, contractContextMethods},
-	{"contract/second-instance", "what one process has been told is stored, another process " +
-		"sees at once", LevelStore, contractSecondInstance},
+// storeContractChecks cover the contracts of scs.Store and scs.CtxStore.
+var storeContractChecks = []check{
+	{"contract/missing", LevelStore, contractMissing,
+		"scs.Store: a token that is not found gives found false and a nil error"},
+	{"contract/round-trip", LevelStore, contractRoundTrip,
+		"scs.Store: what is committed is found, as often as it is looked for"},
+	{"contract/overwrite", LevelStore, contractOverwrite,
+		"scs.Store: committing an existing token overwrites its data"},
+	{"contract/delete", LevelStore, contractDelete,
+		"scs.Store: a deleted token is not found"},
+	{"contract/delete-missing", LevelStore, contractDeleteMissing,
+		"scs.Store: deleting a token that does not exist is a no-op and no error"},
+	{"contract/delete-twice", LevelStore, contractDeleteTwice,
+		"scs.Store: deleting a token again is a no-op and no error"},
+	{"contract/commit-after-delete", LevelStore, contractCommitAfterDelete,
+		"scs.Store: a token that was deleted can be committed again"},
+	{"contract/empty-payload", LevelStore, contractEmptyPayload,
+		"scs.Store: found says whether a session is there, not how long its data is"},
+	{"contract/isolation", LevelStore, contractIsolation,
+		"scs.Store: what is done to one token leaves every other one alone"},
+	{"contract/separate-stores", LevelStore, contractSeparateStores,
+		"Store.New: two stores on one backend (prefixes, tables, collections) share nothing"},
+	{"contract/token-case", LevelStore, variants(swapCase),
+		"tokens are base64 and case-sensitive: another case is another token"},
+	{"contract/token-space", LevelStore, variants(padded),
+		"tokens are compared byte for byte: padding comparisons ignore trailing spaces"},
+	{"contract/token-unicode", LevelStore, variants(lookAlikes),
+		"tokens are compared byte for byte: collations take accented or wide letters for plain ones"},
+	{"contract/token-prefix", LevelStore, variants(prefixes),
+		"tokens are compared whole: neither a part of a token nor more than it finds the session"},
+	{"contract/token-base64", LevelStore, variants(spellings),
+		"a base64 decoder takes several spellings for one value: they are different tokens"},
+	{"contract/aliasing-input", LevelStore, contractAliasingInput,
+		"the caller may change the bytes after Commit has returned"},
+	{"contract/aliasing-output", LevelStore, contractAliasingOutput,
+		"the caller may change the bytes that Find has returned"},
+	{"contract/find-creates-nothing", LevelStore, contractFindCreatesNothing,
+		"OWASP session fixation: looking for an unknown token must not adopt it"},
+	{"contract/context-methods", LevelStore, contractContextMethods,
+		"scs.CtxStore: the Ctx methods are the same as the plain ones, which scs's own helpers still " +
+			"call"},
+	{"contract/second-instance", LevelStore, contractSecondInstance,
+		"what one process has been told is stored, another process sees at once"},
 }
 
 func contractMissing(t *T) {

@@ -90,7 +90,7 @@ func TestFrameworkMutants(t *testing.T) {
 	}
 }
 
-// begin begins a request on net/http; nil is one without a session of its own.
+// begin begins a request on net/http.
 func begin(l *adapters.Lifecycle, r *http.Request) (*adapters.Request, error) {
 	return l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])
 }
@@ -113,7 +113,7 @@ func ginWith(
 				_ = c.AbortWithError(http.StatusInternalServerError, err)
 				return
 			}
-			if req == nil {
+			if req.Idle() {
 				c.Next()
 				return
 			}
@@ -187,7 +187,7 @@ func echoWith(use echoUse) echoMiddleware {
 				switch {
 				case err != nil:
 					return err
-				case req == nil:
+				case req.Idle():
 					return next(c)
 				}
 				c.SetRequest(c.Request().WithContext(req.Context()))
@@ -261,7 +261,7 @@ func fiberWith(
 			if err != nil {
 				return fiber.ErrInternalServerError
 			}
-			if req == nil {
+			if req.Idle() {
 				return c.Next()
 			}
 			res := adapters.NewResponse(header(c), req)

@@ -1,8 +1,0 @@
-package conformance
-
-import "slices"
-
-func adapterChecks() []check {
-	return slices.Concat(cookieChecks, tokenChecks, responseChecks, errorChecks, featureChecks,
-		neighbourChecks)
-}

@@ -1,0 +1,327 @@
+package conformance
+
+import (
+	"compress/gzip"
+	"errors"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// adapterNeighbourChecks cover the session middleware together with other middleware, outside and inside it.
+var adapterNeighbourChecks = []check{
+	{"neighbour/compress", LevelAdapter, beside(Compress),
+		"the cookie and the record agree: beside middleware that compresses"},
+	{"neighbour/timeout", LevelAdapter, beside(Timeout),
+		"the cookie and the record agree: beside middleware that bounds the time of handlers"},
+	{"neighbour/dump", LevelAdapter, beside(Dump),
+		"the cookie and the record agree: beside middleware that reads responses"},
+	{"neighbour/log", LevelAdapter, beside(Log),
+		"the cookie and the record agree: beside middleware that logs requests"},
+	{"neighbour/secure", LevelAdapter, beside(Secure),
+		"the cookie and the record agree: beside middleware that sets headers"},
+	{"neighbour/etag", LevelAdapter, beside(ETag),
+		"the cookie and the record agree: beside middleware that makes ETags"},
+	{"neighbour/files", LevelAdapter, beside(Files, (*neighbourhood).static),
+		"the cookie and the record agree: beside middleware that serves static files, which stay " +
+			"cacheable"},
+	{"neighbour/forward", LevelAdapter, forwarded,
+		"the cookie and the record agree: a request that goes through the framework once more"},
+	{"neighbour/proxy", LevelAdapter, proxied,
+		"a failed commit sends an error, not the page: httputil.ReverseProxy, which panics if it " +
+			"cannot write"},
+}
+
+// sorry is the error page; every adapter's way to it is another.
+const sorry = "sorry"
+
+// beside returns the check of a session with a neighbour, which does more besides.
+func beside(kind Neighbour, more ...func(*neighbourhood)) func(*T) {
+	return func(t *T) {
+		t.needs(kind)
+		for _, place := range []Placement{Outside, Inside} {
+			s := t.newSite()
+			s.app.Neighbour, s.app.Beside, s.app.Recover = kind, place, Outside
+			n := &neighbourhood{site: s, w: s.watch(), paths: s.pages(kind)}
+			s.open()
+			n.healthy()
+			n.panicking()
+			n.failing()
+			n.mixed()
+			for _, f := range more {
+				f(n)
+			}
+		}
+	}
+}
+
+// needs ends the check where the harness lists no such neighbour.
+func (t *T) needs(kind Neighbour) {
+	if !slices.Contains(t.adapter.Neighbours, kind) {
+		t.notApplicable("the adapter's Neighbours have no " + string(kind))
+	}
+}
+
+type neighbourhood struct {
+	*site
+	w     *spy
+	paths map[string]page
+}
+
+// page is how a path is answered.
+type page struct {
+	status   int
+	body     string // with the user's name for %
+	location string
+}
+
+func (p page) of(user string) string { return strings.ReplaceAll(p.body, "%", user) }
+
+// pages adds a route for each way to answer. Each puts the user into the session; with the query
+// "fail" it puts what cannot be stored.
+func (s *site) pages(kind Neighbour) map[string]page {
+	paths := make(map[string]page)
+	add := func(path string, p page, answer func(c Context, body string) error) {
+		paths[path] = p
+		s.route(path, func(c Context) error {
+			user := strings.Clone(c.Query("user"))
+			s.sm.Put(c.Context(), "user", user)
+			if c.Query("fail") != "" {
+				s.sm.Put(c.Context(), "unstorable", make(chan int))
+			}
+			c.SetHeader("X-Accel-Redirect", "/of/"+user)
+			return answer(c, p.of(user))
+		})
+	}
+	long := strings.Repeat("the handler's page for %. ", 200) // or nobody would compress it
+	add("/page", page{http.StatusOK, long, ""}, func(c Context, body string) error {
+		return c.Send(http.StatusOK, body)
+	})
+	add("/error", page{http.StatusTeapot, "teapot", ""},
+		func(Context, string) error { return errTeapot })
+	add("/redirect", page{http.StatusSeeOther, "*", "/elsewhere"}, func(c Context, _ string) error {
+		r, err := offers[Renderer](s, c)
+		if err != nil {
+			return err
+		}
+		return r.Redirect(http.StatusSeeOther, "/elsewhere")
+	})
+	if kind != Timeout { // http.TimeoutHandler keeps the response until it is complete
+		add("/stream", page{http.StatusOK, long + long, ""}, func(c Context, body string) error {
+			r, err := offers[Streamer](s, c)
+			if err != nil {
+				return err
+			}
+			return r.Stream(func(w io.Writer, flush func() error) error {
+				for part := range slices.Chunk([]byte(body), len(body)/2) {
+					if _, err := w.Write(part); err != nil {
+						return err
+					}
+					if err := flush(); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		})
+	}
+	s.route("/panic", func(c Context) error {
+		s.sm.Put(c.Context(), "user", "half done")
+		panic("in a handler")
+	})
+	s.app.OnError = func(c Context, err error) error {
+		if errors.Is(err, errTeapot) {
+			return c.Send(http.StatusTeapot, "teapot")
+		}
+		return c.Send(http.StatusInternalServerError, sorry)
+	}
+	return paths
+}
+
+// visit makes a request for a user and unpacks the response.
+func (s *site) visit(b *browser, path string) *answer {
+	s.t.Helper()
+	a := b.do(http.MethodGet, path, "Accept-Encoding", "gzip")
+	if a.header.Get("Content-Encoding") != "gzip" || a.body == "" {
+		return a
+	}
+	unpacked, err := gzip.NewReader(strings.NewReader(a.body))
+	if err != nil {
+		s.t.Errorf("%s: the response says it is gzip: %v, in %s", path, err, brief([]byte(a.body)))
+		return a
+	}
+	body, err := io.ReadAll(unpacked)
+	if err != nil {
+		s.t.Errorf("%s: the response cannot be unpacked: %v", path, err)
+	}
+	a.body = string(body)
+	return a
+}
+
+// answers checks that a response is the page of a user.
+func (p page) answers(t *T, path string, a *answer, user string) {
+	t.Helper()
+	if want := p.of(user); a.status != p.status || p.body != "*" && a.body != want ||
+		a.header.Get("Location") != p.location {
+		t.Errorf("%s: status %d, Location %q and body %s; want status %d, Location %q and body %s",
+			path, a.status, a.header.Get("Location"), brief([]byte(a.body)), p.status, p.location,
+			brief([]byte(want)))
+	}
+}
+
+// apologizes checks that a response is the error page in place of the handler's.
+func (s *site) apologizes(path string, a *answer) {
+	s.t.Helper()
+	a.refused(s.t)
+	if a.status != http.StatusInternalServerError || strings.TrimSpace(a.body) != sorry {
+		s.t.Errorf("%s: status %d and body %s, want the error page", path, a.status,
+			brief([]byte(a.body)))
+	}
+	if got := a.header.Get("X-Accel-Redirect"); got != "" {
+		s.t.Errorf("%s: the error page has X-Accel-Redirect %q of the handler", path, got)
+	}
+}
+
+func (n *neighbourhood) healthy() {
+	n.t.Helper()
+	for path, p := range n.paths {
+		b := n.browser()
+		a := n.visit(b, path+"?user=ada")
+		p.answers(n.t, path, a, "ada")
+		n.kept(b, a, "user", "ada")
+	}
+}
+
+func (n *neighbourhood) panicking() {
+	n.t.Helper()
+	commits := n.w.count("commit")
+	b := n.browser()
+	a := n.visit(b, "/panic")
+	if a.status != http.StatusInternalServerError {
+		n.t.Errorf("/panic: status %d, want 500", a.status)
+	}
+	if n.app.Beside == Inside && slices.Contains(n.t.adapter.Recovers, n.app.Neighbour) {
+		n.kept(b, a, "user", "half done")
+		return
+	}
+	a.withheld(n.t)
+	if got := n.w.count("commit") - commits; got != 0 {
+		n.t.Errorf("/panic: the store was asked to commit %d times", got)
+	}
+}
+
+func (n *neighbourhood) failing() {
+	n.t.Helper()
+	n.w.fail(failing("commit"))
+	defer n.w.fail(nil)
+	for path := range n.paths {
+		n.apologizes(path, n.visit(n.browser(), path+"?user=ada"))
+	}
+}
+
+// mixed has requests that fail and requests that do not meet. Each must get its own response.
+func (n *neighbourhood) mixed() {
+	n.t.Helper()
+	n.t.each(n.t.crowd(8, 20), func(int) {
+		for visit := 0; visit < 10 && !n.t.Failed(); visit++ {
+			n.apologizes("/page", n.visit(n.browser(), "/page?user=ada&fail=1"))
+			n.paths["/page"].answers(n.t, "/page", n.visit(n.browser(), "/page?user=bob"), "bob")
+		}
+	})
+}
+
+// static visits a static file, with and without a session.
+func (n *neighbourhood) static() {
+	n.t.Helper()
+	b := n.browser()
+	n.visit(b, "/page?user=ada")
+	commits := n.w.count("commit")
+	for _, b := range []*browser{b, n.browser()} {
+		a := n.visit(b, "/"+staticFile)
+		a.wants(n.t, http.StatusOK, staticText)
+		a.withheld(n.t)
+		if n.app.Beside == Outside {
+			vary, control := a.header.Get("Vary"), a.header.Get("Cache-Control")
+			if strings.Contains(vary, "Cookie") || strings.Contains(control, "no-store") {
+				n.t.Errorf("a static file that no session was near: Vary %q, Cache-Control %q", vary, control)
+			}
+		}
+	}
+	if got := n.w.count("commit") - commits; got != 0 {
+		n.t.Errorf("for static files the store was asked to commit %d times", got)
+	}
+}
+
+func forwarded(t *T) {
+	t.needs(Forward)
+	s := t.newSite()
+	s.app.OnError = func(c Context, _ error) error {
+		return c.Send(http.StatusInternalServerError, sorry)
+	}
+	s.route("/from", func(c Context) error {
+		f, err := offers[Forwarder](s, c)
+		if err != nil {
+			return err
+		}
+		return f.Forward("/target")
+	})
+	s.route("/target", func(c Context) error {
+		if err := s.sm.RenewToken(c.Context()); err != nil {
+			return err
+		}
+		s.sm.Put(c.Context(), "k", "v")
+		return c.Send(http.StatusOK, "the handler's")
+	})
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	for range 2 {
+		a := b.get("/from")
+		a.wants(t, http.StatusOK, "the handler's")
+		s.kept(b, a, "k", "v")
+	}
+	w.fail(failing("commit"))
+	s.apologizes("/from", s.browser().get("/from"))
+}
+
+func proxied(t *T) {
+	t.needs(Proxy)
+	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, strings.Repeat("the handler's page ", 5000))
+	}))
+	defer behind.Close()
+	target, err := url.Parse(behind.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	proxy.ErrorLog = log.New(io.Discard, "", 0)
+	s := t.newSite()
+	s.app.Recover = Outside // so that the kit lets the panic go on
+	s.app.OnError = func(c Context, _ error) error {
+		return c.Send(http.StatusInternalServerError, sorry)
+	}
+	s.route("/proxy", func(c Context) error {
+		m, err := offers[Mounter](s, c)
+		if err != nil {
+			return err
+		}
+		s.sm.Put(c.Context(), "k", "v")
+		return m.Mount(proxy)
+	})
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	a := b.get("/proxy")
+	if a.status != http.StatusOK {
+		t.Errorf("/proxy: status %d, want 200", a.status)
+	}
+	s.kept(b, a, "k", "v")
+	w.fail(failing("commit"))
+	s.apologizes("/proxy", s.browser().get("/proxy"))
+}

@@ -1,0 +1,89 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
+)
+
+// adapterAbandonChecks cover handlers that go on after their request was answered.
+var adapterAbandonChecks = []check{
+	{"neighbour/abandon", LevelAdapter, abandon,
+		"the cookie and the record agree: nothing is stored for a request that middleware outside has " +
+			"answered at a time-out, and a sign-in leaves the session as it was"},
+}
+
+// abandon has a handler sign in that takes too long.
+func abandon(t *T) {
+	t.needs(Abandon)
+	s := t.newSite()
+	s.app.Neighbour, s.app.Beside = Abandon, Outside
+	late := make(chan struct{}, 10)
+	s.option(adapters.Observe(func(_ context.Context, e scskit.Event) {
+		if e.Kind == scskit.KindLate {
+			late <- struct{}{}
+		}
+	}))
+	s.route("/begin", func(c Context) error {
+		s.sm.Put(c.Context(), "k", "v")
+		return c.Send(http.StatusOK, "")
+	})
+	answered := make(chan struct{})
+	signIn := func(c Context, hurried bool) error {
+		ctx := c.Context()
+		a, ok := ctx.Value(abandonKey{}).(*abandonable)
+		if !ok {
+			return errors.New("the context of the request is not from Abandonable")
+		}
+		if err := s.sm.RenewToken(ctx); err != nil {
+			return err
+		}
+		s.sm.Put(ctx, "k", "late")
+		a.end()
+		if hurried { // as handlers should be
+			<-ctx.Done()
+			return nil
+		}
+		select {
+		case <-answered:
+		case <-time.After(t.reach()):
+		}
+		return c.Send(http.StatusOK, "late")
+	}
+	s.route("/slow", func(c Context) error { return signIn(c, false) })
+	s.route("/hurried", func(c Context) error { return signIn(c, true) })
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	s.kept(b, b.get("/begin"), "k", "v")
+	commits := w.count("commit")
+	visit := func(path string) {
+		a := b.get(path)
+		if a.status < http.StatusBadRequest {
+			t.Errorf("%s: status %d: the middleware has not answered", path, a.status)
+		}
+		a.withheld(t)
+	}
+	told := func() {
+		select {
+		case <-late:
+		case <-time.After(t.reach()):
+			t.Error("no event of scskit.KindLate")
+		}
+	}
+	visit("/slow")
+	close(answered)
+	told()
+	for range 10 {
+		visit("/hurried")
+		told()
+	}
+	if n := w.count("commit") - commits; n != 0 {
+		t.Errorf("the store was asked to commit %d times", n)
+	}
+	b.wants("k", "v")
+}

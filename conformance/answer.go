@@ -1,0 +1,108 @@
+package conformance
+
+import (
+	"net/http"
+	"strings"
+)
+
+// answer is a response that has come to its end.
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	names  []string // of session cookies
+}
+
+// wants ends the check unless the response has the status and the body.
+func (a *answer) wants(t *T, status int, body string) {
+	t.Helper()
+	if a.status != status || a.body != body {
+		t.Fatalf("response: status %d and body %s, want %d and %s", a.status, brief([]byte(a.body)),
+			status, brief([]byte(body)))
+	}
+}
+
+// session returns the session cookie of the response, and nil if there is none. More than one
+// ends the check.
+func (a *answer) session(t *T) *setCookie {
+	t.Helper()
+	var found *setCookie
+	for _, line := range a.header["Set-Cookie"] {
+		c := parseCookie(line)
+		if c.name != a.names[0] {
+			continue
+		}
+		if found != nil {
+			t.Fatal("the response has more than one session cookie")
+		}
+		found = c
+	}
+	return found
+}
+
+// given returns the session cookie of a response that must have one with a value.
+func (a *answer) given(t *T) *setCookie {
+	t.Helper()
+	c := a.session(t)
+	if c == nil {
+		t.Fatalf("the response has no session cookie (status %d)", a.status)
+	}
+	if c.deletes() {
+		t.Fatalf("the response deletes the session cookie (status %d)", a.status)
+	}
+	return c
+}
+
+// withheld ends the check if the response has a session cookie.
+func (a *answer) withheld(t *T) {
+	t.Helper()
+	if c := a.session(t); c != nil && c.deletes() {
+		t.Fatalf("the response deletes the session cookie (status %d)", a.status)
+	} else if c != nil {
+		t.Fatalf("the response has a session cookie (status %d)", a.status)
+	}
+}
+
+// refused checks that a response is an error, and has nothing of what the handler meant to send.
+func (a *answer) refused(t *T) {
+	t.Helper()
+	if a.status < 500 {
+		t.Errorf("response: status %d, want an error", a.status)
+	}
+	if strings.Contains(a.body, "the handler's") || a.header.Get("Location") != "" {
+		t.Errorf("response: body %s and Location %q: they are the handler's", brief([]byte(a.body)),
+			a.header.Get("Location"))
+	}
+	if strings.Contains(a.body, errStore.Error()) {
+		t.Errorf("response: the body tells the store's error to the client: %s", brief([]byte(a.body)))
+	}
+	a.withheld(t)
+}
+
+// setCookie is a Set-Cookie header, read as RFC 6265 has browsers do.
+type setCookie struct {
+	name, value string
+	attributes  map[string]string // in lower case
+}
+
+func parseCookie(line string) *setCookie {
+	parts := strings.Split(line, ";")
+	c := &setCookie{attributes: make(map[string]string)}
+	c.name, c.value, _ = strings.Cut(strings.TrimSpace(parts[0]), "=")
+	for _, part := range parts[1:] {
+		key, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		c.attributes[strings.ToLower(key)] = value
+	}
+	return c
+}
+
+func (c *setCookie) has(attribute string) bool {
+	_, ok := c.attributes[attribute]
+	return ok
+}
+
+// deletes reports whether a browser that gets the cookie has none of the name afterwards.
+func (c *setCookie) deletes() bool {
+	age, ok := c.attributes["max-age"]
+	return c.value == "" || ok && (age == "0" || strings.HasPrefix(age, "-"))
+}

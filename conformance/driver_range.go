@@ -1,0 +1,180 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// driverRangeChecks cover driver.Ranger.
+var driverRangeChecks = []check{
+	{"driver/range-live", LevelDriver, rangeLive,
+		"Ranger: yields every live record, whole, and no expired or deleted one"},
+	{"driver/range-empty", LevelDriver, rangeEmpty,
+		"Ranger: without records yields nothing"},
+	{"driver/range-many", LevelDriver, rangeMany,
+		"Ranger: goes on beyond one page of the backend's answer"},
+	{"driver/range-break", LevelDriver, rangeBreak,
+		"Ranger: breaking off releases everything that the sequence held"},
+	{"driver/range-calls", LevelDriver, rangeCalls,
+		"Ranger: the body may call the driver's other methods"},
+	{"driver/range-copies", LevelDriver, rangeCopies,
+		"package driver: nothing that is returned is shared"},
+	{"driver/range-context", LevelDriver, rangeContext,
+		"Ranger: when the context ends midway the sequence ends, with one error"},
+}
+
+func (t *T) ranger() (driver.Driver, driver.Ranger) {
+	t.Helper()
+	d := t.newDriver()
+	r, ok := driver.As[driver.Ranger](d)
+	if !ok {
+		t.notApplicable("the driver is no driver.Ranger")
+	}
+	return d, r
+}
+
+// populate saves n live records and returns them by id.
+func (t *T) populate(d driver.Driver, n int) map[string]driver.Record {
+	t.Helper()
+	const writers = 8
+	records := make([]driver.Record, n)
+	t.each(min(n, writers), func(w int) {
+		for i := w; i < n; i += writers {
+			rec := record(newID(), fmt.Sprintf("data of record %d", i))
+			rec.Version = int64(i + 1)
+			t.save(d, rec, driver.Always())
+			records[i] = rec
+		}
+	})
+	byID := make(map[string]driver.Record, n)
+	for _, rec := range records {
+		byID[rec.ID] = rec
+	}
+	return byID
+}
+
+// wantRange ends the check unless the sequence yields the wanted records.
+func (t *T) wantRange(r driver.Ranger, want map[string]driver.Record) {
+	t.Helper()
+	seen := make(map[string]bool)
+	for rec, err := range r.Range(t.Context()) {
+		if err != nil {
+			t.Fatalf("range: %v", err)
+		}
+		w, ok := want[rec.ID]
+		if !ok {
+			t.Fatalf("range: a record with data %s that must not be there", brief(rec.Data))
+		}
+		if diff := difference(rec, w); diff != "" {
+			t.Fatalf("range: %s", diff)
+		}
+		seen[rec.ID] = true
+	}
+	if len(seen) != len(want) {
+		t.Fatalf("range: %d records, want %d", len(seen), len(want))
+	}
+}
+
+func rangeLive(t *T) {
+	d, r := t.ranger()
+	want := t.populate(d, 10)
+	deleted := record(newID(), "deleted")
+	t.save(d, deleted, driver.Always())
+	if err := d.Delete(t.Context(), deleted.ID); err != nil {
+		t.Fatalf("delete: %v", err)
+	}
+	odd := record("'; DROP \x00 \xff * ", "odd id")
+	t.save(d, odd, driver.Always())
+	want[odd.ID] = odd
+	t.saveExpiring(d)
+	t.wantRange(r, want)
+	t.wantRange(r, want)
+}
+
+func rangeEmpty(t *T) {
+	_, r := t.ranger()
+	t.wantRange(r, nil)
+}
+
+func rangeMany(t *T) {
+	d, r := t.ranger()
+	t.wantRange(r, t.populate(d, 1050))
+}
+
+func rangeBreak(t *T) {
+	d, r := t.ranger()
+	want := t.populate(d, 20)
+	for range 100 { // more than a pool of connections holds
+		for _, err := range r.Range(t.Context()) {
+			if err != nil {
+				t.Fatalf("range: %v", err)
+			}
+			break
+		}
+	}
+	t.wantRange(r, want)
+	t.save(d, record(newID(), "after"), driver.Always())
+}
+
+func rangeCalls(t *T) {
+	d, r := t.ranger()
+	want := t.populate(d, 20)
+	visited := 0
+	for rec, err := range r.Range(t.Context()) {
+		if err != nil {
+			t.Fatalf("range: %v", err)
+		}
+		if _, ok := want[rec.ID]; !ok {
+			continue // saved by the body
+		}
+		visited++
+		t.wantRecord(d, want[rec.ID])
+		if err := d.Delete(t.Context(), rec.ID); err != nil {
+			t.Fatalf("delete in the body: %v", err)
+		}
+		delete(want, rec.ID)
+		if visited <= 5 {
+			t.save(d, record(newID(), "new"), driver.Always())
+		}
+	}
+	if len(want) != 0 {
+		t.Errorf("range: %d records were left out", len(want))
+	}
+}
+
+func rangeCopies(t *T) {
+	d, r := t.ranger()
+	want := t.populate(d, 3)
+	for rec, err := range r.Range(t.Context()) {
+		if err != nil {
+			t.Fatalf("range: %v", err)
+		}
+		copy(rec.Data, "XXXX")
+	}
+	t.wantRange(r, want)
+}
+
+func rangeContext(t *T) {
+	d, r := t.ranger()
+	t.populate(d, 20)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var failures int
+	for rec, err := range r.Range(ctx) {
+		cancel()
+		if err == nil {
+			continue
+		}
+		failures++
+		t.wantErr("range", err, context.Canceled)
+		if rec.ID != "" || rec.Data != nil {
+			t.Error("range: an error with a record")
+		}
+	}
+	// What the driver holds already it may yield, and end without having asked again.
+	if failures > 1 {
+		t.Errorf("range: %d errors", failures)
+	}
+}

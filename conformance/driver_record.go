@@ -1,0 +1,280 @@
+package conformance
+
+import (
+	"fmt"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// driverRecordChecks cover Load, Save, Touch and Delete, and the fields of a driver.Record.
+var driverRecordChecks = []check{
+	{"driver/load-missing", LevelDriver, driverLoadMissing,
+		"Driver.Load: without a record the error is ErrNotFound"},
+	{"driver/round-trip", LevelDriver, driverRoundTrip,
+		"Driver.Save, Record: every field comes back, times to the millisecond"},
+	{"driver/zones", LevelDriver, driverZones,
+		"package driver: times carry no zone"},
+	{"driver/far-future", LevelDriver, driverFarFuture,
+		"package driver: dates beyond the year 2038 are stored like any other"},
+	{"driver/versions", LevelDriver, driverVersions,
+		"Record.Version: all 63 bits are kept"},
+	{"driver/save-always", LevelDriver, driverSaveAlways,
+		"Always: stores the record whatever is there"},
+	{"driver/save-if-absent", LevelDriver, driverSaveIfAbsent,
+		"IfAbsent: stores the record only if there is no live one, and says ErrConflict otherwise"},
+	{"driver/save-if-version", LevelDriver, driverSaveIfVersion,
+		"IfVersion: stores the record only over the version named, and says ErrConflict otherwise"},
+	{"driver/save-if-version-missing", LevelDriver, driverSaveIfVersionMissing,
+		"IfVersion: creates nothing where there is no live record"},
+	{"driver/created-kept", LevelDriver, driverCreatedKept,
+		"Record.Created: a save over a live record keeps the one that is stored"},
+	{"driver/if-absent-race", LevelDriver, driverIfAbsentRace,
+		"IfAbsent: of many at once, one stores its record and the others are told of the conflict"},
+	{"driver/if-version-race", LevelDriver, driverIfVersionRace,
+		"IfVersion: of many at once, one stores its record and the others are told of the conflict"},
+	{"driver/touch", LevelDriver, driverTouch,
+		"Driver.Touch: moves the expiry, earlier or later, and changes nothing else"},
+	{"driver/touch-version", LevelDriver, driverTouchVersion,
+		"Driver.Touch: does nothing if the version is another, and says ErrConflict"},
+	{"driver/touch-missing", LevelDriver, driverTouchMissing,
+		"Driver.Touch: never creates a record"},
+	{"driver/delete", LevelDriver, driverDelete,
+		"Driver.Delete: removes the record with the id, and no other"},
+	{"driver/delete-missing", LevelDriver, driverDeleteMissing,
+		"Driver.Delete: without a record the error is ErrNotFound"},
+}
+
+func driverLoadMissing(t *T) {
+	d := t.newDriver()
+	t.wantNoRecord(d, newID())
+	t.save(d, record(newID(), "another"), driver.Always())
+	t.wantNoRecord(d, newID())
+}
+
+func driverRoundTrip(t *T) {
+	d := t.newDriver()
+	for i := range 5 { // several fractions of a second
+		rec := record(newID(), "data")
+		rec.Expiry = rec.Expiry.Add(time.Duration(i*211) * time.Millisecond)
+		rec.Created = rec.Created.Add(-time.Duration(i*123) * time.Millisecond)
+		rec.Version = int64(i + 1)
+		t.save(d, rec, driver.Always())
+		t.wantRecord(d, rec)
+		t.wantRecord(d, rec)
+	}
+}
+
+func driverZones(t *T) {
+	d := t.newDriver()
+	for _, hours := range []int{-12, 14} {
+		zone := time.FixedZone("away", hours*60*60)
+		rec := record(newID(), "data")
+		rec.Expiry, rec.Created, rec.Updated = rec.Expiry.In(zone), rec.Created.In(zone),
+			rec.Updated.In(zone)
+		t.save(d, rec, driver.Always())
+		t.wantRecord(d, rec)
+		rec.Expiry = rec.Expiry.Add(time.Minute)
+		if err := d.Touch(t.Context(), rec.ID, rec.Version, rec.Expiry); err != nil {
+			t.Fatalf("touch: %v", err)
+		}
+		t.wantRecord(d, rec)
+	}
+}
+
+func driverFarFuture(t *T) {
+	d := t.newDriver()
+	for _, year := range []int{2039, 2107, 2200} {
+		rec := record(newID(), "data")
+		rec.Expiry = time.Date(year, 2, 28, 23, 59, 59, 987e6, time.UTC)
+		t.save(d, rec, driver.Always())
+		t.wantRecord(d, rec)
+	}
+}
+
+func driverVersions(t *T) {
+	d := t.newDriver()
+	rec := record(newID(), "data")
+	cond := driver.IfAbsent()
+	for _, v := range []int64{1, 1<<53 + 1, 1 << 62, math.MaxInt64 - 1, math.MaxInt64} {
+		rec.Version = v
+		t.save(d, rec, cond)
+		t.wantRecord(d, rec)
+		cond = driver.IfVersion(v)
+	}
+}
+
+func driverSaveAlways(t *T) {
+	d := t.newDriver()
+	rec := record(newID(), "first")
+	t.save(d, rec, driver.Always())
+	rec.Data, rec.Version, rec.Updated, rec.Expiry = []byte("second"), 7, rec.Updated.Add(time.Second),
+		rec.Expiry.Add(time.Minute)
+	t.save(d, rec, driver.Always())
+	t.wantRecord(d, rec)
+}
+
+func driverSaveIfAbsent(t *T) {
+	d := t.newDriver()
+	rec := record(newID(), "first")
+	t.save(d, rec, driver.IfAbsent())
+	t.wantRecord(d, rec)
+	other := record(rec.ID, "second")
+	other.Version = 2
+	t.wantErr("save", d.Save(t.Context(), other, driver.IfAbsent()), driver.ErrConflict)
+	t.wantRecord(d, rec)
+	if err := d.Delete(t.Context(), rec.ID); err != nil {
+		t.Fatalf("delete: %v", err)
+	}
+	t.save(d, other, driver.IfAbsent())
+	t.wantRecord(d, other)
+}
+
+func driverSaveIfVersion(t *T) {
+	d := t.newDriver()
+	first := record(newID(), "first")
+	t.save(d, first, driver.Always())
+	second := first
+	second.Data, second.Version, second.Expiry, second.Updated = []byte("second"), 2,
+		first.Expiry.Add(time.Minute), first.Updated.Add(time.Second)
+	t.save(d, second, driver.IfVersion(1))
+	t.wantRecord(d, second)
+	third := second
+	third.Data, third.Version = []byte("third"), 3
+	for _, v := range []int64{1, 3, 4} {
+		t.wantErr("save over another version", d.Save(t.Context(), third, driver.IfVersion(v)),
+			driver.ErrConflict, driver.ErrNotFound)
+		t.wantRecord(d, second)
+	}
+}
+
+func driverSaveIfVersionMissing(t *T) {
+	d := t.newDriver()
+	rec := record(newID(), "data")
+	t.wantErr("save", d.Save(t.Context(), rec, driver.IfVersion(1)), driver.ErrConflict,
+		driver.ErrNotFound)
+	t.wantNoRecord(d, rec.ID)
+	t.save(d, rec, driver.Always())
+	if err := d.Delete(t.Context(), rec.ID); err != nil {
+		t.Fatalf("delete: %v", err)
+	}
+	t.wantErr("save", d.Save(t.Context(), rec, driver.IfVersion(1)), driver.ErrConflict,
+		driver.ErrNotFound)
+	t.wantNoRecord(d, rec.ID)
+}
+
+func driverCreatedKept(t *T) {
+	d := t.newDriver()
+	for _, cond := range []driver.Condition{driver.Always(), driver.IfVersion(1)} {
+		rec := record(newID(), "first")
+		t.save(d, rec, driver.IfAbsent())
+		again := rec
+		again.Version, again.Created, again.Updated = 2, rec.Created.Add(time.Minute),
+			rec.Updated.Add(time.Minute)
+		t.save(d, again, cond)
+		again.Created = rec.Created
+		t.wantRecord(d, again)
+	}
+}
+
+// race saves many records of one id at once, and ends the check unless one was stored.
+func (t *T) race(d driver.Driver, id string, cond driver.Condition) {
+	t.Helper()
+	const writers = 16
+	var won atomic.Int64
+	t.each(writers, func(i int) {
+		rec := record(id, fmt.Sprint(i))
+		rec.Version = int64(1000 + i)
+		err := d.Save(t.Context(), rec, cond)
+		if err == nil {
+			if won.Add(1) > 1 {
+				t.Error("save: more than one won")
+			}
+		} else {
+			t.wantErr("save", err, driver.ErrConflict, driver.ErrNotFound)
+		}
+	})
+	if won.Load() != 1 {
+		t.Fatalf("save: %d of %d won, want 1", won.Load(), writers)
+	}
+	rec, err := d.Load(t.Context(), id)
+	if err != nil || fmt.Sprint(rec.Version-1000) != string(rec.Data) {
+		t.Fatalf("load: error %v, version %d, data %s: not what one of them saved", err, rec.Version,
+			brief(rec.Data))
+	}
+}
+
+func driverIfAbsentRace(t *T) {
+	d := t.newDriver()
+	for range 10 {
+		t.race(d, newID(), driver.IfAbsent())
+	}
+}
+
+func driverIfVersionRace(t *T) {
+	d := t.newDriver()
+	for range 10 {
+		rec := record(newID(), "base")
+		t.save(d, rec, driver.Always())
+		t.race(d, rec.ID, driver.IfVersion(1))
+	}
+}
+
+func driverTouch(t *T) {
+	d := t.newDriver()
+	rec := record(newID(), "data")
+	rec.Version = 1<<60 + 3
+	t.save(d, rec, driver.Always())
+	for _, by := range []time.Duration{time.Minute + 3*time.Millisecond, -20 * time.Minute} {
+		rec.Expiry = rec.Expiry.Add(by)
+		if err := d.Touch(t.Context(), rec.ID, rec.Version, rec.Expiry); err != nil {
+			t.Fatalf("touch: %v", err)
+		}
+		t.wantRecord(d, rec)
+	}
+}
+
+func driverTouchVersion(t *T) {
+	d := t.newDriver()
+	rec := record(newID(), "data")
+	rec.Version = 2
+	t.save(d, rec, driver.Always())
+	for _, v := range []int64{1, 3} {
+		t.wantErr("touch", d.Touch(t.Context(), rec.ID, v, in(2*lifetime)), driver.ErrConflict,
+			driver.ErrNotFound)
+		t.wantRecord(d, rec)
+	}
+}
+
+func driverTouchMissing(t *T) {
+	d := t.newDriver()
+	id := newID()
+	t.wantErr("touch", d.Touch(t.Context(), id, 1, in(lifetime)), driver.ErrConflict,
+		driver.ErrNotFound)
+	t.wantNoRecord(d, id)
+}
+
+func driverDelete(t *T) {
+	d := t.newDriver()
+	rec, other := record(newID(), "data"), record(newID(), "other")
+	t.save(d, rec, driver.Always())
+	t.save(d, other, driver.Always())
+	if err := d.Delete(t.Context(), rec.ID); err != nil {
+		t.Fatalf("delete: %v", err)
+	}
+	t.wantNoRecord(d, rec.ID)
+	t.wantRecord(d, other)
+}
+
+func driverDeleteMissing(t *T) {
+	d := t.newDriver()
+	rec := record(newID(), "data")
+	t.wantErr("delete", d.Delete(t.Context(), rec.ID), driver.ErrNotFound)
+	t.save(d, rec, driver.Always())
+	if err := d.Delete(t.Context(), rec.ID); err != nil {
+		t.Fatalf("delete: %v", err)
+	}
+	t.wantErr("delete again", d.Delete(t.Context(), rec.ID), driver.ErrNotFound)
+}

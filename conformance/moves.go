@@ -1,0 +1,86 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// move gives a record that is stored at version 1 another expiry, and returns it as it is then.
+type move struct {
+	how  string
+	make func(ctx context.Context, d driver.Driver, rec driver.Record, to time.Time) (
+		driver.Record, error)
+}
+
+var (
+	byTouch = move{"touched", func(
+		ctx context.Context, d driver.Driver, rec driver.Record, to time.Time,
+	) (driver.Record, error) {
+		rec.Expiry = to
+		return rec, d.Touch(ctx, rec.ID, rec.Version, to)
+	}}
+	bySave = move{"saved over", func(
+		ctx context.Context, d driver.Driver, rec driver.Record, to time.Time,
+	) (driver.Record, error) {
+		rec.Expiry, rec.Version, rec.Data = to, 2, []byte("saved over")
+		return rec, d.Save(ctx, rec, driver.Always())
+	}}
+	bySaveIfVersion = move{"saved over its version", func(
+		ctx context.Context, d driver.Driver, rec driver.Record, to time.Time,
+	) (driver.Record, error) {
+		rec.Expiry, rec.Version, rec.Data = to, 2, []byte("saved over its version")
+		return rec, d.Save(ctx, rec, driver.IfVersion(1))
+	}}
+	byCreation = move{"deleted and created again", func(
+		ctx context.Context, d driver.Driver, rec driver.Record, to time.Time,
+	) (driver.Record, error) {
+		if err := d.Delete(ctx, rec.ID); err != nil {
+			return rec, err
+		}
+		rec.Expiry, rec.Version, rec.Data = to, 2, []byte("created again")
+		return rec, d.Save(ctx, rec, driver.IfAbsent())
+	}}
+
+	moves = []move{byTouch, bySave, bySaveIfVersion, byCreation}
+)
+
+// moved stores a record with one expiry and then moves it to another.
+func (t *T) moved(d driver.Driver, m move, rec driver.Record, from, to time.Time) (
+	driver.Record, error,
+) {
+	rec.Expiry = from
+	if err := d.Save(t.Context(), rec, driver.IfAbsent()); err != nil {
+		return rec, fmt.Errorf("save: %w", err)
+	}
+	rec, err := m.make(t.Context(), d, rec, to)
+	if err != nil {
+		err = fmt.Errorf("a record is %s: %w", m.how, err)
+	}
+	return rec, err
+}
+
+// aged has records arranged around an expiry that is near, and returns when it has passed. If the
+// backend was so slow that it passed too early, all begins again, with one that is further away:
+// arrange must begin with a driver of its own.
+func (t *T) aged(arrange func(expiry time.Time) error) {
+	t.Helper()
+	for span := t.short(); ; span *= 4 {
+		expiry := in(span).Truncate(time.Millisecond)
+		err := arrange(expiry)
+		if time.Now().Before(expiry) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.pause(time.Until(expiry.Add(patience / 2)))
+			return
+		}
+	}
+}
+
+// far is an expiry that does not pass during a check.
+func far() time.Time { return in(lifetime).Truncate(time.Millisecond) }
+
+func anyRecord() driver.Record { return record(newID(), "data") }

@@ -1,0 +1,68 @@
+package conformance
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit/adapters"
+)
+
+// besideMutant is an adapterMutant whose harness has neighbours. It runs no other checks of the
+// adapter than those of the kinds given.
+func besideMutant(name, fails string, m Middleware, kinds ...Neighbour) mutant {
+	mut := adapterMutant(name, fails, m)
+	mut.adapter.Neighbours = kinds
+	mut.group = "neighbour/"
+	return mut
+}
+
+func adapterNeighbourMutants() []mutant {
+	all := Kinds(httpNeighbours, Forward, Proxy)
+	var ids []string
+	for _, c := range slices.Concat(adapterNeighbourChecks, adapterAbandonChecks) {
+		ids = append(ids, c.id)
+	}
+	return []mutant{
+		besideMutant("beside-correct", ``, plain, all...),
+		besideMutant("beside-stock", strings.Join(ids, " "),
+			func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler {
+				return sm.LoadAndSave
+			}, all...),
+		besideMutant("stores-for-nobody", `neighbour/abandon`, hidesWriter, Abandon),
+		besideMutant("keeps-headers", `
+			neighbour/compress neighbour/dump neighbour/etag neighbour/files neighbour/log
+			neighbour/proxy neighbour/secure neighbour/timeout`, keepsHeaders, all...),
+	}
+}
+
+// hidesWriter is an adapter that does not see which writer it is given.
+func hidesWriter(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
+	return life(func(_ *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter,
+		r *http.Request, next http.Handler) {
+		sw := adapters.NewWriter(struct{ http.ResponseWriter }{w}, req)
+		defer sw.Disarm()
+		next.ServeHTTP(sw.Handler(), r)
+		_ = sw.Finish()
+	})(sm, opts...)
+}
+
+// keepsHeaders is an adapter whose error page has the headers of the page that it replaces.
+func keepsHeaders(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
+	answer := sm.ErrorFunc
+	return life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter,
+		r *http.Request, next http.Handler) {
+		sw := adapters.NewWriter(w, req)
+		defer sw.Disarm()
+		next.ServeHTTP(sw.Handler(), r)
+		headers := w.Header().Clone()
+		if err := sw.Finish(); err != nil {
+			for name, lines := range headers {
+				w.Header()[name] = lines
+			}
+			answer(w, r, err)
+		}
+	})(sm, opts...)
+}

@@ -1,0 +1,162 @@
+package conformance
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// indexMutant is a driver with such an index.
+func indexMutant(name, fails string, forget func(x *expiryIndex)) mutant {
+	return driverMutant("index-"+name, fails, func(b *bent) {
+		x := new(expiryIndex)
+		forget(x)
+		b.indexed(x)
+	})
+}
+
+// copies makes the driver keep a copy of each record as it was saved, for ranges to go by.
+func (b *bent) copies() (list func() []driver.Record) {
+	var mu sync.Mutex
+	copies := make(map[string]driver.Record)
+	b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+		err := b.referenceDriver.Save(ctx, rec, cond)
+		if err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			rec, _ = b.raw(rec.ID)
+			rec.Data = slices.Clone(rec.Data)
+			copies[rec.ID] = rec
+		}
+		return err
+	}
+	b.delete = func(ctx context.Context, id string) error {
+		err := b.referenceDriver.Delete(ctx, id)
+		if err == nil {
+			mu.Lock()
+			defer mu.Unlock()
+			delete(copies, id)
+		}
+		return err
+	}
+	return func() []driver.Record {
+		mu.Lock()
+		defer mu.Unlock()
+		var all []driver.Record
+		for _, rec := range copies {
+			if !expired(rec.Expiry) {
+				rec.Data = slices.Clone(rec.Data)
+				all = append(all, rec)
+			}
+		}
+		return all
+	}
+}
+
+func driverMovedMutants() []mutant {
+	return []mutant{
+		indexMutant("correct", ``, func(*expiryIndex) {}),
+		indexMutant("stale-but-looked-up", ``,
+			func(x *expiryIndex) { x.touchKeeps, x.saveKeeps, x.deleteKeeps = true, true, true }),
+		indexMutant("touch-keeps", `driver/sweep-limit-moved driver/sweep-touched`,
+			func(x *expiryIndex) { x.touchKeeps, x.trusts = true, true }),
+		indexMutant("save-keeps", `driver/sweep-saved-later ~driver/sweep-renewed`,
+			func(x *expiryIndex) { x.saveKeeps, x.trusts = true, true }),
+		indexMutant("delete-keeps", `driver/sweep-recreated`,
+			func(x *expiryIndex) { x.deleteKeeps, x.trusts = true, true }),
+		indexMutant("counts", `driver/sweep-deleted driver/sweep-extended driver/sweep-limit-moved driver/sweep-recreated`, func(x *expiryIndex) { x.deleteKeeps, x.counts = true, true }),
+		indexMutant("fails", `driver/sweep-deleted driver/sweep-limit-moved`,
+			func(x *expiryIndex) { x.deleteKeeps, x.fails = true, true }),
+		indexMutant("fills", `driver/sweep-limit-moved`,
+			func(x *expiryIndex) { x.touchKeeps, x.deleteKeeps, x.fills = true, true, true }),
+		indexMutant("never-sooner", `driver/sweep-shortened`,
+			func(x *expiryIndex) { x.neverSooner = true }),
+		indexMutant("never-later", `driver/sweep-extended`, func(x *expiryIndex) { x.neverLater = true }),
+		driverMutant("ttl-of-the-first-save", `
+			driver/expired-if-absent driver/expiry-moved driver/sweep-recreated driver/sweep-saved-later
+			driver/sweep-touched driver/user-moved ~driver/sweep-renewed`, func(b *bent) {
+			var first sync.Map
+			b.saving(func(rec *driver.Record) { first.LoadOrStore(rec.ID, rec.Expiry) })
+			b.load = func(ctx context.Context, id string) (driver.Record, error) {
+				if e, ok := first.Load(id); ok && expired(e.(time.Time)) {
+					return driver.Record{}, driver.ErrNotFound
+				}
+				return b.referenceDriver.Load(ctx, id)
+			}
+		}),
+		driverMutant("recycles-memory", `driver/data-stays`, func(b *bent) { b.recycling() }),
+		driverMutant("range-of-copies", `driver/range-moved`, func(b *bent) { b.listing(b.copies()) }),
+		driverUserMutant("index-of-copies", `driver/user-moved`, func(b *userBent) {
+			list := b.copies()
+			b.indexing(func(user string) []driver.Record {
+				return slices.DeleteFunc(list(), func(rec driver.Record) bool { return rec.User != user })
+			})
+		}),
+		driverMutant("sweeps-by-wall-clock", `driver/sweep-dates`, func(b *bent) {
+			const clock = "2006-01-02 15:04:05.000"
+			var wall sync.Map // what a sweep takes for the expiry
+			b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				wall.Store(rec.ID, rec.Expiry.Format(clock))
+				return b.referenceDriver.Save(ctx, rec, cond)
+			}
+			b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
+				wall.Store(id, e.Format(clock))
+				return b.referenceDriver.Touch(ctx, id, version, e)
+			}
+			b.sweeping(func(rec driver.Record) bool {
+				e, ok := wall.Load(rec.ID)
+				return ok && e.(string) < time.Now().Format(clock)
+			})
+		}),
+		driverMutant("sweeps-by-32-bits", `driver/sweep-dates`, func(b *bent) {
+			b.sweeping(func(rec driver.Record) bool {
+				return int64(int32(rec.Expiry.Unix())) < time.Now().Unix() && rec.Expiry.Year() > 2037 ||
+					expired(rec.Expiry)
+			})
+		}),
+	}
+}
+
+// sweeping makes the driver sweep what due says is due.
+func (b *bent) sweeping(due func(rec driver.Record) bool) {
+	b.sweep = func(ctx context.Context, limit int) (n int, err error) {
+		if err := ctx.Err(); err != nil {
+			return 0, err
+		}
+		b.backend.mu.Lock()
+		defer b.backend.mu.Unlock()
+		for id, rec := range b.backend.records {
+			if n < limit && due(rec) {
+				delete(b.backend.records, id)
+				n++
+			}
+		}
+		return n, nil
+	}
+}
+
+// recycling makes the driver write what is saved into memory that it has returned.
+func (b *bent) recycling() {
+	var mu sync.Mutex
+	handed := make(map[string][]byte)
+	b.load = func(ctx context.Context, id string) (driver.Record, error) {
+		rec, err := b.referenceDriver.Load(ctx, id)
+		mu.Lock()
+		defer mu.Unlock()
+		handed[id] = rec.Data
+		return rec, err
+	}
+	b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+		err := b.referenceDriver.Save(ctx, rec, cond)
+		mu.Lock()
+		defer mu.Unlock()
+		if old, ok := handed[rec.ID]; ok && err == nil {
+			copy(old, rec.Data)
+			delete(handed, rec.ID)
+		}
+		return err
+	}
+}

@@ -1,0 +1,137 @@
+package conformance
+
+import (
+	"context"
+	"iter"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+)
+
+// userBent is a driver of which a mutant replaces the index as well.
+type userBent struct {
+	*bent
+	rangeUser func(ctx context.Context, user string) iter.Seq2[driver.Record, error]
+}
+
+func (b *userBent) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
+	return b.rangeUser(ctx, user)
+}
+
+func driverUserMutant(name, fails string, alter func(b *userBent)) mutant {
+	made := func(d *referenceDriver) driver.Driver {
+		b := &userBent{bent: newBent(d, func(*bent) {}), rangeUser: d.RangeUser}
+		alter(b)
+		return b
+	}
+	return mutant{name: "driver/" + name, levels: []Level{LevelDriver}, fails: strings.Fields(fails),
+		driver: &Driver{
+			Name: name,
+			New:  func(testing.TB) driver.Driver { return made(newReferenceDriver(new(backend))) },
+			Reopen: func(_ testing.TB, d driver.Driver) driver.Driver {
+				return made(newReferenceDriver(d.(*userBent).backend))
+			},
+		}}
+}
+
+// indexing makes the driver yield what list returns for a user.
+func (b *userBent) indexing(list func(user string) []driver.Record) {
+	b.rangeUser = func(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
+		return func(yield func(driver.Record, error) bool) {
+			if err := ctx.Err(); err != nil {
+				yield(driver.Record{}, err)
+				return
+			}
+			for _, rec := range list(user) {
+				if !yield(rec, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// of returns the user's records, whether or not they have expired.
+func (b *userBent) of(user string, expired bool) []driver.Record {
+	var all []driver.Record
+	for _, rec := range b.records(expired) {
+		if rec.User == user {
+			all = append(all, rec)
+		}
+	}
+	return all
+}
+
+func driverUserMutants() []mutant {
+	return []mutant{
+		driverUserMutant("index-of-all", `driver/user-moves driver/user-range`, func(b *userBent) {
+			b.rangeUser = func(ctx context.Context, _ string) iter.Seq2[driver.Record,
+				error] {
+				return b.Range(ctx)
+			}
+		}),
+		driverUserMutant("index-ignores-case", `driver/user-range`, func(b *userBent) {
+			b.indexing(func(user string) []driver.Record {
+				var all []driver.Record
+				for _, rec := range b.records(false) {
+					if strings.EqualFold(rec.User, user) {
+						all = append(all, rec)
+					}
+				}
+				return all
+			})
+		}),
+		driverUserMutant("index-with-expired", `driver/user-range driver/user-moved`, func(b *userBent) {
+			b.indexing(func(user string) []driver.Record { return b.of(user, true) })
+		}),
+		driverUserMutant("index-one-page", `driver/user-many`, func(b *userBent) {
+			b.indexing(func(user string) []driver.Record {
+				all := b.of(user, false)
+				return all[:min(len(all), 100)]
+			})
+		}),
+		driverUserMutant("index-without-data",
+			`driver/user-many driver/user-moves driver/user-range driver/user-moved`, func(b *userBent) {
+				b.indexing(func(user string) []driver.Record {
+					all := b.of(user, false)
+					for i := range all {
+						all[i].Data = nil
+					}
+					return all
+				})
+			}),
+		driverUserMutant("user-of-creation", `driver/user-moves`, func(b *userBent) {
+			b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				if old, ok := b.raw(rec.ID); ok {
+					rec.User = old.User
+				}
+				return b.referenceDriver.Save(ctx, rec, cond)
+			}
+		}),
+		driverUserMutant("nobody-is-kept", `driver/user-moves`, func(b *userBent) {
+			b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				if old, ok := b.raw(rec.ID); ok && rec.User == "" {
+					rec.User = old.User
+				}
+				return b.referenceDriver.Save(ctx, rec, cond)
+			}
+		}),
+		driverUserMutant("touch-forgets-user", `driver/user-moves driver/user-moved`, func(b *userBent) {
+			b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
+				err := b.referenceDriver.Touch(ctx, id, version, e)
+				if rec, ok := b.raw(id); ok && err == nil {
+					rec.User = ""
+					b.set(rec)
+				}
+				return err
+			}
+		}),
+		driverUserMutant("index-without-context", `driver/user-context`, func(b *userBent) {
+			b.rangeUser = func(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
+				return b.referenceDriver.RangeUser(context.WithoutCancel(ctx), user)
+			}
+		}),
+	}
+}

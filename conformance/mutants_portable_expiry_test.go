@@ -1,0 +1,74 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+func portableExpiryMutants() []mutant {
+	return []mutant{
+		portableMutant("correct", ``, change{driver: func(*patch) {}, portable: func(*bentPortable) {}}),
+		portableMutant("delete-takes-no-keys", `all/iterate-destroy`, change{portable: func(k *bentPortable) {
+			k.delete = func(ctx context.Context, token string) error {
+				if strings.HasPrefix(token, "id.") {
+					return nil
+				}
+				return k.Store.DeleteCtx(ctx, token)
+			}
+		}}),
+		portableMutant("commit-takes-no-keys", `
+			all/iterate-commit all/iterate-overwrites-nothing all/key-never-creates`, change{portable: func(k *bentPortable) {
+			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+				return k.Store.CommitCtx(ctx, strings.Replace(token, "id.", "id:", 1), data, e)
+			}
+		}}),
+		portableMutant("keys-create", `all/key-never-creates`, change{portable: func(k *bentPortable) {
+			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+				err := k.Store.CommitCtx(ctx, token, data, e)
+				if errors.Is(err, scskit.ErrGone) {
+					id := strings.Split(token, ".")[1]
+					return k.inner.Save(ctx, driver.Record{ID: id, Data: data, Expiry: e, Version: 1},
+						driver.Always())
+				}
+				return err
+			}
+		}}),
+		portableMutant("past-lives-on", `expiry/tracked-past renewal/then-destroyed`,
+			change{portable: func(k *bentPortable) {
+				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+					if expired(e) {
+						e = in(lifetime)
+					}
+					return k.Store.CommitCtx(ctx, token, data, e)
+				}
+			}}),
+		portableMutant("outlives-deadline", `
+			cleanup/only-expired cleanup/slow-batch cleanup/two-at-once concurrency/unchanged-writes-nothing
+			expiry/absolute expiry/deadline-moved user/sessions-of`, change{driver: func(p *patch) {
+			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				rec.Expiry = rec.Expiry.Add(time.Minute)
+				return p.Driver.Save(ctx, rec, cond)
+			}
+		}}),
+		portableMutant("touches-always", `expiry/touch-throttled`,
+			change{options: func(o *scskit.Options) { o.TouchInterval = -1 }}),
+		portableMutant("touches-never", `
+			cleanup/moved concurrency/logout-beats-reader concurrency/renew-beats-old expiry/absolute
+			expiry/idle-shortened expiry/touch-never-early faults/failed-touch`, change{driver: func(p *patch) {
+			p.touch = func(context.Context, string, int64, time.Time) error { return nil }
+		}}),
+		portableMutant("expiry-only-grows", `expiry/deadline-moved`, change{driver: func(p *patch) {
+			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				if old, err := p.Driver.Load(ctx, rec.ID); err == nil && old.Expiry.After(rec.Expiry) {
+					rec.Expiry = old.Expiry
+				}
+				return p.Driver.Save(ctx, rec, cond)
+			}
+		}}),
+	}
+}

@@ -1,0 +1,81 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+// portableForeignMutants do not respect what others have put into a session or around a driver.
+func portableForeignMutants() []mutant {
+	return []mutant{
+		portableMutant("drops-unknown-types", `data/unknown-type data/unknown-type-legacy`,
+			coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
+				deadline, values, err := scskit.Codec{}.Decode(data)
+				for _, v := range values {
+					if _, ok := v.(scskit.Unknown); ok {
+						return time.Time{}, nil, scskit.ErrCorrupt
+					}
+				}
+				return deadline, values, err
+			}})),
+		portableMutant("forgets-unknown-types", `data/unknown-type data/unknown-type-legacy`,
+			coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
+				deadline, values, err := scskit.Codec{}.Decode(data)
+				maps.DeleteFunc(values, func(_ string, v any) bool { _, ok := v.(scskit.Unknown); return ok })
+				return deadline, values, err
+			}})),
+		portableMutant("reads-old-types-only", `data/unknown-type-legacy`,
+			coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
+				deadline, values, err := scskit.Codec{}.Decode(data)
+				for _, v := range values {
+					if _, ok := v.(scskit.Unknown); ok && data[0] != 0xc1 {
+						return time.Time{}, nil, scskit.ErrCorrupt
+					}
+				}
+				return deadline, values, err
+			}})),
+		portableMutant("drops-what-it-cannot-read", `data/newer-format`, change{portable: func(k *bentPortable) {
+			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+				data, found, err := k.Store.FindCtx(ctx, token)
+				if errors.Is(err, scskit.ErrNewer) {
+					return nil, false, k.delete(ctx, token)
+				}
+				return data, found, err
+			}
+		}}),
+		portableMutant("looks-through-a-codec", `data/decorated-codec`, change{portable: func(k *bentPortable) {
+			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+				data, found, err := k.Store.FindCtx(ctx, token)
+				if _, ok := k.opts.Codec.(masked); ok && tracked(ctx) {
+					if _, _, err := (scskit.Codec{}).Decode(data); err != nil {
+						return nil, false, k.delete(ctx, token)
+					}
+				}
+				return data, found, err
+			}
+		}}),
+		portableMutant("sweep-is-one-operation", `cleanup/slow-batch`, change{portable: func(k *bentPortable) {
+			k.sweep = func(ctx context.Context) (int, error) {
+				if k.opts.Timeout > 0 {
+					var cancel context.CancelFunc
+					ctx, cancel = context.WithTimeout(ctx, k.opts.Timeout)
+					defer cancel()
+				}
+				return k.Store.Sweep(ctx)
+			}
+		}}),
+		portableMutant("looks-at-the-outer-driver", `cleanup/decorated`, change{driver: func(p *patch) {
+			p.sweep = func(ctx context.Context, limit int) (int, error) {
+				if s, ok := p.Driver.(driver.Sweeper); ok {
+					return s.Sweep(ctx, limit)
+				}
+				return 0, nil
+			}
+		}}),
+	}
+}

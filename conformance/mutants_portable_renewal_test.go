@@ -1,0 +1,234 @@
+package conformance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/tracking"
+)
+
+// isTombstone recognises the record that a renewal leaves behind.
+func isTombstone(data []byte) bool { return bytes.HasPrefix(data, []byte("\x00scskit: renewed")) }
+
+// portableRenewalMutants are broken in what they make of renewals, and of requests that meet.
+func portableRenewalMutants() []mutant {
+	return []mutant{
+		// As scs does with any other store.
+		portableMutant("deletes-at-once", `
+			all/iterate-destroy concurrency/overwritten faults/client-gone faults/event-failure
+			faults/slow hostile/no-call renewal/after-logout renewal/failed
+			renewal/fresh-after-logout renewal/given-up renewal/keeps-writes renewal/late
+			renewal/merge-destroyed renewal/merge-failed renewal/two-managers
+			user/destroy-merging user/destroy-renewing`, change{portable: func(k *bentPortable) {
+			k.delete = func(ctx context.Context, token string) error {
+				err := k.inner.Delete(ctx, idOf(token))
+				if errors.Is(err, driver.ErrNotFound) {
+					return nil
+				}
+				return err
+			}
+		}}),
+		portableMutant("dies-with-the-client", `faults/client-gone`, change{portable: func(k *bentPortable) {
+			k.delete = func(ctx context.Context, token string) error {
+				err := k.Store.DeleteCtx(ctx, token)
+				if tracked(ctx) && ctx.Err() != nil {
+					return ctx.Err()
+				}
+				return err
+			}
+		}}),
+		portableMutant("equal-puts-lose", `concurrency/overwritten`, change{portable: takesEqualPutsForNone}),
+		portableMutant("keeps-quiet", `faults/stock-middleware`, observer(func(e *scskit.Event) int {
+			if e.Kind == scskit.KindUntracked {
+				return 0
+			}
+			return 1
+		})),
+		portableMutant("one-renewal-wins", `renewal/two-at-once`, change{driver: func(p *patch) {
+			p.load = func(ctx context.Context, id string) (driver.Record, error) {
+				rec, err := p.Driver.Load(ctx, id)
+				if err == nil && isTombstone(rec.Data) {
+					return driver.Record{}, driver.ErrNotFound
+				}
+				return rec, err
+			}
+		}}),
+		portableMutant("renews-once", `
+			renewal/again renewal/given-up renewal/merge-destroyed renewal/merge-failed
+			user/destroy-all-but-own ~user/destroy-merging ~user/destroy-renewing`, change{driver: func(p *patch) {
+			var renewed atomic.Bool
+			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+				if isTombstone(rec.Data) && renewed.Load() {
+					return nil
+				}
+				err := p.Driver.Save(ctx, rec, cond)
+				if err == nil && isTombstone(rec.Data) {
+					renewed.Store(true)
+				}
+				return err
+			}
+		}}),
+		portableMutant("forgets-what-was-renewed", `
+			all/iterate-destroy faults/cancelled-midway faults/error-secrecy
+			faults/event-failure faults/slow renewal/after-logout renewal/fresh-after-logout
+			renewal/then-destroyed renewal/two-managers user/destroy-renewing`, change{portable: func(k *bentPortable) {
+			k.delete = func(ctx context.Context, token string) error {
+				if _, err := k.peek(idOf(token)); errors.Is(err, driver.ErrNotFound) && token != "" {
+					return nil
+				}
+				return k.Store.DeleteCtx(ctx, token)
+			}
+		}}),
+		portableMutant("one-manager", `
+			concurrency/overwritten concurrency/renew-beats-old renewal/after-logout
+			renewal/again renewal/failed renewal/fresh-after-logout renewal/given-up
+			renewal/keeps-writes renewal/merge-destroyed renewal/merge-failed
+			renewal/then-destroyed renewal/two-at-once renewal/two-managers renewal/unlisted
+			user/destroy-all-but-own ~user/destroy-merging user/destroy-renewing`, change{portable: func(k *bentPortable) {
+			var first atomic.Pointer[string]
+			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+				first.CompareAndSwap(nil, &token)
+				return k.Store.FindCtx(ctx, token)
+			}
+			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+				if loaded := first.Load(); loaded != nil {
+					ctx = tracking.WithCommitter(ctx, "another manager", *loaded)
+				}
+				return k.Store.CommitCtx(ctx, token, data, e)
+			}
+		}}),
+		portableMutant("finds-tombstones", `
+			concurrency/renew-beats-old renewal/again renewal/given-up renewal/keeps-writes
+			renewal/merge-failed renewal/two-at-once renewal/unlisted ~user/destroy-all-but-own
+			~user/destroy-renewing`, change{portable: func(k *bentPortable) {
+			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+				if rec, err := k.peek(idOf(token)); err == nil && isTombstone(rec.Data) {
+					data, err := k.Codec().Encode(in(lifetime), map[string]any{})
+					return data, true, err
+				}
+				return k.Store.FindCtx(ctx, token)
+			}
+		}}),
+		portableMutant("one-at-a-time", `concurrency/no-stranger-waits`, change{portable: func(k *bentPortable) {
+			var mu sync.Mutex
+			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+				mu.Lock()
+				defer mu.Unlock()
+				return k.Store.CommitCtx(ctx, token, data, e)
+			}
+		}}),
+		portableMutant("touch-only-extends", `expiry/idle-shortened`, change{driver: func(p *patch) {
+			p.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
+				if rec, err := p.Driver.Load(ctx, id); err == nil && rec.Version == version &&
+					rec.Expiry.After(e) {
+					return nil
+				}
+				return p.Driver.Touch(ctx, id, version, e)
+			}
+		}}),
+		portableMutant("needs-its-touch", `faults/failed-touch`, func() change {
+			var failed sync.Map // the error, by the id
+			return change{
+				options: func(o *scskit.Options) {
+					tell := o.Observer
+					o.Observer = func(ctx context.Context, e scskit.Event) {
+						if e.Kind == scskit.KindTouch && e.Outcome == scskit.OutcomeFailed {
+							failed.Store(e.ID, e.Err)
+						}
+						if tell != nil {
+							tell(ctx, e)
+						}
+					}
+				},
+				portable: func(k *bentPortable) {
+					k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+						err := k.Store.CommitCtx(ctx, token, data, e)
+						if touch, ok := failed.LoadAndDelete(idOf(token)); ok && err == nil {
+							return touch.(error)
+						}
+						return err
+					}
+				},
+			}
+		}()),
+		portableMutant("destroys-its-own", `user/destroy-all-but-own`, change{portable: func(k *bentPortable) {
+			k.destroyOf = func(_ context.Context, user string, except ...string) (int, error) {
+				return k.Store.DestroySessionsOf(context.Background(), user, except...)
+			}
+		}}),
+		portableMutant("iterates-blindly", `all/iterate-overwrites-nothing all/key-never-creates`,
+			change{portable: func(k *bentPortable) {
+				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+					id, isKey := strings.CutPrefix(token, "id.")
+					if !isKey || tracked(ctx) {
+						return k.Store.CommitCtx(ctx, token, data, e)
+					}
+					id, _, _ = strings.Cut(id, ".")
+					now := time.Now()
+					return k.inner.Save(ctx, driver.Record{
+						ID: id, Data: data, Expiry: e, Created: now, Updated: now, Version: now.UnixNano(),
+					}, driver.Always())
+				}
+			}}),
+		portableMutant("ends-at-damage", `all/damaged`, change{portable: func(k *bentPortable) {
+			k.all = func(ctx context.Context) (map[string][]byte, error) {
+				all, err := k.Store.AllCtx(ctx)
+				r, ok := driver.As[driver.Ranger](k.inner)
+				if !ok {
+					return all, err
+				}
+				for rec, rangeErr := range r.Range(ctx) {
+					if rangeErr == nil && bytes.HasPrefix(rec.Data, []byte("not a session")) {
+						all[newToken()] = rec.Data
+					}
+				}
+				return all, err
+			}
+		}}),
+	}
+}
+
+// takesEqualPutsForNone has every commit take what others have stored under a key that is as it was
+// loaded.
+func takesEqualPutsForNone(k *bentPortable) {
+	codec := scskit.Codec{}
+	var loaded sync.Map
+	k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+		data, found, err := k.Store.FindCtx(ctx, token)
+		if found {
+			loaded.Store(token, data)
+		}
+		return data, found, err
+	}
+	k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+		rec, err := k.peek(idOf(token))
+		base, ok := loaded.Load(token)
+		if err != nil || !ok || !tracked(ctx) || isTombstone(rec.Data) {
+			return k.Store.CommitCtx(ctx, token, data, e)
+		}
+		deadline, ours, err := codec.Decode(data)
+		_, theirs, theirErr := codec.Decode(rec.Data)
+		_, was, baseErr := codec.Decode(base.([]byte))
+		if err != nil || theirErr != nil || baseErr != nil {
+			return k.Store.CommitCtx(ctx, token, data, e)
+		}
+		for key := range was {
+			their, have := theirs[key]
+			if reflect.DeepEqual(ours[key], was[key]) && have && !reflect.DeepEqual(their, was[key]) {
+				ours[key] = their
+			}
+		}
+		if data, err = codec.Encode(deadline, ours); err != nil {
+			return err
+		}
+		return k.Store.CommitCtx(ctx, token, data, e)
+	}
+}

@@ -1,0 +1,265 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"maps"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+// bentPortable is a *scskit.Store of which a mutant replaces functions. The driver under it and its
+// options are the mutant's to change as well, before build.
+type bentPortable struct {
+	*scskit.Store
+	inner  driver.Driver // as the check gave it
+	opts   scskit.Options
+	find   func(ctx context.Context, token string) ([]byte, bool, error)
+	commit func(ctx context.Context, token string, data []byte, e time.Time) error
+	delete func(ctx context.Context, token string) error
+	sweep  func(ctx context.Context) (int, error)
+	start  func(interval time.Duration) (stop func())
+
+	all       func(ctx context.Context) (map[string][]byte, error)
+	destroyOf func(ctx context.Context, user string, except ...string) (int, error)
+}
+
+func (k *bentPortable) AllCtx(ctx context.Context) (map[string][]byte, error) { return k.all(ctx) }
+
+func (k *bentPortable) DestroySessionsOf(ctx context.Context, user string, except ...string) (int, error) {
+	return k.destroyOf(ctx, user, except...)
+}
+
+func (k *bentPortable) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
+	return k.find(ctx, token)
+}
+
+func (k *bentPortable) DeleteCtx(ctx context.Context, token string) error {
+	return k.delete(ctx, token)
+}
+
+func (k *bentPortable) Sweep(ctx context.Context) (int, error) { return k.sweep(ctx) }
+
+func (k *bentPortable) StartSweep(interval time.Duration) (stop func()) { return k.start(interval) }
+
+func (k *bentPortable) CommitCtx(ctx context.Context, token string, data []byte, e time.Time) error {
+	return k.commit(ctx, token, data, e)
+}
+
+// peek returns the record with an id, past everything that a check has put in between.
+func (k *bentPortable) peek(id string) (driver.Record, error) {
+	d := k.inner
+	for {
+		switch w := d.(type) {
+		case *tap:
+			d = w.Driver
+		case *scripted:
+			d = w.Driver
+		default:
+			return d.Load(context.Background(), id)
+		}
+	}
+}
+
+// change says how a mutant differs. Each part may be nil.
+type change struct {
+	options  func(o *scskit.Options)
+	driver   func(d *patch)
+	portable func(k *bentPortable)
+}
+
+func portableMutant(name, fails string, c change) mutant {
+	s := reference()
+	s.build = func(d driver.Driver, opts *scskit.Options) (portable, error) {
+		k := &bentPortable{inner: d}
+		if opts != nil {
+			k.opts = *opts
+		}
+		if c.options != nil {
+			c.options(&k.opts)
+		}
+		if c.driver != nil {
+			p := newPatch(d)
+			c.driver(p)
+			d = p
+		}
+		var err error
+		if k.Store, err = scskit.NewStore(d, &k.opts); err != nil {
+			return nil, err
+		}
+		k.find, k.commit, k.delete, k.sweep, k.start = k.Store.FindCtx, k.Store.CommitCtx,
+			k.Store.DeleteCtx, k.Store.Sweep, k.Store.StartSweep
+		k.all, k.destroyOf = k.Store.AllCtx, k.Store.DestroySessionsOf
+		if c.portable != nil {
+			c.portable(k)
+		}
+		return k, nil
+	}
+	return mutant{name: "portable/" + name, levels: []Level{LevelPortable}, fails: strings.Fields(fails),
+		store: &s}
+}
+
+// patch is a driver of which a mutant replaces functions.
+type patch struct {
+	driver.Driver
+	load   func(ctx context.Context, id string) (driver.Record, error)
+	save   func(ctx context.Context, rec driver.Record, cond driver.Condition) error
+	touch  func(ctx context.Context, id string, version int64, e time.Time) error
+	delete func(ctx context.Context, id string) error
+	sweep  func(ctx context.Context, limit int) (int, error)
+	limit  int
+}
+
+func newPatch(d driver.Driver) *patch {
+	p := &patch{Driver: d, load: d.Load, save: d.Save, touch: d.Touch, delete: d.Delete,
+		limit: 1 << 30}
+	p.sweep = p.swept
+	if l, ok := driver.As[driver.SizeLimiter](d); ok {
+		p.limit = l.MaxData()
+	}
+	return p
+}
+
+// swept sweeps the driver underneath, if it can be.
+func (p *patch) swept(ctx context.Context, limit int) (int, error) {
+	if s, ok := driver.As[driver.Sweeper](p.Driver); ok {
+		return s.Sweep(ctx, limit)
+	}
+	return 0, nil
+}
+
+func (p *patch) Load(ctx context.Context, id string) (driver.Record, error) {
+	return p.load(ctx, id)
+}
+
+func (p *patch) Delete(ctx context.Context, id string) error {
+	return p.delete(ctx, id)
+}
+
+func (p *patch) Sweep(ctx context.Context, limit int) (int, error) {
+	return p.sweep(ctx, limit)
+}
+
+func (p *patch) Save(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+	return p.save(ctx, rec, cond)
+}
+
+func (p *patch) Touch(ctx context.Context, id string, version int64, e time.Time) error {
+	return p.touch(ctx, id, version, e)
+}
+
+func (p *patch) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
+	r, _ := driver.As[driver.Ranger](p.Driver)
+	return r.Range(ctx)
+}
+
+func (p *patch) MaxData() int { return p.limit }
+
+func lostRace(err error) bool {
+	return errors.Is(err, driver.ErrConflict) || errors.Is(err, driver.ErrNotFound)
+}
+
+// observer wraps the Observer of the options, where there is one.
+func observer(alter func(e *scskit.Event) (times int)) change {
+	return change{options: func(o *scskit.Options) {
+		tell := o.Observer
+		if tell == nil {
+			return
+		}
+		o.Observer = func(ctx context.Context, e scskit.Event) {
+			for range alter(&e) {
+				tell(ctx, e)
+			}
+		}
+	}}
+}
+
+// codec is scskit.Codec, of which a mutant replaces functions. Its type hides the
+// methods that a Store looks for in scskit.Codec.
+type codec struct {
+	encode func(time.Time, map[string]any) ([]byte, error)
+	decode func([]byte) (time.Time, map[string]any, error)
+}
+
+func (c codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
+	if c.encode != nil {
+		return c.encode(deadline, values)
+	}
+	return scskit.Codec{}.Encode(deadline, values)
+}
+
+func (c codec) Decode(data []byte) (time.Time, map[string]any, error) {
+	if c.decode != nil {
+		return c.decode(data)
+	}
+	return scskit.Codec{}.Decode(data)
+}
+
+func coded(c codec) change {
+	return change{options: func(o *scskit.Options) { o.Codec = c }}
+}
+
+// eachValue returns a codec that changes values before it encodes them.
+func eachValue(alter func(v any) any) change {
+	return coded(codec{encode: func(deadline time.Time, values map[string]any) ([]byte, error) {
+		changed := make(map[string]any)
+		for key, v := range values {
+			changed[key] = alter(v)
+		}
+		return scskit.Codec{}.Encode(deadline, changed)
+	}})
+}
+
+func tracked(ctx context.Context) bool { return scskit.WithTracker(ctx) == ctx }
+
+func expired(e time.Time) bool { return !e.After(time.Now()) }
+
+// merging makes a commit merge what is stored into what it is given, whatever was loaded.
+func merging(k *bentPortable, merge func(ours, stored map[string]any)) func(context.Context, string, []byte,
+	time.Time) error {
+	return func(ctx context.Context, token string, data []byte, e time.Time) error {
+		rec, err := k.peek(idOf(token))
+		if err == nil && tracked(ctx) {
+			deadline, ours, err1 := k.Codec().Decode(data)
+			_, stored, err2 := k.Codec().Decode(rec.Data)
+			if err1 == nil && err2 == nil {
+				ours = maps.Clone(ours)
+				merge(ours, stored)
+				data, _ = k.Codec().Encode(deadline, ours)
+			}
+		}
+		return k.Store.CommitCtx(ctx, token, data, e)
+	}
+}
+
+// ticking is a StartSweep of its own.
+func ticking(untilFailure, wait bool) change {
+	return change{portable: func(k *bentPortable) {
+		k.start = func(interval time.Duration) func() {
+			ctx, cancel := context.WithCancel(context.Background())
+			var done sync.WaitGroup
+			done.Go(func() {
+				for ctx.Err() == nil {
+					time.Sleep(min(interval, 5*time.Millisecond))
+					if _, err := k.Store.Sweep(ctx); err != nil && untilFailure {
+						return
+					}
+					if !wait {
+						time.Sleep(5 * time.Millisecond)
+					}
+				}
+			})
+			return func() {
+				cancel()
+				if wait {
+					done.Wait()
+				}
+			}
+		}
+	}}
+}

@@ -1,0 +1,160 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"strings"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+// userPortable is a store of which a mutant replaces what it says of users.
+type userPortable struct {
+	*scskit.Store
+	list    func(ctx context.Context, user string) iter.Seq2[scskit.UserSession, error]
+	destroy func(ctx context.Context, user string, except ...string) (int, error)
+}
+
+func (k *userPortable) SessionsOf(ctx context.Context, user string) iter.Seq2[scskit.UserSession,
+	error] {
+	return k.list(ctx, user)
+}
+
+func (k *userPortable) DestroySessionsOf(ctx context.Context, user string,
+	except ...string) (int, error) {
+	return k.destroy(ctx, user, except...)
+}
+
+// indexed is a patched driver that still has its index.
+type indexed struct{ *patch }
+
+func (i indexed) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
+	return i.Driver.(driver.UserIndex).RangeUser(ctx, user)
+}
+
+func userMutant(name, fails string, alter func(k *userPortable)) mutant {
+	s := reference()
+	s.build = func(d driver.Driver, opts *scskit.Options) (portable, error) {
+		store, err := scskit.NewStore(d, opts)
+		if err != nil {
+			return nil, err
+		}
+		k := &userPortable{Store: store, list: store.SessionsOf, destroy: store.DestroySessionsOf}
+		alter(k)
+		return k, nil
+	}
+	return mutant{name: "user/" + name, levels: []Level{LevelPortable}, fails: strings.Fields(fails),
+		store: &s}
+}
+
+// listing makes a store change the sessions of a user that it yields; false leaves one out.
+func (k *userPortable) listing(alter func(s *scskit.UserSession) bool) {
+	k.list = func(ctx context.Context, user string) iter.Seq2[scskit.UserSession, error] {
+		return func(yield func(scskit.UserSession, error) bool) {
+			for s, err := range k.Store.SessionsOf(ctx, user) {
+				if (err != nil || alter(&s)) && !yield(s, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// savedFor makes the store under a mutant save records for another user. It is given the one that
+// is stored.
+func savedFor(name, fails string, user func(rec driver.Record, stored string) string) mutant {
+	s := reference()
+	s.build = func(d driver.Driver, opts *scskit.Options) (portable, error) {
+		if _, ok := d.(driver.UserIndex); !ok {
+			return scskit.NewStore(d, opts)
+		}
+		p := newPatch(d)
+		p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+			old, err := d.Load(ctx, rec.ID)
+			if err == nil {
+				rec.User = user(rec, old.User)
+			}
+			return d.Save(ctx, rec, cond)
+		}
+		return scskit.NewStore(indexed{p}, opts)
+	}
+	return mutant{name: "user/" + name, levels: []Level{LevelPortable}, fails: strings.Fields(fails),
+		store: &s}
+}
+
+func portableUserMutants() []mutant {
+	return []mutant{
+		portableMutant("guesses-the-key", `user/needs-key`,
+			change{options: func(o *scskit.Options) { o.UserKey = "user" }}),
+		savedFor("first-user-stays", `user/follows-change ~user/destroy-merging`,
+			func(_ driver.Record, stored string) string { return stored }),
+		savedFor("saves-for-nobody", `~user/destroy-merging user/follows-change`,
+			func(driver.Record, string) string { return "" }),
+		userMutant("ignores-case", `user/sessions-of`, func(k *userPortable) {
+			k.list = func(ctx context.Context, user string) iter.Seq2[scskit.UserSession, error] {
+				names := []string{user}
+				if upper := strings.ToUpper(user); upper != user {
+					names = append(names, upper)
+				}
+				return func(yield func(scskit.UserSession, error) bool) {
+					for _, name := range names {
+						for s, err := range k.Store.SessionsOf(ctx, name) {
+							if !yield(s, err) || err != nil {
+								return
+							}
+						}
+					}
+				}
+			}
+		}),
+		userMutant("id-opens", `
+			user/destroy user/destroy-all-but-own user/follows-change user/hides-names
+			user/integers user/sessions-of`, func(k *userPortable) {
+			k.listing(func(s *scskit.UserSession) bool { s.ID = s.Key; return true })
+		}),
+		userMutant("key-is-id", `user/sessions-of`, func(k *userPortable) {
+			k.listing(func(s *scskit.UserSession) bool { s.Key = s.ID; return true })
+		}),
+		userMutant("without-values", `user/sessions-of`, func(k *userPortable) {
+			k.listing(func(s *scskit.UserSession) bool { s.Values = nil; return true })
+		}),
+		userMutant("without-times", `user/sessions-of`, func(k *userPortable) {
+			k.listing(func(s *scskit.UserSession) bool {
+				s.Expiry, s.Updated = time.Time{}, time.Time{}
+				return true
+			})
+		}),
+		userMutant("names-only", `user/integers`, func(k *userPortable) {
+			k.listing(func(s *scskit.UserSession) bool { _, ok := s.Values["user"].(string); return ok })
+		}),
+		userMutant("destroys-excepted", `user/destroy user/destroy-all-but-own`, func(k *userPortable) {
+			k.destroy = func(ctx context.Context, user string, _ ...string) (int, error) {
+				return k.Store.DestroySessionsOf(ctx, user)
+			}
+		}),
+		userMutant("destroys-one", `
+			user/destroy ~user/destroy-all-but-own ~user/destroy-merging user/destroy-renewing`, func(k *userPortable) {
+			k.destroy = func(ctx context.Context, user string, except ...string) (int, error) {
+				for s, err := range k.Store.SessionsOf(ctx, user) {
+					if err != nil {
+						return 0, err
+					}
+					return 1, k.DeleteCtx(ctx, s.Key)
+				}
+				return k.Store.DestroySessionsOf(ctx, user, except...)
+			}
+		}),
+		userMutant("quotes-the-user", `user/hides-names`, func(k *userPortable) {
+			k.destroy = func(ctx context.Context, user string, except ...string) (int, error) {
+				n, err := k.Store.DestroySessionsOf(ctx, user, except...)
+				if err != nil {
+					err = fmt.Errorf("sessions of %q: %w", user, err)
+				}
+				return n, err
+			}
+		}),
+	}
+}

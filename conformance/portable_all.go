@@ -1,0 +1,149 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+// portableAllChecks cover SessionManager.Iterate over a *scskit.Store, and the keys of its All.
+var portableAllChecks = []check{
+	{"all/iterate-destroy", LevelPortable, allIterateDestroy,
+		"SessionManager.Iterate with Destroy signs everybody out (in scs with HashTokenInStore it " +
+			"deletes nothing)"},
+	{"all/iterate-commit", LevelPortable, allIterateCommit,
+		"SessionManager.Iterate with Put and Commit changes the sessions themselves"},
+	{"all/iterate-overwrites-nothing", LevelPortable, allIterateOverwritesNothing,
+		"no lost updates: what others save after a session was listed is merged in a context with a " +
+			"tracker, and otherwise refuses the change"},
+	{"all/damaged", LevelPortable, allDamaged,
+		"a record that does not decode is passed over and reported: it ends no iteration"},
+	{"all/key-never-creates", LevelPortable, allKeyNeverCreates,
+		"a commit under a key of All, whose session was destroyed meanwhile, brings nothing back"},
+}
+
+func allIterateDestroy(t *T) {
+	s, _ := t.newPortable(nil)
+	t.all(s)
+	sm := manager(s)
+	tokens := []string{t.begin(sm, "k", 1), t.begin(sm, "k", 2), t.begin(sm, "k", 3)}
+	if err := sm.Iterate(t.Context(), sm.Destroy); err != nil {
+		t.Fatalf("iterate: %v", err)
+	}
+	for _, token := range tokens {
+		t.wantNone(s, token)
+	}
+	if all := t.all(s); len(all) != 0 {
+		t.Errorf("all: %d sessions after all were destroyed", len(all))
+	}
+}
+
+func allIterateCommit(t *T) {
+	s, _ := t.newPortable(nil)
+	t.all(s)
+	sm := manager(s)
+	token := t.begin(sm, "k", 1)
+	err := sm.Iterate(t.Context(), func(ctx context.Context) error {
+		sm.Put(ctx, "added", true)
+		_, _, err := sm.Commit(ctx)
+		return err
+	})
+	if err != nil {
+		t.Fatalf("iterate: %v", err)
+	}
+	r := t.request(sm, token)
+	if sm.GetInt(r.ctx, "k") != 1 || !sm.GetBool(r.ctx, "added") {
+		t.Errorf("the session holds %v", sm.Keys(r.ctx))
+	}
+	if all := t.all(s); len(all) != 1 {
+		t.Errorf("all: %d sessions, want the one", len(all))
+	}
+}
+
+func allIterateOverwritesNothing(t *T) {
+	for _, tracked := range []bool{true, false} {
+		s, _ := t.newPortable(nil)
+		t.all(s)
+		sm := manager(s)
+		token := t.begin(sm, "role", "admin", "k", 1)
+		ctx := t.Context()
+		if tracked {
+			ctx = scskit.WithTracker(ctx)
+		}
+		err := sm.Iterate(ctx, func(ctx context.Context) error {
+			r := t.request(sm, token)
+			sm.Put(r.ctx, "role", "revoked")
+			r.end()
+			sm.Put(ctx, "k", 2)
+			_, _, err := sm.Commit(ctx)
+			return err
+		})
+		want := "map[k:2 role:revoked]"
+		if !tracked {
+			want = "map[k:1 role:revoked]"
+		}
+		if tracked != (err == nil) || err != nil && !errors.Is(err, driver.ErrConflict) {
+			t.Errorf("with a tracker: %v: error %v", tracked, err)
+		}
+		t.wantValues(t.values(s, token), want)
+
+		// Saving a session as it was listed asks for nothing that others have not done.
+		err = sm.Iterate(t.Context(), func(ctx context.Context) error {
+			r := t.request(sm, token)
+			sm.Put(r.ctx, "k", 3)
+			r.end()
+			_, _, err := sm.Commit(ctx)
+			return err
+		})
+		if err != nil {
+			t.Errorf("iterate, with a session saved as it was listed: %v", err)
+		}
+		t.wantValues(t.values(s, token), "map[k:3 role:revoked]")
+	}
+}
+
+func allDamaged(t *T) {
+	var log eventLog
+	s, d := t.newPortable(&scskit.Options{Observer: log.observe})
+	t.all(s)
+	sm := manager(s)
+	for i := range 3 {
+		t.begin(sm, "k", i)
+	}
+	t.plant(d, newToken(), []byte("not a session"))
+	n := 0
+	if err := sm.Iterate(t.Context(), func(context.Context) error { n++; return nil }); err != nil {
+		t.Errorf("iterate: %v", err)
+	}
+	if n != 3 {
+		t.Errorf("%d sessions, want 3", n)
+	}
+	if events := log.of(scskit.KindCorrupt); len(events) != 1 || events[0].Err == nil {
+		t.Errorf("%d events of the kind corrupt, want 1, with an error", len(events))
+	}
+}
+
+func allKeyNeverCreates(t *T) {
+	s, d := t.newPortable(nil)
+	t.all(s)
+	sm := manager(s)
+	token := t.begin(sm, "k", 1)
+	keys := slices.Collect(maps.Keys(t.all(s)))
+	if len(keys) != 1 {
+		t.Fatalf("all: %d sessions, want 1", len(keys))
+	}
+	t.remove(s, token)
+	if err := s.CommitCtx(t.Context(), keys[0], t.encode(map[string]any{"k": 2}),
+		in(lifetime)); err == nil {
+		t.Error("commit under the key of a destroyed session: no error")
+	}
+	t.wantNone(s, token)
+	t.wantNone(s, keys[0])
+	if _, err := d.Driver.Load(t.Context(), idOf(token)); !errors.Is(err, driver.ErrNotFound) {
+		t.Errorf("the driver's record of the destroyed session: error %v, want ErrNotFound", err)
+	}
+}

@@ -1,0 +1,243 @@
+package conformance
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"runtime/pprof"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+// portableCleanupChecks cover Store.Sweep over the backend, and StartSweep.
+var portableCleanupChecks = []check{
+	{"cleanup/only-expired", LevelPortable, cleanupOnlyExpired,
+		"a sweep removes expired sessions only, and says how many"},
+	{"cleanup/moved", LevelPortable, cleanupMoved,
+		"a sweep goes by the expiry that a session has, not by one that it had"},
+	{"cleanup/two-at-once", LevelPortable, cleanupTwoAtOnce,
+		"sweeps that meet do not fail, and count each session once"},
+	{"cleanup/ticks", LevelPortable, cleanupTicks,
+		"StartSweep sweeps every interval, also after a failure"},
+	{"cleanup/stop", LevelPortable, cleanupStop,
+		"stop ends a sweep that runs, and may be called again, and at the same time"},
+	{"cleanup/leaks-nothing", LevelPortable, cleanupLeaksNothing,
+		"after stop has returned, no goroutine is left and no sweep begins"},
+}
+
+// expired stores n sessions and returns when they have expired, but are still there.
+func (t *T) expired(s portable, n int) {
+	t.Helper()
+	for span := t.short(); ; span *= 4 {
+		expiry := in(span)
+		first := newToken()
+		for i := range n {
+			token := first
+			if i > 0 {
+				token = newToken()
+			}
+			t.commit(s, token, t.encode(map[string]any{"k": 1}), expiry)
+		}
+		inTime := time.Now().Before(expiry)
+		t.until(in(max(time.Until(expiry), 0)+2*time.Second), "an expired session is not found",
+			func() bool { return t.gone(s, first) })
+		if inTime {
+			return
+		}
+		t.sweep(s) // some were never stored
+	}
+}
+
+func (t *T) sweeper(opts *scskit.Options) (portable, *tap) {
+	t.Helper()
+	s, d := t.newPortable(opts)
+	if _, ok := driver.As[driver.Sweeper](d.Driver); !ok {
+		t.notApplicable("the driver is no driver.Sweeper: the backend removes what has expired")
+	}
+	return s, d
+}
+
+func (t *T) sweep(s portable) int {
+	t.Helper()
+	n, err := s.Sweep(t.Context())
+	if err != nil {
+		t.Fatalf("sweep: %v", err)
+	}
+	return n
+}
+
+// removes fails the check if sweep, which stores n expired sessions in a backend of its own and
+// sweeps them, does not return n.
+func (t *T) removes(n int, sweep func() int) {
+	t.Helper()
+	attempts := 1
+	if t.store != nil && t.store.RemovesExpired || t.driver != nil && t.driver.RemovesExpired {
+		attempts = 5
+	}
+	removed := sweep()
+	for ; removed < n && attempts > 1; attempts-- { // the backend was faster
+		removed = sweep()
+	}
+	if removed != n {
+		t.Errorf("sweep: removed %d, want %d", removed, n)
+	}
+}
+
+func cleanupOnlyExpired(t *T) {
+	const n = 20
+	t.removes(n, func() int {
+		s, _ := t.sweeper(nil)
+		live := t.fill(s, n)
+		t.expired(s, n)
+		removed := t.sweep(s)
+		if rest := t.sweep(s); rest != 0 {
+			t.Errorf("sweep again: removed %d, want 0", rest)
+		}
+		for data, token := range live {
+			t.wantData(s, token, []byte(data))
+		}
+		return removed
+	})
+}
+
+func cleanupMoved(t *T) {
+	data := t.encode(map[string]any{"k": 1})
+	var s portable
+	var live map[string]string // tokens by what happened to the session
+	t.aged(func(near time.Time) error {
+		s, _ = t.sweeper(&scskit.Options{TouchInterval: -1})
+		live = map[string]string{"touched": newToken(), "saved": newToken(), "recreated": newToken()}
+		for what, token := range live {
+			t.commit(s, token, data, near)
+			ctx := t.Context()
+			switch what {
+			case "touched":
+				ctx = scskit.WithTracker(ctx)
+				if _, _, err := s.FindCtx(ctx, token); err != nil {
+					return fmt.Errorf("find: %w", err)
+				}
+			case "recreated":
+				t.remove(s, token)
+			}
+			if err := s.CommitCtx(ctx, token, data, far()); err != nil {
+				return fmt.Errorf("commit: a session that is %s: %w", what, err)
+			}
+		}
+		return nil
+	})
+	if removed := t.sweep(s); removed != 0 {
+		t.Errorf("sweep: removed %d, where every session lives by its new expiry", removed)
+	}
+	for what, token := range live {
+		if t.gone(s, token) {
+			t.Errorf("sweep: removed a live session: it was %s with a later expiry", what)
+		}
+	}
+}
+
+func cleanupTwoAtOnce(t *T) {
+	const n = 40
+	t.removes(n, func() int {
+		s, _ := t.sweeper(nil)
+		t.expired(s, n)
+		var removed atomic.Int64
+		t.each(4, func(int) { removed.Add(int64(t.sweep(s))) })
+		return int(removed.Load())
+	})
+}
+
+func cleanupTicks(t *T) {
+	s, d := t.newPortable(nil)
+	d.on(func(_ context.Context, op, _ string) error {
+		if op == "sweep" && d.count("sweep")%2 == 1 {
+			return errDown
+		}
+		return nil
+	})
+	stop := s.StartSweep(time.Millisecond)
+	defer stop()
+	t.soon("five sweeps", func() bool { return d.count("sweep") >= 5 })
+}
+
+func cleanupStop(t *T) {
+	s, d := t.newPortable(&scskit.Options{Timeout: -1})
+	var running atomic.Int64
+	d.on(func(ctx context.Context, op, id string) error {
+		running.Add(1)
+		defer running.Add(-1)
+		return silent(ctx, op, id)
+	})
+	stop := s.StartSweep(time.Millisecond)
+	t.soon("a sweep is running", func() bool { return running.Load() == 1 })
+	t.each(5, func(int) {
+		stop()
+		if running.Load() != 0 {
+			t.Error("stop returned while a sweep was running")
+		}
+	})
+	stop()
+	s.StartSweep(time.Hour)() // a stop that waited for the next sweep would hang
+}
+
+func cleanupLeaksNothing(t *T) {
+	s, d := t.newPortable(nil)
+	const label = "conformance-sweep"
+	mark := newToken() // goroutines inherit the labels of the one that starts them
+	ours := []string{packageOf((*scskit.Store)(nil)), packageOf(s), packageOf(d.Driver)}
+	left := func() int {
+		var profile strings.Builder
+		if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
+			t.Fatalf("goroutine profile: %v", err)
+		}
+		return goroutinesOf(profile.String(), fmt.Sprintf("%q:%q", label, mark), ours)
+	}
+	var stops []func()
+	pprof.Do(t.Context(), pprof.Labels(label, mark), func(context.Context) {
+		for range 5 {
+			stops = append(stops, s.StartSweep(time.Millisecond))
+		}
+	})
+	t.soon("sweeps are running", func() bool { return d.count("sweep") > 5 })
+	if left() == 0 {
+		t.Log("StartSweep has no goroutine of its own")
+	}
+	for _, stop := range stops {
+		stop()
+	}
+	after := d.count("sweep")
+	t.pause(20 * time.Millisecond)
+	if n := d.count("sweep"); n != after {
+		t.Errorf("%d sweeps began after stop had returned", n-after)
+	}
+	// A goroutine that has announced its end may take a moment to be gone.
+	t.soon("no goroutine is left after stop", func() bool { return left() == 0 })
+}
+
+// goroutinesOf counts, in a goroutine profile as text, the stacks that have a label and run a
+// function of one of the packages. The others are the client library's: connections that a sweep
+// was the first to need live on in their pool.
+func goroutinesOf(profile, label string, packages []string) int {
+	n := 0
+	for stack := range strings.SplitSeq(profile, "\n\n") {
+		if strings.Contains(stack, label) && slices.ContainsFunc(packages, func(path string) bool {
+			return strings.Contains(stack, "\t"+path+".")
+		}) {
+			n++
+		}
+	}
+	return n
+}
+
+// packageOf returns the path of the package that declares the type of v, or what it points to.
+func packageOf(v any) string {
+	typ := reflect.TypeOf(v)
+	if typ.Kind() == reflect.Pointer {
+		typ = typ.Elem()
+	}
+	return typ.PkgPath()
+}

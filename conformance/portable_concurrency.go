@@ -1,0 +1,177 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+// portableConcurrencyChecks cover destroyed sessions, which stay destroyed, and commits that lose races.
+var portableConcurrencyChecks = []check{
+	{"concurrency/logout-beats-reader", LevelPortable, concurrencyLogoutBeatsReader,
+		"no resurrection: a request that only read, under an idle time-out, does not bring a destroyed " +
+			"session back (in stock scs it does)"},
+	{"concurrency/logout-beats-writer", LevelPortable, concurrencyLogoutBeatsWriter,
+		"no resurrection: a request that wrote does not bring a destroyed session back"},
+	{"concurrency/renew-beats-old", LevelPortable, concurrencyRenewBeatsOld,
+		"OWASP: after RenewToken the old token is dead, also for a request that was in flight with it"},
+	{"concurrency/storm-ends", LevelPortable, concurrencyStormEnds,
+		"a commit that always loses the race gives up with driver.ErrConflict"},
+	{"concurrency/no-stranger-waits", LevelPortable, concurrencyNoStrangerWaits,
+		"writers who meet in one session hold up nobody else's"},
+}
+
+// idleManager returns a manager under which every request commits, over a store under
+// which each of these commits may write.
+func (t *T) idleManager() (portable, *scs.SessionManager) {
+	t.Helper()
+	s, _ := t.newPortable(&scskit.Options{TouchInterval: -1})
+	sm := manager(s)
+	sm.IdleTimeout = 20 * time.Minute
+	return s, sm
+}
+
+// signOut destroys the session in a request of its own.
+func (t *T) signOut(sm *scs.SessionManager, token string) {
+	t.Helper()
+	r := t.request(sm, token)
+	if err := sm.Destroy(r.ctx); err != nil {
+		t.Fatalf("destroy: %v", err)
+	}
+}
+
+// wantGone ends a request and fails the check unless its session turned out to be gone.
+func (t *T) wantGone(s portable, r *request, token string) {
+	t.Helper()
+	if _, state := r.end(); state != scskit.CommitGone {
+		t.Errorf("the commit to a session that is gone: state %d, want Gone", state)
+	}
+	t.wantNone(s, token)
+}
+
+func concurrencyLogoutBeatsReader(t *T) {
+	s, sm := t.idleManager()
+	token := t.begin(sm, "k", 1)
+	quick, slow := t.request(sm, token), t.request(sm, token)
+	t.signOut(sm, token)
+	quick.end()
+	t.wantNone(s, token)
+	slow.late()
+	t.wantGone(s, slow, token)
+}
+
+func concurrencyLogoutBeatsWriter(t *T) {
+	s, _ := t.newPortable(nil)
+	sm := manager(s)
+	token := t.begin(sm, "k", 1)
+	slow, slower := t.request(sm, token), t.request(sm, token)
+	sm.Put(slow.ctx, "k", 2)
+	t.signOut(sm, token)
+	t.wantGone(s, slow, token)
+	sm.Put(slow.ctx, "k", 3) // the same request tries once more
+	t.wantGone(s, slow, token)
+	sm.Put(slower.ctx, "other", 1)
+	t.wantGone(s, slower, token)
+}
+
+func concurrencyRenewBeatsOld(t *T) {
+	s, sm := t.idleManager()
+	token := t.begin(sm, "k", 1)
+	reader, writer, renewer := t.request(sm, token), t.request(sm, token), t.request(sm, token)
+	sm.Put(writer.ctx, "w", true)
+	if err := sm.RenewToken(renewer.ctx); err != nil {
+		t.Fatalf("renew: %v", err)
+	}
+	renewed, _ := renewer.end()
+	t.wantGone(s, writer, token)
+	reader.late()
+	t.wantGone(s, reader, token)
+	if renewed == token {
+		t.Error("renew: the token is still the same")
+	}
+	t.wantValues(t.values(s, renewed), "map[k:1]")
+}
+
+func concurrencyStormEnds(t *T) {
+	s, d := t.newPortable(nil)
+	sm := manager(s)
+	token := t.begin(sm, "k", 1)
+	r := t.request(sm, token)
+	sm.Put(r.ctx, "k", 2)
+	const most = 10_000 // or a commit that goes on for ever would
+	d.on(func(_ context.Context, op, _ string) error {
+		switch {
+		case op != "save":
+			return nil
+		case d.count("save") > most:
+			return errDown
+		}
+		return driver.ErrConflict
+	})
+	if _, _, err := sm.Commit(r.ctx); !errors.Is(err, driver.ErrConflict) {
+		t.Errorf("commit: got error %v, want driver.ErrConflict", err)
+	}
+	if n := d.count("save"); n < 10 {
+		t.Errorf("commit gave up after %d attempts", n)
+	}
+}
+
+func concurrencyNoStrangerWaits(t *T) {
+	s, d := t.newPortable(nil)
+	sm := manager(s)
+	crowded := t.begin(sm, "k", 0)
+	one, two := t.request(sm, crowded), t.request(sm, crowded)
+	sm.Put(one.ctx, "one", 1)
+	one.end()
+	strangers := make([]*request, 200) // some of which share whatever there is to be shared
+	for i := range strangers {
+		token := t.begin(sm, "k", 0)
+		strangers[i] = t.request(sm, token)
+		other := t.request(sm, token)
+		sm.Put(other.ctx, "other", 1)
+		other.end()
+	}
+	held, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	d.on(func(ctx context.Context, op, id string) error {
+		if op == "load" && id == d.id(crowded) {
+			once.Do(func() { close(held) })
+			select {
+			case <-release:
+			case <-ctx.Done():
+			}
+		}
+		return nil
+	})
+	merged := t.start(func() {
+		sm.Put(two.ctx, "two", 2)
+		two.end() // which merges, and is held
+	})
+	select {
+	case <-held:
+	case <-merged:
+		t.Fatal("the commit did not look for what it has to merge")
+	}
+	ended := t.start(func() {
+		for _, r := range strangers {
+			sm.Put(r.ctx, "k", 1)
+			r.end()
+		}
+	})
+	timeout := time.NewTimer(t.reach())
+	defer timeout.Stop()
+	select {
+	case <-ended:
+	case <-timeout.C:
+		t.Error("a merge of one session waits for that of another")
+	}
+	close(release)
+	<-merged
+	<-ended
+}

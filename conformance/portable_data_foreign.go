@@ -1,0 +1,180 @@
+package conformance
+
+import (
+	"bytes"
+	"encoding/gob"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+)
+
+// portableForeignChecks cover data that another program or another codec has written.
+var portableForeignChecks = []check{
+	{"data/unknown-type", LevelPortable, dataUnknownType,
+		"a rolling deploy loses nothing: a value of a type that this process has not registered is " +
+			"kept, whole, for those that have"},
+	{"data/unknown-type-legacy", LevelPortable, dataUnknownTypeLegacy,
+		"the same goes for a session that scs's GobCodec wrote"},
+	{"data/newer-format", LevelPortable, dataNewerFormat,
+		"a record in a newer format of the codec is an error and not dropped"},
+	{"data/decorated-codec", LevelPortable, dataDecoratedCodec,
+		"a codec that embeds scskit.Codec and changes its bytes, to compress them say, is used as it is"},
+	{"data/legacy-gob", LevelPortable, dataLegacyGob,
+		"sessions that scs's GobCodec wrote are read, and rewritten in the new format when they change"},
+}
+
+// foreigner is a value as a newer program may put it. Under knownName this process knows its
+// type, under alienName, which is as long, it does not.
+type foreigner struct {
+	Note string
+	More map[string]int
+}
+
+const (
+	knownName = "conformance.known"
+	alienName = "conformance.alien"
+)
+
+func alienate(data []byte) []byte {
+	return bytes.ReplaceAll(data, []byte(knownName), []byte(alienName))
+}
+
+func naturalize(data []byte) []byte {
+	return bytes.ReplaceAll(data, []byte(alienName), []byte(knownName))
+}
+
+func dataUnknownType(t *T) {
+	t.keepsForeigner(scskit.Codec{})
+}
+
+func dataUnknownTypeLegacy(t *T) {
+	t.keepsForeigner(scs.GobCodec{})
+}
+
+// keepsForeigner has another program begin a session, with the given codec and a value of a
+// type that this one does not know, and takes the session through all that a store does to one.
+func (t *T) keepsForeigner(theirs scs.Codec) {
+	t.Helper()
+	gob.RegisterName(knownName, foreigner{})
+	want := foreigner{Note: "a note", More: map[string]int{"one": 1, "two": 2}}
+	s, d := t.newPortable(nil)
+	sm := manager(s)
+	token := newToken()
+	data, err := theirs.Encode(in(lifetime), map[string]any{"user": "ada", "foreign": want, "gone": 1})
+	if err != nil {
+		t.Fatalf("encode: %v", err)
+	}
+	t.plant(d, token, alienate(data))
+	came := func(step string) {
+		t.Helper()
+		_, values, err := scskit.Codec{}.Decode(naturalize(t.stored(d, token).Data))
+		if got, ok := values["foreign"].(foreigner); !ok || fmt.Sprint(got) != fmt.Sprint(want) ||
+			values["user"] != "ada" {
+			t.Fatalf("%s: the program that knows the type finds %v, error %v", step, values, err)
+		}
+	}
+
+	r := t.request(sm, token)
+	if sm.GetString(r.ctx, "user") != "ada" {
+		t.Fatalf("a session with a value of an unknown type: keys %v", sm.Keys(r.ctx))
+	}
+	if v, ok := sm.Get(r.ctx, "foreign").(scskit.Unknown); !ok || v.Type() != alienName {
+		t.Errorf("the value of an unknown type is a %T", sm.Get(r.ctx, "foreign"))
+	}
+	came("load")
+	sm.Put(r.ctx, "here", 1)
+	r.end()
+	came("save")
+
+	one, two := t.request(sm, token), t.request(sm, token)
+	sm.Put(one.ctx, "one", 1)
+	sm.Remove(two.ctx, "gone")
+	one.end()
+	two.end()
+	came("merge")
+
+	r = t.request(sm, token)
+	if err := sm.RenewToken(r.ctx); err != nil {
+		t.Fatalf("renew: %v", err)
+	}
+	token, _ = r.end()
+	came("renew")
+}
+
+func dataNewerFormat(t *T) {
+	s, d := t.newPortable(nil)
+	token := newToken()
+	data := append([]byte{0xc1, 0x02}, "what only a later version of the codec can read"...)
+	t.plant(d, token, data)
+	if _, err := manager(s).Load(scskit.WithTracker(t.Context()), token); !errors.Is(err,
+		scskit.ErrNewer) {
+		t.Errorf("load: got error %v, want scskit.ErrNewer", err)
+	}
+	if rec := t.stored(d, token); !bytes.Equal(rec.Data, data) {
+		t.Error("the record is not what it was")
+	}
+}
+
+// masked is a codec as a program makes one: it embeds scskit.Codec and changes its bytes.
+type masked struct{ scskit.Codec }
+
+func mask(data []byte) []byte {
+	changed := make([]byte, len(data))
+	for i, b := range data {
+		changed[i] = ^b
+	}
+	return changed
+}
+
+func (m masked) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
+	data, err := m.Codec.Encode(deadline, values)
+	return mask(data), err
+}
+
+func (m masked) Decode(data []byte) (time.Time, map[string]any, error) {
+	return m.Codec.Decode(mask(data))
+}
+
+func dataDecoratedCodec(t *T) {
+	s, d := t.newPortable(&scskit.Options{Codec: masked{}})
+	sm := manager(s)
+	sm.IdleTimeout = lifetime / 2
+	token := t.begin(sm, "k", 1)
+	r := t.request(sm, token)
+	sm.Put(r.ctx, "one", 1)
+	r.end()
+	t.wantValues(t.values(s, token), fmt.Sprint(map[string]any{"k": 1, "one": 1}))
+	if idle := time.Until(t.stored(d, token).Expiry); idle > lifetime*9/10 {
+		t.Errorf("the idle time-out of %v became %v", sm.IdleTimeout, idle)
+	}
+}
+
+func dataLegacyGob(t *T) {
+	s, d := t.newPortable(nil)
+	sm := manager(s)
+	token := newToken()
+	legacy, err := scs.GobCodec{}.Encode(in(lifetime), map[string]any{"user": "ada", "n": 7})
+	if err != nil {
+		t.Fatalf("gob: %v", err)
+	}
+	t.plant(d, token, legacy)
+
+	r := t.request(sm, token)
+	if sm.GetString(r.ctx, "user") != "ada" || sm.GetInt(r.ctx, "n") != 7 {
+		t.Fatalf("a session in scs's format: keys %v", sm.Keys(r.ctx))
+	}
+	sm.Put(r.ctx, "new", true)
+	if _, state := r.end(); state != scskit.CommitStored {
+		t.Errorf("commit: state %d, want Stored", state)
+	}
+	if v := t.values(s, token); len(v) != 3 || v["user"] != "ada" || v["n"] != 7 || v["new"] != true {
+		t.Errorf("after the rewrite the session holds %v", v)
+	}
+	if _, _, err := (scs.GobCodec{}).Decode(t.stored(d, token).Data); err == nil {
+		t.Error("the session that was changed is still in scs's format")
+	}
+}

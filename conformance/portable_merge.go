@@ -1,0 +1,270 @@
+package conformance
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/scskit/scskit"
+)
+
+// portableMergeChecks cover the merge of concurrent changes: no update is lost.
+var portableMergeChecks = []check{
+	{"concurrency/different-keys", LevelPortable, mergeDifferentKeys,
+		"no lost updates: fifty requests that each put a key of their own keep all fifty (stock scs " +
+			"keeps one)"},
+	{"concurrency/same-key", LevelPortable, mergeSameKey,
+		"requests that put the same key leave what one of them put, whole"},
+	{"concurrency/removed-by-us", LevelPortable, mergeRemovedByUs,
+		"a key that this request removed is removed, whatever another changed"},
+	{"concurrency/removed-by-other", LevelPortable, mergeRemovedByOther,
+		"a key that another request removed, and this one left alone, stays removed"},
+	{"concurrency/changed-and-removed", LevelPortable, mergeChangedAndRemoved,
+		"a key that this request changed wins over its removal by another"},
+	{"concurrency/overwritten", LevelPortable, mergeOverwritten,
+		"a key that this request overwrites keeps its value, though that is what it had loaded, " +
+			"whatever another changed"},
+	{"concurrency/commit-twice", LevelPortable, mergeCommitTwice,
+		"a request may commit more than once, and each commit merges"},
+	{"concurrency/reader-keeps-writes", LevelPortable, mergeReaderKeepsWrites,
+		"a request that only read, under an idle time-out, undoes no write of another"},
+	{"concurrency/unchanged-writes-nothing", LevelPortable, mergeUnchangedWritesNothing,
+		"a request that changes nothing costs no write"},
+	{"concurrency/untracked-overwrites", LevelPortable, mergeUntrackedOverwrites,
+		"without a tracker a commit overwrites, as scs.Store says"},
+	{"concurrency/loaded-again", LevelPortable, mergeLoadedAgain,
+		"no lost updates: a loop that loads a session again and again in one tracked context merges " +
+			"with what its last load returned"},
+	{"concurrency/loaded-twice", LevelPortable, mergeLoadedTwice,
+		"no lost updates: of two loads in one tracked context each commit merges with what its own " +
+			"returned"},
+}
+
+func mergeDifferentKeys(t *T) {
+	s, _ := t.newPortable(nil)
+	sm := manager(s)
+	token := t.begin(sm, "seed", "sown")
+	crowd := t.crowd(50, 4)
+	requests := make([]*request, crowd)
+	for i := range requests {
+		requests[i] = t.request(sm, token)
+		sm.Put(requests[i].ctx, fmt.Sprintf("key %d", i), i)
+	}
+	t.each(crowd, func(i int) {
+		if _, state := requests[i].end(); state != scskit.CommitStored {
+			t.Errorf("commit: state %d, want Stored", state)
+		}
+	})
+	v := t.values(s, token)
+	if len(v) != crowd+1 || v["seed"] != "sown" {
+		t.Errorf("%d keys after %d requests put one each beside the seed", len(v), crowd)
+	}
+	for i := range crowd {
+		if v[fmt.Sprintf("key %d", i)] != i {
+			t.Errorf("key %d is lost", i)
+		}
+	}
+}
+
+func mergeSameKey(t *T) {
+	s, _ := t.newPortable(nil)
+	sm := manager(s)
+	token := t.begin(sm, "seed", "sown")
+	crowd := t.crowd(50, 4)
+	requests := make([]*request, crowd)
+	value := func(i int) string { return strings.Repeat(fmt.Sprintf("%02d", i), 500) }
+	for i := range requests {
+		requests[i] = t.request(sm, token)
+		sm.Put(requests[i].ctx, "k", value(i))
+	}
+	t.each(crowd, func(i int) { requests[i].end() })
+	v := t.values(s, token)
+	got, _ := v["k"].(string)
+	var i int
+	if _, err := fmt.Sscanf(got, "%02d", &i); err != nil || got != value(i) {
+		t.Errorf("the key holds what no request put: %s", brief([]byte(got)))
+	}
+	if len(v) != 2 || v["seed"] != "sown" {
+		t.Error("another key was lost")
+	}
+}
+
+// meet lets two requests load the session that holds a, b and c; then the first
+// commits, then the second.
+func (t *T) meet(first, second func(r *request)) map[string]any {
+	t.Helper()
+	s, _ := t.newPortable(nil)
+	sm := manager(s)
+	token := t.begin(sm, "a", 1, "b", 2, "c", 3)
+	one, two := t.request(sm, token), t.request(sm, token)
+	first(one)
+	one.end()
+	second(two)
+	two.end()
+	return t.values(s, token)
+}
+
+func mergeRemovedByUs(t *T) {
+	t.wantValues(t.meet(
+		func(r *request) { r.sm.Put(r.ctx, "b", 20) },
+		func(r *request) { r.sm.Remove(r.ctx, "a") },
+	), "map[b:20 c:3]")
+	t.wantValues(t.meet(
+		func(r *request) { r.sm.Put(r.ctx, "a", 10) },
+		func(r *request) { r.sm.Remove(r.ctx, "a") },
+	), "map[b:2 c:3]")
+}
+
+func mergeRemovedByOther(t *T) {
+	t.wantValues(t.meet(
+		func(r *request) { r.sm.Remove(r.ctx, "a") },
+		func(r *request) { r.sm.Put(r.ctx, "b", 20) },
+	), "map[b:20 c:3]")
+}
+
+func mergeChangedAndRemoved(t *T) {
+	t.wantValues(t.meet(
+		func(r *request) { r.sm.Remove(r.ctx, "a") },
+		func(r *request) { r.sm.Put(r.ctx, "a", 10) },
+	), "map[a:10 b:2 c:3]")
+}
+
+func mergeOverwritten(t *T) {
+	t.wantValues(t.meet(
+		func(r *request) {
+			r.sm.Put(r.ctx, "a", 10)
+			r.sm.Remove(r.ctx, "b")
+			r.sm.Put(r.ctx, "c", 30)
+			r.sm.Put(r.ctx, "d", 40)
+		},
+		func(r *request) {
+			r.sm.Put(r.ctx, "a", 1)
+			r.sm.Put(r.ctx, "b", 2)
+			r.sm.Remove(r.ctx, "d")
+			scskit.Overwrite(r.ctx, "a", "b", "d")
+		},
+	), "map[a:1 b:2 c:30]")
+	s, _ := t.newPortable(nil)
+	sm := manager(s)
+	token := t.begin(sm, "a", 1)
+	renewing, other := t.request(sm, token), t.request(sm, token)
+	sm.Put(other.ctx, "a", 10)
+	sm.Put(other.ctx, "b", 20)
+	other.end()
+	if err := sm.RenewToken(renewing.ctx); err != nil {
+		t.Fatalf("RenewToken: %v", err)
+	}
+	sm.Put(renewing.ctx, "a", 1)
+	scskit.Overwrite(renewing.ctx, "a")
+	renewed, _ := renewing.end()
+	t.wantValues(t.values(s, renewed), "map[a:1 b:20]")
+}
+
+func mergeCommitTwice(t *T) {
+	s, _ := t.newPortable(nil)
+	sm := manager(s)
+	token := t.begin(sm, "k", 0)
+	r := t.request(sm, token)
+	for i := 1; i <= 3; i++ {
+		other := t.request(sm, token)
+		sm.Put(other.ctx, fmt.Sprintf("other %d", i), i)
+		other.end()
+		sm.Put(r.ctx, fmt.Sprintf("own %d", i), i)
+		r.end()
+	}
+	sm.Remove(r.ctx, "own 1")
+	r.end()
+	t.wantValues(t.values(s, token), "map[k:0 other 1:1 other 2:2 other 3:3 own 2:2 own 3:3]")
+}
+
+func mergeReaderKeepsWrites(t *T) {
+	s, sm := t.idleManager()
+	token := t.begin(sm, "k", 1)
+	reader, writer := t.request(sm, token), t.request(sm, token)
+	sm.Put(writer.ctx, "k", 2)
+	writer.end()
+	reader.late()
+	reader.end()
+	t.wantValues(t.values(s, token), "map[k:2]")
+}
+
+func mergeUnchangedWritesNothing(t *T) {
+	s, d := t.newPortable(nil)
+	sm := manager(s)
+	token := t.begin(sm, "k", 1, "other", "value", "third", []string{"a", "b"})
+	before := d.count("save", "touch", "delete")
+	for range 10 {
+		r := t.request(sm, token)
+		sm.Put(r.ctx, "k", sm.GetInt(r.ctx, "k")) // marks the session as modified
+		if _, state := r.end(); state != scskit.CommitKept {
+			t.Errorf("commit of what is stored already: state %d, want Kept", state)
+		}
+	}
+	if n := d.count("save", "touch", "delete") - before; n != 0 {
+		t.Errorf("%d writes by requests that changed nothing", n)
+	}
+}
+
+func mergeUntrackedOverwrites(t *T) {
+	s, _ := t.newPortable(nil)
+	sm := manager(s)
+	token := t.begin(sm, "a", 1, "b", 2)
+	t.commit(s, token, t.encode(map[string]any{"c": 3}), in(lifetime))
+	t.wantValues(t.values(s, token), "map[c:3]")
+}
+
+func mergeLoadedAgain(t *T) {
+	s, _ := t.newPortable(nil)
+	sm := manager(s)
+	token := t.begin(sm, "a", 0, "b", 0)
+	loop := scskit.WithTracker(t.Context())
+	for i := 1; i <= 12; i++ {
+		other := t.request(sm, token)
+		sm.Put(other.ctx, "b", i)
+		other.end()
+		r := t.requestIn(loop, sm, token)
+		late := t.request(sm, token) // saves between the loop's load and its commit
+		sm.Put(late.ctx, "b", 100+i)
+		late.end()
+		sm.Put(r.ctx, "a", i)
+		r.end()
+		t.wantValues(t.values(s, token), fmt.Sprintf("map[a:%d b:%d]", i, 100+i))
+	}
+	for range 3 { // so that what the loop commits is always the same
+		other := t.request(sm, token)
+		sm.Put(other.ctx, "c", 0)
+		other.end()
+		r := t.requestIn(loop, sm, token)
+		sm.Remove(r.ctx, "c")
+		r.end()
+		t.wantValues(t.values(s, token), "map[a:12 b:112]")
+	}
+}
+
+func mergeLoadedTwice(t *T) {
+	for round := range 4 {
+		first, others := round%2, round/2 == 0
+		s, _ := t.newPortable(nil)
+		sm := manager(s)
+		token := t.begin(sm, "a", 0, "b", 0, "c", 0)
+		both := scskit.WithTracker(t.Context())
+		var loads [2]*request
+		for i := range loads {
+			loads[i] = t.requestIn(both, sm, token)
+			if others {
+				other := t.request(sm, token)
+				sm.Put(other.ctx, "c", i+1)
+				other.end()
+			}
+		}
+		sm.Put(loads[0].ctx, "a", 1)
+		sm.Put(loads[1].ctx, "b", 1)
+		for _, i := range []int{first, 1 - first} {
+			loads[i].end()
+		}
+		want := "map[a:1 b:1 c:0]"
+		if others {
+			want = "map[a:1 b:1 c:2]"
+		}
+		t.wantValues(t.values(s, token), want)
+	}
+}

@@ -1,0 +1,299 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+)
+
+// portableUserChecks cover Options.UserKey and Store.SessionsOf. An index may lag: checks wait for sessions
+// that it must find, but fail at once on a session that it must not find.
+var portableUserChecks = []check{
+	{"user/sessions-of", LevelPortable, userSessionsOf,
+		"Store.SessionsOf: finds the live sessions of the user, each once and whole, and none of " +
+			"anybody else"},
+	{"user/follows-change", LevelPortable, userFollowsChange,
+		"Store.SessionsOf: sign-in, another user and sign-out move a session, also through a merge"},
+	{"user/integers", LevelPortable, userIntegers,
+		"Options.UserKey: an integer is a user like a string of its digits, and any other type fails " +
+			"the commit"},
+	{"user/needs-key", LevelPortable, userNeedsKey,
+		"ErrNoUserKey: a store that was not told where the user is refuses to guess"},
+	{"user/hides-names", LevelPortable, userHidesNames,
+		"no user's name is in an id, a record's User, an event or an error"},
+}
+
+// newUserPortable returns a store that goes by the key "user", over a fresh driver of the subject,
+// without a tap: it would hide the index.
+func (t *T) newUserPortable(opts scskit.Options) portable {
+	t.Helper()
+	s, ok := t.newStore().(*scskit.Store)
+	if !ok {
+		t.notApplicable("the store is not a *scskit.Store")
+	}
+	return t.portableOver(s.Driver(), &opts)
+}
+
+func (t *T) userPortable() portable {
+	t.Helper()
+	return t.newUserPortable(scskit.Options{UserKey: "user"})
+}
+
+// sessionsOf returns the user's sessions by their ids.
+func (t *T) sessionsOf(s portable, user string) map[string]scskit.UserSession {
+	t.Helper()
+	all := make(map[string]scskit.UserSession)
+	for session, err := range s.SessionsOf(t.Context(), user) {
+		if errors.Is(err, errors.ErrUnsupported) {
+			t.notApplicable("the store cannot list its sessions")
+		}
+		if err != nil {
+			t.Fatalf("sessions of a user: %v", err)
+		}
+		if _, again := all[session.ID]; again {
+			t.Fatal("sessions of a user: one came twice")
+		}
+		all[session.ID] = session
+	}
+	return all
+}
+
+// wantSessions ends the check unless the user has the sessions of these tokens, before long, and no
+// other at any time.
+func (t *T) wantSessions(s portable, user string, tokens ...string) map[string]scskit.UserSession {
+	t.Helper()
+	var all map[string]scskit.UserSession
+	t.soon(fmt.Sprintf("the user has %d sessions", len(tokens)), func() bool {
+		all = t.sessionsOf(s, user)
+		for id := range all {
+			if !slices.ContainsFunc(tokens, func(token string) bool { return idOf(token) == id }) {
+				t.Fatal("sessions of a user: found one that is not the user's, or not any more")
+			}
+		}
+		return len(all) == len(tokens)
+	})
+	return all
+}
+
+func userSessionsOf(t *T) {
+	s := t.userPortable()
+	sm := manager(s)
+	tokens := make(map[string][]string)
+	for i := range 12 {
+		user := []string{"alice", "bob", "ALICE", ""}[i%4]
+		pairs := []any{"n", i}
+		if user != "" {
+			pairs = append(pairs, "user", user)
+		}
+		tokens[user] = append(tokens[user], t.begin(sm, pairs...))
+	}
+	t.commit(s, newToken(), t.encode(map[string]any{"user": ""}), in(lifetime))
+	t.commit(s, newToken(), t.encode(map[string]any{"name": "alice"}), in(lifetime))
+	t.commit(s, newToken(), []byte("what does not decode is nobody's: alice"), in(lifetime))
+	deleted, expired := newToken(), newToken()
+	for _, token := range []string{deleted, expired} {
+		t.commit(s, token, t.encode(map[string]any{"user": "alice"}), in(t.short()))
+	}
+	t.remove(s, deleted)
+	t.until(in(t.short()+2*time.Second), "an expired session is not found",
+		func() bool { return t.gone(s, expired) })
+
+	t.wantSessions(s, "carol")
+	t.wantSessions(s, "bob", tokens["bob"]...)
+	t.wantSessions(s, "ALICE", tokens["ALICE"]...)
+	var numbers []int
+	for _, session := range t.wantSessions(s, "alice", tokens["alice"]...) {
+		n, _ := session.Values["n"].(int)
+		numbers = append(numbers, n)
+		if len(session.Values) != 2 || session.Values["user"] != "alice" {
+			t.Errorf("a session of alice's holds %v", session.Values)
+		}
+		for what, at := range map[string]time.Time{"created": session.Created, "updated": session.Updated,
+			"deadline": session.Deadline.Add(-lifetime), "expiry": session.Expiry.Add(-lifetime)} {
+			if time.Since(at).Abs() > time.Minute {
+				t.Errorf("%s is %v off", what, time.Since(at))
+			}
+		}
+		if _, found := t.find(s, session.Key); !found {
+			t.Error("the key does not find the session")
+		}
+	}
+	if slices.Sort(numbers); !slices.Equal(numbers, []int{0, 4, 8}) {
+		t.Errorf("alice's sessions hold %v, want 0, 4 and 8", numbers)
+	}
+	for _, err := range s.SessionsOf(t.Context(), "alice") {
+		if err != nil {
+			t.Errorf("sessions of a user, broken off: %v", err)
+		}
+		break
+	}
+	for _, err := range s.SessionsOf(t.Context(), "") {
+		if err == nil {
+			t.Error("whose user is empty has sessions")
+		}
+	}
+}
+
+func userFollowsChange(t *T) {
+	s := t.userPortable()
+	sm := manager(s)
+	token := t.begin(sm, "k", 1)
+	t.wantSessions(s, "alice")
+	change := func(f func(r *request), meanwhile ...func(r *request)) {
+		t.Helper()
+		r := t.request(sm, token)
+		f(r)
+		for _, other := range meanwhile {
+			o := t.request(sm, token)
+			other(o)
+			o.end()
+		}
+		if _, state := r.end(); state != scskit.CommitStored {
+			t.Fatalf("commit: state %d, want Stored", state)
+		}
+	}
+	be := func(user string) func(r *request) {
+		return func(r *request) { r.sm.Put(r.ctx, "user", user) }
+	}
+	put := func(r *request) { r.sm.Put(r.ctx, newToken(), 1) }
+
+	change(be("alice"))
+	t.wantSessions(s, "alice", token)
+	change(put)
+	t.wantSessions(s, "alice", token)
+	change(be("bob"))
+	t.wantSessions(s, "bob", token)
+	t.wantSessions(s, "alice")
+	change(func(r *request) { r.sm.Remove(r.ctx, "user") })
+	t.wantSessions(s, "bob")
+
+	change(be("alice"), put) // the sign-in has to merge
+	t.wantSessions(s, "alice", token)
+	change(put, be("bob")) // what merges keeps the other's sign-in
+	t.wantSessions(s, "bob", token)
+	t.wantSessions(s, "alice")
+	change(put, func(r *request) { r.sm.Remove(r.ctx, "user") })
+	t.wantSessions(s, "bob")
+}
+
+func userIntegers(t *T) {
+	s := t.userPortable()
+	sm := manager(s)
+	tokens := []string{t.begin(sm, "user", 42), t.begin(sm, "user", int64(42)),
+		t.begin(sm, "user", uint8(42)), t.begin(sm, "user", "42")}
+	t.begin(sm, "user", 4)
+	t.wantSessions(s, "42", tokens...)
+	for _, v := range []any{4.2, true, []string{"42"}, time.Duration(42)} {
+		r := t.request(sm, tokens[0])
+		sm.Put(r.ctx, "user", v)
+		if _, _, err := sm.Commit(r.ctx); err == nil {
+			t.Errorf("commit of a user that is a %T: no error", v)
+		}
+	}
+	t.wantSessions(s, "42", tokens...)
+}
+
+func userNeedsKey(t *T) {
+	s := t.newUserPortable(scskit.Options{})
+	token := t.begin(manager(s), "user", "alice")
+	n := 0
+	for _, err := range s.SessionsOf(t.Context(), "alice") {
+		n++
+		if !errors.Is(err, scskit.ErrNoUserKey) {
+			t.Errorf("sessions of a user: got error %v, want ErrNoUserKey", err)
+		}
+	}
+	if n != 1 {
+		t.Errorf("sessions of a user: yielded %d times, want once", n)
+	}
+	if n, err := s.DestroySessionsOf(t.Context(), "alice"); n != 0 ||
+		!errors.Is(err, scskit.ErrNoUserKey) {
+		t.Errorf("destroy: %d, %v, want ErrNoUserKey", n, err)
+	}
+	if t.gone(s, token) {
+		t.Error("a session is gone")
+	}
+}
+
+// listener is a driver that notes what it is told of users, and that fails when it is told to.
+type listener struct {
+	driver.Driver
+	mu   sync.Mutex
+	told []string
+	fail error
+}
+
+func (l *listener) Save(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+	l.note(rec.ID, rec.User)
+	return l.Driver.Save(ctx, rec, cond)
+}
+
+func (l *listener) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
+	l.note(user)
+	return l.Range(ctx)
+}
+
+// Range implements driver.Ranger, for a driver that does.
+func (l *listener) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
+	if l.fail != nil {
+		return func(yield func(driver.Record, error) bool) { yield(driver.Record{}, l.fail) }
+	}
+	return l.Driver.(driver.Ranger).Range(ctx)
+}
+
+func (l *listener) note(told ...string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.told = append(l.told, told...)
+}
+
+func userHidesNames(t *T) {
+	const name = "alice.liddell"
+	first, ok := t.newStore().(*scskit.Store)
+	if !ok {
+		t.notApplicable("the store is not a *scskit.Store")
+	}
+	if _, ok := driver.As[driver.Ranger](first.Driver()); !ok {
+		t.notApplicable("the store cannot list its sessions")
+	}
+	l := &listener{Driver: first.Driver()}
+	s := t.portableOver(l, &scskit.Options{UserKey: "user",
+		Observer: func(_ context.Context, e scskit.Event) { l.note(fmt.Sprintf("%+v", e)) }})
+	sm := manager(s)
+	token := t.begin(sm, "user", name)
+	t.wantSessions(s, name, token)
+	r := t.request(sm, token)
+	sm.Put(r.ctx, "user", []string{name})
+	_, _, err := sm.Commit(r.ctx)
+	if err == nil {
+		t.Error("commit of a user that is a list: no error")
+	}
+	l.note(fmt.Sprint(err))
+	for _, session := range t.sessionsOf(s, name) {
+		l.note(session.ID, session.Key)
+	}
+	l.fail = errDown
+	for _, err := range s.SessionsOf(t.Context(), name) {
+		if !errors.Is(err, errDown) {
+			t.Errorf("sessions of a user, from an index that is down: got error %v", err)
+		}
+		l.note(fmt.Sprint(err))
+	}
+	_, err = s.DestroySessionsOf(t.Context(), name)
+	l.note(fmt.Sprint(err))
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, told := range l.told {
+		if strings.Contains(told, name) {
+			t.Fatal("the name of a user is told")
+		}
+	}
+}

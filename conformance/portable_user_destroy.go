@@ -1,0 +1,170 @@
+package conformance
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/scskit/scskit"
+)
+
+// portableUserDestroyChecks cover Store.DestroySessionsOf.
+var portableUserDestroyChecks = []check{
+	{"user/destroy", LevelPortable, userDestroy,
+		"Store.DestroySessionsOf: the user's sessions are gone, but for those excepted, and no request " +
+			"in flight brings one back"},
+	{"user/destroy-renewing", LevelPortable, userDestroyRenewing,
+		"Store.DestroySessionsOf: nothing of the user survives that was signed in before, though it is " +
+			"being renewed"},
+	{"user/destroy-merging", LevelPortable, userDestroyMerging,
+		"Store.DestroySessionsOf: nothing of the user survives in a session that another is being " +
+			"merged into"},
+	{"user/destroy-all-but-own", LevelPortable, userDestroyAllButOwn,
+		"Store.DestroySessionsOf: a request that has renewed its session keeps it, and what it has " +
+			"merged into it"},
+}
+
+func userDestroy(t *T) {
+	s := t.userPortable()
+	sm := manager(s)
+	var alices []string
+	for range 4 {
+		alices = append(alices, t.begin(sm, "user", "alice"))
+	}
+	bobs, nobodys := t.begin(sm, "user", "bob"), t.begin(sm, "k", 1)
+	t.wantSessions(s, "alice", alices...)
+	flight := t.request(sm, alices[0])
+	flight.sm.Put(flight.ctx, "late", true)
+	n, err := s.DestroySessionsOf(t.Context(), "alice", alices[3], bobs, "")
+	if err != nil || n != 3 {
+		t.Fatalf("destroy: %d, %v, want 3", n, err)
+	}
+	if _, state := flight.end(); state != scskit.CommitGone {
+		t.Errorf("a commit after that: state %d, want Gone", state)
+	}
+	for _, token := range alices[:3] {
+		t.wantNone(s, token)
+	}
+	for _, token := range []string{alices[3], bobs, nobodys} {
+		if t.gone(s, token) {
+			t.Error("a session is gone that was not to be destroyed")
+		}
+	}
+	t.wantSessions(s, "alice", alices[3])
+	if n, err := s.DestroySessionsOf(t.Context(), "alice"); err != nil || n != 1 {
+		t.Errorf("destroy the rest: %d, %v, want 1", n, err)
+	}
+	t.wantSessions(s, "alice")
+	if n, err := s.DestroySessionsOf(t.Context(), "alice"); err != nil || n != 0 {
+		t.Errorf("destroy nothing: %d, %v, want 0", n, err)
+	}
+	if _, err := s.DestroySessionsOf(t.Context(), ""); err == nil || t.gone(s, nobodys) {
+		t.Errorf("destroy the sessions of nobody: got error %v", err)
+	}
+}
+
+func userDestroyRenewing(t *T) {
+	n := t.crowd(50, 10)
+	s := t.userPortable()
+	if _, ok := s.(*scskit.Store); ok {
+		t.sessionsOf(s, "alice") // if it can
+	}
+	sm := manager(s)
+	requests := make([]*request, n)
+	for i := range requests {
+		requests[i] = t.request(sm, t.begin(sm, "user", "alice"))
+	}
+	t.soon("the user has all sessions", func() bool { return len(t.sessionsOf(s, "alice")) == n })
+	for _, r := range requests[:n/2] {
+		r.renew()
+	}
+	tokens := make([]string, n)
+	destroyed := t.start(func() {
+		if _, err := s.DestroySessionsOf(t.Context(), "alice"); err != nil {
+			t.Fatalf("destroy sessions of a user: %v", err)
+		}
+	})
+	t.each(n, func(i int) {
+		if i >= n/2 {
+			requests[i].renew()
+		}
+		tokens[i], _ = requests[i].end()
+	})
+	<-destroyed
+	for _, token := range tokens {
+		if _, found := t.find(s, token); found {
+			t.Fatal("a session that was renewed meanwhile lives on")
+		}
+	}
+}
+
+func userDestroyMerging(t *T) {
+	n := t.crowd(20, 8)
+	s := t.userPortable()
+	t.sessionsOf(s, "alice") // if it can
+	sm := manager(s)
+	one := t.begin(sm, "user", "alice")
+	t.soon("the user has a session", func() bool { return len(t.sessionsOf(s, "alice")) == 1 })
+	target := t.request(sm, t.begin(sm, "k", 1))
+	target.merge(one)
+	if _, err := s.DestroySessionsOf(t.Context(), "alice"); err != nil {
+		t.Fatalf("destroy sessions of a user: %v", err)
+	}
+	token, _ := target.end()
+	t.wantValues(t.values(s, token), "map[k:1]")
+
+	requests, signedIn := make([]*request, n), make([]string, n)
+	for i := range requests {
+		requests[i], signedIn[i] = t.request(sm, t.begin(sm, "k", 1)), t.begin(sm, "user", "alice")
+	}
+	t.soon("the user has all sessions", func() bool { return len(t.sessionsOf(s, "alice")) == n })
+	for i, r := range requests[:n/2] {
+		r.merge(signedIn[i])
+	}
+	destroyed := t.start(func() {
+		if _, err := s.DestroySessionsOf(t.Context(), "alice"); err != nil {
+			t.Fatalf("destroy sessions of a user: %v", err)
+		}
+	})
+	t.each(n, func(i int) {
+		if i >= n/2 {
+			requests[i].merge(signedIn[i])
+		}
+		requests[i].end()
+	})
+	<-destroyed
+	for i, r := range requests {
+		t.wantNone(s, signedIn[i])
+		token := sm.Token(r.ctx)
+		if _, found := t.find(s, token); found && t.values(s, token)["user"] != nil {
+			t.Fatal("a session that was merged meanwhile lives on in another")
+		}
+	}
+}
+
+func userDestroyAllButOwn(t *T) {
+	s := t.userPortable()
+	t.sessionsOf(s, "alice") // if it can
+	sm := manager(s)
+	own, other := t.begin(sm, "user", "alice"), t.begin(sm, "user", "alice")
+	merged := t.begin(sm, "user", "alice", "cart", 1)
+	t.soon("the user has all sessions", func() bool { return len(t.sessionsOf(s, "alice")) == 3 })
+	r := t.request(sm, own)
+	r.renew()
+	r.merge(merged)
+	n, err := s.DestroySessionsOf(r.ctx, "alice", sm.Token(r.ctx))
+	if err != nil || n != 1 {
+		t.Errorf("destroyed %d, error %v; want the other session", n, err)
+	}
+	renewed, state := r.end()
+	if state != scskit.CommitStored {
+		t.Errorf("the request's own renewal: state %d, want Stored", state)
+	}
+	t.wantNone(s, other)
+	t.wantNone(s, own)
+	t.wantNone(s, merged)
+	t.wantValues(t.values(s, renewed), "map[cart:1 user:alice]")
+	t.soon("the user has one session", func() bool {
+		ids := slices.Collect(maps.Keys(t.sessionsOf(s, "alice")))
+		return len(ids) == 1 && ids[0] == scskit.HashToken(renewed)
+	})
+}

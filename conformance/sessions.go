@@ -1,0 +1,227 @@
+package conformance
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/caller"
+)
+
+// portable is what they use of a *scskit.Store; the mutants are others.
+type portable interface {
+	scs.CtxStore
+	scs.IterableStore
+	scs.IterableCtxStore
+	Codec() scs.Codec
+	Sweep(ctx context.Context) (int, error)
+	StartSweep(interval time.Duration) (stop func())
+	SessionsOf(ctx context.Context, user string) iter.Seq2[scskit.UserSession, error]
+	DestroySessionsOf(ctx context.Context, user string, except ...string) (int, error)
+}
+
+var _ portable = (*scskit.Store)(nil)
+
+// newPortable returns a store over a fresh driver of the subject, and the tap between them.
+func (t *T) newPortable(opts *scskit.Options) (portable, *tap) {
+	t.Helper()
+	s, ok := t.newStore().(*scskit.Store)
+	if !ok {
+		t.notApplicable("the store is not a *scskit.Store")
+	}
+	d := t.tap(s.Driver())
+	return t.portableOver(d, opts), d
+}
+
+// portableOver returns a store over d.
+func (t *T) portableOver(d driver.Driver, opts *scskit.Options) portable {
+	t.Helper()
+	var patient scskit.Options
+	if opts != nil {
+		patient = *opts
+	}
+	if patient.Timeout == 0 {
+		patient.Timeout = t.ordeal()
+	}
+	opts = &patient
+	if t.store.build != nil {
+		s, err := t.store.build(d, opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	s, err := scskit.NewStore(d, opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// manager returns a session manager over s. It is not from scs.New, which starts a goroutine;
+// so its context key is that of every such manager, and no two share a context.
+func manager(s portable) *scs.SessionManager {
+	return &scs.SessionManager{Lifetime: lifetime, Store: s, Codec: s.Codec()}
+}
+
+// keyOf returns the key under which a manager keeps sessions in contexts.
+func keyOf(sm *scs.SessionManager) any {
+	return caller.FirstKey(func(ctx context.Context) { _, _ = sm.Load(ctx, "") })
+}
+
+// request is one request's use of a session.
+type request struct {
+	t   *T
+	sm  *scs.SessionManager
+	ctx context.Context
+}
+
+// request loads the session as an adapter does.
+func (t *T) request(sm *scs.SessionManager, token string) *request {
+	t.Helper()
+	return t.requestIn(scskit.WithTracker(t.Context()), sm, token)
+}
+
+// requestIn loads the session in a context that may have loaded others before, as a loop does.
+func (t *T) requestIn(ctx context.Context, sm *scs.SessionManager, token string) *request {
+	t.Helper()
+	ctx, err := sm.Load(ctx, token)
+	if err != nil {
+		t.Fatalf("load: %v", err)
+	}
+	return &request{t: t, sm: sm, ctx: ctx}
+}
+
+// end commits what there is to commit, and returns the token and what became of the commit.
+func (r *request) end() (string, scskit.CommitState) {
+	r.t.Helper()
+	if r.sm.Status(r.ctx) != scs.Modified {
+		return r.sm.Token(r.ctx), 0
+	}
+	token, _, err := r.sm.Commit(r.ctx)
+	if err != nil {
+		r.t.Fatalf("commit: %v", err)
+	}
+	c, ok := scskit.LastCommit(r.ctx, token)
+	if !ok {
+		r.t.Fatal("LastCommit knows nothing of a tracked commit")
+	}
+	return token, c.State
+}
+
+// renew renews the session of a request.
+func (r *request) renew() {
+	r.t.Helper()
+	if err := r.sm.RenewToken(r.ctx); err != nil {
+		r.t.Fatalf("renew: %v", err)
+	}
+}
+
+// destroy destroys the session of a request.
+func (r *request) destroy() {
+	r.t.Helper()
+	if err := r.sm.Destroy(r.ctx); err != nil {
+		r.t.Fatalf("destroy: %v", err)
+	}
+}
+
+func (r *request) merge(token string) {
+	r.t.Helper()
+	if err := r.sm.MergeSession(r.ctx, token); err != nil {
+		r.t.Fatalf("merge: %v", err)
+	}
+}
+
+// late lets time go by for a request: the expiry that its commit asks for is one that
+// nothing stored before will do for.
+func (r *request) late() {
+	sm := *r.sm
+	sm.IdleTimeout *= 2
+	r.sm = &sm
+}
+
+// begin makes a session with the given keys and values, and returns its token.
+func (t *T) begin(sm *scs.SessionManager, pairs ...any) string {
+	t.Helper()
+	r := t.request(sm, "")
+	for p := range slices.Chunk(pairs, 2) {
+		sm.Put(r.ctx, p[0].(string), p[1])
+	}
+	token, state := r.end()
+	if state != scskit.CommitStored {
+		t.Fatalf("the first commit of a session: state %d, want Stored", state)
+	}
+	return token
+}
+
+// values returns what is stored under the token.
+func (t *T) values(s portable, token string) map[string]any {
+	t.Helper()
+	data, found := t.find(s, token)
+	if !found {
+		t.Fatal("find: the session is not found")
+	}
+	_, values, err := s.Codec().Decode(data)
+	if err != nil {
+		t.Fatalf("decode: %v", err)
+	}
+	return values
+}
+
+func (t *T) wantValues(got map[string]any, want string) {
+	t.Helper()
+	if text := fmt.Sprint(got); text != want {
+		t.Errorf("the session holds %s, want %s", text, want)
+	}
+}
+
+// encode returns a session that the default codec has encoded.
+func (t *T) encode(values map[string]any) []byte {
+	t.Helper()
+	return t.encodeUntil(in(lifetime), values)
+}
+
+func (t *T) encodeUntil(deadline time.Time, values map[string]any) []byte {
+	t.Helper()
+	data, err := scskit.Codec{}.Encode(deadline, values)
+	if err != nil {
+		t.Fatalf("encode: %v", err)
+	}
+	return data
+}
+
+// idOf returns the id under which a token's session is stored, unless ids are plain.
+func idOf(token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// stored returns the record under a token, past the store.
+func (t *T) stored(d *tap, token string) driver.Record {
+	t.Helper()
+	rec, err := d.Driver.Load(t.Context(), d.id(token))
+	if err != nil {
+		t.Fatalf("driver: load: %v", err)
+	}
+	return rec
+}
+
+// plant puts data under a token, past the store.
+func (t *T) plant(d *tap, token string, data []byte) {
+	t.Helper()
+	now := time.Now()
+	err := d.Driver.Save(t.Context(), driver.Record{
+		ID: d.id(token), Data: data, Expiry: now.Add(lifetime), Created: now, Updated: now, Version: 1,
+	}, driver.Always())
+	if err != nil {
+		t.Fatalf("driver: save: %v", err)
+	}
+}

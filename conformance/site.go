@@ -1,0 +1,246 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
+	"github.com/scskit/scskit/driver"
+)
+
+// site is an application under the adapter and over the store that are checked.
+type site struct {
+	t      *T
+	app    App
+	sm     *scs.SessionManager // of the application
+	store  scs.Store           // the manager's, without the spy that watch puts before it
+	base   string
+	opened time.Time
+	web    *http.Client
+	lack   atomic.Pointer[string] // what the harness's Context is not
+}
+
+// newSite returns an application with routes that every check uses, over a fresh store. It is to be
+// opened.
+func (t *T) newSite() *site {
+	t.Helper()
+	return t.siteOver(t.newStore())
+}
+
+// siteOver is newSite over a store that is there.
+func (t *T) siteOver(store scs.Store) *site {
+	sm := newManager(store)
+	s := &site{t: t, sm: sm, store: store, app: App{Sessions: sm}}
+	s.option(adapters.CommitTimeout(t.ordeal()))
+	s.option(adapters.Logger(nil))
+	s.route("/put", func(c Context) error {
+		sm.Put(c.Context(), c.Query("k"), c.Query("v"))
+		return c.Send(http.StatusOK, "put")
+	})
+	s.route("/get", func(c Context) error {
+		return c.Send(http.StatusOK, valueOf(c.Context(), sm, c.Query("k")))
+	})
+	s.route("/keys", func(c Context) error {
+		return c.Send(http.StatusOK, "keys "+strings.Join(sm.Keys(c.Context()), ","))
+	})
+	s.route("/destroy", func(c Context) error {
+		if err := sm.Destroy(c.Context()); err != nil {
+			return err
+		}
+		return c.Send(http.StatusOK, "destroyed")
+	})
+	s.route("/renew", func(c Context) error {
+		if err := sm.RenewToken(c.Context()); err != nil {
+			return err
+		}
+		return c.Send(http.StatusOK, "renewed")
+	})
+	s.route("/plain", func(c Context) error { return c.Send(http.StatusOK, "plain") })
+	return s
+}
+
+// newManager returns a manager whose failures are answered in silence.
+func newManager(store scs.Store) *scs.SessionManager {
+	sm := scskit.New(store)
+	sm.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, _ error) {
+		http.Error(w, "sorry", http.StatusInternalServerError)
+	}
+	return sm
+}
+
+// none is what a page shows for a key that the session does not have.
+const none = "(none)"
+
+func valueOf(ctx context.Context, sm *scs.SessionManager, key string) string {
+	if v, ok := sm.Get(ctx, key).(string); ok {
+		return v
+	}
+	return none
+}
+
+// route adds a route for GET. What a handler is to do from one request to the next it is told in
+// the query, and what it tells the check goes through a channel, a mutex or an atomic: a framework
+// that reads sockets by itself orders no memory between a response and what follows it.
+func (s *site) route(path string, h Handler) {
+	s.app.Routes = append(s.app.Routes, Route{Method: http.MethodGet, Path: path, Handler: h})
+}
+
+// option adds an option of the adapter.
+func (s *site) option(o adapters.Option) { s.app.Options = append(s.app.Options, o) }
+
+// watch puts a spy between the manager and its store. It must come before open.
+func (s *site) watch() *spy {
+	w := &spy{Store: s.store, t: s.t, done: make(chan string, 1000)}
+	s.sm.Store = w
+	return w
+}
+
+// open serves the application.
+func (s *site) open() *site {
+	s.t.Helper()
+	s.base = s.t.adapter.Serve(s.t, s.guarded())
+	s.connect()
+	return s
+}
+
+// guarded returns the application with handlers that fail the check where they panic, unless it
+// has recovery for those that are to. Outside net/http a panic may end the process.
+func (s *site) guarded() App {
+	app := s.app
+	if app.Recover != 0 {
+		return app
+	}
+	guard := func(h Handler) Handler {
+		if h == nil {
+			return nil
+		}
+		return func(c Context) (err error) {
+			defer func() {
+				if p := recover(); p != nil {
+					s.t.Errorf("a handler panics: %v, in\n%s", p, panicked())
+					err = errPanicked
+				}
+			}()
+			return h(c)
+		}
+	}
+	app.Routes = slices.Clone(app.Routes)
+	for i := range app.Routes {
+		app.Routes[i].Handler = guard(app.Routes[i].Handler)
+		app.Routes[i].Guard = guard(app.Routes[i].Guard)
+	}
+	app.NotFound, app.NotAllowed = guard(app.NotFound), guard(app.NotAllowed)
+	return app
+}
+
+var errPanicked = errors.New("the handler panicked")
+
+func (s *site) connect() {
+	s.opened = time.Now()
+	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 256}
+	s.web = &http.Client{
+		Transport: transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error {
+			return http.ErrUseLastResponse
+		},
+	}
+	s.t.Cleanup(transport.CloseIdleConnections)
+}
+
+// offers returns c as an F, which not every harness's Context is. If it is none, the handler must
+// return the error, and the check does not apply.
+func offers[F any](s *site, c Context) (F, error) {
+	f, ok := c.(F)
+	if ok {
+		return f, nil
+	}
+	lack := fmt.Sprintf("the harness's Context is no %s: the framework has no means for it",
+		strings.TrimPrefix(fmt.Sprintf("%T", (*F)(nil)), "*conformance."))
+	s.lack.Store(&lack)
+	return f, errors.New(lack)
+}
+
+// lacking ends the check if a handler has missed something in its Context.
+func (s *site) lacking() {
+	s.t.Helper()
+	if lack := s.lack.Load(); lack != nil {
+		s.t.notApplicable(*lack)
+	}
+}
+
+// held adds a route that does nothing until the gate is open, after its session was loaded.
+func (s *site) held(path string, g *gate, h Handler) {
+	s.route(path, func(c Context) error {
+		_ = s.sm.Token(c.Context())
+		g.pass()
+		return h(c)
+	})
+}
+
+// signIn is a handler that signs a user in.
+func (s *site) signIn(c Context) error {
+	if err := s.sm.RenewToken(c.Context()); err != nil {
+		return err
+	}
+	s.sm.Put(c.Context(), "user", "ada")
+	return c.Send(http.StatusOK, "welcome")
+}
+
+// fill adds a route that puts a value of any size into the session.
+func (s *site) fill() {
+	s.route("/fill", func(c Context) error {
+		size, err := strconv.Atoi(c.Query("size"))
+		if err != nil {
+			return err
+		}
+		s.sm.Put(c.Context(), "k", strings.Repeat("x", size))
+		return c.Send(http.StatusOK, "filled")
+	})
+}
+
+// plain is an adapter for net/http as small as can be.
+func plain(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
+	l := adapters.NewLifecycle(sm, opts...)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			req, err := l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])
+			if err != nil {
+				l.HandleError(w, r, err)
+				return
+			}
+			sw := adapters.NewWriter(w, req)
+			sw.Serve(func() { next.ServeHTTP(sw.Handler(), r.WithContext(req.Context())) })
+			if err := sw.Finish(); err != nil {
+				l.HandleError(w, r, err)
+			}
+		})
+	}
+}
+
+// carrierOf returns the driver of a store whose sessions travel in the cookie, and nothing of other
+// stores.
+func carrierOf(s scs.Store) (driver.Carrier, bool) {
+	p, ok := s.(*scskit.Store)
+	if !ok {
+		return nil, false
+	}
+	c, ok := driver.As[driver.Carrier](p.Driver())
+	return c, ok
+}
+
+// carried reports whether the sessions of the site travel in the cookie. Then each value of the
+// cookie is a session of its own, and no two responses set the same.
+func (s *site) carried() bool {
+	_, ok := carrierOf(s.store)
+	return ok
+}

@@ -1,0 +1,133 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/alexedwards/scs/v2"
+)
+
+var (
+	errTeapot = errors.New("a handler's error")
+	errStore  = errors.New("the store at 10.11.12.13 is down")
+)
+
+// failing is a fault of a store that cannot do op.
+func failing(op string) func(string) error {
+	return func(o string) error {
+		if o == op {
+			return errStore
+		}
+		return nil
+	}
+}
+
+var _ scs.CtxStore = (*spy)(nil)
+
+// spy is a store that counts, tells and can fail.
+type spy struct {
+	scs.Store
+	t    *T
+	done chan string // every operation, when it has ended
+
+	mu    sync.Mutex
+	calls map[string]int
+	fault func(op string) error
+}
+
+// Unwrap lets adapters find the store that is watched; see scskit.StoreOf.
+func (w *spy) Unwrap() scs.Store { return w.Store }
+
+// fail sets what operations fail with; nil ends it.
+func (w *spy) fail(fault func(op string) error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.fault = fault
+}
+
+// count returns how often the operations were called.
+func (w *spy) count(ops ...string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n := 0
+	for op, calls := range w.calls {
+		if len(ops) == 0 || slices.Contains(ops, op) {
+			n += calls
+		}
+	}
+	return n
+}
+
+// drain forgets the operations that have ended so far.
+func (w *spy) drain() {
+	for len(w.done) > 0 {
+		<-w.done
+	}
+}
+
+// ended waits until an operation has ended, after the last drain.
+func (w *spy) ended(t *T, op string) {
+	t.Helper()
+	timeout := time.NewTimer(t.reach())
+	defer timeout.Stop()
+	for {
+		select {
+		case done := <-w.done:
+			if done == op {
+				return
+			}
+		case <-timeout.C:
+			t.Fatalf("the store was not called for a %s", op)
+		}
+	}
+}
+
+func (w *spy) pass(op string, f func() error) error {
+	w.t.alive()
+	defer w.t.alive()
+	w.mu.Lock()
+	if w.calls == nil {
+		w.calls = make(map[string]int)
+	}
+	w.calls[op]++
+	fault := w.fault
+	w.mu.Unlock()
+	defer func() {
+		select {
+		case w.done <- op:
+		default:
+		}
+	}()
+	if fault != nil {
+		if err := fault(op); err != nil {
+			return err
+		}
+	}
+	return f()
+}
+
+func (w *spy) Find(token string) ([]byte, bool, error) {
+	return w.FindCtx(context.Background(), token)
+}
+
+func (w *spy) FindCtx(ctx context.Context, token string) (data []byte, found bool, err error) {
+	err = w.pass("find", func() error { data, found, err = findCtx(ctx, w.Store, token); return err })
+	return data, found, err
+}
+
+func (w *spy) Commit(token string, data []byte, expiry time.Time) error {
+	return w.CommitCtx(context.Background(), token, data, expiry)
+}
+
+func (w *spy) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
+	return w.pass("commit", func() error { return commitCtx(ctx, w.Store, token, data, expiry) })
+}
+
+func (w *spy) Delete(token string) error { return w.DeleteCtx(context.Background(), token) }
+
+func (w *spy) DeleteCtx(ctx context.Context, token string) error {
+	return w.pass("delete", func() error { return deleteCtx(ctx, w.Store, token) })
+}

@@ -1,0 +1,83 @@
+package conformance
+
+import (
+	"bytes"
+	"fmt"
+	"sync/atomic"
+)
+
+// storeConcurrencyChecks cover what scs needs of any store when requests run concurrently.
+var storeConcurrencyChecks = []check{
+	{"concurrency/first-writers", LevelStore, concurrencyFirstWriters,
+		"the first commits of one token meet: all succeed, with no duplicate-key error"},
+	{"concurrency/torn-reads", LevelStore, concurrencyTornReads,
+		"a reader sees what one writer wrote, whole"},
+	{"concurrency/many-sessions", LevelStore, concurrencyManySessions,
+		"stores are used by many requests at a time, each with a session of its own"},
+	{"concurrency/deletes", LevelStore, concurrencyDeletes,
+		"requests that delete one session at the same time are all told that it is deleted"},
+}
+
+func concurrencyFirstWriters(t *T) {
+	s := t.newStore()
+	crowd := t.crowd(50, 1)
+	token := newToken()
+	t.each(crowd, func(i int) {
+		t.commit(s, token, fmt.Appendf(nil, "writer %d", i), in(lifetime))
+	})
+	data, found := t.find(s, token)
+	var i int
+	if n, err := fmt.Sscanf(string(data), "writer %d", &i); !found || n != 1 || err != nil {
+		t.Errorf("find after %d first commits: found %v, %s", crowd, found, brief(data))
+	}
+}
+
+func concurrencyTornReads(t *T) {
+	const size, writers, readers, rounds = 32 << 10, 3, 3, 15
+	const most = 20_000 // reads, so that a writer that hangs is noticed
+	s := t.newStore()
+	token := newToken()
+	payload := func(w int) []byte { return bytes.Repeat([]byte{byte('a' + w)}, size-w*1000) }
+	t.commit(s, token, payload(0), in(lifetime))
+	var writing atomic.Int32
+	writing.Store(writers)
+	t.each(writers+readers, func(i int) {
+		if i < writers {
+			defer writing.Add(-1)
+			for range rounds {
+				t.commit(s, token, payload(i), in(lifetime))
+			}
+			return
+		}
+		for reads := 0; writing.Load() > 0 && reads < most; reads++ {
+			data, found := t.find(s, token)
+			if !found || len(data) == 0 || !bytes.Equal(data, payload(int(data[0]-'a'))) {
+				t.Fatalf("find: found %v, %d bytes that no writer wrote: %s", found, len(data), brief(data))
+			}
+		}
+	})
+}
+
+func concurrencyManySessions(t *T) {
+	s := t.newStore()
+	t.each(t.crowd(50, 8), func(i int) {
+		token := newToken()
+		for round := range 3 {
+			data := fmt.Appendf(nil, "session %d, round %d", i, round)
+			t.commit(s, token, data, in(lifetime))
+			t.wantData(s, token, data)
+		}
+		t.remove(s, token)
+		t.wantNone(s, token)
+	})
+}
+
+func concurrencyDeletes(t *T) {
+	s := t.newStore()
+	for range 10 {
+		token := newToken()
+		t.commit(s, token, []byte("data"), in(lifetime))
+		t.each(5, func(int) { t.remove(s, token) })
+		t.wantNone(s, token)
+	}
+}

@@ -1,0 +1,68 @@
+package conformance
+
+import (
+	"strings"
+)
+
+// storeHostileChecks cover hostile tokens: any text that a cookie can hold.
+var storeHostileChecks = []check{
+	{"hostile/injection", LevelStore, hostileInjection,
+		"SQL, NoSQL, Lua, glob and CRLF in a token are data"},
+	{"hostile/malformed-token", LevelStore, hostileMalformedToken,
+		"scs.Store: a malformed token is not found, with a nil error"},
+	{"hostile/empty-token", LevelStore, hostileEmptyToken,
+		"an empty token is no session; scs deletes it when a fresh session is destroyed"},
+	{"hostile/huge-token", LevelStore, hostileHugeToken,
+		"a token of 1 MB is not found, and no error"},
+}
+
+var injections = []string{
+	"' OR '1'='1", `" OR ""="`, "'; DROP TABLE sessions; --", `\'; DELETE FROM sessions; --`,
+	"x') OR 1=1 --",
+	`{"$ne": null}`, `{"$gt": ""}`, "[$ne]=1",
+	"]] redis.call('FLUSHALL') --", "'..redis.call('FLUSHALL')..'",
+	"*", "?", "[a-z]*", "%", "_%", "scskit:*", "session*", "../../etc/passwd", "../*",
+	"a\r\nFLUSHALL\r\n", "\r\n\r\n", "*1\r\n$8\r\nFLUSHALL\r\n",
+	"${jndi:ldap://localhost/a}", "{{7*7}}", "%00", "%s%n",
+}
+
+func hostileInjection(t *T) {
+	s := t.newStore()
+	token := newToken()
+	t.commit(s, token, []byte("data"), in(lifetime))
+	for _, v := range append(injections, "' OR '"+token+"'='"+token, token+"' --", token[:10]+"*",
+		token[:10]+"%", strings.Repeat("_", len(token))) {
+		t.wantNone(s, v)
+		t.remove(s, v)
+	}
+	t.wantData(s, token, []byte("data"))
+}
+
+func hostileMalformedToken(t *T) {
+	s := t.newStore()
+	token := newToken()
+	t.commit(s, token, []byte("data"), in(lifetime))
+	for _, v := range []string{"\xff\xfe", "a\xc3", token + "\x00", "\x00", "\x00" + token,
+		token + "\xed\xa0\x80", " ", "\u202e", "="} {
+		t.wantNone(s, v)
+		t.remove(s, v)
+	}
+	t.wantData(s, token, []byte("data"))
+}
+
+func hostileEmptyToken(t *T) {
+	s := t.newStore()
+	token := newToken()
+	t.commit(s, token, []byte("data"), in(lifetime))
+	t.wantNone(s, "")
+	t.remove(s, "")
+	t.wantData(s, token, []byte("data"))
+}
+
+func hostileHugeToken(t *T) {
+	s := t.newStore()
+	for _, v := range []string{strings.Repeat("a", 1<<20), strings.Repeat("\u00e9", 1<<19)} {
+		t.wantNone(s, v)
+		t.remove(s, v)
+	}
+}
