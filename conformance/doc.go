@@ -60,4 +60,27 @@
 // id, under a retired key, plaintext), locks, sessions that travel in the cookie (parts, size), TTL
 // attributes, throttled backends, connections cut in mid-command, and restarts of a backend. The
 // stores' own tests hold some of them.
+//
+// # Source files
+//
+// The first part of a file name is the level of its checks. Each group has these files, with a table
+// of the checks and the functions that run them:
+//
+//	contract     store_contract.go
+//	all          store_all.go portable_all.go
+//	expiry       store_expiry.go portable_expiry.go
+//	concurrency  store_concurrency.go portable_concurrency.go portable_merge.go
+//	renewal      portable_renewal.go portable_renewal_merge.go
+//	data         store_data.go portable_data.go portable_data_foreign.go portable_data_stays.go
+//	hostile      store_hostile.go portable_hostile.go
+//	faults       portable_faults.go portable_faults_events.go
+//	cleanup      portable_cleanup.go portable_cleanup_batches.go
+//	user         portable_user.go portable_user_destroy.go
+//	driver       driver_moved.go driver_range.go driver_record.go driver_rules.go driver_schema.go
+//	             driver_sweep.go driver_user.go
+//	cookie       adapter_cookie.go
+//	token        adapter_token.go
+//	adapter      adapter_error.go adapter_feature.go adapter_response.go
+//	neighbour    adapter_neighbour.go adapter_neighbour_abandon.go
+//	pair         pair_failure.go pair_policy.go pair_race.go pair_session.go
 package conformance
