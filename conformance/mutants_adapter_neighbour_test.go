@@ -2,8 +2,6 @@ package conformance
 
 import (
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/alexedwards/scs/v2"
 
@@ -12,8 +10,8 @@ import (
 
 // besideMutant is an adapterMutant whose harness has neighbours. It runs no other checks of the
 // adapter than those of the kinds given.
-func besideMutant(name, fails string, m Middleware, kinds ...Neighbour) mutant {
-	mut := adapterMutant(name, fails, m)
+func besideMutant(name, check, defect string, m Middleware, kinds ...Neighbour) mutant {
+	mut := adapterMutant(name, check, defect, m)
 	mut.adapter.Neighbours = kinds
 	mut.group = "neighbour/"
 	return mut
@@ -21,20 +19,17 @@ func besideMutant(name, fails string, m Middleware, kinds ...Neighbour) mutant {
 
 func adapterNeighbourMutants() []mutant {
 	all := Kinds(httpNeighbours, Forward, Proxy)
-	var ids []string
-	for _, c := range slices.Concat(adapterNeighbourChecks, adapterAbandonChecks) {
-		ids = append(ids, c.id)
-	}
 	return []mutant{
-		besideMutant("beside-correct", ``, plain, all...),
-		besideMutant("beside-stock", strings.Join(ids, " "),
+		besideMutant("beside-correct", "", "", plain, all...),
+		besideMutant("beside-stock", "neighbour/compress",
+			"it is scs's own LoadAndSave",
 			func(sm *scs.SessionManager, _ ...adapters.Option) func(http.Handler) http.Handler {
 				return sm.LoadAndSave
 			}, all...),
-		besideMutant("stores-for-nobody", `neighbour/abandon`, hidesWriter, Abandon),
-		besideMutant("keeps-headers", `
-			neighbour/compress neighbour/dump neighbour/etag neighbour/files neighbour/log
-			neighbour/proxy neighbour/secure neighbour/timeout`, keepsHeaders, all...),
+		besideMutant("stores-for-nobody", "neighbour/abandon",
+			"it wraps a writer that hides whether the request was answered", hidesWriter, Abandon),
+		besideMutant("keeps-headers", "neighbour/secure",
+			"the error page has the headers of the page that it replaces", keepsHeaders, all...),
 	}
 }
 

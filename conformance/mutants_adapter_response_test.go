@@ -100,33 +100,38 @@ func adapterResponseMutants() []mutant {
 	age := regexp.MustCompile(`Max-Age=(\d+)`)
 	expires := regexp.MustCompile(`Expires=([^;]+)`)
 	return []mutant{
-		adapterMutant("correct", ``, plain),
-		adapterMutant("http-only-missing", `cookie/attributes cookie/defaults cookie/deletion`,
+		adapterMutant("correct", "", "", plain),
+		adapterMutant("http-only-missing", "cookie/defaults",
+			"the cookie is not HttpOnly",
 			without(false, "HttpOnly")),
-		adapterMutant("attribute-missing", `cookie/attributes cookie/deletion`,
+		adapterMutant("attribute-missing", "cookie/attributes",
+			"the cookie is not Partitioned",
 			without(false, "Partitioned")),
-		adapterMutant("never-persistent", `
-			cookie/defaults cookie/max-age cookie/remember-me pair/cookie-expiry pair/idle
-			pair/remember-merged`, without(false, "Expires|Max-Age")),
-		adapterMutant("deletes-other-cookie", `cookie/deletion`,
+		adapterMutant("never-persistent", "cookie/remember-me",
+			"the cookie has neither Expires nor Max-Age", without(false, "Expires|Max-Age")),
+		adapterMutant("deletes-other-cookie", "cookie/deletion",
+			"the cookie that deletes has another path and domain",
 			without(true, "Path|Domain|Partitioned")),
-		adapterMutant("always-persistent", `cookie/attributes cookie/browser-session cookie/remember-me`,
+		adapterMutant("always-persistent", "cookie/browser-session",
+			"the cookie always has a Max-Age",
 			lines(func(line string, _ bool) string {
 				if strings.Contains(line, "Max-Age") {
 					return line
 				}
 				return line + "; Max-Age=3600"
 			})),
-		adapterMutant("a-second-too-long", `cookie/max-age`, lines(func(line string, _ bool) string {
-			return age.ReplaceAllStringFunc(line, func(s string) string {
-				n, _ := strconv.Atoi(strings.TrimPrefix(s, "Max-Age="))
-				if n == 0 {
-					return s
-				}
-				return "Max-Age=" + strconv.Itoa(n+1)
-			})
-		})),
-		adapterMutant("cookie-ends-first", `pair/cookie-expiry pair/idle`,
+		adapterMutant("a-second-too-long", "cookie/max-age",
+			"Max-Age is a second too long", lines(func(line string, _ bool) string {
+				return age.ReplaceAllStringFunc(line, func(s string) string {
+					n, _ := strconv.Atoi(strings.TrimPrefix(s, "Max-Age="))
+					if n == 0 {
+						return s
+					}
+					return "Max-Age=" + strconv.Itoa(n+1)
+				})
+			})),
+		adapterMutant("cookie-ends-first", "pair/cookie-expiry",
+			"the cookie expires ten seconds before the record",
 			lines(func(line string, deletes bool) string {
 				return expires.ReplaceAllStringFunc(line, func(s string) string {
 					e, _ := http.ParseTime(strings.TrimPrefix(s, "Expires="))
@@ -136,43 +141,44 @@ func adapterResponseMutants() []mutant {
 					return "Expires=" + e.Add(-10*time.Second).Format(http.TimeFormat)
 				})
 			})),
-		adapterMutant("never-clears", `
-			cookie/deletion cookie/no-store pair/corrupt-record pair/destroy pair/destroy-twice pair/logout-beats-writer
-			pair/stale-cookie`, lines(func(line string, deletes bool) string {
-			if deletes {
-				return ""
-			}
-			return line
-		})),
-		adapterMutant("only-cookie", `adapter/two-managers cookie/once`,
+		adapterMutant("never-clears", "pair/stale-cookie",
+			"no response deletes the cookie", lines(func(line string, deletes bool) string {
+				if deletes {
+					return ""
+				}
+				return line
+			})),
+		adapterMutant("only-cookie", "cookie/once",
+			"the session cookie replaces every other Set-Cookie",
 			edited(func(sm *scs.SessionManager, _ *http.Request, h http.Header) {
 				if c := h["Set-Cookie"]; len(c) > 1 {
 					h["Set-Cookie"] = c[len(c)-1:]
 				}
 			})),
-		adapterMutant("cookie-always", `
-			adapter/failure-typed adapter/lazy-failure adapter/lazy-untouched adapter/load-failure
-			pair/commit-failure pair/duplicate-cookies pair/fail-hook pair/fail-open-commit
-			pair/fail-open-destroy pair/fail-open-load pair/fail-timeout pair/idle
-			pair/logout-beats-reader pair/logout-beats-renewal pair/logout-beats-writer
-			pair/recovers pair/renew-beats-old pair/token-secret pair/too-large pair/unchanged`, edited(func(sm *scs.SessionManager, r *http.Request, h http.Header) {
-			if c, err := r.Cookie(sm.Cookie.Name); err == nil && h["Set-Cookie"] == nil {
-				h.Add("Set-Cookie", c.Name+"="+c.Value+"; Path=/")
-			}
-		})),
-		adapterMutant("cacheable", `cookie/no-store`,
+		adapterMutant("cookie-always", "pair/unchanged",
+			"every response sets the cookie",
+			edited(func(sm *scs.SessionManager, r *http.Request, h http.Header) {
+				if c, err := r.Cookie(sm.Cookie.Name); err == nil && h["Set-Cookie"] == nil {
+					h.Add("Set-Cookie", c.Name+"="+c.Value+"; Path=/")
+				}
+			})),
+		adapterMutant("cacheable", "cookie/no-store",
+			"a response with a session cookie may be stored by caches",
 			edited(func(_ *scs.SessionManager, _ *http.Request, h http.Header) {
 				if h.Get("Cache-Control") == "no-store" {
 					h.Set("Cache-Control", `no-cache="Set-Cookie"`)
 				}
 			})),
-		adapterMutant("never-cacheable", `cookie/no-store`,
+		adapterMutant("never-cacheable", "cookie/no-store",
+			"no response may be stored by caches",
 			edited(func(_ *scs.SessionManager, _ *http.Request, h http.Header) {
 				h.Set("Cache-Control", "no-store")
 			})),
-		adapterMutant("no-vary", `cookie/vary`,
+		adapterMutant("no-vary", "cookie/vary",
+			"there is no Vary header",
 			edited(func(_ *scs.SessionManager, _ *http.Request, h http.Header) { h.Del("Vary") })),
-		adapterMutant("always-varies", `adapter/lazy-untouched`,
+		adapterMutant("always-varies", "adapter/lazy-untouched",
+			"every response varies by cookie",
 			edited(func(_ *scs.SessionManager, _ *http.Request, h http.Header) {
 				if h.Get("Vary") == "" {
 					h.Set("Vary", "Cookie")

@@ -5,19 +5,20 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"strings"
 
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/scskit/scskit/adapters"
+	"github.com/scskit/scskit/internal/mutants"
 )
 
-func adapterMutant(name, fails string, m Middleware) mutant {
+func adapterMutant(name, check, defect string, m Middleware) mutant {
 	a, s := HTTP(name, m), reference()
 	a.Neighbours = nil // see besideMutant
 	return mutant{
-		name: "adapter/" + name, levels: []Level{LevelAdapter, LevelPair},
-		adapter: &a, store: &s, fails: strings.Fields(fails),
+		Mutant:  mutants.Mutant{Name: "adapter/" + name, Check: check, Defect: defect},
+		levels:  []Level{LevelAdapter, LevelPair},
+		adapter: &a, store: &s,
 	}
 }
 

@@ -15,7 +15,8 @@ import (
 
 func adapterTokenMutants() []mutant {
 	return []mutant{
-		adapterMutant("forgets-the-outer", `adapter/nested adapter/two-managers`,
+		adapterMutant("forgets-the-outer", "adapter/two-managers",
+			"the context of the outer middleware is lost",
 			func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 				session := plain(sm, opts...)
 				return func(next http.Handler) http.Handler {
@@ -25,51 +26,49 @@ func adapterTokenMutants() []mutant {
 					})
 				}
 			}),
-		adapterMutant("latest-wins", `
-			pair/destroy-twice pair/logout-beats-reader pair/logout-beats-renewal
-			pair/parallel-clients pair/parallel-keys ~pair/remember-merged ~pair/recovers
-			~pair/renew-twice`, latestWins),
-		adapterMutant("token-in-url", `token/cookie-only`,
+		adapterMutant("latest-wins", "pair/parallel-clients",
+			"every handler gets the session of the request that began last", latestWins),
+		adapterMutant("token-in-url", "token/cookie-only",
+			"the query may carry the token",
 			requests(func(sm *scs.SessionManager, r *http.Request) {
 				if token := r.URL.Query().Get("session"); token != "" {
 					r.Header.Add("Cookie", sm.Cookie.Name+"="+token)
 				}
 			})),
-		adapterMutant("name-in-any-case", `token/cookie-exact`,
+		adapterMutant("name-in-any-case", "token/cookie-exact",
+			"the cookie's name is compared without regard to case",
 			requests(func(_ *scs.SessionManager, r *http.Request) {
 				for i, line := range r.Header["Cookie"] {
 					r.Header["Cookie"][i] = strings.Replace(line, "SESSION=", "session=", 1)
 				}
 			})),
-		adapterMutant("first-cookie-only", `pair/duplicate-cookies`,
+		adapterMutant("first-cookie-only", "pair/duplicate-cookies",
+			"of several session cookies only the first counts",
 			requests(func(sm *scs.SessionManager, r *http.Request) {
 				if c := r.CookiesNamed(sm.Cookie.Name); len(c) > 1 {
 					r.Header.Set("Cookie", c[0].Name+"="+c[0].Value)
 				}
 			})),
-		adapterMutant("last-cookie-only", `pair/duplicate-cookies`,
+		adapterMutant("last-cookie-only", "pair/duplicate-cookies",
+			"of several session cookies only the last counts",
 			requests(func(sm *scs.SessionManager, r *http.Request) {
 				if c := r.CookiesNamed(sm.Cookie.Name); len(c) > 1 {
 					r.Header.Set("Cookie", c[len(c)-1].Name+"="+c[len(c)-1].Value)
 				}
 			})),
-		adapterMutant("adopts-tokens", `
-			adapter/commits-once adapter/lazy adapter/lazy-untouched adapter/nested adapter/skip
-			pair/destroy pair/duplicate-cookies pair/logout-beats-writer pair/stale-cookie
-			pair/unknown-token`, requests(func(sm *scs.SessionManager, r *http.Request) {
-			c, err := r.Cookie(sm.Cookie.Name)
-			if err != nil || len(c.Value) > 100 {
-				return
-			}
-			if _, found, err := sm.Store.Find(c.Value); err == nil && !found {
-				data, _ := sm.Codec.Encode(in(lifetime), nil)
-				_ = sm.Store.Commit(c.Value, data, in(lifetime))
-			}
-		})),
-		adapterMutant("small-tokens", `
-			adapter/late-change adapter/two-managers pair/cookie-expiry pair/corrupt-record pair/duplicate-cookies
-			pair/handler-commits pair/idle pair/logout-beats-reader pair/renew-beats-old pair/shared pair/stale-cookie
-			pair/token-secret token/cookie-exact token/random`, smallTokens()),
+		adapterMutant("adopts-tokens", "pair/unknown-token",
+			"an unknown token gets a session", requests(func(sm *scs.SessionManager, r *http.Request) {
+				c, err := r.Cookie(sm.Cookie.Name)
+				if err != nil || len(c.Value) > 100 {
+					return
+				}
+				if _, found, err := sm.Store.Find(c.Value); err == nil && !found {
+					data, _ := sm.Codec.Encode(in(lifetime), nil)
+					_ = sm.Store.Commit(c.Value, data, in(lifetime))
+				}
+			})),
+		adapterMutant("small-tokens", "token/random",
+			"tokens are consecutive numbers", smallTokens()),
 	}
 }
 

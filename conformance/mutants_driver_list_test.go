@@ -45,14 +45,16 @@ func (b *bent) records(expired bool) []driver.Record {
 
 func driverListMutants() []mutant {
 	return []mutant{
-		sweepsAllButOne("sweeps-all-but-one", false),
-		sweepsAllButOne("sweeps-all-but-one-beside-a-ttl", true),
-		driverMutant("range-with-expired", `driver/range-copies driver/range-live driver/range-moved`,
+		sweepsAllButOne("sweeps-all-but-one", "a sweep leaves one expired record", false),
+		sweepsAllButOne("sweeps-all-but-one-beside-a-ttl",
+			"a sweep leaves one expired record, which RemovesExpired does not excuse", true),
+		driverMutant("range-with-expired", "driver/range-live",
+			"Range yields expired records",
 			func(b *bent) {
 				b.listing(func() []driver.Record { return b.records(true) })
 			}),
-		driverMutant("range-without-data",
-			`driver/range-break driver/range-copies driver/range-live driver/range-many driver/range-moved driver/data-stays`, func(b *bent) {
+		driverMutant("range-without-data", "driver/range-live",
+			"Range yields records without data", func(b *bent) {
 				b.listing(func() []driver.Record {
 					all := b.records(false)
 					for i := range all {
@@ -61,7 +63,8 @@ func driverListMutants() []mutant {
 					return all
 				})
 			}),
-		driverMutant("range-yields-nothing-once", `driver/range-copies driver/range-empty`,
+		driverMutant("range-yields-nothing-once", "driver/range-empty",
+			"Range yields a zero record if there are none",
 			func(b *bent) {
 				b.listing(func() []driver.Record {
 					if all := b.records(false); len(all) > 0 {
@@ -70,69 +73,74 @@ func driverListMutants() []mutant {
 					return []driver.Record{{}}
 				})
 			}),
-		driverMutant("range-one-page", `driver/range-copies driver/range-many`, func(b *bent) {
-			b.listing(func() []driver.Record {
-				all := b.records(false)
-				return all[:min(len(all), 1000)]
-			})
-		}),
-		driverMutant("range-shares", `driver/range-copies`, func(b *bent) {
-			b.listing(func() []driver.Record { return b.records(false) })
-		}),
-		driverMutant("range-leaks-connections", `driver/range-break`, func(b *bent) {
-			pool := make(chan struct{}, 10)
-			b.ranged = func(ctx context.Context) iter.Seq2[driver.Record, error] {
-				return func(yield func(driver.Record, error) bool) {
+		driverMutant("range-one-page", "driver/range-many",
+			"Range yields at most 1000 records", func(b *bent) {
+				b.listing(func() []driver.Record {
+					all := b.records(false)
+					return all[:min(len(all), 1000)]
+				})
+			}),
+		driverMutant("range-shares", "driver/range-copies",
+			"Range yields the slices that are stored", func(b *bent) {
+				b.listing(func() []driver.Record { return b.records(false) })
+			}),
+		driverMutant("range-leaks-connections", "driver/range-break",
+			"a Range that is broken off keeps its connection", func(b *bent) {
+				pool := make(chan struct{}, 10)
+				b.ranged = func(ctx context.Context) iter.Seq2[driver.Record, error] {
+					return func(yield func(driver.Record, error) bool) {
+						select {
+						case pool <- struct{}{}:
+						case <-ctx.Done():
+							yield(driver.Record{}, ctx.Err())
+							return
+						}
+						for rec, err := range b.referenceDriver.Range(ctx) {
+							if !yield(rec, err) {
+								return
+							}
+						}
+						<-pool
+					}
+				}
+			}),
+		driverMutant("range-holds-the-only-connection", "driver/range-calls",
+			"Range holds the only connection while the body runs", func(b *bent) {
+				connection := make(chan struct{}, 1)
+				b.load = func(ctx context.Context, id string) (driver.Record, error) {
 					select {
-					case pool <- struct{}{}:
+					case connection <- struct{}{}:
+						defer func() { <-connection }()
 					case <-ctx.Done():
-						yield(driver.Record{}, ctx.Err())
-						return
 					}
-					for rec, err := range b.referenceDriver.Range(ctx) {
-						if !yield(rec, err) {
-							return
-						}
-					}
-					<-pool
+					return b.referenceDriver.Load(ctx, id)
 				}
-			}
-		}),
-		driverMutant("range-holds-the-only-connection", `driver/range-calls`, func(b *bent) {
-			connection := make(chan struct{}, 1)
-			b.load = func(ctx context.Context, id string) (driver.Record, error) {
-				select {
-				case connection <- struct{}{}:
-					defer func() { <-connection }()
-				case <-ctx.Done():
-				}
-				return b.referenceDriver.Load(ctx, id)
-			}
-			b.ranged = func(ctx context.Context) iter.Seq2[driver.Record, error] {
-				return func(yield func(driver.Record, error) bool) {
-					connection <- struct{}{}
-					defer func() { <-connection }()
-					for rec, err := range b.referenceDriver.Range(ctx) {
-						if !yield(rec, err) {
-							return
+				b.ranged = func(ctx context.Context) iter.Seq2[driver.Record, error] {
+					return func(yield func(driver.Record, error) bool) {
+						connection <- struct{}{}
+						defer func() { <-connection }()
+						for rec, err := range b.referenceDriver.Range(ctx) {
+							if !yield(rec, err) {
+								return
+							}
 						}
 					}
 				}
-			}
-		}),
-		driverMutant("range-repeats-its-error", `driver/range-context`, func(b *bent) {
-			b.ranged = func(ctx context.Context) iter.Seq2[driver.Record, error] {
-				return func(yield func(driver.Record, error) bool) {
-					for rec, err := range b.referenceDriver.Range(ctx) {
-						if !yield(rec, err) || err != nil && !yield(rec, err) {
-							return
+			}),
+		driverMutant("range-repeats-its-error", "driver/range-context",
+			"Range yields its error twice", func(b *bent) {
+				b.ranged = func(ctx context.Context) iter.Seq2[driver.Record, error] {
+					return func(yield func(driver.Record, error) bool) {
+						for rec, err := range b.referenceDriver.Range(ctx) {
+							if !yield(rec, err) || err != nil && !yield(rec, err) {
+								return
+							}
 						}
 					}
 				}
-			}
-		}),
-		driverMutant("sweeps-the-living",
-			`~driver/concurrent driver/sweep-expired ~driver/sweep-renewed driver/sweep-extended driver/sweep-recreated driver/sweep-saved-later driver/sweep-touched`, func(b *bent) {
+			}),
+		driverMutant("sweeps-the-living", "driver/sweep-expired",
+			"a sweep with nothing to do removes live records", func(b *bent) {
 				b.sweep = func(ctx context.Context, limit int) (int, error) {
 					n, err := b.referenceDriver.Sweep(ctx, limit)
 					if n == 0 && err == nil {
@@ -143,18 +151,20 @@ func driverListMutants() []mutant {
 					return n, err
 				}
 			}),
-		driverMutant("sweep-without-limit",
-			`driver/sweep-at-once driver/sweep-limit driver/sweep-limit-moved`, func(b *bent) {
+		driverMutant("sweep-without-limit", "driver/sweep-limit",
+			"Sweep ignores the limit", func(b *bent) {
 				b.sweep = func(ctx context.Context, _ int) (int, error) {
 					return b.referenceDriver.Sweep(ctx, 1<<30)
 				}
 			}),
-		driverMutant("sweep-stops-early", `driver/sweep-limit driver/sweep-limit-moved`, func(b *bent) {
-			b.sweep = func(ctx context.Context, limit int) (int, error) {
-				return b.referenceDriver.Sweep(ctx, limit/2)
-			}
-		}),
-		driverMutant("sweep-counts-twice", `driver/sweep-at-once driver/sweep-limit-moved`,
+		driverMutant("sweep-stops-early", "driver/sweep-limit",
+			"Sweep removes half of the limit", func(b *bent) {
+				b.sweep = func(ctx context.Context, limit int) (int, error) {
+					return b.referenceDriver.Sweep(ctx, limit/2)
+				}
+			}),
+		driverMutant("sweep-counts-twice", "driver/sweep-at-once",
+			"Sweep counts the records of an earlier sweep again",
 			func(b *bent) {
 				var last atomic.Int64
 				b.sweep = func(ctx context.Context, limit int) (int, error) {
@@ -166,33 +176,31 @@ func driverListMutants() []mutant {
 					return n, err
 				}
 			}),
-		driverMutant("sweep-reads-first", `driver/sweep-renewed`, func(b *bent) {
-			b.sweep = func(ctx context.Context, limit int) (int, error) {
-				if err := ctx.Err(); err != nil {
-					return 0, err
-				}
-				n := 0
-				for _, rec := range b.records(true) {
-					if n == limit || rec.Expiry.After(time.Now()) {
-						continue
+		driverMutant("sweep-reads-first", "driver/sweep-renewed",
+			"Sweep reads and deletes in two steps", func(b *bent) {
+				b.sweep = func(ctx context.Context, limit int) (int, error) {
+					if err := ctx.Err(); err != nil {
+						return 0, err
 					}
-					beat()
-					if b.referenceDriver.Delete(ctx, rec.ID) == nil {
-						n++
+					n := 0
+					for _, rec := range b.records(true) {
+						if n == limit || rec.Expiry.After(time.Now()) {
+							continue
+						}
+						beat()
+						if b.referenceDriver.Delete(ctx, rec.ID) == nil {
+							n++
+						}
 					}
+					return n, nil
 				}
-				return n, nil
-			}
-		}),
+			}),
 	}
 }
 
-// sweepsAllButOne is a driver whose sweeps leave one record; what its backend might have removed is
-// no excuse.
-func sweepsAllButOne(name string, removesExpired bool) mutant {
-	m := driverMutant(name, `
-		driver/sweep-at-once driver/sweep-dates driver/sweep-expired driver/sweep-extended
-		driver/sweep-limit driver/sweep-limit-moved driver/sweep-shortened`, func(b *bent) {
+// sweepsAllButOne is a driver whose sweeps leave one record.
+func sweepsAllButOne(name, defect string, removesExpired bool) mutant {
+	m := driverMutant(name, "driver/sweep-expired", defect, func(b *bent) {
 		b.sweep = func(ctx context.Context, limit int) (int, error) {
 			b.backend.mu.Lock()
 			left := ""

@@ -10,8 +10,8 @@ import (
 )
 
 // indexMutant is a driver with such an index.
-func indexMutant(name, fails string, forget func(x *expiryIndex)) mutant {
-	return driverMutant("index-"+name, fails, func(b *bent) {
+func indexMutant(name, check, defect string, forget func(x *expiryIndex)) mutant {
+	return driverMutant("index-"+name, check, defect, func(b *bent) {
 		x := new(expiryIndex)
 		forget(x)
 		b.indexed(x)
@@ -58,65 +58,79 @@ func (b *bent) copies() (list func() []driver.Record) {
 
 func driverMovedMutants() []mutant {
 	return []mutant{
-		indexMutant("correct", ``, func(*expiryIndex) {}),
-		indexMutant("stale-but-looked-up", ``,
+		indexMutant("correct", "", "", func(*expiryIndex) {}),
+		indexMutant("stale-but-looked-up", "", "",
 			func(x *expiryIndex) { x.touchKeeps, x.saveKeeps, x.deleteKeeps = true, true, true }),
-		indexMutant("touch-keeps", `driver/sweep-limit-moved driver/sweep-touched`,
+		indexMutant("touch-keeps", "driver/sweep-touched",
+			"a touch leaves the index entry of the old expiry, and a sweep trusts it",
 			func(x *expiryIndex) { x.touchKeeps, x.trusts = true, true }),
-		indexMutant("save-keeps", `driver/sweep-saved-later ~driver/sweep-renewed`,
+		indexMutant("save-keeps", "driver/sweep-saved-later",
+			"a save leaves the index entry of the old expiry, and a sweep trusts it",
 			func(x *expiryIndex) { x.saveKeeps, x.trusts = true, true }),
-		indexMutant("delete-keeps", `driver/sweep-recreated`,
+		indexMutant("delete-keeps", "driver/sweep-recreated",
+			"a delete leaves the index entry, and a sweep trusts it",
 			func(x *expiryIndex) { x.deleteKeeps, x.trusts = true, true }),
-		indexMutant("counts", `driver/sweep-deleted driver/sweep-extended driver/sweep-limit-moved driver/sweep-recreated`, func(x *expiryIndex) { x.deleteKeeps, x.counts = true, true }),
-		indexMutant("fails", `driver/sweep-deleted driver/sweep-limit-moved`,
+		indexMutant("counts", "driver/sweep-deleted",
+			"a sweep counts index entries instead of records",
+			func(x *expiryIndex) { x.deleteKeeps, x.counts = true, true }),
+		indexMutant("fails", "driver/sweep-deleted",
+			"a sweep fails where the record of an index entry is gone",
 			func(x *expiryIndex) { x.deleteKeeps, x.fails = true, true }),
-		indexMutant("fills", `driver/sweep-limit-moved`,
+		indexMutant("fills", "driver/sweep-limit-moved",
+			"a sweep looks at no more index entries than its limit",
 			func(x *expiryIndex) { x.touchKeeps, x.deleteKeeps, x.fills = true, true, true }),
-		indexMutant("never-sooner", `driver/sweep-shortened`,
+		indexMutant("never-sooner", "driver/sweep-shortened",
+			"a move to an earlier expiry leaves the index as it is",
 			func(x *expiryIndex) { x.neverSooner = true }),
-		indexMutant("never-later", `driver/sweep-extended`, func(x *expiryIndex) { x.neverLater = true }),
-		driverMutant("ttl-of-the-first-save", `
-			driver/expired-if-absent driver/expiry-moved driver/sweep-recreated driver/sweep-saved-later
-			driver/sweep-touched driver/user-moved ~driver/sweep-renewed`, func(b *bent) {
-			var first sync.Map
-			b.saving(func(rec *driver.Record) { first.LoadOrStore(rec.ID, rec.Expiry) })
-			b.load = func(ctx context.Context, id string) (driver.Record, error) {
-				if e, ok := first.Load(id); ok && expired(e.(time.Time)) {
-					return driver.Record{}, driver.ErrNotFound
+		indexMutant("never-later", "driver/sweep-extended",
+			"a move to a later expiry leaves the index as it is",
+			func(x *expiryIndex) { x.neverLater = true }),
+		driverMutant("ttl-of-the-first-save", "driver/expiry-moved",
+			"Load goes by the expiry of the first save", func(b *bent) {
+				var first sync.Map
+				b.saving(func(rec *driver.Record) { first.LoadOrStore(rec.ID, rec.Expiry) })
+				b.load = func(ctx context.Context, id string) (driver.Record, error) {
+					if e, ok := first.Load(id); ok && expired(e.(time.Time)) {
+						return driver.Record{}, driver.ErrNotFound
+					}
+					return b.referenceDriver.Load(ctx, id)
 				}
-				return b.referenceDriver.Load(ctx, id)
-			}
-		}),
-		driverMutant("recycles-memory", `driver/data-stays`, func(b *bent) { b.recycling() }),
-		driverMutant("range-of-copies", `driver/range-moved`, func(b *bent) { b.listing(b.copies()) }),
-		driverUserMutant("index-of-copies", `driver/user-moved`, func(b *userBent) {
-			list := b.copies()
-			b.indexing(func(user string) []driver.Record {
-				return slices.DeleteFunc(list(), func(rec driver.Record) bool { return rec.User != user })
-			})
-		}),
-		driverMutant("sweeps-by-wall-clock", `driver/sweep-dates`, func(b *bent) {
-			const clock = "2006-01-02 15:04:05.000"
-			var wall sync.Map // what a sweep takes for the expiry
-			b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
-				wall.Store(rec.ID, rec.Expiry.Format(clock))
-				return b.referenceDriver.Save(ctx, rec, cond)
-			}
-			b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
-				wall.Store(id, e.Format(clock))
-				return b.referenceDriver.Touch(ctx, id, version, e)
-			}
-			b.sweeping(func(rec driver.Record) bool {
-				e, ok := wall.Load(rec.ID)
-				return ok && e.(string) < time.Now().Format(clock)
-			})
-		}),
-		driverMutant("sweeps-by-32-bits", `driver/sweep-dates`, func(b *bent) {
-			b.sweeping(func(rec driver.Record) bool {
-				return int64(int32(rec.Expiry.Unix())) < time.Now().Unix() && rec.Expiry.Year() > 2037 ||
-					expired(rec.Expiry)
-			})
-		}),
+			}),
+		driverMutant("recycles-memory", "driver/data-stays",
+			"a save writes into the memory that Load has returned", func(b *bent) { b.recycling() }),
+		driverMutant("range-of-copies", "driver/range-moved",
+			"Range yields copies that a touch does not change", func(b *bent) { b.listing(b.copies()) }),
+		driverUserMutant("index-of-copies", "driver/user-moved",
+			"RangeUser yields copies that a touch does not change", func(b *userBent) {
+				list := b.copies()
+				b.indexing(func(user string) []driver.Record {
+					return slices.DeleteFunc(list(), func(rec driver.Record) bool { return rec.User != user })
+				})
+			}),
+		driverMutant("sweeps-by-wall-clock", "driver/sweep-dates",
+			"a sweep compares expiries without their zone", func(b *bent) {
+				const clock = "2006-01-02 15:04:05.000"
+				var wall sync.Map // what a sweep takes for the expiry
+				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+					wall.Store(rec.ID, rec.Expiry.Format(clock))
+					return b.referenceDriver.Save(ctx, rec, cond)
+				}
+				b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
+					wall.Store(id, e.Format(clock))
+					return b.referenceDriver.Touch(ctx, id, version, e)
+				}
+				b.sweeping(func(rec driver.Record) bool {
+					e, ok := wall.Load(rec.ID)
+					return ok && e.(string) < time.Now().Format(clock)
+				})
+			}),
+		driverMutant("sweeps-by-32-bits", "driver/sweep-dates",
+			"a sweep compares 32 bits of seconds", func(b *bent) {
+				b.sweeping(func(rec driver.Record) bool {
+					return int64(int32(rec.Expiry.Unix())) < time.Now().Unix() && rec.Expiry.Year() > 2037 ||
+						expired(rec.Expiry)
+				})
+			}),
 	}
 }
 

@@ -3,11 +3,11 @@ package conformance
 import (
 	"context"
 	"iter"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/mutants"
 )
 
 // bent is a reference driver of which a mutant replaces functions.
@@ -104,11 +104,15 @@ func (b *bent) keyed(key func(string) string) {
 	}
 }
 
-func driverMutant(name, fails string, change func(*bent)) mutant {
-	return mutant{name: "driver/" + name, levels: []Level{LevelDriver}, fails: strings.Fields(fails),
+func driverMutant(name, check, defect string, change func(*bent)) mutant {
+	return mutant{
+		Mutant: mutants.Mutant{Name: "driver/" + name, Check: check, Defect: defect},
+		levels: []Level{LevelDriver},
 		driver: &Driver{
 			Name: name,
-			New:  func(testing.TB) driver.Driver { return newBent(newReferenceDriver(new(backend)), change) },
+			New: func(testing.TB) driver.Driver {
+				return newBent(newReferenceDriver(new(backend)), change)
+			},
 			Reopen: func(_ testing.TB, d driver.Driver) driver.Driver {
 				return newBent(newReferenceDriver(d.(*bent).backend), change)
 			},

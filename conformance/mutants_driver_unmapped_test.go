@@ -2,5 +2,5 @@
 
 package conformance
 
-// mappedMutants need memory that can be taken away.
-func mappedMutants() []mutant { return nil }
+// driverMappedMutants need memory that can be taken away.
+func driverMappedMutants() []mutant { return nil }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/mutants"
 )
 
 // userBent is a driver of which a mutant replaces the index as well.
@@ -20,13 +21,15 @@ func (b *userBent) RangeUser(ctx context.Context, user string) iter.Seq2[driver.
 	return b.rangeUser(ctx, user)
 }
 
-func driverUserMutant(name, fails string, alter func(b *userBent)) mutant {
+func driverUserMutant(name, check, defect string, alter func(b *userBent)) mutant {
 	made := func(d *referenceDriver) driver.Driver {
 		b := &userBent{bent: newBent(d, func(*bent) {}), rangeUser: d.RangeUser}
 		alter(b)
 		return b
 	}
-	return mutant{name: "driver/" + name, levels: []Level{LevelDriver}, fails: strings.Fields(fails),
+	return mutant{
+		Mutant: mutants.Mutant{Name: "driver/" + name, Check: check, Defect: defect},
+		levels: []Level{LevelDriver},
 		driver: &Driver{
 			Name: name,
 			New:  func(testing.TB) driver.Driver { return made(newReferenceDriver(new(backend))) },
@@ -66,34 +69,38 @@ func (b *userBent) of(user string, expired bool) []driver.Record {
 
 func driverUserMutants() []mutant {
 	return []mutant{
-		driverUserMutant("index-of-all", `driver/user-moves driver/user-range`, func(b *userBent) {
-			b.rangeUser = func(ctx context.Context, _ string) iter.Seq2[driver.Record,
-				error] {
-				return b.Range(ctx)
-			}
-		}),
-		driverUserMutant("index-ignores-case", `driver/user-range`, func(b *userBent) {
-			b.indexing(func(user string) []driver.Record {
-				var all []driver.Record
-				for _, rec := range b.records(false) {
-					if strings.EqualFold(rec.User, user) {
-						all = append(all, rec)
-					}
+		driverUserMutant("index-of-all", "driver/user-range",
+			"RangeUser yields the records of every user", func(b *userBent) {
+				b.rangeUser = func(ctx context.Context, _ string) iter.Seq2[driver.Record,
+					error] {
+					return b.Range(ctx)
 				}
-				return all
-			})
-		}),
-		driverUserMutant("index-with-expired", `driver/user-range driver/user-moved`, func(b *userBent) {
-			b.indexing(func(user string) []driver.Record { return b.of(user, true) })
-		}),
-		driverUserMutant("index-one-page", `driver/user-many`, func(b *userBent) {
-			b.indexing(func(user string) []driver.Record {
-				all := b.of(user, false)
-				return all[:min(len(all), 100)]
-			})
-		}),
-		driverUserMutant("index-without-data",
-			`driver/user-many driver/user-moves driver/user-range driver/user-moved`, func(b *userBent) {
+			}),
+		driverUserMutant("index-ignores-case", "driver/user-range",
+			"RangeUser compares users without regard to case", func(b *userBent) {
+				b.indexing(func(user string) []driver.Record {
+					var all []driver.Record
+					for _, rec := range b.records(false) {
+						if strings.EqualFold(rec.User, user) {
+							all = append(all, rec)
+						}
+					}
+					return all
+				})
+			}),
+		driverUserMutant("index-with-expired", "driver/user-range",
+			"RangeUser yields expired records", func(b *userBent) {
+				b.indexing(func(user string) []driver.Record { return b.of(user, true) })
+			}),
+		driverUserMutant("index-one-page", "driver/user-many",
+			"RangeUser yields at most 100 records", func(b *userBent) {
+				b.indexing(func(user string) []driver.Record {
+					all := b.of(user, false)
+					return all[:min(len(all), 100)]
+				})
+			}),
+		driverUserMutant("index-without-data", "driver/user-range",
+			"RangeUser yields records without data", func(b *userBent) {
 				b.indexing(func(user string) []driver.Record {
 					all := b.of(user, false)
 					for i := range all {
@@ -102,36 +109,40 @@ func driverUserMutants() []mutant {
 					return all
 				})
 			}),
-		driverUserMutant("user-of-creation", `driver/user-moves`, func(b *userBent) {
-			b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
-				if old, ok := b.raw(rec.ID); ok {
-					rec.User = old.User
+		driverUserMutant("user-of-creation", "driver/user-moves",
+			"a save keeps the user of the stored record", func(b *userBent) {
+				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+					if old, ok := b.raw(rec.ID); ok {
+						rec.User = old.User
+					}
+					return b.referenceDriver.Save(ctx, rec, cond)
 				}
-				return b.referenceDriver.Save(ctx, rec, cond)
-			}
-		}),
-		driverUserMutant("nobody-is-kept", `driver/user-moves`, func(b *userBent) {
-			b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
-				if old, ok := b.raw(rec.ID); ok && rec.User == "" {
-					rec.User = old.User
+			}),
+		driverUserMutant("nobody-is-kept", "driver/user-moves",
+			"a save without a user keeps the user of the stored record", func(b *userBent) {
+				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+					if old, ok := b.raw(rec.ID); ok && rec.User == "" {
+						rec.User = old.User
+					}
+					return b.referenceDriver.Save(ctx, rec, cond)
 				}
-				return b.referenceDriver.Save(ctx, rec, cond)
-			}
-		}),
-		driverUserMutant("touch-forgets-user", `driver/user-moves driver/user-moved`, func(b *userBent) {
-			b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
-				err := b.referenceDriver.Touch(ctx, id, version, e)
-				if rec, ok := b.raw(id); ok && err == nil {
-					rec.User = ""
-					b.set(rec)
+			}),
+		driverUserMutant("touch-forgets-user", "driver/user-moves",
+			"a touch removes the user", func(b *userBent) {
+				b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
+					err := b.referenceDriver.Touch(ctx, id, version, e)
+					if rec, ok := b.raw(id); ok && err == nil {
+						rec.User = ""
+						b.set(rec)
+					}
+					return err
 				}
-				return err
-			}
-		}),
-		driverUserMutant("index-without-context", `driver/user-context`, func(b *userBent) {
-			b.rangeUser = func(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
-				return b.referenceDriver.RangeUser(context.WithoutCancel(ctx), user)
-			}
-		}),
+			}),
+		driverUserMutant("index-without-context", "driver/user-context",
+			"RangeUser ignores its context", func(b *userBent) {
+				b.rangeUser = func(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
+					return b.referenceDriver.RangeUser(context.WithoutCancel(ctx), user)
+				}
+			}),
 	}
 }

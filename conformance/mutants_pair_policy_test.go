@@ -88,7 +88,8 @@ func keepContext(next http.Handler) http.Handler {
 func pairPolicyMutants() []mutant {
 	nothing := func(*scs.SessionManager, *failed) {}
 	return []mutant{
-		adapterMutant("saves-what-it-could-not-load", `pair/fail-open-load`,
+		adapterMutant("saves-what-it-could-not-load", "pair/fail-open-load",
+			"under FailOpen a session that could not be loaded is saved",
 			knowing(nothing, func(sm *scs.SessionManager, f *failed) {
 				if f.found == "" || sm.Status(f.ctx) != scs.Modified {
 					return
@@ -100,13 +101,15 @@ func pairPolicyMutants() []mutant {
 				data, _ := sm.Codec.Encode(in(lifetime), values)
 				_ = sm.Store.Commit(f.found, data, in(lifetime))
 			})),
-		adapterMutant("cookie-for-nothing", `pair/fail-open-commit`,
+		adapterMutant("cookie-for-nothing", "pair/fail-open-commit",
+			"under FailOpen a session that could not be stored sets a cookie",
 			knowing(func(sm *scs.SessionManager, f *failed) {
 				if f.committed != "" {
 					f.Header().Add("Set-Cookie", sm.Cookie.Name+"="+f.committed+"; Path=/")
 				}
 			}, nothing)),
-		adapterMutant("believes-the-handler", `pair/fail-open-destroy`,
+		adapterMutant("believes-the-handler", "pair/fail-open-destroy",
+			"under FailOpen a sign-out that failed clears the cookie",
 			func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 				return life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter,
 					r *http.Request, next http.Handler) {
@@ -135,7 +138,8 @@ func pairPolicyMutants() []mutant {
 					}
 				})(sm, opts...)
 			}),
-		adapterMutant("own-error", `pair/fail-hook`,
+		adapterMutant("own-error", "pair/fail-hook",
+			"the application gets another error than the one of OnError",
 			func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 				errorFunc := sm.ErrorFunc
 				sm.ErrorFunc = func(w http.ResponseWriter, r *http.Request, _ error) {
@@ -143,17 +147,19 @@ func pairPolicyMutants() []mutant {
 				}
 				return plain(sm, opts...)
 			}),
-		adapterMutant("late-is-missing", `pair/fail-timeout`, bending(func(b *bentStore) {
-			find := b.find
-			b.find = func(ctx context.Context, token string) ([]byte, bool, error) {
-				data, found, err := find(ctx, token)
-				if errors.Is(err, context.DeadlineExceeded) {
-					return nil, false, nil
+		adapterMutant("late-is-missing", "pair/fail-timeout",
+			"a load that times out is taken for a missing session", bending(func(b *bentStore) {
+				find := b.find
+				b.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+					data, found, err := find(ctx, token)
+					if errors.Is(err, context.DeadlineExceeded) {
+						return nil, false, nil
+					}
+					return data, found, err
 				}
-				return data, found, err
-			}
-		})),
-		adapterMutant("gives-up-for-good", `pair/recovers`, bending(breaker)),
+			})),
+		adapterMutant("gives-up-for-good", "pair/recovers",
+			"after failures of every operation, the store is never called again", bending(breaker)),
 	}
 }
 

@@ -59,71 +59,52 @@ type requestContextKey struct{}
 
 func pairStoreMutants() []mutant {
 	return []mutant{
-		adapterMutant("overwrites", `
-			adapter/late-renewal pair/corrupt-record pair/fail-open-commit pair/idle
-			pair/logout-beats-reader pair/logout-beats-renewal pair/logout-beats-writer
-			pair/parallel-keys pair/remember-merged pair/renew-beats-old`, bending(func(b *bentStore) {
-			find, commit, remove := b.find, b.commit, b.delete
-			b.find = func(ctx context.Context, token string) ([]byte, bool, error) {
-				return find(blank{ctx}, token)
-			}
-			b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
-				return commit(blank{ctx}, token, data, e)
-			}
-			b.delete = func(ctx context.Context, token string) error { return remove(blank{ctx}, token) }
-		})),
-		adapterMutant("commits-twice", `adapter/commits-once adapter/nested pair/commit-failure`,
+		adapterMutant("overwrites", "pair/parallel-keys",
+			"the store gets contexts without values, so that every commit overwrites",
+			bending(func(b *bentStore) {
+				find, commit, remove := b.find, b.commit, b.delete
+				b.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+					return find(blank{ctx}, token)
+				}
+				b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+					return commit(blank{ctx}, token, data, e)
+				}
+				b.delete = func(ctx context.Context, token string) error { return remove(blank{ctx}, token) }
+			})),
+		adapterMutant("commits-twice", "adapter/commits-once",
+			"every commit is sent twice",
 			bending(func(b *bentStore) {
 				commit := b.commit
 				b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 					return errors.Join(commit(ctx, token, data, e), commit(ctx, token, data, e))
 				}
 			})),
-		adapterMutant("stores-nothing", `
-			adapter/abort adapter/commits-once adapter/early-hints adapter/empty
-			adapter/error-reset adapter/event-stream adapter/failure-typed adapter/file
-			adapter/handler-error adapter/handler-error-default adapter/head adapter/json
-			adapter/large-body adapter/late-change adapter/late-renewal adapter/lazy
-			adapter/lazy-failure adapter/load-failure adapter/nested adapter/not-allowed
-			adapter/not-found adapter/panic-after-write adapter/panic-inside adapter/panic-outside
-			adapter/redirect adapter/skip adapter/status adapter/status-only adapter/std-handler
-			adapter/two-managers adapter/upgrade cookie/once cookie/remember-me pair/client-gone
-			pair/commit-failure pair/corrupt-record pair/destroy-then-put pair/duplicate-cookies
-			pair/fail-hook pair/fail-open-commit pair/fail-open-destroy pair/fail-open-load
-			pair/fail-timeout pair/grow-and-shrink pair/handler-commits pair/idle
-			pair/logout-beats-reader pair/logout-beats-renewal pair/logout-beats-writer
-			pair/parallel-clients pair/parallel-keys pair/put-then-read pair/recovers
-			pair/remember-merged pair/renew pair/renew-beats-old pair/renew-twice pair/shared
-			pair/token-secret pair/too-large pair/unchanged pair/unknown-token token/cookie-exact
-			token/cookie-only`, bending(func(b *bentStore) {
-			b.commit = func(context.Context, string, []byte, time.Time) error { return nil }
-		})),
-		adapterMutant("ignores-commit-errors", `
-			adapter/failure-typed pair/commit-failure pair/fail-hook pair/fail-open-commit pair/fail-timeout pair/recovers
-			pair/token-secret pair/too-large`, bending(func(b *bentStore) {
-			commit := b.commit
-			b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
-				_ = commit(ctx, token, data, e)
-				return nil
-			}
-		})),
-		adapterMutant("ignores-find-errors", `
-			adapter/failure-typed adapter/lazy-failure adapter/load-failure pair/fail-hook pair/fail-open-destroy
-			pair/fail-open-load pair/fail-timeout pair/recovers pair/token-secret`, bending(func(b *bentStore) {
-			find := b.find
-			b.find = func(ctx context.Context, token string) ([]byte, bool, error) {
-				data, found, err := find(ctx, token)
-				return data, found && err == nil, nil
-			}
-		})),
-		adapterMutant("delete-forgets", `
-			adapter/late-renewal pair/destroy pair/destroy-then-put pair/destroy-twice
-			pair/logout-beats-reader pair/logout-beats-renewal pair/logout-beats-writer
-			pair/recovers pair/renew pair/renew-beats-old pair/renew-twice pair/shared
-			pair/stale-cookie pair/token-secret`, bending(func(b *bentStore) {
-			b.delete = func(context.Context, string) error { return nil }
-		})),
-		adapterMutant("delete-must-find", `pair/destroy-twice pair/renew-twice`,
+		adapterMutant("stores-nothing", "pair/put-then-read",
+			"nothing is stored", bending(func(b *bentStore) {
+				b.commit = func(context.Context, string, []byte, time.Time) error { return nil }
+			})),
+		adapterMutant("ignores-commit-errors", "pair/commit-failure",
+			"a commit that fails is ignored", bending(func(b *bentStore) {
+				commit := b.commit
+				b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+					_ = commit(ctx, token, data, e)
+					return nil
+				}
+			})),
+		adapterMutant("ignores-find-errors", "adapter/load-failure",
+			"a load that fails is taken for a missing session", bending(func(b *bentStore) {
+				find := b.find
+				b.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+					data, found, err := find(ctx, token)
+					return data, found && err == nil, nil
+				}
+			})),
+		adapterMutant("delete-forgets", "pair/destroy",
+			"a destroyed session stays in the store", bending(func(b *bentStore) {
+				b.delete = func(context.Context, string) error { return nil }
+			})),
+		adapterMutant("delete-must-find", "pair/destroy-twice",
+			"destroying a session that is gone is an error",
 			bending(func(b *bentStore) {
 				find, remove := b.find, b.delete
 				b.delete = func(ctx context.Context, token string) error {
@@ -133,23 +114,26 @@ func pairStoreMutants() []mutant {
 					return remove(ctx, token)
 				}
 			})),
-		adapterMutant("keeps-four-kilobytes", `pair/grow-and-shrink pair/too-large`,
+		adapterMutant("keeps-four-kilobytes", "pair/grow-and-shrink",
+			"data is cut to 4096 bytes",
 			bending(func(b *bentStore) {
 				commit := b.commit
 				b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 					return commit(ctx, token, data[:min(len(data), 4096)], e)
 				}
 			})),
-		adapterMutant("names-the-token", `pair/token-secret`, bending(func(b *bentStore) {
-			commit := b.commit
-			b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
-				if err := commit(ctx, token, data, e); err != nil {
-					return fmt.Errorf("commit of %s: %w", token, err)
+		adapterMutant("names-the-token", "pair/token-secret",
+			"the error of a commit has the token in its text", bending(func(b *bentStore) {
+				commit := b.commit
+				b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+					if err := commit(ctx, token, data, e); err != nil {
+						return fmt.Errorf("commit of %s: %w", token, err)
+					}
+					return nil
 				}
-				return nil
-			}
-		})),
-		adapterMutant("dies-with-the-client", `pair/client-gone`,
+			})),
+		adapterMutant("dies-with-the-client", "pair/client-gone",
+			"a commit fails if the client has hung up",
 			func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 				session := bending(func(b *bentStore) {
 					commit := b.commit

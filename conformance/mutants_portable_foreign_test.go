@@ -13,7 +13,8 @@ import (
 // portableForeignMutants do not respect what others have put into a session or around a driver.
 func portableForeignMutants() []mutant {
 	return []mutant{
-		portableMutant("drops-unknown-types", `data/unknown-type data/unknown-type-legacy`,
+		portableMutant("drops-unknown-types", "data/unknown-type",
+			"a session with a value of an unknown type is corrupt",
 			coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
 				deadline, values, err := scskit.Codec{}.Decode(data)
 				for _, v := range values {
@@ -23,13 +24,15 @@ func portableForeignMutants() []mutant {
 				}
 				return deadline, values, err
 			}})),
-		portableMutant("forgets-unknown-types", `data/unknown-type data/unknown-type-legacy`,
+		portableMutant("forgets-unknown-types", "data/unknown-type",
+			"the codec drops values of unknown types",
 			coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
 				deadline, values, err := scskit.Codec{}.Decode(data)
 				maps.DeleteFunc(values, func(_ string, v any) bool { _, ok := v.(scskit.Unknown); return ok })
 				return deadline, values, err
 			}})),
-		portableMutant("reads-old-types-only", `data/unknown-type-legacy`,
+		portableMutant("reads-old-types-only", "data/unknown-type-legacy",
+			"a session of scs.GobCodec with a value of an unknown type is corrupt",
 			coded(codec{decode: func(data []byte) (time.Time, map[string]any, error) {
 				deadline, values, err := scskit.Codec{}.Decode(data)
 				for _, v := range values {
@@ -39,43 +42,48 @@ func portableForeignMutants() []mutant {
 				}
 				return deadline, values, err
 			}})),
-		portableMutant("drops-what-it-cannot-read", `data/newer-format`, change{portable: func(k *bentPortable) {
-			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
-				data, found, err := k.Store.FindCtx(ctx, token)
-				if errors.Is(err, scskit.ErrNewer) {
-					return nil, false, k.delete(ctx, token)
-				}
-				return data, found, err
-			}
-		}}),
-		portableMutant("looks-through-a-codec", `data/decorated-codec`, change{portable: func(k *bentPortable) {
-			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
-				data, found, err := k.Store.FindCtx(ctx, token)
-				if _, ok := k.opts.Codec.(masked); ok && tracked(ctx) {
-					if _, _, err := (scskit.Codec{}).Decode(data); err != nil {
+		portableMutant("drops-what-it-cannot-read", "data/newer-format",
+			"Find deletes a record in a newer format", change{portable: func(k *bentPortable) {
+				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+					data, found, err := k.Store.FindCtx(ctx, token)
+					if errors.Is(err, scskit.ErrNewer) {
 						return nil, false, k.delete(ctx, token)
 					}
+					return data, found, err
 				}
-				return data, found, err
-			}
-		}}),
-		portableMutant("sweep-is-one-operation", `cleanup/slow-batch`, change{portable: func(k *bentPortable) {
-			k.sweep = func(ctx context.Context) (int, error) {
-				if k.opts.Timeout > 0 {
-					var cancel context.CancelFunc
-					ctx, cancel = context.WithTimeout(ctx, k.opts.Timeout)
-					defer cancel()
+			}}),
+		portableMutant("looks-through-a-codec", "data/decorated-codec",
+			"Find decodes with scskit.Codec where a codec embeds it",
+			change{portable: func(k *bentPortable) {
+				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+					data, found, err := k.Store.FindCtx(ctx, token)
+					if _, ok := k.opts.Codec.(masked); ok && tracked(ctx) {
+						if _, _, err := (scskit.Codec{}).Decode(data); err != nil {
+							return nil, false, k.delete(ctx, token)
+						}
+					}
+					return data, found, err
 				}
-				return k.Store.Sweep(ctx)
-			}
-		}}),
-		portableMutant("looks-at-the-outer-driver", `cleanup/decorated`, change{driver: func(p *patch) {
-			p.sweep = func(ctx context.Context, limit int) (int, error) {
-				if s, ok := p.Driver.(driver.Sweeper); ok {
-					return s.Sweep(ctx, limit)
+			}}),
+		portableMutant("sweep-is-one-operation", "cleanup/slow-batch",
+			"Options.Timeout limits a whole sweep", change{portable: func(k *bentPortable) {
+				k.sweep = func(ctx context.Context) (int, error) {
+					if k.opts.Timeout > 0 {
+						var cancel context.CancelFunc
+						ctx, cancel = context.WithTimeout(ctx, k.opts.Timeout)
+						defer cancel()
+					}
+					return k.Store.Sweep(ctx)
 				}
-				return 0, nil
-			}
-		}}),
+			}}),
+		portableMutant("looks-at-the-outer-driver", "cleanup/decorated",
+			"a sweep ignores Unwrap of the driver", change{driver: func(p *patch) {
+				p.sweep = func(ctx context.Context, limit int) (int, error) {
+					if s, ok := p.Driver.(driver.Sweeper); ok {
+						return s.Sweep(ctx, limit)
+					}
+					return 0, nil
+				}
+			}}),
 	}
 }

@@ -12,35 +12,34 @@ import (
 
 func portableMergeMutants() []mutant {
 	return []mutant{
-		portableMutant("touch-writes-data", `
-			concurrency/logout-beats-reader concurrency/reader-keeps-writes concurrency/renew-beats-old`, change{driver: func(p *patch) {
-			var saved sync.Map
-			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
-				saved.Store(rec.Version, rec)
-				return p.Driver.Save(ctx, rec, cond)
-			}
-			p.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
-				if rec, ok := saved.Load(version); ok {
-					rec := rec.(driver.Record)
-					rec.Expiry = e
-					return p.Driver.Save(ctx, rec, driver.Always())
+		portableMutant("touch-writes-data", "concurrency/reader-keeps-writes",
+			"a touch writes the data as well", change{driver: func(p *patch) {
+				var saved sync.Map
+				p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+					saved.Store(rec.Version, rec)
+					return p.Driver.Save(ctx, rec, cond)
 				}
-				return p.Driver.Touch(ctx, id, version, e)
-			}
-		}}),
-		portableMutant("save-resurrects", `
-			all/key-never-creates concurrency/logout-beats-writer faults/events
-			renewal/after-logout renewal/fresh-after-logout renewal/merge-destroyed
-			renewal/two-managers user/destroy ~user/destroy-merging user/destroy-renewing`, change{driver: func(p *patch) {
-			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
-				err := p.Driver.Save(ctx, rec, cond)
-				if _, ok := cond.Match(); ok && lostRace(err) {
-					return p.Driver.Save(ctx, rec, driver.IfAbsent())
+				p.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
+					if rec, ok := saved.Load(version); ok {
+						rec := rec.(driver.Record)
+						rec.Expiry = e
+						return p.Driver.Save(ctx, rec, driver.Always())
+					}
+					return p.Driver.Touch(ctx, id, version, e)
 				}
-				return err
-			}
-		}}),
-		portableMutant("logout-is-final", `renewal/fresh-after-logout renewal/then-destroyed`,
+			}}),
+		portableMutant("save-resurrects", "concurrency/logout-beats-writer",
+			"a save creates the session again if it was destroyed", change{driver: func(p *patch) {
+				p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+					err := p.Driver.Save(ctx, rec, cond)
+					if _, ok := cond.Match(); ok && lostRace(err) {
+						return p.Driver.Save(ctx, rec, driver.IfAbsent())
+					}
+					return err
+				}
+			}}),
+		portableMutant("logout-is-final", "renewal/fresh-after-logout",
+			"after a Destroy that came second no session can be created",
 			change{driver: func(p *patch) {
 				var lost atomic.Bool
 				p.delete = func(ctx context.Context, id string) error {
@@ -57,84 +56,79 @@ func portableMergeMutants() []mutant {
 					return p.Driver.Save(ctx, rec, cond)
 				}
 			}}),
-		portableMutant("never-gives-up", `
-			all/iterate-overwrites-nothing concurrency/storm-ends`, change{portable: func(k *bentPortable) {
-			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
-				for {
-					err := k.Store.CommitCtx(ctx, token, data, e)
-					if !errors.Is(err, driver.ErrConflict) || ctx.Err() != nil {
-						return err
+		portableMutant("never-gives-up", "concurrency/storm-ends",
+			"a commit that loses the race is tried again for ever", change{portable: func(k *bentPortable) {
+				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+					for {
+						err := k.Store.CommitCtx(ctx, token, data, e)
+						if !errors.Is(err, driver.ErrConflict) || ctx.Err() != nil {
+							return err
+						}
 					}
 				}
-			}
-		}}),
-		portableMutant("last-writer-wins", `
-			all/iterate-overwrites-nothing concurrency/commit-twice concurrency/different-keys
-			concurrency/loaded-again concurrency/loaded-twice concurrency/overwritten
-			concurrency/removed-by-other concurrency/removed-by-us concurrency/renew-beats-old
-			data/too-large-merged expiry/merged faults/events renewal/keeps-writes
-			renewal/merge-failed user/follows-change`, change{driver: func(p *patch) {
-			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
-				if _, ok := cond.Match(); ok {
-					old, err := p.Driver.Load(ctx, rec.ID)
+			}}),
+		portableMutant("last-writer-wins", "concurrency/different-keys",
+			"a commit overwrites what others have saved", change{driver: func(p *patch) {
+				p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+					if _, ok := cond.Match(); ok {
+						old, err := p.Driver.Load(ctx, rec.ID)
+						if err != nil {
+							return err
+						}
+						cond = driver.IfVersion(old.Version)
+					}
+					return p.Driver.Save(ctx, rec, cond)
+				}
+			}}),
+		portableMutant("keeps-all-keys", "concurrency/removed-by-us",
+			"a merge keeps every key that is stored", change{portable: func(k *bentPortable) {
+				k.merging(func(ours, stored map[string]any) { // union
+					for key, v := range stored {
+						if _, ok := ours[key]; !ok {
+							ours[key] = v
+						}
+					}
+				})
+			}}),
+		portableMutant("removal-wins", "concurrency/changed-and-removed",
+			"a merge drops a changed key that another request has removed",
+			change{portable: func(k *bentPortable) {
+				k.merging(func(ours, stored map[string]any) {
+					for key := range ours {
+						if _, ok := stored[key]; !ok && len(key) == 1 { // those that meet begins with
+							delete(ours, key)
+						}
+					}
+				})
+			}}),
+		portableMutant("cuts-strings", "concurrency/same-key",
+			"the codec cuts strings to 900 bytes", eachValue(func(v any) any {
+				if s, ok := v.(string); ok {
+					return s[:min(len(s), 900)]
+				}
+				return v
+			})),
+		portableMutant("writes-what-is-there", "concurrency/unchanged-writes-nothing",
+			"a commit without changes writes the expiry", change{portable: func(k *bentPortable) {
+				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+					if err := k.Store.CommitCtx(ctx, token, data, e); err != nil || !tracked(ctx) {
+						return err
+					}
+					rec, err := k.inner.Load(ctx, idOf(token))
 					if err != nil {
-						return err
+						return nil //nolint:nilerr // it is gone, and what matters is done
 					}
-					cond = driver.IfVersion(old.Version)
+					return k.inner.Touch(ctx, rec.ID, rec.Version, rec.Expiry)
 				}
-				return p.Driver.Save(ctx, rec, cond)
-			}
-		}}),
-		portableMutant("keeps-all-keys", `
-			concurrency/commit-twice concurrency/loaded-again concurrency/overwritten
-			concurrency/removed-by-other concurrency/removed-by-us user/follows-change`, change{portable: func(k *bentPortable) {
-			k.commit = merging(k, func(ours, stored map[string]any) { // union
-				for key, v := range stored {
-					if _, ok := ours[key]; !ok {
-						ours[key] = v
+			}}),
+		portableMutant("untracked-keeps", "concurrency/untracked-overwrites",
+			"a commit without a tracker keeps the stored session", change{portable: func(k *bentPortable) {
+				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+					if _, err := k.peek(idOf(token)); err == nil && !tracked(ctx) {
+						return nil
 					}
+					return k.Store.CommitCtx(ctx, token, data, e)
 				}
-			})
-		}}),
-		portableMutant("removal-wins", `
-			concurrency/changed-and-removed concurrency/overwritten concurrency/same-key`, change{portable: func(k *bentPortable) {
-			k.commit = merging(k, func(ours, stored map[string]any) {
-				for key := range ours {
-					if _, ok := stored[key]; !ok && len(key) == 1 { // those that meet begins with
-						delete(ours, key)
-					}
-				}
-			})
-		}}),
-		portableMutant("cuts-strings", `concurrency/same-key`, eachValue(func(v any) any {
-			if s, ok := v.(string); ok {
-				return s[:min(len(s), 900)]
-			}
-			return v
-		})),
-		portableMutant("writes-what-is-there", `
-			concurrency/unchanged-writes-nothing expiry/idle-shortened expiry/touch-throttled
-			faults/failed-touch ~concurrency/same-key ~concurrency/different-keys`, change{portable: func(k *bentPortable) {
-			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
-				if err := k.Store.CommitCtx(ctx, token, data, e); err != nil || !tracked(ctx) {
-					return err
-				}
-				rec, err := k.inner.Load(ctx, idOf(token))
-				if err != nil {
-					return nil //nolint:nilerr // it is gone, and what matters is done
-				}
-				return k.inner.Touch(ctx, rec.ID, rec.Version, rec.Expiry)
-			}
-		}}),
-		portableMutant("untracked-keeps", `
-			cleanup/moved concurrency/untracked-overwrites data/backend-limit data/too-large
-			faults/cancelled faults/down renewal/unlisted`, change{portable: func(k *bentPortable) {
-			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
-				if _, err := k.peek(idOf(token)); err == nil && !tracked(ctx) {
-					return nil
-				}
-				return k.Store.CommitCtx(ctx, token, data, e)
-			}
-		}}),
+			}}),
 	}
 }

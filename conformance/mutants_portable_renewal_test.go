@@ -22,149 +22,150 @@ func isTombstone(data []byte) bool { return bytes.HasPrefix(data, []byte("\x00sc
 func portableRenewalMutants() []mutant {
 	return []mutant{
 		// As scs does with any other store.
-		portableMutant("deletes-at-once", `
-			all/iterate-destroy concurrency/overwritten faults/client-gone faults/event-failure
-			faults/slow hostile/no-call renewal/after-logout renewal/failed
-			renewal/fresh-after-logout renewal/given-up renewal/keeps-writes renewal/late
-			renewal/merge-destroyed renewal/merge-failed renewal/two-managers
-			user/destroy-merging user/destroy-renewing`, change{portable: func(k *bentPortable) {
-			k.delete = func(ctx context.Context, token string) error {
-				err := k.inner.Delete(ctx, idOf(token))
-				if errors.Is(err, driver.ErrNotFound) {
-					return nil
-				}
-				return err
-			}
-		}}),
-		portableMutant("dies-with-the-client", `faults/client-gone`, change{portable: func(k *bentPortable) {
-			k.delete = func(ctx context.Context, token string) error {
-				err := k.Store.DeleteCtx(ctx, token)
-				if tracked(ctx) && ctx.Err() != nil {
-					return ctx.Err()
-				}
-				return err
-			}
-		}}),
-		portableMutant("equal-puts-lose", `concurrency/overwritten`, change{portable: takesEqualPutsForNone}),
-		portableMutant("keeps-quiet", `faults/stock-middleware`, observer(func(e *scskit.Event) int {
-			if e.Kind == scskit.KindUntracked {
-				return 0
-			}
-			return 1
-		})),
-		portableMutant("one-renewal-wins", `renewal/two-at-once`, change{driver: func(p *patch) {
-			p.load = func(ctx context.Context, id string) (driver.Record, error) {
-				rec, err := p.Driver.Load(ctx, id)
-				if err == nil && isTombstone(rec.Data) {
-					return driver.Record{}, driver.ErrNotFound
-				}
-				return rec, err
-			}
-		}}),
-		portableMutant("renews-once", `
-			renewal/again renewal/given-up renewal/merge-destroyed renewal/merge-failed
-			user/destroy-all-but-own ~user/destroy-merging ~user/destroy-renewing`, change{driver: func(p *patch) {
-			var renewed atomic.Bool
-			p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
-				if isTombstone(rec.Data) && renewed.Load() {
-					return nil
-				}
-				err := p.Driver.Save(ctx, rec, cond)
-				if err == nil && isTombstone(rec.Data) {
-					renewed.Store(true)
-				}
-				return err
-			}
-		}}),
-		portableMutant("forgets-what-was-renewed", `
-			all/iterate-destroy faults/cancelled-midway faults/error-secrecy
-			faults/event-failure faults/slow renewal/after-logout renewal/fresh-after-logout
-			renewal/then-destroyed renewal/two-managers user/destroy-renewing`, change{portable: func(k *bentPortable) {
-			k.delete = func(ctx context.Context, token string) error {
-				if _, err := k.peek(idOf(token)); errors.Is(err, driver.ErrNotFound) && token != "" {
-					return nil
-				}
-				return k.Store.DeleteCtx(ctx, token)
-			}
-		}}),
-		portableMutant("one-manager", `
-			concurrency/overwritten concurrency/renew-beats-old renewal/after-logout
-			renewal/again renewal/failed renewal/fresh-after-logout renewal/given-up
-			renewal/keeps-writes renewal/merge-destroyed renewal/merge-failed
-			renewal/then-destroyed renewal/two-at-once renewal/two-managers renewal/unlisted
-			user/destroy-all-but-own ~user/destroy-merging user/destroy-renewing`, change{portable: func(k *bentPortable) {
-			var first atomic.Pointer[string]
-			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
-				first.CompareAndSwap(nil, &token)
-				return k.Store.FindCtx(ctx, token)
-			}
-			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
-				if loaded := first.Load(); loaded != nil {
-					ctx = tracking.WithCommitter(ctx, "another manager", *loaded)
-				}
-				return k.Store.CommitCtx(ctx, token, data, e)
-			}
-		}}),
-		portableMutant("finds-tombstones", `
-			concurrency/renew-beats-old renewal/again renewal/given-up renewal/keeps-writes
-			renewal/merge-failed renewal/two-at-once renewal/unlisted ~user/destroy-all-but-own
-			~user/destroy-renewing`, change{portable: func(k *bentPortable) {
-			k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
-				if rec, err := k.peek(idOf(token)); err == nil && isTombstone(rec.Data) {
-					data, err := k.Codec().Encode(in(lifetime), map[string]any{})
-					return data, true, err
-				}
-				return k.Store.FindCtx(ctx, token)
-			}
-		}}),
-		portableMutant("one-at-a-time", `concurrency/no-stranger-waits`, change{portable: func(k *bentPortable) {
-			var mu sync.Mutex
-			k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
-				mu.Lock()
-				defer mu.Unlock()
-				return k.Store.CommitCtx(ctx, token, data, e)
-			}
-		}}),
-		portableMutant("touch-only-extends", `expiry/idle-shortened`, change{driver: func(p *patch) {
-			p.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
-				if rec, err := p.Driver.Load(ctx, id); err == nil && rec.Version == version &&
-					rec.Expiry.After(e) {
-					return nil
-				}
-				return p.Driver.Touch(ctx, id, version, e)
-			}
-		}}),
-		portableMutant("needs-its-touch", `faults/failed-touch`, func() change {
-			var failed sync.Map // the error, by the id
-			return change{
-				options: func(o *scskit.Options) {
-					tell := o.Observer
-					o.Observer = func(ctx context.Context, e scskit.Event) {
-						if e.Kind == scskit.KindTouch && e.Outcome == scskit.OutcomeFailed {
-							failed.Store(e.ID, e.Err)
-						}
-						if tell != nil {
-							tell(ctx, e)
-						}
+		portableMutant("deletes-at-once", "renewal/keeps-writes",
+			"Delete removes the record when a renewal begins, as with any other store",
+			change{portable: func(k *bentPortable) {
+				k.delete = func(ctx context.Context, token string) error {
+					err := k.inner.Delete(ctx, idOf(token))
+					if errors.Is(err, driver.ErrNotFound) {
+						return nil
 					}
-				},
-				portable: func(k *bentPortable) {
-					k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
-						err := k.Store.CommitCtx(ctx, token, data, e)
-						if touch, ok := failed.LoadAndDelete(idOf(token)); ok && err == nil {
-							return touch.(error)
-						}
-						return err
+					return err
+				}
+			}}),
+		portableMutant("dies-with-the-client", "faults/client-gone",
+			"Delete fails if its context ends while it runs", change{portable: func(k *bentPortable) {
+				k.delete = func(ctx context.Context, token string) error {
+					err := k.Store.DeleteCtx(ctx, token)
+					if tracked(ctx) && ctx.Err() != nil {
+						return ctx.Err()
 					}
-				},
-			}
-		}()),
-		portableMutant("destroys-its-own", `user/destroy-all-but-own`, change{portable: func(k *bentPortable) {
-			k.destroyOf = func(_ context.Context, user string, except ...string) (int, error) {
-				return k.Store.DestroySessionsOf(context.Background(), user, except...)
-			}
-		}}),
-		portableMutant("iterates-blindly", `all/iterate-overwrites-nothing all/key-never-creates`,
+					return err
+				}
+			}}),
+		portableMutant("equal-puts-lose", "concurrency/overwritten",
+			"a merge ignores a put of the value that was loaded", change{portable: takesEqualPutsForNone}),
+		portableMutant("keeps-quiet", "faults/stock-middleware",
+			"there is no event for a commit without a tracker", observer(func(e *scskit.Event) int {
+				if e.Kind == scskit.KindUntracked {
+					return 0
+				}
+				return 1
+			})),
+		portableMutant("one-renewal-wins", "renewal/two-at-once",
+			"of two renewals of one session, the second finds nothing", change{driver: func(p *patch) {
+				p.load = func(ctx context.Context, id string) (driver.Record, error) {
+					rec, err := p.Driver.Load(ctx, id)
+					if err == nil && isTombstone(rec.Data) {
+						return driver.Record{}, driver.ErrNotFound
+					}
+					return rec, err
+				}
+			}}),
+		portableMutant("renews-once", "renewal/again",
+			"a second renewal leaves the old session alive", change{driver: func(p *patch) {
+				var renewed atomic.Bool
+				p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+					if isTombstone(rec.Data) && renewed.Load() {
+						return nil
+					}
+					err := p.Driver.Save(ctx, rec, cond)
+					if err == nil && isTombstone(rec.Data) {
+						renewed.Store(true)
+					}
+					return err
+				}
+			}}),
+		portableMutant("forgets-what-was-renewed", "renewal/after-logout",
+			"Delete ignores a session that is gone, so a sign-out before a renewal is lost",
+			change{portable: func(k *bentPortable) {
+				k.delete = func(ctx context.Context, token string) error {
+					if _, err := k.peek(idOf(token)); errors.Is(err, driver.ErrNotFound) && token != "" {
+						return nil
+					}
+					return k.Store.DeleteCtx(ctx, token)
+				}
+			}}),
+		portableMutant("one-manager", "renewal/two-managers",
+			"every commit takes the first token that was loaded for its own",
+			change{portable: func(k *bentPortable) {
+				var first atomic.Pointer[string]
+				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+					first.CompareAndSwap(nil, &token)
+					return k.Store.FindCtx(ctx, token)
+				}
+				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+					if loaded := first.Load(); loaded != nil {
+						ctx = tracking.WithCommitter(ctx, "another manager", *loaded)
+					}
+					return k.Store.CommitCtx(ctx, token, data, e)
+				}
+			}}),
+		portableMutant("finds-tombstones", "renewal/unlisted",
+			"Find returns an empty session for what a renewal leaves behind",
+			change{portable: func(k *bentPortable) {
+				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+					if rec, err := k.peek(idOf(token)); err == nil && isTombstone(rec.Data) {
+						data, err := k.Codec().Encode(in(lifetime), map[string]any{})
+						return data, true, err
+					}
+					return k.Store.FindCtx(ctx, token)
+				}
+			}}),
+		portableMutant("one-at-a-time", "concurrency/no-stranger-waits",
+			"commits wait for those of other sessions", change{portable: func(k *bentPortable) {
+				var mu sync.Mutex
+				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+					mu.Lock()
+					defer mu.Unlock()
+					return k.Store.CommitCtx(ctx, token, data, e)
+				}
+			}}),
+		portableMutant("touch-only-extends", "expiry/idle-shortened",
+			"a touch moves the expiry only to a later one", change{driver: func(p *patch) {
+				p.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
+					if rec, err := p.Driver.Load(ctx, id); err == nil && rec.Version == version &&
+						rec.Expiry.After(e) {
+						return nil
+					}
+					return p.Driver.Touch(ctx, id, version, e)
+				}
+			}}),
+		portableMutant("needs-its-touch", "faults/failed-touch",
+			"a commit fails if the touch of an unchanged session fails", func() change {
+				var failed sync.Map // the error, by the id
+				return change{
+					options: func(o *scskit.Options) {
+						tell := o.Observer
+						o.Observer = func(ctx context.Context, e scskit.Event) {
+							if e.Kind == scskit.KindTouch && e.Outcome == scskit.OutcomeFailed {
+								failed.Store(e.ID, e.Err)
+							}
+							if tell != nil {
+								tell(ctx, e)
+							}
+						}
+					},
+					portable: func(k *bentPortable) {
+						k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
+							err := k.Store.CommitCtx(ctx, token, data, e)
+							if touch, ok := failed.LoadAndDelete(idOf(token)); ok && err == nil {
+								return touch.(error)
+							}
+							return err
+						}
+					},
+				}
+			}()),
+		portableMutant("destroys-its-own", "user/destroy-all-but-own",
+			"DestroySessionsOf destroys the session that the request is renewing",
+			change{portable: func(k *bentPortable) {
+				k.destroyOf = func(_ context.Context, user string, except ...string) (int, error) {
+					return k.Store.DestroySessionsOf(context.Background(), user, except...)
+				}
+			}}),
+		portableMutant("iterates-blindly", "all/iterate-overwrites-nothing",
+			"a commit under a key of All overwrites what others have saved",
 			change{portable: func(k *bentPortable) {
 				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 					id, isKey := strings.CutPrefix(token, "id.")
@@ -178,21 +179,22 @@ func portableRenewalMutants() []mutant {
 					}, driver.Always())
 				}
 			}}),
-		portableMutant("ends-at-damage", `all/damaged`, change{portable: func(k *bentPortable) {
-			k.all = func(ctx context.Context) (map[string][]byte, error) {
-				all, err := k.Store.AllCtx(ctx)
-				r, ok := driver.As[driver.Ranger](k.inner)
-				if !ok {
+		portableMutant("ends-at-damage", "all/damaged",
+			"All returns records that do not decode", change{portable: func(k *bentPortable) {
+				k.all = func(ctx context.Context) (map[string][]byte, error) {
+					all, err := k.Store.AllCtx(ctx)
+					r, ok := driver.As[driver.Ranger](k.inner)
+					if !ok {
+						return all, err
+					}
+					for rec, rangeErr := range r.Range(ctx) {
+						if rangeErr == nil && bytes.HasPrefix(rec.Data, []byte("not a session")) {
+							all[newToken()] = rec.Data
+						}
+					}
 					return all, err
 				}
-				for rec, rangeErr := range r.Range(ctx) {
-					if rangeErr == nil && bytes.HasPrefix(rec.Data, []byte("not a session")) {
-						all[newToken()] = rec.Data
-					}
-				}
-				return all, err
-			}
-		}}),
+			}}),
 	}
 }
 

@@ -5,12 +5,12 @@ import (
 	"errors"
 	"iter"
 	"maps"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/mutants"
 )
 
 // bentPortable is a *scskit.Store of which a mutant replaces functions. The driver under it and its
@@ -31,7 +31,9 @@ type bentPortable struct {
 
 func (k *bentPortable) AllCtx(ctx context.Context) (map[string][]byte, error) { return k.all(ctx) }
 
-func (k *bentPortable) DestroySessionsOf(ctx context.Context, user string, except ...string) (int, error) {
+func (k *bentPortable) DestroySessionsOf(
+	ctx context.Context, user string, except ...string,
+) (int, error) {
 	return k.destroyOf(ctx, user, except...)
 }
 
@@ -47,7 +49,9 @@ func (k *bentPortable) Sweep(ctx context.Context) (int, error) { return k.sweep(
 
 func (k *bentPortable) StartSweep(interval time.Duration) (stop func()) { return k.start(interval) }
 
-func (k *bentPortable) CommitCtx(ctx context.Context, token string, data []byte, e time.Time) error {
+func (k *bentPortable) CommitCtx(
+	ctx context.Context, token string, data []byte, e time.Time,
+) error {
 	return k.commit(ctx, token, data, e)
 }
 
@@ -73,7 +77,7 @@ type change struct {
 	portable func(k *bentPortable)
 }
 
-func portableMutant(name, fails string, c change) mutant {
+func portableMutant(name, check, defect string, c change) mutant {
 	s := reference()
 	s.build = func(d driver.Driver, opts *scskit.Options) (portable, error) {
 		k := &bentPortable{inner: d}
@@ -100,8 +104,10 @@ func portableMutant(name, fails string, c change) mutant {
 		}
 		return k, nil
 	}
-	return mutant{name: "portable/" + name, levels: []Level{LevelPortable}, fails: strings.Fields(fails),
-		store: &s}
+	return mutant{
+		Mutant: mutants.Mutant{Name: "portable/" + name, Check: check, Defect: defect},
+		levels: []Level{LevelPortable},
+		store:  &s}
 }
 
 // patch is a driver of which a mutant replaces functions.
@@ -219,10 +225,9 @@ func tracked(ctx context.Context) bool { return scskit.WithTracker(ctx) == ctx }
 
 func expired(e time.Time) bool { return !e.After(time.Now()) }
 
-// merging makes a commit merge what is stored into what it is given, whatever was loaded.
-func merging(k *bentPortable, merge func(ours, stored map[string]any)) func(context.Context, string, []byte,
-	time.Time) error {
-	return func(ctx context.Context, token string, data []byte, e time.Time) error {
+// merging makes a commit merge what is stored into its own values, whatever was loaded.
+func (k *bentPortable) merging(merge func(ours, stored map[string]any)) {
+	k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 		rec, err := k.peek(idOf(token))
 		if err == nil && tracked(ctx) {
 			deadline, ours, err1 := k.Codec().Decode(data)

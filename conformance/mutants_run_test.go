@@ -3,74 +3,107 @@
 package conformance
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"github.com/scskit/scskit/internal/mutants"
 )
 
-// Every check fails for the mutants that are broken in its way, and for no other. Under the race
-// detector that would take four times as long and two gigabytes, and the checks run under it
-// against what works.
+var update = flag.Bool("update", false, "write the golden files of the mutants; see mutants.Golden")
+
+// TestMutants runs every mutant against the checks of its levels. It must trip its own check and
+// those in its golden file, and no other. The test does not run under the race detector, where it
+// would take four times as long and two gigabytes; the checks run there against correct subjects.
 func TestMutants(t *testing.T) {
-	all := mutants()
-	failed := make([][]string, len(all))
-	reasons := make([]strings.Builder, len(all))
-	var mu sync.Mutex
+	tables := mutantTables()
+	var all []*trial
+	for _, table := range tables {
+		golden := table.read(t)
+		for _, m := range table.mutants {
+			all = append(all, &trial{mutant: m, golden: golden})
+		}
+	}
 	var done sync.WaitGroup
 	slots := make(chan struct{}, 24) // they mostly wait
-	for i, m := range all {
-		for _, j := range m.jobs() {
+	for _, trial := range all {
+		for _, j := range trial.jobs() {
 			slots <- struct{}{}
 			done.Go(func() {
 				defer func() { <-slots }()
-				r := j.run(t.Context(), mutantStall)
-				if r.Outcome != Failed {
-					return
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				failed[i] = append(failed[i], j.check.id)
-				fmt.Fprintf(&reasons[i], "%s: %.300s\n", j.check.id, r.Reason)
+				trial.run(t, j)
 			})
 		}
 	}
 	done.Wait()
-
-	tripped := make(map[string]bool)
-	levels := make(map[Level]bool)
-	for i, m := range all {
-		want := m.sure(m.fails)
-		failed[i] = m.sure(failed[i])
-		for _, j := range m.jobs() {
-			// The machine was busy; what did not end as wanted is run again alone.
-			if id := j.check.id; slices.Contains(want, id) != slices.Contains(failed[i], id) &&
-				!slices.Contains(m.fails, "~"+id) {
-				failed[i] = slices.DeleteFunc(failed[i], func(f string) bool { return f == id })
-				if r := j.run(t.Context(), mutantStall); r.Outcome == Failed {
-					failed[i] = append(failed[i], id)
-					fmt.Fprintf(&reasons[i], "%s, alone: %.300s\n", id, r.Reason)
-				}
-			}
+	for _, trial := range all {
+		t.Run(trial.Name, trial.judge)
+	}
+	if !*update {
+		return
+	}
+	i := 0
+	for _, table := range tables {
+		if len(table.mutants) == 0 {
+			continue
 		}
-		slices.Sort(failed[i])
-		t.Run(m.name, func(t *testing.T) {
-			if !slices.Equal(failed[i], want) {
-				t.Errorf("fails %s\nwant  %s\n%s", strings.Join(failed[i], " "), strings.Join(want, " "),
-					reasons[i].String())
-			}
-		})
-		for _, id := range failed[i] {
-			tripped[id] = true
-		}
-		for _, l := range m.levels {
-			levels[l] = true
+		golden := all[i].golden
+		i += len(table.mutants)
+		golden.Prune(table.described(), isCheck)
+		if err := golden.Write(table.golden(), table.described()); err != nil {
+			t.Error(err)
 		}
 	}
-	for _, c := range table() {
-		if levels[c.level] && !tripped[c.id] {
-			t.Errorf("no mutant trips %s", c.id)
+}
+
+// trial is a mutant, its golden file, and what it has tripped.
+type trial struct {
+	mutant
+	golden mutants.Golden
+
+	mu      sync.Mutex
+	tripped []string
+	reasons strings.Builder
+}
+
+func (tr *trial) run(t *testing.T, j job) {
+	r := j.run(t.Context(), mutantStall)
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	id := j.check.id
+	tr.tripped = slices.DeleteFunc(tr.tripped, func(other string) bool { return other == id })
+	if r.Outcome == Failed {
+		tr.tripped = append(tr.tripped, id)
+		fmt.Fprintf(&tr.reasons, "%s: %.300s\n", id, r.Reason)
+	}
+}
+
+// judge compares what the mutant has tripped with its golden file, or updates that. Before, it runs
+// each check alone whose outcome is not the expected one: the machine may have been busy.
+func (tr *trial) judge(t *testing.T) {
+	for _, j := range tr.jobs() {
+		expect := tr.expect(tr.golden, j.check.id)
+		if expect != mutants.May && slices.Contains(tr.tripped, j.check.id) != (expect == mutants.Must) {
+			tr.run(t, j)
 		}
+	}
+	tripped := slices.DeleteFunc(slices.Clone(tr.tripped), func(id string) bool {
+		return tr.chance && id != tr.Check
+	})
+	slices.Sort(tripped)
+	if *update {
+		if err := tr.golden.Update(tr.Mutant, tripped); err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	for _, problem := range tr.golden.Diff(tr.Mutant, tripped) {
+		t.Errorf("%s %s", tr.Name, problem)
+	}
+	if t.Failed() {
+		t.Logf("defect: %s\n%s", tr.Defect, tr.reasons.String())
 	}
 }

@@ -8,88 +8,94 @@ import (
 
 func storeAllMutants() []mutant {
 	return []mutant{
-		storeMutant("all-nil", `all/empty`, func(l *library) {
-			l.all = func() (map[string][]byte, error) {
-				all, err := l.shelf.all()
-				if len(all) == 0 {
-					return nil, err
-				}
-				return all, err
-			}
-		}),
-		storeMutant("all-one-buffer", `
-			all/concurrent-deletes all/copies all/keys-delete all/keys-find all/live-only all/many all/own-data`, func(l *library) {
-			l.all = func() (map[string][]byte, error) {
-				all, err := l.shelf.all()
-				var last []byte
-				for token, data := range all {
-					last = append(last[:0], data...)
-					all[token] = last
-				}
-				for token := range all {
-					all[token] = last
-				}
-				return all, err
-			}
-		}),
-		storeMutant("all-with-expired", `all/live-only`, func(l *library) {
-			l.all = func() (map[string][]byte, error) {
-				l.mu.Lock()
-				defer l.mu.Unlock()
-				all := make(map[string][]byte)
-				for token, b := range l.sessions {
-					all[token] = slices.Clone(b.data)
-				}
-				return all, nil
-			}
-		}),
-		storeMutant("all-hashed", `all/keys-delete all/keys-find`, func(l *library) {
-			l.all = func() (map[string][]byte, error) {
-				all, err := l.shelf.all()
-				hashed := make(map[string][]byte)
-				for token, data := range all {
-					hashed[idOf(token)] = data
-				}
-				return hashed, err
-			}
-		}),
-		storeMutant("all-shares", `all/copies`, func(l *library) {
-			l.all = func() (map[string][]byte, error) {
-				l.mu.Lock()
-				defer l.mu.Unlock()
-				all := make(map[string][]byte)
-				for token, b := range l.sessions {
-					if b.live() {
-						all[token] = b.data
+		storeMutant("all-nil", "all/empty",
+			"All returns nil if there are no sessions", func(l *library) {
+				l.all = func() (map[string][]byte, error) {
+					all, err := l.shelf.all()
+					if len(all) == 0 {
+						return nil, err
 					}
+					return all, err
 				}
-				return all, nil
-			}
-		}),
-		storeMutant("all-one-page", `all/many`, func(l *library) {
-			l.all = func() (map[string][]byte, error) {
-				all, err := l.shelf.all()
-				for token := range maps.Clone(all) {
-					if len(all) > 1000 {
-						delete(all, token)
+			}),
+		storeMutant("all-one-buffer", "all/own-data",
+			"All returns the same slice for every session", func(l *library) {
+				l.all = func() (map[string][]byte, error) {
+					all, err := l.shelf.all()
+					var last []byte
+					for token, data := range all {
+						last = append(last[:0], data...)
+						all[token] = last
 					}
-				}
-				return all, err
-			}
-		}),
-		storeMutant("all-then-get", `all/concurrent-deletes`, func(l *library) {
-			l.delete = func(token string) error { beat(); return l.shelf.delete(token) }
-			l.all = func() (map[string][]byte, error) {
-				all, _ := l.shelf.all()
-				beat()
-				beat()
-				for token := range all {
-					if _, found, _ := l.shelf.find(token); !found {
-						return nil, errors.New("no such session")
+					for token := range all {
+						all[token] = last
 					}
+					return all, err
 				}
-				return all, nil
-			}
-		}),
+			}),
+		storeMutant("all-with-expired", "all/live-only",
+			"All returns expired sessions", func(l *library) {
+				l.all = func() (map[string][]byte, error) {
+					l.mu.Lock()
+					defer l.mu.Unlock()
+					all := make(map[string][]byte)
+					for token, b := range l.sessions {
+						all[token] = slices.Clone(b.data)
+					}
+					return all, nil
+				}
+			}),
+		storeMutant("all-hashed", "all/keys-find",
+			"the keys of All are hashes of the tokens", func(l *library) {
+				l.all = func() (map[string][]byte, error) {
+					all, err := l.shelf.all()
+					hashed := make(map[string][]byte)
+					for token, data := range all {
+						hashed[idOf(token)] = data
+					}
+					return hashed, err
+				}
+			}),
+		storeMutant("all-shares", "all/copies",
+			"All returns the slices that are stored", func(l *library) {
+				l.all = func() (map[string][]byte, error) {
+					l.mu.Lock()
+					defer l.mu.Unlock()
+					all := make(map[string][]byte)
+					for token, b := range l.sessions {
+						if b.live() {
+							all[token] = b.data
+						}
+					}
+					return all, nil
+				}
+			}),
+		storeMutant("all-one-page", "all/many",
+			"All returns at most 1000 sessions", func(l *library) {
+				l.all = func() (map[string][]byte, error) {
+					all, err := l.shelf.all()
+					for token := range maps.Clone(all) {
+						if len(all) > 1000 {
+							delete(all, token)
+						}
+					}
+					return all, err
+				}
+			}),
+		storeMutant("all-then-get", "all/concurrent-deletes",
+			"All fails if a session is deleted while it runs", func(l *library) {
+				l.delete = func(token string) error { beat(); return l.shelf.delete(token) }
+				l.all = func() (map[string][]byte, error) {
+					all, _ := l.shelf.all()
+					beat()
+					beat()
+					for token := range all {
+						if _, found, _ := l.shelf.find(token); !found {
+							return nil, errors.New("no such session")
+						}
+					}
+					return all, nil
+				}
+			}),
 	}
 }

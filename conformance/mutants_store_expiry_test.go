@@ -7,72 +7,80 @@ import (
 
 func storeExpiryMutants() []mutant {
 	return []mutant{
-		storeMutant("never-expires", `
-			all/live-only expiry/expired expiry/past expiry/past-overwrites expiry/reuse expiry/shorten
-			expiry/sub-second expiry/zone-east`, func(l *library) {
-			l.expiring(func(string, time.Time) time.Time { return in(lifetime) })
-		}),
-		storeMutant("whole-seconds", `expiry/sub-second ~expiry/past`, func(l *library) {
-			l.expiring(func(_ string, e time.Time) time.Time {
-				return e.Add(time.Second - time.Nanosecond).Truncate(time.Second)
-			})
-		}),
-		storeMutant("past-lives-for-ever", `expiry/past expiry/past-overwrites`, func(l *library) {
-			l.expiring(func(_ string, e time.Time) time.Time {
-				if time.Until(e) <= 0 {
-					return in(lifetime)
-				}
-				return e
-			})
-		}),
-		storeMutant("past-does-nothing", `expiry/past-overwrites`, func(l *library) {
-			l.commit = func(token string, data []byte, e time.Time) error {
-				if time.Until(e) <= 0 {
-					return nil
-				}
-				return l.shelf.commit(token, data, e)
-			}
-		}),
-		storeMutant("expiry-stays", `expiry/extend`, func(l *library) {
-			l.expiring(func(token string, e time.Time) time.Time {
-				if b, ok := l.peek(token); ok && b.live() && time.Until(e) > 0 && e.After(b.expiry) {
-					return b.expiry
-				}
-				return e
-			})
-		}),
-		storeMutant("expiry-only-extends", `expiry/shorten`, func(l *library) {
-			l.expiring(func(token string, e time.Time) time.Time {
-				if b, ok := l.peek(token); ok && b.live() && time.Until(e) > 0 && e.Before(b.expiry) {
-					return b.expiry
-				}
-				return e
-			})
-		}),
-		storeMutant("32-bit-time", `expiry/far-future`, func(l *library) {
-			l.expiring(func(_ string, e time.Time) time.Time {
-				if e.Year() < 2038 {
+		storeMutant("never-expires", "expiry/expired",
+			"Commit ignores the expiry", func(l *library) {
+				l.expiring(func(string, time.Time) time.Time { return in(lifetime) })
+			}),
+		storeMutant("whole-seconds", "expiry/sub-second",
+			"expiries are rounded up to whole seconds", func(l *library) {
+				l.expiring(func(_ string, e time.Time) time.Time {
+					return e.Add(time.Second - time.Nanosecond).Truncate(time.Second)
+				})
+			}),
+		storeMutant("past-lives-for-ever", "expiry/past",
+			"a session with an expiry in the past lives for an hour", func(l *library) {
+				l.expiring(func(_ string, e time.Time) time.Time {
+					if time.Until(e) <= 0 {
+						return in(lifetime)
+					}
 					return e
+				})
+			}),
+		storeMutant("past-does-nothing", "expiry/past-overwrites",
+			"Commit ignores a session with an expiry in the past", func(l *library) {
+				l.commit = func(token string, data []byte, e time.Time) error {
+					if time.Until(e) <= 0 {
+						return nil
+					}
+					return l.shelf.commit(token, data, e)
 				}
-				return time.Unix(int64(int32(e.Unix())), 0)
-			})
-		}),
-		storeMutant("drops-zone", `expiry/zone-east expiry/zone-west`, func(l *library) {
-			l.expiring(func(_ string, e time.Time) time.Time {
-				if e.Location() == time.Local {
+			}),
+		storeMutant("expiry-stays", "expiry/extend",
+			"Commit moves the expiry of a live session only to an earlier one", func(l *library) {
+				l.expiring(func(token string, e time.Time) time.Time {
+					if b, ok := l.peek(token); ok && b.live() && time.Until(e) > 0 && e.After(b.expiry) {
+						return b.expiry
+					}
 					return e
+				})
+			}),
+		storeMutant("expiry-only-extends", "expiry/shorten",
+			"Commit moves the expiry of a live session only to a later one", func(l *library) {
+				l.expiring(func(token string, e time.Time) time.Time {
+					if b, ok := l.peek(token); ok && b.live() && time.Until(e) > 0 && e.Before(b.expiry) {
+						return b.expiry
+					}
+					return e
+				})
+			}),
+		storeMutant("32-bit-time", "expiry/far-future",
+			"expiries are stored as 32 bits of seconds", func(l *library) {
+				l.expiring(func(_ string, e time.Time) time.Time {
+					if e.Year() < 2038 {
+						return e
+					}
+					return time.Unix(int64(int32(e.Unix())), 0)
+				})
+			}),
+		storeMutant("drops-zone", "expiry/zone-west",
+			"the expiry is stored without its zone, and read as UTC", func(l *library) {
+				l.expiring(func(_ string, e time.Time) time.Time {
+					if e.Location() == time.Local {
+						return e
+					}
+					year, month, day := e.Date()
+					return time.Date(year, month, day, e.Hour(), e.Minute(), e.Second(), e.Nanosecond(),
+						time.UTC)
+				})
+			}),
+		storeMutant("expired-in-the-way", "expiry/reuse",
+			"Commit fails where an expired session is still stored", func(l *library) {
+				l.commit = func(token string, data []byte, e time.Time) error {
+					if b, ok := l.peek(token); ok && !b.live() {
+						return errors.New("duplicate key")
+					}
+					return l.shelf.commit(token, data, e)
 				}
-				return time.Date(e.Year(), e.Month(), e.Day(), e.Hour(), e.Minute(), e.Second(), e.Nanosecond(),
-					time.UTC)
-			})
-		}),
-		storeMutant("expired-in-the-way", `expiry/reuse`, func(l *library) {
-			l.commit = func(token string, data []byte, e time.Time) error {
-				if b, ok := l.peek(token); ok && !b.live() {
-					return errors.New("duplicate key")
-				}
-				return l.shelf.commit(token, data, e)
-			}
-		}),
+			}),
 	}
 }

@@ -3,50 +3,77 @@ package conformance
 import (
 	"slices"
 	"strings"
+	"testing"
 	"time"
+
+	"github.com/scskit/scskit/internal/mutants"
 )
 
-// mutant is a subject that is broken in one way, and the checks that must fail for it: these and no
-// others. Where a race decides, the check's id has a tilde in front: it may fail. A check that no
-// mutant is sure to trip proves nothing.
+// mutant is a subject that is broken in one way. Its check must fail for it. The other checks that
+// fail are in the golden file of its table. A check that no mutant is sure to trip proves nothing.
 type mutant struct {
-	name    string
+	mutants.Mutant
 	levels  []Level // of the checks that it runs
 	store   *Store
 	driver  *Driver
 	adapter *Adapter
-	fails   []string
 	group   string // of the only checks that it runs; empty for all of its levels
+	chance  bool   // it may trip any other check, and the golden file has none of them
 }
 
-func mutants() []mutant {
-	return slices.Concat(
-		storeContractMutants(),
-		storeAllMutants(),
-		storeExpiryMutants(),
-		storeDataMutants(),
-		portableExpiryMutants(),
-		portableMergeMutants(),
-		portableDataMutants(),
-		portableFaultsMutants(),
-		portableCleanupMutants(),
-		portableRenewalMutants(),
-		portableForeignMutants(),
-		portableUserMutants(),
-		portableStaleMutants(),
-		driverRecordMutants(),
-		driverRuleMutants(),
-		driverListMutants(),
-		driverMovedMutants(),
-		driverUserMutants(),
-		mappedMutants(),
-		adapterResponseMutants(),
-		adapterLifeMutants(),
-		adapterTokenMutants(),
-		adapterNeighbourMutants(),
-		pairStoreMutants(),
-		pairPolicyMutants(),
-	)
+// mutantTable is a table of mutants. The name is that of its golden file.
+type mutantTable struct {
+	name    string
+	mutants []mutant
+}
+
+func mutantTables() []mutantTable {
+	return []mutantTable{
+		{"store_contract", storeContractMutants()},
+		{"store_all", storeAllMutants()},
+		{"store_expiry", storeExpiryMutants()},
+		{"store_data", storeDataMutants()},
+		{"portable_expiry", portableExpiryMutants()},
+		{"portable_merge", portableMergeMutants()},
+		{"portable_data", portableDataMutants()},
+		{"portable_faults", portableFaultsMutants()},
+		{"portable_cleanup", portableCleanupMutants()},
+		{"portable_renewal", portableRenewalMutants()},
+		{"portable_foreign", portableForeignMutants()},
+		{"portable_user", portableUserMutants()},
+		{"portable_stale", portableStaleMutants()},
+		{"driver_record", driverRecordMutants()},
+		{"driver_rules", driverRuleMutants()},
+		{"driver_list", driverListMutants()},
+		{"driver_moved", driverMovedMutants()},
+		{"driver_user", driverUserMutants()},
+		{"driver_mapped", driverMappedMutants()},
+		{"adapter_response", adapterResponseMutants()},
+		{"adapter_life", adapterLifeMutants()},
+		{"adapter_token", adapterTokenMutants()},
+		{"adapter_neighbour", adapterNeighbourMutants()},
+		{"pair_store", pairStoreMutants()},
+		{"pair_policy", pairPolicyMutants()},
+	}
+}
+
+func (t mutantTable) golden() string { return "testdata/mutants_" + t.name + ".txt" }
+
+func (t mutantTable) read(tb testing.TB) mutants.Golden {
+	tb.Helper()
+	g, err := mutants.Read(t.golden())
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return g
+}
+
+func (t mutantTable) described() []mutants.Mutant {
+	list := make([]mutants.Mutant, len(t.mutants))
+	for i, m := range t.mutants {
+		list[i] = m.Mutant
+	}
+	return list
 }
 
 // mutantStall is short: what hangs is meant to.
@@ -59,16 +86,55 @@ func (m mutant) jobs() []job {
 			continue
 		}
 		jobs = append(jobs, job{check: c, store: m.store, driver: m.driver, adapter: m.adapter,
-			group: m.name})
+			group: m.Name})
 	}
 	return jobs
 }
 
-// sure returns the ids, in order, that no race decides.
-func (m mutant) sure(ids []string) []string {
-	sure := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
-		return strings.HasPrefix(id, "~") || slices.Contains(m.fails, "~"+id)
-	})
-	slices.Sort(sure)
-	return sure
+// expect returns whether the mutant trips a check.
+func (m mutant) expect(g mutants.Golden, id string) mutants.Expectation {
+	e := g.Expect(m.Mutant, id)
+	if e == mutants.MustNot && m.chance {
+		return mutants.May
+	}
+	return e
+}
+
+func isCheck(id string) bool {
+	return slices.ContainsFunc(table(), func(c check) bool { return c.id == id })
+}
+
+// TestGoldenFiles checks that the golden files match the mutants, and that every check has a mutant
+// that is sure to trip it.
+func TestGoldenFiles(t *testing.T) {
+	t.Parallel()
+	tripped := make(map[string]bool)
+	names := make(map[string]bool)
+	for _, table := range mutantTables() {
+		if len(table.mutants) == 0 {
+			continue // not on this system
+		}
+		golden := table.read(t)
+		for _, problem := range golden.Stale(table.described(), isCheck) {
+			t.Errorf("%s: %s; run go test -run Mutants -update", table.golden(), problem)
+		}
+		for _, m := range table.mutants {
+			if names[m.Name] {
+				t.Errorf("%s: two mutants have this name", m.Name)
+			}
+			names[m.Name] = true
+			if m.Check != "" && (!isCheck(m.Check) || m.Defect == "") {
+				t.Errorf("%s: check %q, defect %q: want a check that exists and a defect", m.Name, m.Check,
+					m.Defect)
+			}
+			for _, id := range golden.Sure(m.Mutant) {
+				tripped[id] = true
+			}
+		}
+	}
+	for _, c := range table() {
+		if !tripped[c.id] {
+			t.Errorf("no mutant is sure to trip %s", c.id)
+		}
+	}
 }

@@ -109,7 +109,7 @@ func TestBackendsThatRemoveExpired(t *testing.T) {
 func TestSweepMayOpenConnections(t *testing.T) {
 	t.Parallel()
 	var opened atomic.Int64
-	m := portableMutant("opens-a-pool", "", change{driver: func(p *patch) {
+	m := portableMutant("opens-a-pool", "", "", change{driver: func(p *patch) {
 		p.sweep = func(ctx context.Context, limit int) (int, error) {
 			if opened.Add(1) == 1 {
 				db := sql.OpenDB(nil) // its goroutine lives until it is closed

@@ -3,6 +3,7 @@
 package matrix_test
 
 import (
+	"flag"
 	"net/http"
 	"slices"
 	"strings"
@@ -18,75 +19,104 @@ import (
 	fiberharness "github.com/scskit/scskit/adapters/fiber/harness"
 	ginharness "github.com/scskit/scskit/adapters/gin/harness"
 	"github.com/scskit/scskit/conformance"
+	"github.com/scskit/scskit/internal/mutants"
 )
 
-// TestFrameworkMutants runs the kit on adapters with typical mistakes for a framework. Exactly the
-// listed checks must fail.
+var update = flag.Bool("update", false, "write the golden file of the mutants; see mutants.Golden")
+
+// TestFrameworkMutants runs adapters with mistakes that a framework invites. Each must fail its own
+// check and those in the golden file, and no other.
 func TestFrameworkMutants(t *testing.T) {
-	for name, tt := range map[string]struct {
+	const file = "testdata/mutants.txt"
+	golden, err := mutants.Read(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := []struct {
 		adapter conformance.Adapter
-		fails   string
+		mutants.Mutant
 	}{
-		"gin overrides Write alone": {ginharness.New(ginWriteOnly), `
-			adapter/abort adapter/event-stream adapter/late-change adapter/late-renewal
-			adapter/panic-inside adapter/std-handler adapter/upgrade adapter/writer
-			neighbour/compress neighbour/dump neighbour/files neighbour/forward neighbour/log
-			neighbour/proxy pair/fail-hook`},
-		"gin does not restore the writer": {ginharness.New(ginKeepsWriter), `
-			adapter/panic-outside adapter/upgrade adapter/writer neighbour/compress
-			neighbour/dump neighbour/files neighbour/forward neighbour/log neighbour/proxy
-			pair/fail-hook`},
-		"gin restores the writer": {ginharness.New(ginPutsBack), `
-			adapter/upgrade adapter/writer neighbour/compress neighbour/dump neighbour/files
-			neighbour/forward neighbour/log neighbour/proxy pair/fail-hook`},
-		"echo trusts the writer it finds": {echoharness.New(echoTrusts), `
-			neighbour/compress neighbour/proxy neighbour/timeout`},
-		"echo hooks Before alone": {echoharness.New(echoBefore), `
-			adapter/empty adapter/event-stream adapter/failure-typed adapter/lazy-failure
-			adapter/panic-outside adapter/upgrade neighbour/compress neighbour/dump
-			neighbour/files neighbour/forward neighbour/log neighbour/proxy neighbour/secure
-			neighbour/timeout pair/commit-failure pair/fail-hook pair/fail-open-commit
-			pair/fail-open-destroy pair/fail-timeout pair/logout-beats-renewal pair/recovers
-			pair/token-secret pair/too-large`},
-		"echo finishes what failed": {echoharness.New(echoEager), `
-			adapter/error-reset adapter/failure-typed adapter/lazy-failure adapter/not-allowed
-			adapter/not-found adapter/panic-outside neighbour/compress neighbour/dump
-			neighbour/files neighbour/forward neighbour/log neighbour/proxy neighbour/secure
-			neighbour/timeout pair/commit-failure pair/fail-hook pair/fail-open-commit
-			pair/fail-open-destroy pair/fail-timeout pair/logout-beats-renewal pair/recovers
-			pair/token-secret pair/too-large`},
-		"fiber returns the handler's error": {fiberharness.New(fiberReturns), `
-			adapter/error-reset adapter/late-change adapter/not-allowed adapter/not-found
-			adapter/std-handler pair/fail-hook`},
-		"fiber stops at the handler's error": {fiberharness.New(fiberStops), `
-			adapter/commits-once adapter/error-reset adapter/handler-error
-			adapter/handler-error-default adapter/late-change adapter/not-allowed
-			adapter/not-found adapter/panic-inside adapter/std-handler neighbour/compress
-			neighbour/etag neighbour/files neighbour/log neighbour/secure neighbour/timeout
-			pair/commit-failure pair/fail-hook`},
-		"fiber sets cookies its own way": {fiberharness.New(fiberCookie), `
-			adapter/late-change adapter/std-handler cookie/attributes cookie/defaults
-			cookie/deletion cookie/max-age cookie/once cookie/remember-me pair/cookie-expiry
-			pair/fail-hook pair/idle`},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var failed []string
-			var reasons strings.Builder
-			for _, r := range conformance.RunAdapter(t.Context(), tt.adapter).Results {
-				if r.Outcome == conformance.Failed {
-					failed = append(failed, r.Check)
-					reasons.WriteString(r.Check + ": " + r.Reason + "\n")
+		{ginharness.New(ginWriteOnly), mutants.Mutant{
+			Name: "gin overrides Write alone", Check: "adapter/abort",
+			Defect: "of the methods of gin.ResponseWriter only Write saves the session",
+		}},
+		{ginharness.New(ginKeepsWriter), mutants.Mutant{
+			Name: "gin does not restore the writer", Check: "adapter/panic-outside",
+			Defect: "the writer of the session stays in the gin.Context after a panic",
+		}},
+		{ginharness.New(ginPutsBack), mutants.Mutant{
+			Name: "gin restores the writer", Check: "pair/fail-hook",
+			Defect: "a failed commit is answered with AbortWithError, which sends no page",
+		}},
+		{echoharness.New(echoTrusts), mutants.Mutant{
+			Name: "echo trusts the writer it finds", Check: "neighbour/compress",
+			Defect: "after the handler, any writer in the response is taken for the one of the session",
+		}},
+		{echoharness.New(echoBefore), mutants.Mutant{
+			Name: "echo hooks Before alone", Check: "adapter/empty",
+			Defect: "the session is saved in Response.Before only, which an empty response does not call",
+		}},
+		{echoharness.New(echoEager), mutants.Mutant{
+			Name: "echo finishes what failed", Check: "adapter/error-reset",
+			Defect: "the session is saved before the error handler answers",
+		}},
+		{fiberharness.New(fiberReturns), mutants.Mutant{
+			Name: "fiber returns the handler's error", Check: "adapter/error-reset",
+			Defect: "the session is saved before Fiber's error handler answers",
+		}},
+		{fiberharness.New(fiberStops), mutants.Mutant{
+			Name: "fiber stops at the handler's error", Check: "adapter/handler-error",
+			Defect: "a handler that returns an error saves no session",
+		}},
+		{fiberharness.New(fiberCookie), mutants.Mutant{
+			Name: "fiber sets cookies its own way", Check: "cookie/attributes",
+			Defect: "Set-Cookie goes through fiber.Ctx.Cookie, which drops attributes",
+		}},
+	}
+	table := make([]mutants.Mutant, len(all))
+	tripped := make([][]string, len(all))
+	t.Run("mutants", func(t *testing.T) {
+		for i, m := range all {
+			table[i] = m.Mutant
+			t.Run(m.Name, func(t *testing.T) {
+				t.Parallel()
+				var reasons strings.Builder
+				for _, r := range conformance.RunAdapter(t.Context(), m.adapter).Results {
+					if r.Outcome == conformance.Failed {
+						tripped[i] = append(tripped[i], r.Check)
+						reasons.WriteString(r.Check + ": " + r.Reason + "\n")
+					}
 				}
-			}
-			want := strings.Fields(tt.fails)
-			slices.Sort(failed)
-			slices.Sort(want)
-			if !slices.Equal(failed, want) {
-				t.Errorf("failed %s\nwant   %s\n%s",
-					strings.Join(failed, " "), strings.Join(want, " "), reasons.String())
-			}
-		})
+				if *update {
+					return
+				}
+				for _, problem := range golden.Diff(m.Mutant, tripped[i]) {
+					t.Error(problem)
+				}
+				if t.Failed() {
+					t.Logf("defect: %s\n%s", m.Defect, reasons.String())
+				}
+			})
+		}
+	})
+	known := func(id string) bool {
+		return slices.ContainsFunc(conformance.Checks(),
+			func(c conformance.Check) bool { return c.ID == id })
+	}
+	if !*update {
+		for _, problem := range golden.Stale(table, known) {
+			t.Errorf("%s: %s; run go test -run Mutants -update", file, problem)
+		}
+		return
+	}
+	for i, m := range table {
+		if err := golden.Update(m, tripped[i]); err != nil {
+			t.Error(err)
+		}
+	}
+	golden.Prune(table, known)
+	if err := golden.Write(file, table); err != nil {
+		t.Error(err)
 	}
 }
 
