@@ -48,7 +48,7 @@ var adapterCookieChecks = []check{
 			"middleware panics"},
 }
 
-func cookieDefaults(t *T) {
+func cookieDefaults(t *checkT) {
 	s := t.newSite().open()
 	c := s.browser().put("k", "v").given(t)
 	expires, age := c.attributes["expires"], c.attributes["max-age"]
@@ -71,7 +71,7 @@ func strictest(a *App) {
 	c.Secure, c.Partitioned, c.SameSite = true, true, http.SameSiteNoneMode
 }
 
-func cookieAttributes(t *T) {
+func cookieAttributes(t *checkT) {
 	s := t.newSite()
 	strictest(&s.app)
 	s.open()
@@ -95,7 +95,7 @@ func cookieAttributes(t *T) {
 	}
 }
 
-func cookieBrowserSession(t *T) {
+func cookieBrowserSession(t *checkT) {
 	s := t.newSite()
 	s.sm.Cookie.Persist = false
 	s.open()
@@ -104,7 +104,7 @@ func cookieBrowserSession(t *T) {
 	}
 }
 
-func cookieRememberMe(t *T) {
+func cookieRememberMe(t *checkT) {
 	s := t.newSite()
 	s.sm.Cookie.Persist = false
 	s.route("/remember", func(c Context) error {
@@ -125,7 +125,7 @@ func cookieRememberMe(t *T) {
 	}
 }
 
-func cookieMaxAge(t *T) {
+func cookieMaxAge(t *checkT) {
 	const most = 400 * 24 * time.Hour
 	s := t.newSite()
 	s.sm.Lifetime = most
@@ -142,7 +142,7 @@ func cookieMaxAge(t *T) {
 	}
 }
 
-func cookieDeletion(t *T) {
+func cookieDeletion(t *checkT) {
 	s := t.newSite()
 	strictest(&s.app)
 	s.open()
@@ -169,7 +169,7 @@ func cookieDeletion(t *T) {
 	}
 }
 
-func cookieOnce(t *T) {
+func cookieOnce(t *checkT) {
 	s := t.newSite()
 	s.route("/own", func(c Context) error {
 		c.SetHeader("Set-Cookie", c.Query("cookie"))
@@ -195,7 +195,7 @@ func cookieOnce(t *T) {
 	b.wants("k", "v")
 }
 
-func cookieNoStore(t *T) {
+func cookieNoStore(t *checkT) {
 	s := t.newSite()
 	public := func(h Handler) Handler {
 		return func(c Context) error {
@@ -219,7 +219,7 @@ func cookieNoStore(t *T) {
 	}
 }
 
-func cookieVary(t *T) {
+func cookieVary(t *checkT) {
 	s := t.newSite()
 	s.route("/vary", func(c Context) error {
 		c.SetHeader("Vary", c.Query("vary"))
@@ -252,8 +252,8 @@ func cookieVary(t *T) {
 }
 
 // refuses checks that the middleware cannot be built for any of the settings.
-func refuses(settings map[string]func(*App)) func(t *T) {
-	return func(t *T) {
+func refuses(settings map[string]func(*App)) func(t *checkT) {
+	return func(t *checkT) {
 		for _, name := range slices.Sorted(maps.Keys(settings)) {
 			s := t.newSite()
 			settings[name](&s.app)

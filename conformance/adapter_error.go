@@ -39,7 +39,7 @@ var adapterErrorChecks = []check{
 		"adapters.OnError: every failure is told once, as an *adapters.Error that says which"},
 }
 
-func errorHandler(t *T) {
+func errorHandler(t *checkT) {
 	s := t.newSite()
 	s.app.OnError = func(c Context, err error) error {
 		return c.Send(http.StatusTeapot, "sorry: "+err.Error())
@@ -55,7 +55,7 @@ func errorHandler(t *T) {
 	s.kept(b, a, "flash", "try again")
 }
 
-func errorDefault(t *T) {
+func errorDefault(t *checkT) {
 	s := t.newSite()
 	s.route("/fail", func(c Context) error {
 		s.sm.Put(c.Context(), "flash", "try again")
@@ -70,7 +70,7 @@ func errorDefault(t *T) {
 	s.kept(b, a, "flash", "try again")
 }
 
-func errorReset(t *T) {
+func errorReset(t *checkT) {
 	s := t.newSite()
 	s.app.OnError = func(c Context, _ error) error {
 		r, err := offers[Resetter](s, c)
@@ -105,7 +105,7 @@ func (s *site) agrees(w *spy, b *browser, a *answer, key, value string) {
 	}
 }
 
-func panicOutside(t *T) {
+func panicOutside(t *checkT) {
 	s := t.newSite()
 	s.app.Recover = Outside
 	s.route("/panic", func(c Context) error {
@@ -129,7 +129,7 @@ func panicOutside(t *T) {
 	b.wants("k", "whole")
 }
 
-func panicAfterWrite(t *T) {
+func panicAfterWrite(t *checkT) {
 	s := t.newSite()
 	s.app.Recover = Outside
 	s.route("/panic", func(c Context) error {
@@ -146,7 +146,7 @@ func panicAfterWrite(t *T) {
 	s.agrees(w, b, b.get("/panic"), "k", "v")
 }
 
-func panicInside(t *T) {
+func panicInside(t *checkT) {
 	s := t.newSite()
 	s.app.Recover = Inside
 	s.route("/panic", func(c Context) error {
@@ -162,7 +162,7 @@ func panicInside(t *T) {
 	s.kept(b, a, "k", "v")
 }
 
-func loadFailure(t *T) {
+func loadFailure(t *checkT) {
 	s := t.newSite()
 	s.route("/handler", func(c Context) error {
 		t.Error("the handler ran, though the session could not be loaded")
@@ -178,7 +178,7 @@ func loadFailure(t *T) {
 	b.wants("k", "v")
 }
 
-func lazyFailure(t *T) {
+func lazyFailure(t *checkT) {
 	s := t.newSite()
 	s.option(adapters.Lazy())
 	s.route("/handler", func(c Context) error {
@@ -204,7 +204,7 @@ func lazyFailure(t *T) {
 	b.wants("k", "v")
 }
 
-func lazyUntouched(t *T) {
+func lazyUntouched(t *checkT) {
 	s := t.newSite()
 	s.option(adapters.Lazy())
 	w := s.watch()
@@ -223,7 +223,7 @@ func lazyUntouched(t *T) {
 	}
 }
 
-func lazyUsed(t *T) {
+func lazyUsed(t *checkT) {
 	s := t.newSite()
 	s.option(adapters.Lazy())
 	w := s.watch()
@@ -239,7 +239,7 @@ func lazyUsed(t *T) {
 	b.wants("k", none)
 }
 
-func failureTyped(t *T) {
+func failureTyped(t *checkT) {
 	s := t.newSite()
 	var mu sync.Mutex
 	var told []error

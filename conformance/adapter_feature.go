@@ -36,7 +36,7 @@ var adapterFeatureChecks = []check{
 		"adapters.Writer: the response writer can do what it can without the middleware"},
 }
 
-func featureEventStream(t *T) {
+func featureEventStream(t *checkT) {
 	s := t.newSite()
 	g := t.gate()
 	s.route("/events", func(c Context) error {
@@ -101,7 +101,7 @@ func begin(w io.Writer, flush func() error) error {
 	return nil
 }
 
-func featureLateChange(t *T) {
+func featureLateChange(t *checkT) {
 	s := t.newSite()
 	late := make(chan scskit.Event, 10)
 	s.option(adapters.Observe(func(_ context.Context, e scskit.Event) {
@@ -144,7 +144,7 @@ func featureLateChange(t *T) {
 	}
 }
 
-func featureLateRenewal(t *T) {
+func featureLateRenewal(t *checkT) {
 	s := t.newSite()
 	told := make(chan error, 1)
 	s.route("/late", func(c Context) error {
@@ -174,7 +174,7 @@ func featureLateRenewal(t *T) {
 	b.wants("k", "w")
 }
 
-func featureUpgrade(t *T) {
+func featureUpgrade(t *checkT) {
 	s := t.newSite()
 	s.route("/upgrade", func(c Context) error {
 		u, err := offers[Upgrader](s, c)
@@ -217,7 +217,7 @@ func featureUpgrade(t *T) {
 	}
 }
 
-func featureEarlyHints(t *T) {
+func featureEarlyHints(t *checkT) {
 	s := t.newSite()
 	s.route("/hints", func(c Context) error {
 		h, err := offers[Hinter](s, c)
@@ -264,7 +264,7 @@ func (s *site) mount(h http.HandlerFunc) Handler {
 	}
 }
 
-func featureStdHandler(t *T) {
+func featureStdHandler(t *checkT) {
 	s := t.newSite()
 	s.route("/std", s.mount(func(w http.ResponseWriter, r *http.Request) {
 		name := valueOf(r.Context(), s.sm, "user")
@@ -280,7 +280,7 @@ func featureStdHandler(t *T) {
 	s.kept(b, a, "std", "yes")
 }
 
-func featureWriter(t *T) {
+func featureWriter(t *checkT) {
 	s := t.newSite()
 	s.option(adapters.Skip(func(_, path string) bool { return path == "/bare" }))
 	page := s.mount(func(w http.ResponseWriter, r *http.Request) {

@@ -41,8 +41,8 @@ var adapterNeighbourChecks = []check{
 const sorry = "sorry"
 
 // beside returns the check of a session with a neighbour, which does more besides.
-func beside(kind Neighbour, more ...func(*neighbourhood)) func(*T) {
-	return func(t *T) {
+func beside(kind Neighbour, more ...func(*neighbourhood)) func(*checkT) {
+	return func(t *checkT) {
 		t.needs(kind)
 		for _, place := range []Placement{Outside, Inside} {
 			s := t.newSite()
@@ -61,7 +61,7 @@ func beside(kind Neighbour, more ...func(*neighbourhood)) func(*T) {
 }
 
 // needs ends the check where the harness lists no such neighbour.
-func (t *T) needs(kind Neighbour) {
+func (t *checkT) needs(kind Neighbour) {
 	if !slices.Contains(t.adapter.Neighbours, kind) {
 		t.notApplicable("the adapter's Neighbours have no " + string(kind))
 	}
@@ -164,7 +164,7 @@ func (s *site) visit(b *browser, path string) *answer {
 }
 
 // answers checks that a response is the page of a user.
-func (p page) answers(t *T, path string, a *answer, user string) {
+func (p page) answers(t *checkT, path string, a *answer, user string) {
 	t.Helper()
 	if want := p.of(user); a.status != p.status || p.body != "*" && a.body != want ||
 		a.header.Get("Location") != p.location {
@@ -257,7 +257,7 @@ func (n *neighbourhood) static() {
 	}
 }
 
-func forwarded(t *T) {
+func forwarded(t *checkT) {
 	t.needs(Forward)
 	s := t.newSite()
 	s.app.OnError = func(c Context, _ error) error {
@@ -289,7 +289,7 @@ func forwarded(t *T) {
 	s.apologizes("/from", s.browser().get("/from"))
 }
 
-func proxied(t *T) {
+func proxied(t *checkT) {
 	t.needs(Proxy)
 	behind := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, strings.Repeat("the handler's page ", 5000))

@@ -18,7 +18,7 @@ var adapterAbandonChecks = []check{
 }
 
 // abandon has a handler sign in that takes too long.
-func abandon(t *T) {
+func abandon(t *checkT) {
 	t.needs(Abandon)
 	s := t.newSite()
 	s.app.Neighbour, s.app.Beside = Abandon, Outside

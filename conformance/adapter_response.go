@@ -55,7 +55,7 @@ func (s *site) kept(b *browser, a *answer, key, value string) {
 	b.wants(key, value)
 }
 
-func responseEmpty(t *T) {
+func responseEmpty(t *checkT) {
 	s := t.newSite()
 	s.route("/empty", func(c Context) error {
 		s.sm.Put(c.Context(), "k", "v")
@@ -68,7 +68,7 @@ func responseEmpty(t *T) {
 	s.kept(b, a, "k", "v")
 }
 
-func responseStatusOnly(t *T) {
+func responseStatusOnly(t *checkT) {
 	s := t.newSite()
 	s.route("/status", func(c Context) error {
 		status, err := strconv.Atoi(c.Query("status"))
@@ -87,7 +87,7 @@ func responseStatusOnly(t *T) {
 	}
 }
 
-func responseStatus(t *T) {
+func responseStatus(t *checkT) {
 	s := t.newSite()
 	s.route("/status", func(c Context) error {
 		status, err := strconv.Atoi(c.Query("status"))
@@ -111,7 +111,7 @@ func responseStatus(t *T) {
 	}
 }
 
-func responseLargeBody(t *T) {
+func responseLargeBody(t *checkT) {
 	body := strings.Repeat("0123456789abcdef", 1<<16)
 	s := t.newSite()
 	s.route("/large", func(c Context) error {
@@ -125,7 +125,7 @@ func responseLargeBody(t *T) {
 	s.kept(b, a, "k", "v")
 }
 
-func responseRedirect(t *T) {
+func responseRedirect(t *checkT) {
 	s := t.newSite()
 	s.route("/sign-in", func(c Context) error {
 		r, err := offers[Renderer](s, c)
@@ -148,7 +148,7 @@ func responseRedirect(t *T) {
 	b.get(a.header.Get("Location")).wants(t, http.StatusOK, "ada")
 }
 
-func responseJSON(t *T) {
+func responseJSON(t *checkT) {
 	s := t.newSite()
 	s.route("/json", func(c Context) error {
 		r, err := offers[Renderer](s, c)
@@ -173,7 +173,7 @@ func responseJSON(t *T) {
 	s.kept(b, a, "k", "v")
 }
 
-func responseFile(t *T) {
+func responseFile(t *checkT) {
 	content := bytes.Repeat([]byte("file "), 40<<10)
 	name := filepath.Join(t.TempDir(), "file.txt")
 	if err := os.WriteFile(name, content, 0o600); err != nil {
@@ -195,7 +195,7 @@ func responseFile(t *T) {
 	s.kept(b, a, "k", "v")
 }
 
-func responseHead(t *T) {
+func responseHead(t *checkT) {
 	s := t.newSite()
 	s.app.Routes = append(s.app.Routes,
 		Route{Method: http.MethodHead, Path: "/head", Handler: func(c Context) error {
@@ -209,7 +209,7 @@ func responseHead(t *T) {
 	s.kept(b, a, "k", "v")
 }
 
-func responseAbort(t *T) {
+func responseAbort(t *checkT) {
 	s := t.newSite()
 	s.app.Routes = append(s.app.Routes, Route{
 		Method: http.MethodGet, Path: "/guarded",
@@ -231,14 +231,14 @@ func responseAbort(t *T) {
 	}
 }
 
-func responseNotFound(t *T) {
+func responseNotFound(t *checkT) {
 	s := t.newSite()
 	s.app.NotFound = s.page(http.StatusNotFound)
 	s.open()
 	s.wantsPage(http.MethodGet, "/nowhere", http.StatusNotFound)
 }
 
-func responseNotAllowed(t *T) {
+func responseNotAllowed(t *checkT) {
 	s := t.newSite()
 	s.app.NotAllowed = s.page(http.StatusMethodNotAllowed)
 	s.open()
@@ -266,7 +266,7 @@ func (s *site) wantsPage(method, path string, status int) {
 	s.kept(b, a, "lost", "yes")
 }
 
-func responseNested(t *T) {
+func responseNested(t *checkT) {
 	s := t.newSite()
 	s.app.Nested = true
 	w := s.watch()
@@ -281,7 +281,7 @@ func responseNested(t *T) {
 	}
 }
 
-func responseTwoManagers(t *T) {
+func responseTwoManagers(t *checkT) {
 	s := t.newSite()
 	second := newManager(t.newStore())
 	second.Cookie.Name = "admin"
@@ -307,7 +307,7 @@ func responseTwoManagers(t *T) {
 	b.get("/values").wants(t, http.StatusOK, "third and second")
 }
 
-func responseSkip(t *T) {
+func responseSkip(t *checkT) {
 	s := t.newSite()
 	s.option(adapters.Skip(func(method, path string) bool {
 		return method == http.MethodGet && path == "/skip me"
@@ -331,7 +331,7 @@ func responseSkip(t *T) {
 	b.wants("k", "v")
 }
 
-func responseCommitsOnce(t *T) {
+func responseCommitsOnce(t *checkT) {
 	s := t.newSite()
 	s.app.OnError = func(c Context, _ error) error { return c.Send(http.StatusTeapot, "failed") }
 	s.route("/fail", func(c Context) error {

@@ -16,7 +16,7 @@ var adapterTokenChecks = []check{
 		"RFC 6265 4.1.1: a cookie's name is compared byte for byte"},
 }
 
-func tokenRandom(t *T) {
+func tokenRandom(t *checkT) {
 	const n = 100
 	s := t.newSite().open()
 	tokens := make(map[string]bool)
@@ -47,7 +47,7 @@ func tokenRandom(t *T) {
 	}
 }
 
-func tokenCookieOnly(t *T) {
+func tokenCookieOnly(t *checkT) {
 	s := t.newSite()
 	s.app.Routes = append(s.app.Routes,
 		Route{Method: http.MethodPost, Path: "/form", Handler: func(c Context) error {
@@ -82,7 +82,7 @@ func tokenCookieOnly(t *T) {
 	owner.wants("k", "secret")
 }
 
-func tokenCookieExact(t *T) {
+func tokenCookieExact(t *checkT) {
 	s := t.newSite().open()
 	b := s.browser()
 	b.put("k", "secret")

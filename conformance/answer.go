@@ -14,7 +14,7 @@ type answer struct {
 }
 
 // wants ends the check unless the response has the status and the body.
-func (a *answer) wants(t *T, status int, body string) {
+func (a *answer) wants(t *checkT, status int, body string) {
 	t.Helper()
 	if a.status != status || a.body != body {
 		t.Fatalf("response: status %d and body %s, want %d and %s", a.status, brief([]byte(a.body)),
@@ -24,7 +24,7 @@ func (a *answer) wants(t *T, status int, body string) {
 
 // session returns the session cookie of the response, and nil if there is none. More than one
 // ends the check.
-func (a *answer) session(t *T) *setCookie {
+func (a *answer) session(t *checkT) *setCookie {
 	t.Helper()
 	var found *setCookie
 	for _, line := range a.header["Set-Cookie"] {
@@ -41,7 +41,7 @@ func (a *answer) session(t *T) *setCookie {
 }
 
 // given returns the session cookie of a response that must have one with a value.
-func (a *answer) given(t *T) *setCookie {
+func (a *answer) given(t *checkT) *setCookie {
 	t.Helper()
 	c := a.session(t)
 	if c == nil {
@@ -54,7 +54,7 @@ func (a *answer) given(t *T) *setCookie {
 }
 
 // withheld ends the check if the response has a session cookie.
-func (a *answer) withheld(t *T) {
+func (a *answer) withheld(t *checkT) {
 	t.Helper()
 	if c := a.session(t); c != nil && c.deletes() {
 		t.Fatalf("the response deletes the session cookie (status %d)", a.status)
@@ -64,7 +64,7 @@ func (a *answer) withheld(t *T) {
 }
 
 // refused checks that a response is an error, and has nothing of what the handler meant to send.
-func (a *answer) refused(t *T) {
+func (a *answer) refused(t *checkT) {
 	t.Helper()
 	if a.status < 500 {
 		t.Errorf("response: status %d, want an error", a.status)

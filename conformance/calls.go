@@ -32,7 +32,7 @@ func newToken() string {
 	return base64.RawURLEncoding.EncodeToString(b)
 }
 
-func (t *T) newStore() scs.Store {
+func (t *checkT) newStore() scs.Store {
 	t.Helper()
 	s := t.store.New(t)
 	if s == nil {
@@ -46,7 +46,7 @@ func (t *T) newStore() scs.Store {
 }
 
 // reopen returns another instance over the backend of s.
-func (t *T) reopen(s scs.Store) scs.Store {
+func (t *checkT) reopen(s scs.Store) scs.Store {
 	t.Helper()
 	if t.store.Reopen == nil {
 		t.notApplicable("Store.Reopen is nil")
@@ -65,7 +65,7 @@ func (t *T) reopen(s scs.Store) scs.Store {
 
 // patient returns the store with time for each of its operations, if it is scskit's own. A check is
 // not about how fast a backend is. Reopen is given what New has made.
-func (t *T) patient(s scs.Store) scs.Store {
+func (t *checkT) patient(s scs.Store) scs.Store {
 	p, ok := s.(*scskit.Store)
 	if !ok {
 		return s
@@ -108,7 +108,7 @@ func deleteCtx(ctx context.Context, s scs.Store, token string) error {
 	return s.Delete(token)
 }
 
-func (t *T) find(s scs.Store, token string) ([]byte, bool) {
+func (t *checkT) find(s scs.Store, token string) ([]byte, bool) {
 	t.Helper()
 	data, found, err := findCtx(t.Context(), s, token)
 	if err != nil {
@@ -117,14 +117,14 @@ func (t *T) find(s scs.Store, token string) ([]byte, bool) {
 	return data, found
 }
 
-func (t *T) commit(s scs.Store, token string, data []byte, expiry time.Time) {
+func (t *checkT) commit(s scs.Store, token string, data []byte, expiry time.Time) {
 	t.Helper()
 	if err := commitCtx(t.Context(), s, token, data, expiry); err != nil {
 		t.Fatalf("commit: %v", err)
 	}
 }
 
-func (t *T) remove(s scs.Store, token string) {
+func (t *checkT) remove(s scs.Store, token string) {
 	t.Helper()
 	if err := deleteCtx(t.Context(), s, token); err != nil {
 		t.Fatalf("delete: %v", err)
@@ -133,7 +133,7 @@ func (t *T) remove(s scs.Store, token string) {
 
 // all returns every session of the store; the check does not apply to one that
 // cannot list them.
-func (t *T) all(s scs.Store) map[string][]byte {
+func (t *checkT) all(s scs.Store) map[string][]byte {
 	t.Helper()
 	var all map[string][]byte
 	var err error
@@ -155,7 +155,7 @@ func (t *T) all(s scs.Store) map[string][]byte {
 }
 
 // fill stores n sessions that live, and returns their tokens by their data.
-func (t *T) fill(s scs.Store, n int) map[string]string {
+func (t *checkT) fill(s scs.Store, n int) map[string]string {
 	t.Helper()
 	const writers = 8
 	tokens := make(map[string]string, n)
@@ -173,7 +173,7 @@ func (t *T) fill(s scs.Store, n int) map[string]string {
 }
 
 // wantData ends the check unless the token's session holds want.
-func (t *T) wantData(s scs.Store, token string, want []byte) {
+func (t *checkT) wantData(s scs.Store, token string, want []byte) {
 	t.Helper()
 	got, found := t.find(s, token)
 	if !found {
@@ -185,7 +185,7 @@ func (t *T) wantData(s scs.Store, token string, want []byte) {
 }
 
 // wantNone ends the check if the token has a session.
-func (t *T) wantNone(s scs.Store, token string) {
+func (t *checkT) wantNone(s scs.Store, token string) {
 	t.Helper()
 	if data, found := t.find(s, token); found {
 		t.Fatalf("find: found a session that must not be there: %s", brief(data))
@@ -195,7 +195,7 @@ func (t *T) wantNone(s scs.Store, token string) {
 }
 
 // gone reports whether the token has no session.
-func (t *T) gone(s scs.Store, token string) bool {
+func (t *checkT) gone(s scs.Store, token string) bool {
 	t.Helper()
 	_, found := t.find(s, token)
 	return !found

@@ -43,7 +43,7 @@ func Checks() []Check {
 type check struct {
 	id    string
 	level Level
-	run   func(t *T)
+	run   func(t *checkT)
 	why   string
 }
 

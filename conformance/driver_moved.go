@@ -41,7 +41,7 @@ var driverMovedChecks = []check{
 
 // moveAll stores records with rec's properties in d: for each move some that were moved to a later
 // expiry, which are returned by id, and others to one that is near.
-func (t *T) moveAll(d driver.Driver, near time.Time, base func() driver.Record) (
+func (t *checkT) moveAll(d driver.Driver, near time.Time, base func() driver.Record) (
 	live map[string]driver.Record, ended []string, err error,
 ) {
 	live = make(map[string]driver.Record)
@@ -62,7 +62,7 @@ func (t *T) moveAll(d driver.Driver, near time.Time, base func() driver.Record) 
 	return live, ended, nil
 }
 
-func expiryMoved(t *T) {
+func expiryMoved(t *checkT) {
 	var d driver.Driver
 	var live map[string]driver.Record
 	var ended []string
@@ -89,7 +89,7 @@ func expiryMoved(t *T) {
 	}
 }
 
-func rangeMoved(t *T) {
+func rangeMoved(t *checkT) {
 	var r driver.Ranger
 	var live map[string]driver.Record
 	t.aged(func(near time.Time) (err error) {
@@ -101,7 +101,7 @@ func rangeMoved(t *T) {
 	t.wantRange(r, live)
 }
 
-func userMoved(t *T) {
+func userMoved(t *checkT) {
 	alice := idOf("alice")
 	var d driver.Driver
 	var i driver.UserIndex
@@ -117,7 +117,7 @@ func userMoved(t *T) {
 
 // sparesMoved fails the check unless sweeps leave alone the records that moves gave a later expiry,
 // when the earlier one has passed.
-func (t *T) sparesMoved(moves ...move) {
+func (t *checkT) sparesMoved(moves ...move) {
 	t.Helper()
 	var d driver.Driver
 	var s driver.Sweeper
@@ -145,7 +145,7 @@ func (t *T) sparesMoved(moves ...move) {
 }
 
 // wantSpared ends the check unless the records with these ids are there after a sweep.
-func (t *T) wantSpared(d driver.Driver, ids []string, which string) {
+func (t *checkT) wantSpared(d driver.Driver, ids []string, which string) {
 	t.Helper()
 	for _, id := range ids {
 		_, err := d.Load(t.Context(), id)
@@ -158,13 +158,13 @@ func (t *T) wantSpared(d driver.Driver, ids []string, which string) {
 	}
 }
 
-func sweepTouched(t *T) { t.sparesMoved(byTouch) }
+func sweepTouched(t *checkT) { t.sparesMoved(byTouch) }
 
-func sweepSavedLater(t *T) { t.sparesMoved(bySave, bySaveIfVersion) }
+func sweepSavedLater(t *checkT) { t.sparesMoved(bySave, bySaveIfVersion) }
 
-func sweepRecreated(t *T) { t.sparesMoved(byCreation) }
+func sweepRecreated(t *checkT) { t.sparesMoved(byCreation) }
 
-func sweepDeleted(t *T) {
+func sweepDeleted(t *checkT) {
 	var s driver.Sweeper
 	t.aged(func(near time.Time) error {
 		var d driver.Driver
@@ -188,7 +188,7 @@ func sweepDeleted(t *T) {
 
 // sweepsMoved fails the check unless sweeps remove records that each move gave the expiry to, which
 // passes soon.
-func (t *T) sweepsMoved(expiries func(near time.Time) (from, to time.Time)) {
+func (t *checkT) sweepsMoved(expiries func(near time.Time) (from, to time.Time)) {
 	t.Helper()
 	const each = 3
 	for _, m := range moves {
@@ -217,15 +217,15 @@ func (t *T) sweepsMoved(expiries func(near time.Time) (from, to time.Time)) {
 	}
 }
 
-func sweepShortened(t *T) {
+func sweepShortened(t *checkT) {
 	t.sweepsMoved(func(near time.Time) (from, to time.Time) { return far(), near })
 }
 
-func sweepExtended(t *T) {
+func sweepExtended(t *checkT) {
 	t.sweepsMoved(func(near time.Time) (from, to time.Time) { return near, near.Add(patience) })
 }
 
-func sweepLimitMoved(t *T) {
+func sweepLimitMoved(t *checkT) {
 	const limit = 5
 	t.removes(2*limit, func() (removed int) {
 		var s driver.Sweeper
@@ -259,7 +259,7 @@ func sweepLimitMoved(t *T) {
 	})
 }
 
-func sweepDates(t *T) {
+func sweepDates(t *checkT) {
 	zones := []*time.Location{time.FixedZone("west", -12*60*60), time.FixedZone("east", 14*60*60)}
 	t.removes(len(zones), func() int {
 		var d driver.Driver

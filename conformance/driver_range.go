@@ -25,7 +25,7 @@ var driverRangeChecks = []check{
 		"Ranger: when the context ends midway the sequence ends, with one error"},
 }
 
-func (t *T) ranger() (driver.Driver, driver.Ranger) {
+func (t *checkT) ranger() (driver.Driver, driver.Ranger) {
 	t.Helper()
 	d := t.newDriver()
 	r, ok := driver.As[driver.Ranger](d)
@@ -36,7 +36,7 @@ func (t *T) ranger() (driver.Driver, driver.Ranger) {
 }
 
 // populate saves n live records and returns them by id.
-func (t *T) populate(d driver.Driver, n int) map[string]driver.Record {
+func (t *checkT) populate(d driver.Driver, n int) map[string]driver.Record {
 	t.Helper()
 	const writers = 8
 	records := make([]driver.Record, n)
@@ -56,7 +56,7 @@ func (t *T) populate(d driver.Driver, n int) map[string]driver.Record {
 }
 
 // wantRange ends the check unless the sequence yields the wanted records.
-func (t *T) wantRange(r driver.Ranger, want map[string]driver.Record) {
+func (t *checkT) wantRange(r driver.Ranger, want map[string]driver.Record) {
 	t.Helper()
 	seen := make(map[string]bool)
 	for rec, err := range r.Range(t.Context()) {
@@ -77,7 +77,7 @@ func (t *T) wantRange(r driver.Ranger, want map[string]driver.Record) {
 	}
 }
 
-func rangeLive(t *T) {
+func rangeLive(t *checkT) {
 	d, r := t.ranger()
 	want := t.populate(d, 10)
 	deleted := record(newID(), "deleted")
@@ -93,17 +93,17 @@ func rangeLive(t *T) {
 	t.wantRange(r, want)
 }
 
-func rangeEmpty(t *T) {
+func rangeEmpty(t *checkT) {
 	_, r := t.ranger()
 	t.wantRange(r, nil)
 }
 
-func rangeMany(t *T) {
+func rangeMany(t *checkT) {
 	d, r := t.ranger()
 	t.wantRange(r, t.populate(d, 1050))
 }
 
-func rangeBreak(t *T) {
+func rangeBreak(t *checkT) {
 	d, r := t.ranger()
 	want := t.populate(d, 20)
 	for range 100 { // more than a pool of connections holds
@@ -118,7 +118,7 @@ func rangeBreak(t *T) {
 	t.save(d, record(newID(), "after"), driver.Always())
 }
 
-func rangeCalls(t *T) {
+func rangeCalls(t *checkT) {
 	d, r := t.ranger()
 	want := t.populate(d, 20)
 	visited := 0
@@ -144,7 +144,7 @@ func rangeCalls(t *T) {
 	}
 }
 
-func rangeCopies(t *T) {
+func rangeCopies(t *checkT) {
 	d, r := t.ranger()
 	want := t.populate(d, 3)
 	for rec, err := range r.Range(t.Context()) {
@@ -156,7 +156,7 @@ func rangeCopies(t *T) {
 	t.wantRange(r, want)
 }
 
-func rangeContext(t *T) {
+func rangeContext(t *checkT) {
 	d, r := t.ranger()
 	t.populate(d, 20)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -47,14 +47,14 @@ var driverRecordChecks = []check{
 		"Driver.Delete: without a record the error is ErrNotFound"},
 }
 
-func driverLoadMissing(t *T) {
+func driverLoadMissing(t *checkT) {
 	d := t.newDriver()
 	t.wantNoRecord(d, newID())
 	t.save(d, record(newID(), "another"), driver.Always())
 	t.wantNoRecord(d, newID())
 }
 
-func driverRoundTrip(t *T) {
+func driverRoundTrip(t *checkT) {
 	d := t.newDriver()
 	for i := range 5 { // several fractions of a second
 		rec := record(newID(), "data")
@@ -67,7 +67,7 @@ func driverRoundTrip(t *T) {
 	}
 }
 
-func driverZones(t *T) {
+func driverZones(t *checkT) {
 	d := t.newDriver()
 	for _, hours := range []int{-12, 14} {
 		zone := time.FixedZone("away", hours*60*60)
@@ -84,7 +84,7 @@ func driverZones(t *T) {
 	}
 }
 
-func driverFarFuture(t *T) {
+func driverFarFuture(t *checkT) {
 	d := t.newDriver()
 	for _, year := range []int{2039, 2107, 2200} {
 		rec := record(newID(), "data")
@@ -94,7 +94,7 @@ func driverFarFuture(t *T) {
 	}
 }
 
-func driverVersions(t *T) {
+func driverVersions(t *checkT) {
 	d := t.newDriver()
 	rec := record(newID(), "data")
 	cond := driver.IfAbsent()
@@ -106,7 +106,7 @@ func driverVersions(t *T) {
 	}
 }
 
-func driverSaveAlways(t *T) {
+func driverSaveAlways(t *checkT) {
 	d := t.newDriver()
 	rec := record(newID(), "first")
 	t.save(d, rec, driver.Always())
@@ -116,7 +116,7 @@ func driverSaveAlways(t *T) {
 	t.wantRecord(d, rec)
 }
 
-func driverSaveIfAbsent(t *T) {
+func driverSaveIfAbsent(t *checkT) {
 	d := t.newDriver()
 	rec := record(newID(), "first")
 	t.save(d, rec, driver.IfAbsent())
@@ -132,7 +132,7 @@ func driverSaveIfAbsent(t *T) {
 	t.wantRecord(d, other)
 }
 
-func driverSaveIfVersion(t *T) {
+func driverSaveIfVersion(t *checkT) {
 	d := t.newDriver()
 	first := record(newID(), "first")
 	t.save(d, first, driver.Always())
@@ -150,7 +150,7 @@ func driverSaveIfVersion(t *T) {
 	}
 }
 
-func driverSaveIfVersionMissing(t *T) {
+func driverSaveIfVersionMissing(t *checkT) {
 	d := t.newDriver()
 	rec := record(newID(), "data")
 	t.wantErr("save", d.Save(t.Context(), rec, driver.IfVersion(1)), driver.ErrConflict,
@@ -165,7 +165,7 @@ func driverSaveIfVersionMissing(t *T) {
 	t.wantNoRecord(d, rec.ID)
 }
 
-func driverCreatedKept(t *T) {
+func driverCreatedKept(t *checkT) {
 	d := t.newDriver()
 	for _, cond := range []driver.Condition{driver.Always(), driver.IfVersion(1)} {
 		rec := record(newID(), "first")
@@ -180,7 +180,7 @@ func driverCreatedKept(t *T) {
 }
 
 // race saves many records of one id at once, and ends the check unless one was stored.
-func (t *T) race(d driver.Driver, id string, cond driver.Condition) {
+func (t *checkT) race(d driver.Driver, id string, cond driver.Condition) {
 	t.Helper()
 	const writers = 16
 	var won atomic.Int64
@@ -206,14 +206,14 @@ func (t *T) race(d driver.Driver, id string, cond driver.Condition) {
 	}
 }
 
-func driverIfAbsentRace(t *T) {
+func driverIfAbsentRace(t *checkT) {
 	d := t.newDriver()
 	for range 10 {
 		t.race(d, newID(), driver.IfAbsent())
 	}
 }
 
-func driverIfVersionRace(t *T) {
+func driverIfVersionRace(t *checkT) {
 	d := t.newDriver()
 	for range 10 {
 		rec := record(newID(), "base")
@@ -222,7 +222,7 @@ func driverIfVersionRace(t *T) {
 	}
 }
 
-func driverTouch(t *T) {
+func driverTouch(t *checkT) {
 	d := t.newDriver()
 	rec := record(newID(), "data")
 	rec.Version = 1<<60 + 3
@@ -236,7 +236,7 @@ func driverTouch(t *T) {
 	}
 }
 
-func driverTouchVersion(t *T) {
+func driverTouchVersion(t *checkT) {
 	d := t.newDriver()
 	rec := record(newID(), "data")
 	rec.Version = 2
@@ -248,7 +248,7 @@ func driverTouchVersion(t *T) {
 	}
 }
 
-func driverTouchMissing(t *T) {
+func driverTouchMissing(t *checkT) {
 	d := t.newDriver()
 	id := newID()
 	t.wantErr("touch", d.Touch(t.Context(), id, 1, in(lifetime)), driver.ErrConflict,
@@ -256,7 +256,7 @@ func driverTouchMissing(t *T) {
 	t.wantNoRecord(d, id)
 }
 
-func driverDelete(t *T) {
+func driverDelete(t *checkT) {
 	d := t.newDriver()
 	rec, other := record(newID(), "data"), record(newID(), "other")
 	t.save(d, rec, driver.Always())
@@ -268,7 +268,7 @@ func driverDelete(t *T) {
 	t.wantRecord(d, other)
 }
 
-func driverDeleteMissing(t *T) {
+func driverDeleteMissing(t *checkT) {
 	d := t.newDriver()
 	rec := record(newID(), "data")
 	t.wantErr("delete", d.Delete(t.Context(), rec.ID), driver.ErrNotFound)

@@ -46,7 +46,7 @@ var driverRuleChecks = []check{
 }
 
 // saveExpiring stores a record, and returns it when it has expired.
-func (t *T) saveExpiring(d driver.Driver) driver.Record {
+func (t *checkT) saveExpiring(d driver.Driver) driver.Record {
 	t.Helper()
 	rec := record(newID(), "data")
 	rec.Expiry = in(t.short()).Truncate(time.Millisecond)
@@ -55,12 +55,12 @@ func (t *T) saveExpiring(d driver.Driver) driver.Record {
 	return rec
 }
 
-func driverExpiredLoad(t *T) {
+func driverExpiredLoad(t *checkT) {
 	d := t.newDriver()
 	t.wantNoRecord(d, t.saveExpiring(d).ID)
 }
 
-func driverExpiredTouch(t *T) {
+func driverExpiredTouch(t *checkT) {
 	d := t.newDriver()
 	rec := t.saveExpiring(d)
 	t.wantErr("touch", d.Touch(t.Context(), rec.ID, rec.Version, in(lifetime)), driver.ErrConflict,
@@ -68,7 +68,7 @@ func driverExpiredTouch(t *T) {
 	t.wantNoRecord(d, rec.ID)
 }
 
-func driverExpiredIfAbsent(t *T) {
+func driverExpiredIfAbsent(t *checkT) {
 	d := t.newDriver()
 	rec := record(t.saveExpiring(d).ID, "new")
 	rec.Created, rec.Version = rec.Created.Add(time.Second), 2
@@ -76,7 +76,7 @@ func driverExpiredIfAbsent(t *T) {
 	t.wantRecord(d, rec)
 }
 
-func driverExpiredIfVersion(t *T) {
+func driverExpiredIfVersion(t *checkT) {
 	d := t.newDriver()
 	rec := t.saveExpiring(d)
 	again := record(rec.ID, "new")
@@ -86,7 +86,7 @@ func driverExpiredIfVersion(t *T) {
 	t.wantNoRecord(d, rec.ID)
 }
 
-func driverExpiryPrecision(t *T) {
+func driverExpiryPrecision(t *checkT) {
 	d := t.newDriver()
 	second := in(1100 * time.Millisecond).Truncate(time.Second)
 	early, late := record(newID(), "data"), record(newID(), "data")
@@ -115,7 +115,7 @@ func nearIDs() []string {
 	)
 }
 
-func driverIDs(t *T) {
+func driverIDs(t *checkT) {
 	d := t.newDriver()
 	ids := nearIDs()
 	for i, id := range ids {
@@ -147,7 +147,7 @@ func driverIDs(t *T) {
 	}
 }
 
-func driverData(t *T) {
+func driverData(t *checkT) {
 	d := t.newDriver()
 	var all []byte
 	for b := range 256 {
@@ -163,7 +163,7 @@ func driverData(t *T) {
 	}
 }
 
-func driverDataSizes(t *T) {
+func driverDataSizes(t *checkT) {
 	d := t.newDriver()
 	for _, size := range []int{1<<16 - 1, 1 << 16, 1<<16 + 1, 400 << 10, 1 << 20} {
 		rec := record(newID(), string(noise(size)))
@@ -180,7 +180,7 @@ func driverDataSizes(t *T) {
 	}
 }
 
-func driverAliasing(t *T) {
+func driverAliasing(t *checkT) {
 	d := t.newDriver()
 	want := record(newID(), "data")
 	given := record(want.ID, "data")
@@ -197,7 +197,7 @@ func driverAliasing(t *T) {
 	t.wantRecord(d, want)
 }
 
-func driverContext(t *T) {
+func driverContext(t *checkT) {
 	d := t.newDriver()
 	rec := record(newID(), "data")
 	t.save(d, rec, driver.Always())
@@ -239,7 +239,7 @@ func driverContext(t *T) {
 	}
 }
 
-func driverConcurrent(t *T) {
+func driverConcurrent(t *checkT) {
 	d := t.newDriver()
 	t.each(20, func(i int) {
 		for round := range 3 {
@@ -266,7 +266,7 @@ func driverConcurrent(t *T) {
 	})
 }
 
-func driverSecondInstance(t *T) {
+func driverSecondInstance(t *checkT) {
 	one := t.newDriver()
 	if t.driver.Reopen == nil {
 		t.notApplicable("Driver.Reopen is nil")
@@ -285,7 +285,7 @@ func driverSecondInstance(t *T) {
 	t.wantNoRecord(two, rec.ID)
 }
 
-func driverSeparate(t *T) {
+func driverSeparate(t *checkT) {
 	one, two := t.newDriver(), t.newDriver()
 	rec := record(newID(), "one")
 	t.save(one, rec, driver.Always())
@@ -295,4 +295,4 @@ func driverSeparate(t *T) {
 	t.wantRecord(one, rec)
 }
 
-func driverDataStays(t *T) { t.dataStays(t.newDriver()) }
+func driverDataStays(t *checkT) { t.dataStays(t.newDriver()) }

@@ -26,7 +26,7 @@ var driverSchemaChecks = []check{
 		"SchemaManager: Schema tells people what CreateSchema runs"},
 }
 
-func (t *T) schemaManager() (driver.Driver, driver.SchemaManager) {
+func (t *checkT) schemaManager() (driver.Driver, driver.SchemaManager) {
 	t.Helper()
 	d := t.newDriver()
 	m, ok := driver.As[driver.SchemaManager](d)
@@ -36,7 +36,7 @@ func (t *T) schemaManager() (driver.Driver, driver.SchemaManager) {
 	return d, m
 }
 
-func limitExact(t *T) {
+func limitExact(t *checkT) {
 	const most = 32 << 20
 	d := t.newDriver()
 	l, ok := driver.As[driver.SizeLimiter](d)
@@ -73,7 +73,7 @@ func limitExact(t *T) {
 	}
 }
 
-func schemaCreate(t *T) {
+func schemaCreate(t *checkT) {
 	d, m := t.schemaManager()
 	rec := record(newID(), "data")
 	t.save(d, rec, driver.Always())
@@ -88,14 +88,14 @@ func schemaCreate(t *T) {
 	t.wantRecord(d, rec)
 }
 
-func (t *T) dropSchema(m driver.SchemaManager) {
+func (t *checkT) dropSchema(m driver.SchemaManager) {
 	t.Helper()
 	if err := m.DropSchema(t.Context()); err != nil {
 		t.Fatalf("drop: %v", err)
 	}
 }
 
-func schemaCheck(t *T) {
+func schemaCheck(t *checkT) {
 	_, m := t.schemaManager()
 	if err := m.CheckSchema(t.Context()); err != nil {
 		t.Fatalf("check: %v", err)
@@ -114,7 +114,7 @@ func schemaCheck(t *T) {
 	}
 }
 
-func schemaDrop(t *T) {
+func schemaDrop(t *checkT) {
 	d, m := t.schemaManager()
 	rec := record(newID(), "data")
 	t.save(d, rec, driver.Always())
@@ -128,7 +128,7 @@ func schemaDrop(t *T) {
 	t.wantRecord(d, rec)
 }
 
-func schemaMissing(t *T) {
+func schemaMissing(t *checkT) {
 	d, m := t.schemaManager()
 	t.dropSchema(m)
 	_, err := d.Load(t.Context(), newID())
@@ -137,7 +137,7 @@ func schemaMissing(t *T) {
 		driver.ErrNoSchema)
 }
 
-func schemaText(t *T) {
+func schemaText(t *checkT) {
 	_, m := t.schemaManager()
 	if strings.TrimSpace(m.Schema()) == "" {
 		t.Error("Schema returned nothing")

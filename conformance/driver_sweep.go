@@ -20,7 +20,7 @@ var driverSweepChecks = []check{
 		"Sweeper: never removes a record that was saved again during the sweep"},
 }
 
-func (t *T) sweepingDriver() (driver.Driver, driver.Sweeper) {
+func (t *checkT) sweepingDriver() (driver.Driver, driver.Sweeper) {
 	t.Helper()
 	d := t.newDriver()
 	s, ok := driver.As[driver.Sweeper](d)
@@ -31,7 +31,7 @@ func (t *T) sweepingDriver() (driver.Driver, driver.Sweeper) {
 }
 
 // populateExpired saves n records and returns when they have expired, but are still there.
-func (t *T) populateExpired(d driver.Driver, n int) {
+func (t *checkT) populateExpired(d driver.Driver, n int) {
 	t.Helper()
 	for span := t.short(); ; span *= 4 {
 		expiry := in(span).Truncate(time.Millisecond)
@@ -48,7 +48,7 @@ func (t *T) populateExpired(d driver.Driver, n int) {
 	}
 }
 
-func (t *T) sweepRecords(s driver.Sweeper, limit int) int {
+func (t *checkT) sweepRecords(s driver.Sweeper, limit int) int {
 	t.Helper()
 	n, err := s.Sweep(t.Context(), limit)
 	if err != nil {
@@ -60,7 +60,7 @@ func (t *T) sweepRecords(s driver.Sweeper, limit int) int {
 	return n
 }
 
-func sweepExpired(t *T) {
+func sweepExpired(t *checkT) {
 	t.removes(10, func() int {
 		d, s := t.sweepingDriver()
 		live := t.populate(d, 10)
@@ -79,7 +79,7 @@ func sweepExpired(t *T) {
 	})
 }
 
-func sweepLimit(t *T) {
+func sweepLimit(t *checkT) {
 	t.removes(25, func() (removed int) {
 		d, s := t.sweepingDriver()
 		t.populateExpired(d, 25)
@@ -94,7 +94,7 @@ func sweepLimit(t *T) {
 	})
 }
 
-func sweepAtOnce(t *T) {
+func sweepAtOnce(t *checkT) {
 	t.removes(40, func() int {
 		d, s := t.sweepingDriver()
 		t.populateExpired(d, 40)
@@ -117,7 +117,7 @@ func sweepAtOnce(t *T) {
 }
 
 // sweepRenewed lets records expire under a sweep that does not pause, and saves them again.
-func sweepRenewed(t *T) {
+func sweepRenewed(t *checkT) {
 	d, s := t.sweepingDriver()
 	const rounds, each = 6, 20
 	var done atomic.Bool

@@ -24,7 +24,7 @@ var driverUserChecks = []check{
 		"UserIndex: when the context has ended the sequence ends, with its error"},
 }
 
-func (t *T) userIndex() (driver.Driver, driver.UserIndex) {
+func (t *checkT) userIndex() (driver.Driver, driver.UserIndex) {
 	t.Helper()
 	d := t.newDriver()
 	i, ok := driver.As[driver.UserIndex](d)
@@ -43,7 +43,7 @@ func ownedRecord(user string) driver.Record {
 
 // wantUser ends the check unless the index yields the wanted records, before long, and no other at
 // any time.
-func (t *T) wantUser(i driver.UserIndex, user string, want ...driver.Record) {
+func (t *checkT) wantUser(i driver.UserIndex, user string, want ...driver.Record) {
 	t.Helper()
 	t.soon(fmt.Sprintf("the user has %d records", len(want)), func() bool {
 		rest := make(map[string]driver.Record, len(want))
@@ -69,7 +69,7 @@ func (t *T) wantUser(i driver.UserIndex, user string, want ...driver.Record) {
 	})
 }
 
-func userRange(t *T) {
+func userRange(t *checkT) {
 	d, i := t.userIndex()
 	alice, bob := idOf("alice"), strings.Repeat("\xff\x00'*", 16)
 	var alices, bobs []driver.Record
@@ -95,7 +95,7 @@ func userRange(t *T) {
 }
 
 // wantAsLoaded ends the check unless what the index yields is as Load returns it.
-func (t *T) wantAsLoaded(d driver.Driver, i driver.UserIndex, user string) {
+func (t *checkT) wantAsLoaded(d driver.Driver, i driver.UserIndex, user string) {
 	t.Helper()
 	for rec, err := range i.RangeUser(t.Context(), user) {
 		if err != nil {
@@ -111,7 +111,7 @@ func (t *T) wantAsLoaded(d driver.Driver, i driver.UserIndex, user string) {
 	}
 }
 
-func userMoves(t *T) {
+func userMoves(t *checkT) {
 	d, i := t.userIndex()
 	alice, bob := idOf("alice"), idOf("bob")
 	for _, cond := range []driver.Condition{driver.Always(), driver.IfVersion(1)} {
@@ -135,7 +135,7 @@ func userMoves(t *T) {
 	}
 }
 
-func userMany(t *T) {
+func userMany(t *checkT) {
 	const n = 230
 	d, i := t.userIndex()
 	alice := idOf("alice")
@@ -149,7 +149,7 @@ func userMany(t *T) {
 	t.wantUser(i, alice, all...)
 }
 
-func userContext(t *T) {
+func userContext(t *checkT) {
 	d, i := t.userIndex()
 	alice := idOf("alice")
 	t.save(d, ownedRecord(alice), driver.Always())

@@ -8,13 +8,13 @@ import (
 // gate holds handlers, so that what a check does meanwhile is sure to come between the
 // beginning of their requests and the end.
 type gate struct {
-	t       *T
+	t       *checkT
 	entered chan struct{}
 	opened  chan struct{}
 	once    sync.Once
 }
 
-func (t *T) gate() *gate {
+func (t *checkT) gate() *gate {
 	return &gate{t: t, entered: make(chan struct{}, 1000), opened: make(chan struct{})}
 }
 

@@ -67,7 +67,7 @@ func TestListenWith(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var l net.Listener
-			j := job{check: check{id: "some/check", run: func(t *T) {
+			j := job{check: check{id: "some/check", run: func(t *checkT) {
 				ListenWith(t, func(listener net.Listener) (func() error, func()) {
 					l = listener
 					return tt.build(l)

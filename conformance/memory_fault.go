@@ -23,7 +23,7 @@ func fault(p any) (text string, ok bool) {
 }
 
 // dataStays ends the check unless the data that a driver returns stays what it is.
-func (t *T) dataStays(d driver.Driver) {
+func (t *checkT) dataStays(d driver.Driver) {
 	t.Helper()
 	size := 8 << 10
 	if l, ok := driver.As[driver.SizeLimiter](d); ok {
@@ -86,7 +86,7 @@ func (t *T) dataStays(d driver.Driver) {
 }
 
 // stays ends the check unless a record that a method returned is still what it was.
-func (t *T) stays(method, later string, got, want driver.Record) {
+func (t *checkT) stays(method, later string, got, want driver.Record) {
 	t.Helper()
 	defer func() {
 		p := recover()

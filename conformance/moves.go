@@ -48,7 +48,7 @@ var (
 )
 
 // moved stores a record with one expiry and then moves it to another.
-func (t *T) moved(d driver.Driver, m move, rec driver.Record, from, to time.Time) (
+func (t *checkT) moved(d driver.Driver, m move, rec driver.Record, from, to time.Time) (
 	driver.Record, error,
 ) {
 	rec.Expiry = from
@@ -65,7 +65,7 @@ func (t *T) moved(d driver.Driver, m move, rec driver.Record, from, to time.Time
 // aged has records arranged around an expiry that is near, and returns when it has passed. If the
 // backend was so slow that it passed too early, all begins again, with one that is further away:
 // arrange must begin with a driver of its own.
-func (t *T) aged(arrange func(expiry time.Time) error) {
+func (t *checkT) aged(arrange func(expiry time.Time) error) {
 	t.Helper()
 	for span := t.short(); ; span *= 4 {
 		expiry := in(span).Truncate(time.Millisecond)

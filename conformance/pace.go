@@ -33,7 +33,7 @@ func (j job) measured(ctx context.Context) *subject {
 	s.once.Do(func() {
 		var slowest atomic.Int64 // of a goroutine that may be left behind
 		pacer := job{
-			check: check{id: "pace", run: func(t *T) { slowest.Store(int64(t.measure())) }},
+			check: check{id: "pace", run: func(t *checkT) { slowest.Store(int64(t.measure())) }},
 			store: j.store, driver: j.driver, group: j.group,
 		}
 		v := pacer.watched(ctx, new(subject), stall)
@@ -53,7 +53,7 @@ func (j job) measured(ctx context.Context) *subject {
 
 // measure returns what the slowest of a few plain operations of the subject takes. The first round
 // is not counted: it makes connections. A subject that fails has no pace; its checks say why.
-func (t *T) measure() (slowest time.Duration) {
+func (t *checkT) measure() (slowest time.Duration) {
 	defer func() { _ = recover() }()
 	operations := t.plainOperations()
 	for round := range 4 {
@@ -75,7 +75,7 @@ func (t *T) measure() (slowest time.Duration) {
 }
 
 // plainOperations save, load and delete one session.
-func (t *T) plainOperations() []func() error {
+func (t *checkT) plainOperations() []func() error {
 	if t.driver != nil {
 		d := t.driver.New(t)
 		rec := record(newID(), "data")
@@ -104,18 +104,18 @@ func (s *subject) scaled(d time.Duration) time.Duration {
 
 // short is the lifetime of sessions that expire during a check. It is long enough for them to be
 // seen alive.
-func (t *T) short() time.Duration { return t.subject.scaled(300 * time.Millisecond) }
+func (t *checkT) short() time.Duration { return t.subject.scaled(300 * time.Millisecond) }
 
 // reach is how long a check waits for what should be there at once, before it takes it for missing.
-func (t *T) reach() time.Duration { return t.subject.scaled(10 * time.Second) }
+func (t *checkT) reach() time.Duration { return t.subject.scaled(10 * time.Second) }
 
 // ordeal is how long a crowd of requests may take on a busy machine. Stores under the kit have so
 // much time for each operation.
-func (t *T) ordeal() time.Duration { return 4 * t.reach() }
+func (t *checkT) ordeal() time.Duration { return 4 * t.reach() }
 
 // crowd returns how many clients meet: n, or as many as the backend can serve in some twenty
 // seconds if each of them needs so many operations, but at least four.
-func (t *T) crowd(n, operations int) int {
+func (t *checkT) crowd(n, operations int) int {
 	const budget = 20 * time.Second
 	if each := t.subject.op * time.Duration(operations); each > 0 {
 		n = min(n, max(4, int(budget/each)))

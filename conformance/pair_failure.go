@@ -29,7 +29,7 @@ var pairFailureChecks = []check{
 		"a client that hangs up loses nothing"},
 }
 
-func pairTokenSecret(t *T) {
+func pairTokenSecret(t *checkT) {
 	for _, plainIDs := range []bool{false, true} {
 		p, ok := t.newStore().(*scskit.Store)
 		if !ok {
@@ -42,7 +42,7 @@ func pairTokenSecret(t *T) {
 	}
 }
 
-func (t *T) keepsSecret(d *tap, plainIDs bool) {
+func (t *checkT) keepsSecret(d *tap, plainIDs bool) {
 	t.Helper()
 	told := make(chan string, 1000)
 	store, err := scskit.NewStore(d, &scskit.Options{
@@ -99,7 +99,7 @@ type driverFault struct{ op, id string }
 
 func (e *driverFault) Error() string { return e.op + " of session " + e.id + " failed" }
 
-func pairCorruptRecord(t *T) {
+func pairCorruptRecord(t *checkT) {
 	s := t.newSite().open()
 	b := s.browser()
 	b.put("k", "v")
@@ -119,7 +119,7 @@ func pairCorruptRecord(t *T) {
 	}
 }
 
-func pairCommitFailure(t *T) {
+func pairCommitFailure(t *checkT) {
 	s := t.newSite()
 	changed := func(answer Handler) Handler {
 		return func(c Context) error {
@@ -168,7 +168,7 @@ func pairCommitFailure(t *T) {
 	s.kept(b, b.put("k", "x"), "k", "x")
 }
 
-func pairTooLarge(t *T) {
+func pairTooLarge(t *checkT) {
 	s := t.newSite()
 	if _, ok := s.store.(*scskit.Store); !ok {
 		t.notApplicable("the store is not a *scskit.Store: it has no limit that is known")
@@ -193,7 +193,7 @@ func pairTooLarge(t *T) {
 	b.holds(100)
 }
 
-func pairClientGone(t *T) {
+func pairClientGone(t *checkT) {
 	for _, options := range [][]adapters.Option{nil, {adapters.Lazy()}} {
 		s := t.newSite()
 		s.app.Options = append(s.app.Options, options...)

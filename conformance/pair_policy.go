@@ -33,7 +33,7 @@ var pairPolicyChecks = []check{
 }
 
 // needsBackend ends a check of what happens when the store is down, where none can be.
-func (t *T) needsBackend(s *site) {
+func (t *checkT) needsBackend(s *site) {
 	if p, ok := s.sm.Store.(*scskit.Store); ok {
 		if _, carried := p.CookieName(); carried {
 			t.notApplicable("the session travels in the cookie: there is no backend that could be down")
@@ -43,7 +43,7 @@ func (t *T) needsBackend(s *site) {
 
 // newOutage returns an application with options over a store that can fail, and its spy. It is to
 // be opened.
-func (t *T) newOutage(options ...adapters.Option) (*site, *spy) {
+func (t *checkT) newOutage(options ...adapters.Option) (*site, *spy) {
 	t.Helper()
 	s := t.newSite()
 	t.needsBackend(s)
@@ -51,7 +51,7 @@ func (t *T) newOutage(options ...adapters.Option) (*site, *spy) {
 	return s, s.watch()
 }
 
-func failOpenLoad(t *T) {
+func failOpenLoad(t *checkT) {
 	for _, options := range [][]adapters.Option{{adapters.FailOpen()},
 		{adapters.FailOpen(), adapters.Lazy()}} {
 		s, w := t.newOutage(options...)
@@ -76,7 +76,7 @@ func failOpenLoad(t *T) {
 	}
 }
 
-func failOpenCommit(t *T) {
+func failOpenCommit(t *checkT) {
 	s, w := t.newOutage(adapters.FailOpen())
 	s.open()
 	b, renewing := s.browser(), s.browser()
@@ -103,7 +103,7 @@ func failOpenCommit(t *T) {
 	s.kept(b, b.put("k", "x"), "k", "x")
 }
 
-func failOpenDestroy(t *T) {
+func failOpenDestroy(t *checkT) {
 	for _, options := range [][]adapters.Option{{adapters.FailOpen()},
 		{adapters.FailOpen(), adapters.Lazy()}} {
 		s, w := t.newOutage(options...)
@@ -165,7 +165,7 @@ func (h *hook) last() error {
 	return h.got
 }
 
-func failHook(t *T) {
+func failHook(t *checkT) {
 	h := new(hook)
 	s, w := t.newOutage(adapters.OnError(h.onError))
 	s.sm.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, err error) {
@@ -218,7 +218,7 @@ func failHook(t *T) {
 	b.wants("k", "v")
 }
 
-func failTimeout(t *T) {
+func failTimeout(t *checkT) {
 	here := t.newSite()
 	t.needsBackend(here)
 	p, ok := here.sm.Store.(*scskit.Store)
@@ -265,7 +265,7 @@ func failTimeout(t *T) {
 	b.wants("k", "v")
 }
 
-func failRecovers(t *T) {
+func failRecovers(t *checkT) {
 	for _, options := range [][]adapters.Option{nil, {adapters.FailOpen()}} {
 		s, w := t.newOutage(options...)
 		g := t.gate()

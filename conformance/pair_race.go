@@ -36,7 +36,7 @@ var pairRaceChecks = []check{
 		"no resurrection: of two sign-outs at once neither fails"},
 }
 
-func raceParallelKeys(t *T) {
+func raceParallelKeys(t *checkT) {
 	n := t.crowd(50, 4) // a load, and a save that others have beaten to it
 	s := t.newSite()
 	g := t.gate()
@@ -63,7 +63,7 @@ func raceParallelKeys(t *T) {
 	b.get("/keys").wants(t, http.StatusOK, "keys "+strings.Join(want, ","))
 }
 
-func raceParallelClients(t *T) {
+func raceParallelClients(t *checkT) {
 	n := t.crowd(200, 12)
 	s := t.newSite()
 	g := t.gate()
@@ -114,7 +114,7 @@ func (s *site) wantsDead(token string) {
 	s.with(token).get("/keys").wants(s.t, http.StatusOK, "keys ")
 }
 
-func raceLogoutReader(t *T) {
+func raceLogoutReader(t *checkT) {
 	s := t.newSite()
 	s.sm.IdleTimeout = 30 * time.Minute
 	g := t.gate()
@@ -136,7 +136,7 @@ func raceLogoutReader(t *T) {
 	s.wantsDead(token)
 }
 
-func raceLogoutWriter(t *T) {
+func raceLogoutWriter(t *checkT) {
 	s := t.newSite()
 	g := t.gate()
 	s.held("/slow", g, func(c Context) error {
@@ -160,7 +160,7 @@ func raceLogoutWriter(t *T) {
 	}
 }
 
-func raceLogoutRenewal(t *T) {
+func raceLogoutRenewal(t *checkT) {
 	s := t.newSite()
 	g := t.gate()
 	s.held("/slow", g, s.signIn)
@@ -177,7 +177,7 @@ func raceLogoutRenewal(t *T) {
 	b.wants("user", none)
 }
 
-func raceRenew(t *T) {
+func raceRenew(t *checkT) {
 	s := t.newSite()
 	s.sm.IdleTimeout = 30 * time.Minute
 	g := t.gate()
@@ -204,7 +204,7 @@ func raceRenew(t *T) {
 	b.wants("k", none)
 }
 
-func raceRenewTwice(t *T) {
+func raceRenewTwice(t *checkT) {
 	n := t.crowd(10, 6)
 	s := t.newSite()
 	g := t.gate()
@@ -233,7 +233,7 @@ func raceRenewTwice(t *T) {
 	s.wantsDead(old)
 }
 
-func raceDestroyTwice(t *T) {
+func raceDestroyTwice(t *checkT) {
 	s := t.newSite()
 	g := t.gate()
 	s.held("/slow", g, func(c Context) error {
@@ -259,7 +259,7 @@ func raceDestroyTwice(t *T) {
 	s.wantsDead(token)
 }
 
-func raceRememberMerged(t *T) {
+func raceRememberMerged(t *checkT) {
 	s := t.newSite()
 	s.sm.Cookie.Persist = false
 	g := t.gate()

@@ -46,7 +46,7 @@ var pairSessionChecks = []check{
 		"one behaviour everywhere: two frameworks on one store share their sessions"},
 }
 
-func pairPutThenRead(t *T) {
+func pairPutThenRead(t *checkT) {
 	s := t.newSite().open()
 	b := s.browser()
 	b.wants("k", none)
@@ -59,7 +59,7 @@ func pairPutThenRead(t *T) {
 	s.browser().wants("k", none)
 }
 
-func pairGrowAndShrink(t *T) {
+func pairGrowAndShrink(t *checkT) {
 	s := t.newSite()
 	s.fill()
 	s.open()
@@ -70,7 +70,7 @@ func pairGrowAndShrink(t *T) {
 	}
 }
 
-func pairHandlerCommits(t *T) {
+func pairHandlerCommits(t *checkT) {
 	s := t.newSite()
 	s.sm.IdleTimeout = 30 * time.Minute
 	s.route("/commit", func(c Context) error {
@@ -95,7 +95,7 @@ func pairHandlerCommits(t *T) {
 	b.get("/commit").given(t) // with a new expiry
 }
 
-func pairUnchanged(t *T) {
+func pairUnchanged(t *checkT) {
 	s := t.newSite()
 	w := s.watch()
 	s.open()
@@ -115,7 +115,7 @@ func pairUnchanged(t *T) {
 	}
 }
 
-func pairDestroy(t *T) {
+func pairDestroy(t *checkT) {
 	s := t.newSite().open()
 	b := s.browser()
 	b.put("k", "v")
@@ -132,7 +132,7 @@ func pairDestroy(t *T) {
 	}
 }
 
-func pairDestroyThenPut(t *T) {
+func pairDestroyThenPut(t *checkT) {
 	s := t.newSite()
 	s.route("/again", func(c Context) error {
 		if err := s.sm.Destroy(c.Context()); err != nil {
@@ -154,7 +154,7 @@ func pairDestroyThenPut(t *T) {
 	s.with(token).get("/keys").wants(t, http.StatusOK, "keys ")
 }
 
-func pairRenew(t *T) {
+func pairRenew(t *checkT) {
 	s := t.newSite().open()
 	b := s.browser()
 	b.put("k", "v")
@@ -167,7 +167,7 @@ func pairRenew(t *T) {
 	s.with(old).wants("k", none)
 }
 
-func pairUnknownToken(t *T) {
+func pairUnknownToken(t *checkT) {
 	s := t.newSite().open()
 	for _, token := range []string{newToken(), "letmein", strings.Repeat("x", 600)} {
 		b := s.with(token)
@@ -182,7 +182,7 @@ func pairUnknownToken(t *T) {
 	}
 }
 
-func pairStaleCookie(t *T) {
+func pairStaleCookie(t *checkT) {
 	s := t.newSite().open()
 	b := s.with(newToken())
 	if c := b.get("/get?k=k").session(t); c == nil || !c.deletes() {
@@ -197,7 +197,7 @@ func pairStaleCookie(t *T) {
 	}
 }
 
-func pairDuplicateCookies(t *T) {
+func pairDuplicateCookies(t *checkT) {
 	s := t.newSite().open()
 	b := s.browser()
 	b.put("k", "v")
@@ -260,7 +260,7 @@ func (s *site) lasts(c *setCookie, until time.Time) {
 	}
 }
 
-func pairCookieExpiry(t *T) {
+func pairCookieExpiry(t *checkT) {
 	for _, lifetime := range []time.Duration{time.Hour, 90 * 24 * time.Hour} {
 		s := t.newSite()
 		s.sm.Lifetime = lifetime
@@ -279,7 +279,7 @@ func pairCookieExpiry(t *T) {
 	}
 }
 
-func pairIdle(t *T) {
+func pairIdle(t *checkT) {
 	const idle = 10 * time.Minute
 	s := t.newSite()
 	s.sm.IdleTimeout = idle
@@ -316,7 +316,7 @@ func pairIdle(t *T) {
 	b.wants("k", "v")
 }
 
-func pairShared(t *T) {
+func pairShared(t *checkT) {
 	store := t.newStore()
 	here := t.siteOver(store).open()
 	if t.store.Reopen != nil {

@@ -26,7 +26,7 @@ var portableAllChecks = []check{
 		"a commit under a key of All, whose session was destroyed meanwhile, brings nothing back"},
 }
 
-func allIterateDestroy(t *T) {
+func allIterateDestroy(t *checkT) {
 	s, _ := t.newPortable(nil)
 	t.all(s)
 	sm := manager(s)
@@ -42,7 +42,7 @@ func allIterateDestroy(t *T) {
 	}
 }
 
-func allIterateCommit(t *T) {
+func allIterateCommit(t *checkT) {
 	s, _ := t.newPortable(nil)
 	t.all(s)
 	sm := manager(s)
@@ -64,7 +64,7 @@ func allIterateCommit(t *T) {
 	}
 }
 
-func allIterateOverwritesNothing(t *T) {
+func allIterateOverwritesNothing(t *checkT) {
 	for _, tracked := range []bool{true, false} {
 		s, _ := t.newPortable(nil)
 		t.all(s)
@@ -106,7 +106,7 @@ func allIterateOverwritesNothing(t *T) {
 	}
 }
 
-func allDamaged(t *T) {
+func allDamaged(t *checkT) {
 	var log eventLog
 	s, d := t.newPortable(&scskit.Options{Observer: log.observe})
 	t.all(s)
@@ -127,7 +127,7 @@ func allDamaged(t *T) {
 	}
 }
 
-func allKeyNeverCreates(t *T) {
+func allKeyNeverCreates(t *checkT) {
 	s, d := t.newPortable(nil)
 	t.all(s)
 	sm := manager(s)

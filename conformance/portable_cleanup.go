@@ -31,7 +31,7 @@ var portableCleanupChecks = []check{
 }
 
 // expired stores n sessions and returns when they have expired, but are still there.
-func (t *T) expired(s portable, n int) {
+func (t *checkT) expired(s portable, n int) {
 	t.Helper()
 	for span := t.short(); ; span *= 4 {
 		expiry := in(span)
@@ -53,7 +53,7 @@ func (t *T) expired(s portable, n int) {
 	}
 }
 
-func (t *T) sweeper(opts *scskit.Options) (portable, *tap) {
+func (t *checkT) sweeper(opts *scskit.Options) (portable, *tap) {
 	t.Helper()
 	s, d := t.newPortable(opts)
 	if _, ok := driver.As[driver.Sweeper](d.Driver); !ok {
@@ -62,7 +62,7 @@ func (t *T) sweeper(opts *scskit.Options) (portable, *tap) {
 	return s, d
 }
 
-func (t *T) sweep(s portable) int {
+func (t *checkT) sweep(s portable) int {
 	t.Helper()
 	n, err := s.Sweep(t.Context())
 	if err != nil {
@@ -73,7 +73,7 @@ func (t *T) sweep(s portable) int {
 
 // removes fails the check if sweep, which stores n expired sessions in a backend of its own and
 // sweeps them, does not return n.
-func (t *T) removes(n int, sweep func() int) {
+func (t *checkT) removes(n int, sweep func() int) {
 	t.Helper()
 	attempts := 1
 	if t.store != nil && t.store.RemovesExpired || t.driver != nil && t.driver.RemovesExpired {
@@ -88,7 +88,7 @@ func (t *T) removes(n int, sweep func() int) {
 	}
 }
 
-func cleanupOnlyExpired(t *T) {
+func cleanupOnlyExpired(t *checkT) {
 	const n = 20
 	t.removes(n, func() int {
 		s, _ := t.sweeper(nil)
@@ -105,7 +105,7 @@ func cleanupOnlyExpired(t *T) {
 	})
 }
 
-func cleanupMoved(t *T) {
+func cleanupMoved(t *checkT) {
 	data := t.encode(map[string]any{"k": 1})
 	var s portable
 	var live map[string]string // tokens by what happened to the session
@@ -140,7 +140,7 @@ func cleanupMoved(t *T) {
 	}
 }
 
-func cleanupTwoAtOnce(t *T) {
+func cleanupTwoAtOnce(t *checkT) {
 	const n = 40
 	t.removes(n, func() int {
 		s, _ := t.sweeper(nil)
@@ -151,7 +151,7 @@ func cleanupTwoAtOnce(t *T) {
 	})
 }
 
-func cleanupTicks(t *T) {
+func cleanupTicks(t *checkT) {
 	s, d := t.newPortable(nil)
 	d.on(func(_ context.Context, op, _ string) error {
 		if op == "sweep" && d.count("sweep")%2 == 1 {
@@ -164,7 +164,7 @@ func cleanupTicks(t *T) {
 	t.soon("five sweeps", func() bool { return d.count("sweep") >= 5 })
 }
 
-func cleanupStop(t *T) {
+func cleanupStop(t *checkT) {
 	s, d := t.newPortable(&scskit.Options{Timeout: -1})
 	var running atomic.Int64
 	d.on(func(ctx context.Context, op, id string) error {
@@ -184,7 +184,7 @@ func cleanupStop(t *T) {
 	s.StartSweep(time.Hour)() // a stop that waited for the next sweep would hang
 }
 
-func cleanupLeaksNothing(t *T) {
+func cleanupLeaksNothing(t *checkT) {
 	s, d := t.newPortable(nil)
 	const label = "conformance-sweep"
 	mark := newToken() // goroutines inherit the labels of the one that starts them

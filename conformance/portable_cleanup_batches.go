@@ -46,7 +46,7 @@ func (d *scripted) Sweep(_ context.Context, limit int) (int, error) {
 	return min(n, limit), nil
 }
 
-func cleanupBatches(t *T) {
+func cleanupBatches(t *checkT) {
 	_, d := t.newPortable(nil)
 	const most = 10000
 	sweeps := &scripted{Driver: d.Driver, script: []int{most, most, most, 7}}
@@ -69,7 +69,7 @@ func cleanupBatches(t *T) {
 	}
 }
 
-func cleanupPartialFailure(t *T) {
+func cleanupPartialFailure(t *checkT) {
 	_, d := t.newPortable(nil)
 	const most = 10000
 	sweeps := &scripted{Driver: d.Driver, script: []int{most, -1, most, 3}}
@@ -86,7 +86,7 @@ func cleanupPartialFailure(t *T) {
 	}
 }
 
-func cleanupUnsupported(t *T) {
+func cleanupUnsupported(t *checkT) {
 	_, d := t.newPortable(nil)
 	s := t.portableOver(struct{ driver.Driver }{d.Driver}, nil)
 	if removed := t.sweep(s); removed != 0 {
@@ -95,7 +95,7 @@ func cleanupUnsupported(t *T) {
 	s.StartSweep(time.Hour)()
 }
 
-func cleanupEvent(t *T) {
+func cleanupEvent(t *checkT) {
 	_, d := t.newPortable(nil)
 	var log eventLog
 	sweeps := &scripted{Driver: d.Driver, script: []int{4, -1}}
@@ -129,7 +129,7 @@ func (m *metered) Load(ctx context.Context, id string) (driver.Record, error) {
 
 func (m *metered) Unwrap() driver.Driver { return m.Driver }
 
-func cleanupDecorated(t *T) {
+func cleanupDecorated(t *checkT) {
 	_, d := t.newPortable(nil)
 	m := &metered{Driver: d}
 	s := t.portableOver(m, nil)
@@ -173,7 +173,7 @@ func (d *tired) Sweep(ctx context.Context, limit int) (n int, err error) {
 
 func (d *tired) Unwrap() driver.Driver { return d.Driver }
 
-func cleanupSlowBatch(t *T) {
+func cleanupSlowBatch(t *checkT) {
 	const n = 25
 	for _, keeps := range []bool{true, false} {
 		t.removes(n, func() int {

@@ -29,7 +29,7 @@ var portableConcurrencyChecks = []check{
 
 // idleManager returns a manager under which every request commits, over a store under
 // which each of these commits may write.
-func (t *T) idleManager() (portable, *scs.SessionManager) {
+func (t *checkT) idleManager() (portable, *scs.SessionManager) {
 	t.Helper()
 	s, _ := t.newPortable(&scskit.Options{TouchInterval: -1})
 	sm := manager(s)
@@ -38,7 +38,7 @@ func (t *T) idleManager() (portable, *scs.SessionManager) {
 }
 
 // signOut destroys the session in a request of its own.
-func (t *T) signOut(sm *scs.SessionManager, token string) {
+func (t *checkT) signOut(sm *scs.SessionManager, token string) {
 	t.Helper()
 	r := t.request(sm, token)
 	if err := sm.Destroy(r.ctx); err != nil {
@@ -47,7 +47,7 @@ func (t *T) signOut(sm *scs.SessionManager, token string) {
 }
 
 // wantGone ends a request and fails the check unless its session turned out to be gone.
-func (t *T) wantGone(s portable, r *request, token string) {
+func (t *checkT) wantGone(s portable, r *request, token string) {
 	t.Helper()
 	if _, state := r.end(); state != scskit.CommitGone {
 		t.Errorf("the commit to a session that is gone: state %d, want Gone", state)
@@ -55,7 +55,7 @@ func (t *T) wantGone(s portable, r *request, token string) {
 	t.wantNone(s, token)
 }
 
-func concurrencyLogoutBeatsReader(t *T) {
+func concurrencyLogoutBeatsReader(t *checkT) {
 	s, sm := t.idleManager()
 	token := t.begin(sm, "k", 1)
 	quick, slow := t.request(sm, token), t.request(sm, token)
@@ -66,7 +66,7 @@ func concurrencyLogoutBeatsReader(t *T) {
 	t.wantGone(s, slow, token)
 }
 
-func concurrencyLogoutBeatsWriter(t *T) {
+func concurrencyLogoutBeatsWriter(t *checkT) {
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "k", 1)
@@ -80,7 +80,7 @@ func concurrencyLogoutBeatsWriter(t *T) {
 	t.wantGone(s, slower, token)
 }
 
-func concurrencyRenewBeatsOld(t *T) {
+func concurrencyRenewBeatsOld(t *checkT) {
 	s, sm := t.idleManager()
 	token := t.begin(sm, "k", 1)
 	reader, writer, renewer := t.request(sm, token), t.request(sm, token), t.request(sm, token)
@@ -98,7 +98,7 @@ func concurrencyRenewBeatsOld(t *T) {
 	t.wantValues(t.values(s, renewed), "map[k:1]")
 }
 
-func concurrencyStormEnds(t *T) {
+func concurrencyStormEnds(t *checkT) {
 	s, d := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "k", 1)
@@ -122,7 +122,7 @@ func concurrencyStormEnds(t *T) {
 	}
 }
 
-func concurrencyNoStrangerWaits(t *T) {
+func concurrencyNoStrangerWaits(t *checkT) {
 	s, d := t.newPortable(nil)
 	sm := manager(s)
 	crowded := t.begin(sm, "k", 0)

@@ -41,7 +41,7 @@ type profile struct {
 	Since time.Time
 }
 
-func dataTypes(t *T) {
+func dataTypes(t *checkT) {
 	when := time.Date(2031, 5, 6, 7, 8, 9, 123456789, time.UTC)
 	values := map[string]any{
 		"string": "päivää", "empty string": "", "not utf-8": "\xff\x00",
@@ -79,7 +79,7 @@ func dataTypes(t *T) {
 	}
 }
 
-func dataChangedInPlace(t *T) {
+func dataChangedInPlace(t *checkT) {
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "bytes", []byte("before"))
@@ -95,7 +95,7 @@ func dataChangedInPlace(t *T) {
 	}
 }
 
-func dataRegisteredStruct(t *T) {
+func dataRegisteredStruct(t *checkT) {
 	gob.Register(profile{})
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
@@ -109,7 +109,7 @@ func dataRegisteredStruct(t *T) {
 }
 
 // wantTooLarge ends the check unless err is a *driver.TooLargeError with these numbers.
-func (t *T) wantTooLarge(err error, size, limit int) {
+func (t *checkT) wantTooLarge(err error, size, limit int) {
 	t.Helper()
 	var tooLarge *driver.TooLargeError
 	if !errors.Is(err, driver.ErrTooLarge) || !errors.As(err, &tooLarge) {
@@ -121,7 +121,7 @@ func (t *T) wantTooLarge(err error, size, limit int) {
 	}
 }
 
-func dataTooLarge(t *T) {
+func dataTooLarge(t *checkT) {
 	const limit = 1000
 	s, _ := t.newPortable(&scskit.Options{MaxSize: limit})
 	token := newToken()
@@ -138,7 +138,7 @@ func dataTooLarge(t *T) {
 	}
 }
 
-func dataLimitExact(t *T) {
+func dataLimitExact(t *checkT) {
 	data := t.encode(map[string]any{"k": strings.Repeat("€", 300)}) // three bytes each
 	s, _ := t.newPortable(&scskit.Options{MaxSize: len(data)})
 	token := newToken()
@@ -150,7 +150,7 @@ func dataLimitExact(t *T) {
 	t.wantNone(less, token)
 }
 
-func dataTooLargeMerged(t *T) {
+func dataTooLargeMerged(t *checkT) {
 	const limit = 1000
 	s, _ := t.newPortable(&scskit.Options{MaxSize: limit})
 	sm := manager(s)
@@ -166,7 +166,7 @@ func dataTooLargeMerged(t *T) {
 	t.wantValues(t.values(s, token), fmt.Sprint(map[string]any{"k": 1, "one": half}))
 }
 
-func dataBackendLimit(t *T) {
+func dataBackendLimit(t *checkT) {
 	const most = 32 << 20
 	s, d := t.newPortable(&scskit.Options{MaxSize: most})
 	limit := d.MaxData()

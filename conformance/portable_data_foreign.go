@@ -47,17 +47,17 @@ func naturalize(data []byte) []byte {
 	return bytes.ReplaceAll(data, []byte(alienName), []byte(knownName))
 }
 
-func dataUnknownType(t *T) {
+func dataUnknownType(t *checkT) {
 	t.keepsForeigner(scskit.Codec{})
 }
 
-func dataUnknownTypeLegacy(t *T) {
+func dataUnknownTypeLegacy(t *checkT) {
 	t.keepsForeigner(scs.GobCodec{})
 }
 
 // keepsForeigner has another program begin a session, with the given codec and a value of a
 // type that this one does not know, and takes the session through all that a store does to one.
-func (t *T) keepsForeigner(theirs scs.Codec) {
+func (t *checkT) keepsForeigner(theirs scs.Codec) {
 	t.Helper()
 	gob.RegisterName(knownName, foreigner{})
 	want := foreigner{Note: "a note", More: map[string]int{"one": 1, "two": 2}}
@@ -105,7 +105,7 @@ func (t *T) keepsForeigner(theirs scs.Codec) {
 	came("renew")
 }
 
-func dataNewerFormat(t *T) {
+func dataNewerFormat(t *checkT) {
 	s, d := t.newPortable(nil)
 	token := newToken()
 	data := append([]byte{0xc1, 0x02}, "what only a later version of the codec can read"...)
@@ -139,7 +139,7 @@ func (m masked) Decode(data []byte) (time.Time, map[string]any, error) {
 	return m.Codec.Decode(mask(data))
 }
 
-func dataDecoratedCodec(t *T) {
+func dataDecoratedCodec(t *checkT) {
 	s, d := t.newPortable(&scskit.Options{Codec: masked{}})
 	sm := manager(s)
 	sm.IdleTimeout = lifetime / 2
@@ -153,7 +153,7 @@ func dataDecoratedCodec(t *T) {
 	}
 }
 
-func dataLegacyGob(t *T) {
+func dataLegacyGob(t *checkT) {
 	s, d := t.newPortable(nil)
 	sm := manager(s)
 	token := newToken()

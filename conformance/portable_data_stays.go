@@ -11,7 +11,7 @@ var portableDataStaysChecks = []check{
 			"whatever comes after it"},
 }
 
-func dataStays(t *T) {
+func dataStays(t *checkT) {
 	s, ok := t.newStore().(*scskit.Store)
 	if !ok {
 		t.notApplicable("the store is not a *scskit.Store")

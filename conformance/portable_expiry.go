@@ -25,7 +25,7 @@ var portableExpiryChecks = []check{
 		"a shorter idle time-out reaches sessions that are only read, at their next request"},
 }
 
-func expiryTrackedPast(t *T) {
+func expiryTrackedPast(t *checkT) {
 	s, d := t.newPortable(nil)
 	token := t.begin(manager(s), "k", 1)
 	ctx := scskit.WithTracker(t.Context())
@@ -47,7 +47,7 @@ func expiryTrackedPast(t *T) {
 	}
 }
 
-func expiryAbsolute(t *T) {
+func expiryAbsolute(t *checkT) {
 	for _, interval := range []time.Duration{0, -1, time.Minute, 24 * time.Hour} {
 		s, d := t.newPortable(&scskit.Options{TouchInterval: interval})
 		deadline := in(30 * time.Minute)
@@ -71,7 +71,7 @@ func expiryAbsolute(t *T) {
 }
 
 // trackedCommit does what one request does with a session that it leaves as it is.
-func (t *T) trackedCommit(s portable, token string, data []byte, expiry time.Time) {
+func (t *checkT) trackedCommit(s portable, token string, data []byte, expiry time.Time) {
 	t.Helper()
 	ctx := scskit.WithTracker(t.Context())
 	if _, _, err := s.FindCtx(ctx, token); err != nil {
@@ -99,7 +99,7 @@ var readCases = []reads{
 
 // play reads the session, with expiries that move on by the step as if time did, and
 // tells seen after each.
-func (r reads) play(t *T, seen func(promised, stored time.Time)) (writes int) {
+func (r reads) play(t *checkT, seen func(promised, stored time.Time)) (writes int) {
 	s, d := t.newPortable(&scskit.Options{TouchInterval: r.interval})
 	data := t.encodeUntil(in(24*time.Hour), map[string]any{"k": 1})
 	token := newToken()
@@ -114,7 +114,7 @@ func (r reads) play(t *T, seen func(promised, stored time.Time)) (writes int) {
 	return d.count("save", "touch") - before
 }
 
-func expiryTouchThrottled(t *T) {
+func expiryTouchThrottled(t *checkT) {
 	for _, r := range readCases {
 		if n := r.play(t, func(_, _ time.Time) {}); n > r.writes {
 			t.Errorf("touch interval %v, idle time-out %v: %d writes for %d reads in %v, want at most %d",
@@ -123,7 +123,7 @@ func expiryTouchThrottled(t *T) {
 	}
 }
 
-func expiryTouchNeverEarly(t *T) {
+func expiryTouchNeverEarly(t *checkT) {
 	for _, r := range readCases {
 		r.play(t, func(promised, stored time.Time) {
 			if stored.Before(promised.Truncate(time.Millisecond)) {
@@ -134,7 +134,7 @@ func expiryTouchNeverEarly(t *T) {
 	}
 }
 
-func expiryMerged(t *T) {
+func expiryMerged(t *checkT) {
 	s, d := t.newPortable(&scskit.Options{TouchInterval: -1})
 	deadline := in(24 * time.Hour)
 	token := newToken()
@@ -160,7 +160,7 @@ func expiryMerged(t *T) {
 	t.wantValues(t.values(s, token), "map[early:1 k:1 late:1]")
 }
 
-func expiryDeadlineMoved(t *T) {
+func expiryDeadlineMoved(t *checkT) {
 	s, d := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "k", 1)
@@ -174,7 +174,7 @@ func expiryDeadlineMoved(t *T) {
 	}
 }
 
-func expiryIdleShortened(t *T) {
+func expiryIdleShortened(t *checkT) {
 	s, d := t.newPortable(nil)
 	sm := manager(s)
 	sm.Lifetime, sm.IdleTimeout = 90*24*time.Hour, 30*24*time.Hour

@@ -36,7 +36,7 @@ var portableFaultsChecks = []check{
 		"a client that hangs up does not take its sign-out back"},
 }
 
-func faultsCancelled(t *T) {
+func faultsCancelled(t *checkT) {
 	s, d := t.newPortable(nil)
 	token, data := newToken(), t.encode(map[string]any{"k": 1})
 	t.commit(s, token, data, in(lifetime))
@@ -68,7 +68,7 @@ func silent(ctx context.Context, _, _ string) error {
 	return fmt.Errorf("no answer: %w", ctx.Err())
 }
 
-func faultsCancelledMidway(t *T) {
+func faultsCancelledMidway(t *checkT) {
 	s, d := t.newPortable(nil)
 	for _, op := range operations {
 		if op.name == "all" {
@@ -93,7 +93,7 @@ func faultsCancelledMidway(t *T) {
 	}
 }
 
-func faultsSlow(t *T) {
+func faultsSlow(t *checkT) {
 	s, d := t.newPortable(&scskit.Options{Timeout: 20 * time.Millisecond})
 	d.on(silent)
 	for _, op := range operations {
@@ -115,7 +115,7 @@ var errDown = errors.New("connection refused")
 
 func down(context.Context, string, string) error { return errDown }
 
-func faultsDown(t *T) {
+func faultsDown(t *checkT) {
 	s, d := t.newPortable(nil)
 	token := t.begin(manager(s), "k", 1)
 	ctx := scskit.WithTracker(t.Context())
@@ -140,7 +140,7 @@ func faultsDown(t *T) {
 	t.wantValues(t.values(s, token), "map[k:1]")
 }
 
-func faultsFailedWrite(t *T) {
+func faultsFailedWrite(t *checkT) {
 	s, d := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "k", 1)
@@ -158,7 +158,7 @@ func faultsFailedWrite(t *T) {
 	t.wantValues(t.values(s, token), "map[k:2]")
 }
 
-func faultsAnswerLost(t *T) {
+func faultsAnswerLost(t *checkT) {
 	s, d := t.newPortable(nil)
 	sm := manager(s)
 	lose := func(lost bool) {
@@ -193,7 +193,7 @@ func (d repeating) Save(ctx context.Context, rec driver.Record, cond driver.Cond
 	return d.Driver.Save(ctx, rec, cond)
 }
 
-func faultsSaveRepeated(t *T) {
+func faultsSaveRepeated(t *checkT) {
 	_, d := t.newPortable(nil)
 	s := t.portableOver(repeating{d}, nil)
 	sm := manager(s)
@@ -206,7 +206,7 @@ func faultsSaveRepeated(t *T) {
 	t.wantValues(t.values(s, token), "map[k:2]")
 }
 
-func faultsFailedTouch(t *T) {
+func faultsFailedTouch(t *checkT) {
 	var log eventLog
 	s, d := t.newPortable(&scskit.Options{Observer: log.observe})
 	sm := manager(s)
@@ -232,7 +232,7 @@ func faultsFailedTouch(t *T) {
 	t.wantValues(t.values(s, token), "map[k:1]")
 }
 
-func faultsClientGone(t *T) {
+func faultsClientGone(t *checkT) {
 	s, d := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "user", "ada")

@@ -28,7 +28,7 @@ var portableEventChecks = []check{
 }
 
 // eventful plays two requests that meet, and all else that a session can go through.
-func (t *T) eventful(s portable, d *tap) (tokens []string) {
+func (t *checkT) eventful(s portable, d *tap) (tokens []string) {
 	t.Helper()
 	sm := manager(s)
 	token := t.begin(sm, secret, secret) // create
@@ -60,7 +60,7 @@ func (t *T) eventful(s portable, d *tap) (tokens []string) {
 // secret is what must never be seen outside the stored data.
 const secret = "5ecret-7oken-0r-data"
 
-func faultsEvents(t *T) {
+func faultsEvents(t *checkT) {
 	var log eventLog
 	s, d := t.newPortable(&scskit.Options{Observer: log.observe})
 	token := t.eventful(s, d)[0]
@@ -92,7 +92,7 @@ func faultsEvents(t *T) {
 	}
 }
 
-func faultsEventFailure(t *T) {
+func faultsEventFailure(t *checkT) {
 	var log eventLog
 	s, d := t.newPortable(&scskit.Options{Observer: log.observe})
 	d.on(down)
@@ -110,7 +110,7 @@ func faultsEventFailure(t *T) {
 	}
 }
 
-func faultsEventSecrecy(t *T) {
+func faultsEventSecrecy(t *checkT) {
 	for _, plain := range []bool{false, true} {
 		var log eventLog
 		s, d := t.newPortable(&scskit.Options{Observer: log.observe, PlainIDs: plain})
@@ -154,7 +154,7 @@ func causes(err error) string {
 	return text
 }
 
-func faultsErrorSecrecy(t *T) {
+func faultsErrorSecrecy(t *checkT) {
 	for _, plain := range []bool{false, true} {
 		s, d := t.newPortable(&scskit.Options{PlainIDs: plain, MaxSize: 1000})
 		token := newToken()
@@ -181,14 +181,14 @@ func faultsErrorSecrecy(t *T) {
 	}
 }
 
-func faultsPanickingObserver(t *T) {
+func faultsPanickingObserver(t *checkT) {
 	s, d := t.newPortable(&scskit.Options{Observer: func(context.Context, scskit.Event) {
 		panic("observer")
 	}})
 	t.eventful(s, d)
 }
 
-func faultsStockMiddleware(t *T) {
+func faultsStockMiddleware(t *checkT) {
 	var log eventLog
 	s, _ := t.newPortable(&scskit.Options{Observer: log.observe})
 	sm := manager(s)

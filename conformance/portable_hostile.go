@@ -26,7 +26,7 @@ var portableHostileChecks = []check{
 			"nowhere"},
 }
 
-func hostileNoCall(t *T) {
+func hostileNoCall(t *checkT) {
 	s, d := t.newPortable(nil)
 	for _, v := range []string{"", strings.Repeat("a", 1<<20)} {
 		for _, ctx := range []context.Context{t.Context(), scskit.WithTracker(t.Context())} {
@@ -48,7 +48,7 @@ func hostileNoCall(t *T) {
 	}
 }
 
-func hostileStoredID(t *T) {
+func hostileStoredID(t *checkT) {
 	s, d := t.newPortable(nil)
 	token := t.begin(manager(s), "k", 1)
 	rec := t.stored(d, token)
@@ -66,7 +66,7 @@ func hostileStoredID(t *T) {
 	}
 }
 
-func hostileForgedKey(t *T) {
+func hostileForgedKey(t *checkT) {
 	s, d := t.newPortable(nil)
 	t.all(s)
 	token := t.begin(manager(s), "k", 1)
@@ -89,7 +89,7 @@ func hostileForgedKey(t *T) {
 }
 
 // corruptions returns records that the codec cannot decode.
-func (t *T) corruptions() [][]byte {
+func (t *checkT) corruptions() [][]byte {
 	t.Helper()
 	good := t.encode(map[string]any{"user": "ada"})
 	return [][]byte{
@@ -98,7 +98,7 @@ func (t *T) corruptions() [][]byte {
 	}
 }
 
-func hostileCorruptRecord(t *T) {
+func hostileCorruptRecord(t *checkT) {
 	s, d := t.newPortable(nil)
 	sm := manager(s)
 	for _, data := range t.corruptions() {
@@ -119,7 +119,7 @@ func hostileCorruptRecord(t *T) {
 	}
 }
 
-func hostileCorruptOnce(t *T) {
+func hostileCorruptOnce(t *checkT) {
 	var log eventLog
 	s, d := t.newPortable(&scskit.Options{Observer: log.observe})
 	token := newToken()
@@ -138,7 +138,7 @@ func hostileCorruptOnce(t *T) {
 // hostileLengthBomb puts lengths of four billion at every place of a record. Taking one of
 // them at its word would exhaust the memory, or the watchdog's patience. What is checked is the
 // store's decoding, so the records lie in memory.
-func hostileLengthBomb(t *T) {
+func hostileLengthBomb(t *checkT) {
 	_, _ = t.newPortable(nil)
 	d := t.tap(newReferenceDriver(new(backend)))
 	s := t.portableOver(d, nil)

@@ -39,7 +39,7 @@ var portableMergeChecks = []check{
 			"returned"},
 }
 
-func mergeDifferentKeys(t *T) {
+func mergeDifferentKeys(t *checkT) {
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "seed", "sown")
@@ -65,7 +65,7 @@ func mergeDifferentKeys(t *T) {
 	}
 }
 
-func mergeSameKey(t *T) {
+func mergeSameKey(t *checkT) {
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "seed", "sown")
@@ -90,7 +90,7 @@ func mergeSameKey(t *T) {
 
 // meet lets two requests load the session that holds a, b and c; then the first
 // commits, then the second.
-func (t *T) meet(first, second func(r *request)) map[string]any {
+func (t *checkT) meet(first, second func(r *request)) map[string]any {
 	t.Helper()
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
@@ -103,7 +103,7 @@ func (t *T) meet(first, second func(r *request)) map[string]any {
 	return t.values(s, token)
 }
 
-func mergeRemovedByUs(t *T) {
+func mergeRemovedByUs(t *checkT) {
 	t.wantValues(t.meet(
 		func(r *request) { r.sm.Put(r.ctx, "b", 20) },
 		func(r *request) { r.sm.Remove(r.ctx, "a") },
@@ -114,21 +114,21 @@ func mergeRemovedByUs(t *T) {
 	), "map[b:2 c:3]")
 }
 
-func mergeRemovedByOther(t *T) {
+func mergeRemovedByOther(t *checkT) {
 	t.wantValues(t.meet(
 		func(r *request) { r.sm.Remove(r.ctx, "a") },
 		func(r *request) { r.sm.Put(r.ctx, "b", 20) },
 	), "map[b:20 c:3]")
 }
 
-func mergeChangedAndRemoved(t *T) {
+func mergeChangedAndRemoved(t *checkT) {
 	t.wantValues(t.meet(
 		func(r *request) { r.sm.Remove(r.ctx, "a") },
 		func(r *request) { r.sm.Put(r.ctx, "a", 10) },
 	), "map[a:10 b:2 c:3]")
 }
 
-func mergeOverwritten(t *T) {
+func mergeOverwritten(t *checkT) {
 	t.wantValues(t.meet(
 		func(r *request) {
 			r.sm.Put(r.ctx, "a", 10)
@@ -159,7 +159,7 @@ func mergeOverwritten(t *T) {
 	t.wantValues(t.values(s, renewed), "map[a:1 b:20]")
 }
 
-func mergeCommitTwice(t *T) {
+func mergeCommitTwice(t *checkT) {
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "k", 0)
@@ -176,7 +176,7 @@ func mergeCommitTwice(t *T) {
 	t.wantValues(t.values(s, token), "map[k:0 other 1:1 other 2:2 other 3:3 own 2:2 own 3:3]")
 }
 
-func mergeReaderKeepsWrites(t *T) {
+func mergeReaderKeepsWrites(t *checkT) {
 	s, sm := t.idleManager()
 	token := t.begin(sm, "k", 1)
 	reader, writer := t.request(sm, token), t.request(sm, token)
@@ -187,7 +187,7 @@ func mergeReaderKeepsWrites(t *T) {
 	t.wantValues(t.values(s, token), "map[k:2]")
 }
 
-func mergeUnchangedWritesNothing(t *T) {
+func mergeUnchangedWritesNothing(t *checkT) {
 	s, d := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "k", 1, "other", "value", "third", []string{"a", "b"})
@@ -204,7 +204,7 @@ func mergeUnchangedWritesNothing(t *T) {
 	}
 }
 
-func mergeUntrackedOverwrites(t *T) {
+func mergeUntrackedOverwrites(t *checkT) {
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "a", 1, "b", 2)
@@ -212,7 +212,7 @@ func mergeUntrackedOverwrites(t *T) {
 	t.wantValues(t.values(s, token), "map[c:3]")
 }
 
-func mergeLoadedAgain(t *T) {
+func mergeLoadedAgain(t *checkT) {
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "a", 0, "b", 0)
@@ -240,7 +240,7 @@ func mergeLoadedAgain(t *T) {
 	}
 }
 
-func mergeLoadedTwice(t *T) {
+func mergeLoadedTwice(t *checkT) {
 	for round := range 4 {
 		first, others := round%2, round/2 == 0
 		s, _ := t.newPortable(nil)

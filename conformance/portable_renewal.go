@@ -47,7 +47,7 @@ var portableRenewalChecks = []check{
 }
 
 // merge merges the session under a token into that of a request.
-func renewalTwoAtOnce(t *T) {
+func renewalTwoAtOnce(t *checkT) {
 	for _, interleaved := range []bool{true, false} {
 		s, sm := t.idleManager()
 		token := t.begin(sm, "user", "ada")
@@ -71,7 +71,7 @@ func renewalTwoAtOnce(t *T) {
 	}
 }
 
-func renewalAfterLogout(t *T) {
+func renewalAfterLogout(t *checkT) {
 	for _, before := range []bool{true, false} {
 		s, d := t.newPortable(nil)
 		sm := manager(s)
@@ -97,7 +97,7 @@ func renewalAfterLogout(t *T) {
 	}
 }
 
-func renewalKeepsWrites(t *T) {
+func renewalKeepsWrites(t *checkT) {
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "a", 1, "b", 1)
@@ -115,7 +115,7 @@ func renewalKeepsWrites(t *T) {
 	t.wantNone(s, token)
 }
 
-func renewalFailed(t *T) {
+func renewalFailed(t *checkT) {
 	s, d := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "k", 1)
@@ -150,7 +150,7 @@ func renewalFailed(t *T) {
 	}
 }
 
-func renewalGivenUp(t *T) {
+func renewalGivenUp(t *checkT) {
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "k", 1)
@@ -169,7 +169,7 @@ func renewalGivenUp(t *T) {
 	t.wantValues(t.values(s, token), "map[k:1]")
 }
 
-func renewalAgain(t *T) {
+func renewalAgain(t *checkT) {
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
 	tokens := []string{t.begin(sm, "k", 1)}
@@ -189,7 +189,7 @@ func renewalAgain(t *T) {
 	}
 }
 
-func renewalThenDestroyed(t *T) {
+func renewalThenDestroyed(t *checkT) {
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "k", 1)
@@ -213,7 +213,7 @@ func renewalThenDestroyed(t *T) {
 	t.wantNone(s, token)
 }
 
-func renewalLate(t *T) {
+func renewalLate(t *checkT) {
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "k", 1)
@@ -227,7 +227,7 @@ func renewalLate(t *T) {
 	t.wantNone(s, token)
 }
 
-func renewalFreshAfterLogout(t *T) {
+func renewalFreshAfterLogout(t *checkT) {
 	for _, how := range []string{"plain", "renewed", "commits before", "renews and commits before",
 		"commits and renews before"} {
 		s, _ := t.newPortable(nil)
@@ -265,7 +265,7 @@ func renewalFreshAfterLogout(t *T) {
 	}
 }
 
-func renewalTwoManagers(t *T) {
+func renewalTwoManagers(t *checkT) {
 	s, _ := t.newPortable(nil)
 	one, two := scskit.New(s), scskit.New(s) // which do not share a key in contexts
 	one.Codec, two.Codec = s.Codec(), s.Codec()
@@ -299,7 +299,7 @@ func renewalTwoManagers(t *T) {
 	}
 }
 
-func renewalUnlisted(t *T) {
+func renewalUnlisted(t *checkT) {
 	s, d := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "k", 1)

@@ -18,7 +18,7 @@ var portableMergeSessionChecks = []check{
 			"never comes, nor what others save to it meanwhile"},
 }
 
-func renewalMergeDestroyed(t *T) {
+func renewalMergeDestroyed(t *checkT) {
 	for round := range 3 {
 		live, renews := round > 0, round == 2
 		s, d := t.newPortable(nil)
@@ -48,7 +48,7 @@ func renewalMergeDestroyed(t *T) {
 	}
 }
 
-func renewalMergeFailed(t *T) {
+func renewalMergeFailed(t *checkT) {
 	for round := range 3 {
 		signedIn, renews := round > 0, round == 2
 		s, d := t.newPortable(nil)

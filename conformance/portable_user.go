@@ -33,7 +33,7 @@ var portableUserChecks = []check{
 
 // newUserPortable returns a store that goes by the key "user", over a fresh driver of the subject,
 // without a tap: it would hide the index.
-func (t *T) newUserPortable(opts scskit.Options) portable {
+func (t *checkT) newUserPortable(opts scskit.Options) portable {
 	t.Helper()
 	s, ok := t.newStore().(*scskit.Store)
 	if !ok {
@@ -42,13 +42,13 @@ func (t *T) newUserPortable(opts scskit.Options) portable {
 	return t.portableOver(s.Driver(), &opts)
 }
 
-func (t *T) userPortable() portable {
+func (t *checkT) userPortable() portable {
 	t.Helper()
 	return t.newUserPortable(scskit.Options{UserKey: "user"})
 }
 
 // sessionsOf returns the user's sessions by their ids.
-func (t *T) sessionsOf(s portable, user string) map[string]scskit.UserSession {
+func (t *checkT) sessionsOf(s portable, user string) map[string]scskit.UserSession {
 	t.Helper()
 	all := make(map[string]scskit.UserSession)
 	for session, err := range s.SessionsOf(t.Context(), user) {
@@ -68,7 +68,7 @@ func (t *T) sessionsOf(s portable, user string) map[string]scskit.UserSession {
 
 // wantSessions ends the check unless the user has the sessions of these tokens, before long, and no
 // other at any time.
-func (t *T) wantSessions(s portable, user string, tokens ...string) map[string]scskit.UserSession {
+func (t *checkT) wantSessions(s portable, user string, tokens ...string) map[string]scskit.UserSession {
 	t.Helper()
 	var all map[string]scskit.UserSession
 	t.soon(fmt.Sprintf("the user has %d sessions", len(tokens)), func() bool {
@@ -83,7 +83,7 @@ func (t *T) wantSessions(s portable, user string, tokens ...string) map[string]s
 	return all
 }
 
-func userSessionsOf(t *T) {
+func userSessionsOf(t *checkT) {
 	s := t.userPortable()
 	sm := manager(s)
 	tokens := make(map[string][]string)
@@ -142,7 +142,7 @@ func userSessionsOf(t *T) {
 	}
 }
 
-func userFollowsChange(t *T) {
+func userFollowsChange(t *checkT) {
 	s := t.userPortable()
 	sm := manager(s)
 	token := t.begin(sm, "k", 1)
@@ -184,7 +184,7 @@ func userFollowsChange(t *T) {
 	t.wantSessions(s, "bob")
 }
 
-func userIntegers(t *T) {
+func userIntegers(t *checkT) {
 	s := t.userPortable()
 	sm := manager(s)
 	tokens := []string{t.begin(sm, "user", 42), t.begin(sm, "user", int64(42)),
@@ -201,7 +201,7 @@ func userIntegers(t *T) {
 	t.wantSessions(s, "42", tokens...)
 }
 
-func userNeedsKey(t *T) {
+func userNeedsKey(t *checkT) {
 	s := t.newUserPortable(scskit.Options{})
 	token := t.begin(manager(s), "user", "alice")
 	n := 0
@@ -255,7 +255,7 @@ func (l *listener) note(told ...string) {
 	l.told = append(l.told, told...)
 }
 
-func userHidesNames(t *T) {
+func userHidesNames(t *checkT) {
 	const name = "alice.liddell"
 	first, ok := t.newStore().(*scskit.Store)
 	if !ok {

@@ -23,7 +23,7 @@ var portableUserDestroyChecks = []check{
 			"merged into it"},
 }
 
-func userDestroy(t *T) {
+func userDestroy(t *checkT) {
 	s := t.userPortable()
 	sm := manager(s)
 	var alices []string
@@ -62,7 +62,7 @@ func userDestroy(t *T) {
 	}
 }
 
-func userDestroyRenewing(t *T) {
+func userDestroyRenewing(t *checkT) {
 	n := t.crowd(50, 10)
 	s := t.userPortable()
 	if _, ok := s.(*scskit.Store); ok {
@@ -97,7 +97,7 @@ func userDestroyRenewing(t *T) {
 	}
 }
 
-func userDestroyMerging(t *T) {
+func userDestroyMerging(t *checkT) {
 	n := t.crowd(20, 8)
 	s := t.userPortable()
 	t.sessionsOf(s, "alice") // if it can
@@ -141,7 +141,7 @@ func userDestroyMerging(t *T) {
 	}
 }
 
-func userDestroyAllButOwn(t *T) {
+func userDestroyAllButOwn(t *checkT) {
 	s := t.userPortable()
 	t.sessionsOf(s, "alice") // if it can
 	sm := manager(s)

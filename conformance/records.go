@@ -11,7 +11,7 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-func (t *T) newDriver() driver.Driver {
+func (t *checkT) newDriver() driver.Driver {
 	t.Helper()
 	d := t.driver.New(t)
 	if d == nil {
@@ -32,7 +32,7 @@ func record(id, data string) driver.Record {
 	}
 }
 
-func (t *T) save(d driver.Driver, rec driver.Record, cond driver.Condition) {
+func (t *checkT) save(d driver.Driver, rec driver.Record, cond driver.Condition) {
 	t.Helper()
 	if err := d.Save(t.Context(), rec, cond); err != nil {
 		t.Fatalf("save: %v", err)
@@ -40,7 +40,7 @@ func (t *T) save(d driver.Driver, rec driver.Record, cond driver.Condition) {
 }
 
 // wantRecord ends the check unless want is what is stored under its id.
-func (t *T) wantRecord(d driver.Driver, want driver.Record) {
+func (t *checkT) wantRecord(d driver.Driver, want driver.Record) {
 	t.Helper()
 	got, err := d.Load(t.Context(), want.ID)
 	if err != nil {
@@ -72,14 +72,14 @@ func difference(got, want driver.Record) string {
 }
 
 // wantErr fails the check unless err is one of those wanted, ErrConflict or ErrNotFound.
-func (t *T) wantErr(op string, err error, want ...error) {
+func (t *checkT) wantErr(op string, err error, want ...error) {
 	t.Helper()
 	if !slices.ContainsFunc(want, func(w error) bool { return errors.Is(err, w) }) {
 		t.Errorf("%s: got error %v, want %v", op, err, want)
 	}
 }
 
-func (t *T) wantNoRecord(d driver.Driver, id string) {
+func (t *checkT) wantNoRecord(d driver.Driver, id string) {
 	t.Helper()
 	rec, err := d.Load(t.Context(), id)
 	if err == nil {

@@ -272,7 +272,7 @@ type verdict struct {
 
 // watched runs a check until it ends or hangs. What hangs is left behind.
 func (j job) watched(ctx context.Context, s *subject, limit time.Duration) verdict {
-	t := &T{name: j.group + "/" + j.check.id, store: j.store, driver: j.driver, adapter: j.adapter,
+	t := &checkT{name: j.group + "/" + j.check.id, store: j.store, driver: j.driver, adapter: j.adapter,
 		subject: s}
 	t.ctx, t.cancel = context.WithCancel(pprof.WithLabels(ctx, pprof.Labels(label, t.name)))
 	defer t.cancel()
@@ -307,7 +307,7 @@ func (j job) watched(ctx context.Context, s *subject, limit time.Duration) verdi
 }
 
 // judge turns what a check has reported into an outcome.
-func (j job) judge(t *T) (v verdict) {
+func (j job) judge(t *checkT) (v verdict) {
 	log := strings.Join(t.lines, "\n")
 	var declared []map[string]string
 	if j.driver != nil {

@@ -31,7 +31,7 @@ type portable interface {
 var _ portable = (*scskit.Store)(nil)
 
 // newPortable returns a store over a fresh driver of the subject, and the tap between them.
-func (t *T) newPortable(opts *scskit.Options) (portable, *tap) {
+func (t *checkT) newPortable(opts *scskit.Options) (portable, *tap) {
 	t.Helper()
 	s, ok := t.newStore().(*scskit.Store)
 	if !ok {
@@ -42,7 +42,7 @@ func (t *T) newPortable(opts *scskit.Options) (portable, *tap) {
 }
 
 // portableOver returns a store over d.
-func (t *T) portableOver(d driver.Driver, opts *scskit.Options) portable {
+func (t *checkT) portableOver(d driver.Driver, opts *scskit.Options) portable {
 	t.Helper()
 	var patient scskit.Options
 	if opts != nil {
@@ -79,19 +79,19 @@ func keyOf(sm *scs.SessionManager) any {
 
 // request is one request's use of a session.
 type request struct {
-	t   *T
+	t   *checkT
 	sm  *scs.SessionManager
 	ctx context.Context
 }
 
 // request loads the session as an adapter does.
-func (t *T) request(sm *scs.SessionManager, token string) *request {
+func (t *checkT) request(sm *scs.SessionManager, token string) *request {
 	t.Helper()
 	return t.requestIn(scskit.WithTracker(t.Context()), sm, token)
 }
 
 // requestIn loads the session in a context that may have loaded others before, as a loop does.
-func (t *T) requestIn(ctx context.Context, sm *scs.SessionManager, token string) *request {
+func (t *checkT) requestIn(ctx context.Context, sm *scs.SessionManager, token string) *request {
 	t.Helper()
 	ctx, err := sm.Load(ctx, token)
 	if err != nil {
@@ -149,7 +149,7 @@ func (r *request) late() {
 }
 
 // begin makes a session with the given keys and values, and returns its token.
-func (t *T) begin(sm *scs.SessionManager, pairs ...any) string {
+func (t *checkT) begin(sm *scs.SessionManager, pairs ...any) string {
 	t.Helper()
 	r := t.request(sm, "")
 	for p := range slices.Chunk(pairs, 2) {
@@ -163,7 +163,7 @@ func (t *T) begin(sm *scs.SessionManager, pairs ...any) string {
 }
 
 // values returns what is stored under the token.
-func (t *T) values(s portable, token string) map[string]any {
+func (t *checkT) values(s portable, token string) map[string]any {
 	t.Helper()
 	data, found := t.find(s, token)
 	if !found {
@@ -176,7 +176,7 @@ func (t *T) values(s portable, token string) map[string]any {
 	return values
 }
 
-func (t *T) wantValues(got map[string]any, want string) {
+func (t *checkT) wantValues(got map[string]any, want string) {
 	t.Helper()
 	if text := fmt.Sprint(got); text != want {
 		t.Errorf("the session holds %s, want %s", text, want)
@@ -184,12 +184,12 @@ func (t *T) wantValues(got map[string]any, want string) {
 }
 
 // encode returns a session that the default codec has encoded.
-func (t *T) encode(values map[string]any) []byte {
+func (t *checkT) encode(values map[string]any) []byte {
 	t.Helper()
 	return t.encodeUntil(in(lifetime), values)
 }
 
-func (t *T) encodeUntil(deadline time.Time, values map[string]any) []byte {
+func (t *checkT) encodeUntil(deadline time.Time, values map[string]any) []byte {
 	t.Helper()
 	data, err := scskit.Codec{}.Encode(deadline, values)
 	if err != nil {
@@ -205,7 +205,7 @@ func idOf(token string) string {
 }
 
 // stored returns the record under a token, past the store.
-func (t *T) stored(d *tap, token string) driver.Record {
+func (t *checkT) stored(d *tap, token string) driver.Record {
 	t.Helper()
 	rec, err := d.Driver.Load(t.Context(), d.id(token))
 	if err != nil {
@@ -215,7 +215,7 @@ func (t *T) stored(d *tap, token string) driver.Record {
 }
 
 // plant puts data under a token, past the store.
-func (t *T) plant(d *tap, token string, data []byte) {
+func (t *checkT) plant(d *tap, token string, data []byte) {
 	t.Helper()
 	now := time.Now()
 	err := d.Driver.Save(t.Context(), driver.Record{

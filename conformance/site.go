@@ -20,7 +20,7 @@ import (
 
 // site is an application under the adapter and over the store that are checked.
 type site struct {
-	t      *T
+	t      *checkT
 	app    App
 	sm     *scs.SessionManager // of the application
 	store  scs.Store           // the manager's, without the spy that watch puts before it
@@ -32,13 +32,13 @@ type site struct {
 
 // newSite returns an application with routes that every check uses, over a fresh store. It is to be
 // opened.
-func (t *T) newSite() *site {
+func (t *checkT) newSite() *site {
 	t.Helper()
 	return t.siteOver(t.newStore())
 }
 
 // siteOver is newSite over a store that is there.
-func (t *T) siteOver(store scs.Store) *site {
+func (t *checkT) siteOver(store scs.Store) *site {
 	sm := newManager(store)
 	s := &site{t: t, sm: sm, store: store, app: App{Sessions: sm}}
 	s.option(adapters.CommitTimeout(t.ordeal()))

@@ -30,7 +30,7 @@ var _ scs.CtxStore = (*spy)(nil)
 // spy is a store that counts, tells and can fail.
 type spy struct {
 	scs.Store
-	t    *T
+	t    *checkT
 	done chan string // every operation, when it has ended
 
 	mu    sync.Mutex
@@ -69,7 +69,7 @@ func (w *spy) drain() {
 }
 
 // ended waits until an operation has ended, after the last drain.
-func (w *spy) ended(t *T, op string) {
+func (w *spy) ended(t *checkT, op string) {
 	t.Helper()
 	timeout := time.NewTimer(t.reach())
 	defer timeout.Stop()

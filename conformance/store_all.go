@@ -27,19 +27,19 @@ var storeAllChecks = []check{
 		"All survives sessions being deleted meanwhile, and returns those that were not"},
 }
 
-func allEmpty(t *T) {
+func allEmpty(t *checkT) {
 	if all := t.all(t.newStore()); all == nil || len(all) != 0 {
 		t.Errorf("all: got %v, want an empty map", all)
 	}
 }
 
-func allOwnData(t *T) {
+func allOwnData(t *checkT) {
 	s := t.newStore()
 	want := t.fill(s, 20)
 	t.wantAll(s, want)
 }
 
-func allLiveOnly(t *T) {
+func allLiveOnly(t *checkT) {
 	s := t.newStore()
 	t.all(s) // if it can
 	want := t.fill(s, 3)
@@ -52,7 +52,7 @@ func allLiveOnly(t *T) {
 	t.wantAll(s, want)
 }
 
-func allKeysFind(t *T) {
+func allKeysFind(t *checkT) {
 	s := t.newStore()
 	t.fill(s, 10)
 	for key, data := range t.all(s) {
@@ -60,7 +60,7 @@ func allKeysFind(t *T) {
 	}
 }
 
-func allKeysDelete(t *T) {
+func allKeysDelete(t *checkT) {
 	s := t.newStore()
 	want := t.fill(s, 10)
 	for key, data := range t.all(s) {
@@ -72,7 +72,7 @@ func allKeysDelete(t *T) {
 	}
 }
 
-func allCopies(t *T) {
+func allCopies(t *checkT) {
 	s := t.newStore()
 	want := t.fill(s, 2)
 	for _, data := range t.all(s) {
@@ -84,7 +84,7 @@ func allCopies(t *T) {
 	}
 }
 
-func allMany(t *T) {
+func allMany(t *checkT) {
 	s := t.newStore()
 	if _, ok := s.(scs.IterableStore); !ok {
 		t.all(s) // before the work is done for nothing
@@ -92,7 +92,7 @@ func allMany(t *T) {
 	t.wantAll(s, t.fill(s, 1050))
 }
 
-func allConcurrentDeletes(t *T) {
+func allConcurrentDeletes(t *checkT) {
 	s := t.newStore()
 	t.all(s)
 	stay := t.fill(s, 50)
@@ -124,7 +124,7 @@ func allConcurrentDeletes(t *T) {
 }
 
 // wantAll ends the check unless All returns the wanted data, each once.
-func (t *T) wantAll(s scs.Store, want map[string]string) {
+func (t *checkT) wantAll(s scs.Store, want map[string]string) {
 	t.Helper()
 	all := t.all(s)
 	seen := make(map[string]bool)

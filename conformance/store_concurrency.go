@@ -18,7 +18,7 @@ var storeConcurrencyChecks = []check{
 		"requests that delete one session at the same time are all told that it is deleted"},
 }
 
-func concurrencyFirstWriters(t *T) {
+func concurrencyFirstWriters(t *checkT) {
 	s := t.newStore()
 	crowd := t.crowd(50, 1)
 	token := newToken()
@@ -32,7 +32,7 @@ func concurrencyFirstWriters(t *T) {
 	}
 }
 
-func concurrencyTornReads(t *T) {
+func concurrencyTornReads(t *checkT) {
 	const size, writers, readers, rounds = 32 << 10, 3, 3, 15
 	const most = 20_000 // reads, so that a writer that hangs is noticed
 	s := t.newStore()
@@ -58,7 +58,7 @@ func concurrencyTornReads(t *T) {
 	})
 }
 
-func concurrencyManySessions(t *T) {
+func concurrencyManySessions(t *checkT) {
 	s := t.newStore()
 	t.each(t.crowd(50, 8), func(i int) {
 		token := newToken()
@@ -72,7 +72,7 @@ func concurrencyManySessions(t *T) {
 	})
 }
 
-func concurrencyDeletes(t *T) {
+func concurrencyDeletes(t *checkT) {
 	s := t.newStore()
 	for range 10 {
 		token := newToken()

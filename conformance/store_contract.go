@@ -54,14 +54,14 @@ var storeContractChecks = []check{
 		"what one process has been told is stored, another process sees at once"},
 }
 
-func contractMissing(t *T) {
+func contractMissing(t *checkT) {
 	s := t.newStore()
 	t.wantNone(s, newToken())
 	t.commit(s, newToken(), []byte("other"), in(lifetime))
 	t.wantNone(s, newToken())
 }
 
-func contractRoundTrip(t *T) {
+func contractRoundTrip(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	t.commit(s, token, []byte("data"), in(lifetime))
@@ -70,7 +70,7 @@ func contractRoundTrip(t *T) {
 	}
 }
 
-func contractOverwrite(t *T) {
+func contractOverwrite(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	for _, data := range []string{"first", "second, and longer", "3rd"} {
@@ -79,7 +79,7 @@ func contractOverwrite(t *T) {
 	}
 }
 
-func contractDelete(t *T) {
+func contractDelete(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	t.commit(s, token, []byte("data"), in(lifetime))
@@ -87,11 +87,11 @@ func contractDelete(t *T) {
 	t.wantNone(s, token)
 }
 
-func contractDeleteMissing(t *T) {
+func contractDeleteMissing(t *checkT) {
 	t.remove(t.newStore(), newToken())
 }
 
-func contractDeleteTwice(t *T) {
+func contractDeleteTwice(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	t.commit(s, token, []byte("data"), in(lifetime))
@@ -99,7 +99,7 @@ func contractDeleteTwice(t *T) {
 	t.remove(s, token)
 }
 
-func contractCommitAfterDelete(t *T) {
+func contractCommitAfterDelete(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	t.commit(s, token, []byte("before"), in(lifetime))
@@ -108,7 +108,7 @@ func contractCommitAfterDelete(t *T) {
 	t.wantData(s, token, []byte("after"))
 }
 
-func contractEmptyPayload(t *T) {
+func contractEmptyPayload(t *checkT) {
 	s := t.newStore()
 	for _, empty := range [][]byte{{}, nil} {
 		token := newToken()
@@ -117,7 +117,7 @@ func contractEmptyPayload(t *T) {
 	}
 }
 
-func contractIsolation(t *T) {
+func contractIsolation(t *checkT) {
 	s := t.newStore()
 	a, b := newToken(), newToken()
 	t.commit(s, a, []byte("a"), in(lifetime))
@@ -130,7 +130,7 @@ func contractIsolation(t *T) {
 	t.wantData(s, b, []byte("b"))
 }
 
-func contractSeparateStores(t *T) {
+func contractSeparateStores(t *checkT) {
 	one, two := t.newStore(), t.newStore()
 	token := newToken()
 	t.commit(one, token, []byte("one"), in(lifetime))
@@ -142,8 +142,8 @@ func contractSeparateStores(t *T) {
 }
 
 // variants returns a check that no variant of a token finds, overwrites or deletes its session.
-func variants(of func(token string) []string) func(t *T) {
-	return func(t *T) {
+func variants(of func(token string) []string) func(t *checkT) {
+	return func(t *checkT) {
 		s := t.newStore()
 		token := variantToken()
 		t.commit(s, token, []byte("data"), in(lifetime))
@@ -193,7 +193,7 @@ func spellings(token string) []string {
 	return v
 }
 
-func contractAliasingInput(t *T) {
+func contractAliasingInput(t *checkT) {
 	s := t.newStore()
 	token, data := newToken(), []byte("data")
 	t.commit(s, token, data, in(lifetime))
@@ -201,7 +201,7 @@ func contractAliasingInput(t *T) {
 	t.wantData(s, token, []byte("data"))
 }
 
-func contractAliasingOutput(t *T) {
+func contractAliasingOutput(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	t.commit(s, token, []byte("data"), in(lifetime))
@@ -214,7 +214,7 @@ func contractAliasingOutput(t *T) {
 	t.wantData(s, token, []byte("data"))
 }
 
-func contractFindCreatesNothing(t *T) {
+func contractFindCreatesNothing(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	t.wantNone(s, token)
@@ -227,7 +227,7 @@ func contractFindCreatesNothing(t *T) {
 	}
 }
 
-func contractContextMethods(t *T) {
+func contractContextMethods(t *checkT) {
 	c, ok := t.newStore().(scs.CtxStore)
 	if !ok {
 		t.notApplicable("the store has no context methods")
@@ -258,7 +258,7 @@ func contractContextMethods(t *T) {
 	}
 }
 
-func contractSecondInstance(t *T) {
+func contractSecondInstance(t *checkT) {
 	one := t.newStore()
 	two := t.reopen(one)
 	token := newToken()

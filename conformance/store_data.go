@@ -10,7 +10,7 @@ var storeDataChecks = []check{
 		"a session of 1 MiB is stored whole, or refused with an error"},
 }
 
-func dataEveryByte(t *T) {
+func dataEveryByte(t *checkT) {
 	s := t.newStore()
 	var all []byte
 	for b := range 256 {
@@ -24,7 +24,7 @@ func dataEveryByte(t *T) {
 	}
 }
 
-func data64K(t *T) {
+func data64K(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	for _, size := range []int{1<<16 - 1, 1 << 16, 1<<16 + 1} {
@@ -34,7 +34,7 @@ func data64K(t *T) {
 	}
 }
 
-func data1M(t *T) {
+func data1M(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	t.commit(s, token, []byte("small"), in(lifetime))

@@ -30,7 +30,7 @@ var storeExpiryChecks = []check{
 		"a token whose session has expired can be committed again before anything has cleaned up"},
 }
 
-func expiryExpired(t *T) {
+func expiryExpired(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	expiry := in(t.short())
@@ -44,7 +44,7 @@ func expiryExpired(t *T) {
 	t.remove(s, token)
 }
 
-func expirySubSecond(t *T) {
+func expirySubSecond(t *checkT) {
 	s := t.newStore()
 	second := in(1100 * time.Millisecond).Truncate(time.Second)
 	early, late := newToken(), newToken()
@@ -58,7 +58,7 @@ func expirySubSecond(t *T) {
 		func() bool { return t.gone(s, early) })
 }
 
-func expiryPast(t *T) {
+func expiryPast(t *checkT) {
 	s := t.newStore()
 	for _, ago := range []time.Duration{2 * time.Second, time.Hour, 30 * 365 * 24 * time.Hour} {
 		token := newToken()
@@ -68,7 +68,7 @@ func expiryPast(t *T) {
 	}
 }
 
-func expiryPastOverwrites(t *T) {
+func expiryPastOverwrites(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	t.commit(s, token, []byte("data"), in(lifetime))
@@ -76,7 +76,7 @@ func expiryPastOverwrites(t *T) {
 	t.wantNone(s, token)
 }
 
-func expiryExtend(t *T) {
+func expiryExtend(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	first := in(2 * t.short())
@@ -86,7 +86,7 @@ func expiryExtend(t *T) {
 	t.wantData(s, token, []byte("data"))
 }
 
-func expiryShorten(t *T) {
+func expiryShorten(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	t.commit(s, token, []byte("data"), in(lifetime))
@@ -96,7 +96,7 @@ func expiryShorten(t *T) {
 		func() bool { return t.gone(s, token) })
 }
 
-func expiryFarFuture(t *T) {
+func expiryFarFuture(t *checkT) {
 	s := t.newStore()
 	for _, year := range []int{2039, 2107, 2200} {
 		token := newToken()
@@ -105,14 +105,14 @@ func expiryFarFuture(t *T) {
 	}
 }
 
-func expiryZoneWest(t *T) {
+func expiryZoneWest(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	t.commit(s, token, []byte("data"), in(lifetime).In(time.FixedZone("west", -11*60*60)))
 	t.wantData(s, token, []byte("data"))
 }
 
-func expiryZoneEast(t *T) {
+func expiryZoneEast(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	expiry := in(t.short())
@@ -121,7 +121,7 @@ func expiryZoneEast(t *T) {
 		func() bool { return t.gone(s, token) })
 }
 
-func expiryReuse(t *T) {
+func expiryReuse(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	expiry := in(t.short())

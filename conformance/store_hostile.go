@@ -26,7 +26,7 @@ var injections = []string{
 	"${jndi:ldap://localhost/a}", "{{7*7}}", "%00", "%s%n",
 }
 
-func hostileInjection(t *T) {
+func hostileInjection(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	t.commit(s, token, []byte("data"), in(lifetime))
@@ -38,7 +38,7 @@ func hostileInjection(t *T) {
 	t.wantData(s, token, []byte("data"))
 }
 
-func hostileMalformedToken(t *T) {
+func hostileMalformedToken(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	t.commit(s, token, []byte("data"), in(lifetime))
@@ -50,7 +50,7 @@ func hostileMalformedToken(t *T) {
 	t.wantData(s, token, []byte("data"))
 }
 
-func hostileEmptyToken(t *T) {
+func hostileEmptyToken(t *checkT) {
 	s := t.newStore()
 	token := newToken()
 	t.commit(s, token, []byte("data"), in(lifetime))
@@ -59,7 +59,7 @@ func hostileEmptyToken(t *T) {
 	t.wantData(s, token, []byte("data"))
 }
 
-func hostileHugeToken(t *T) {
+func hostileHugeToken(t *checkT) {
 	s := t.newStore()
 	for _, v := range []string{strings.Repeat("a", 1<<20), strings.Repeat("\u00e9", 1<<19)} {
 		t.wantNone(s, v)

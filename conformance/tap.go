@@ -15,7 +15,7 @@ import (
 // operations fail or wait.
 type tap struct {
 	driver.Driver
-	t     *T
+	t     *checkT
 	plain bool // the store above has Options.PlainIDs
 
 	mu    sync.Mutex
@@ -24,7 +24,7 @@ type tap struct {
 	after func(op string) error // turns the success of an operation into an error
 }
 
-func (t *T) tap(d driver.Driver) *tap { return &tap{Driver: d, t: t} }
+func (t *checkT) tap(d driver.Driver) *tap { return &tap{Driver: d, t: t} }
 
 func (d *tap) id(token string) string {
 	if d.plain {

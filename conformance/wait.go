@@ -5,7 +5,7 @@ import (
 )
 
 // until polls for a condition that must hold whenever it is looked at after the deadline.
-func (t *T) until(deadline time.Time, what string, holds func() bool) {
+func (t *checkT) until(deadline time.Time, what string, holds func() bool) {
 	t.Helper()
 	for {
 		late := time.Now().After(deadline)
@@ -20,13 +20,13 @@ func (t *T) until(deadline time.Time, what string, holds func() bool) {
 }
 
 // soon polls for a condition that must come true at once, on whatever machine.
-func (t *T) soon(what string, holds func() bool) {
+func (t *checkT) soon(what string, holds func() bool) {
 	t.Helper()
 	t.until(in(t.reach()), what, holds)
 }
 
 // pause lets time pass, where the clock of the backend is what is checked.
-func (t *T) pause(d time.Duration) {
+func (t *checkT) pause(d time.Duration) {
 	t.Helper()
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -42,7 +42,7 @@ const prompt = 100 * time.Millisecond
 
 // promptly calls f, which returns how long after its end it took, until once that was no longer
 // than most. A busy machine may delay any one of them; what is always late is the subject's doing.
-func (t *T) promptly(what string, most time.Duration, f func() time.Duration) {
+func (t *checkT) promptly(what string, most time.Duration, f func() time.Duration) {
 	t.Helper()
 	const attempts, patience = 3, 3 * time.Second
 	begin := time.Now()

@@ -19,11 +19,11 @@ const (
 )
 
 // alive says that something has happened in the check.
-func (t *T) alive() { t.beats.Add(1) }
+func (t *checkT) alive() { t.beats.Add(1) }
 
 // watch returns nil when done is closed, or else what is wrong: nothing has happened for the limit.
 // Time in which the machine did not let the watch itself run does not count.
-func (t *T) watch(done <-chan struct{}, limit time.Duration) error {
+func (t *checkT) watch(done <-chan struct{}, limit time.Duration) error {
 	longest := t.subject.scaled(longest)
 	step := max(limit/20, time.Millisecond)
 	tick := time.NewTicker(step)
@@ -51,7 +51,7 @@ func (t *T) watch(done <-chan struct{}, limit time.Duration) error {
 const label = "conformance"
 
 // waiting says in a few lines where the check's goroutines are.
-func (t *T) waiting() string {
+func (t *checkT) waiting() string {
 	var profile strings.Builder
 	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
 		return "\t" + err.Error()

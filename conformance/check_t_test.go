@@ -12,7 +12,7 @@ import (
 )
 
 // try runs a check of a store that nothing is known about.
-func try(limit time.Duration, exemptions map[string]string, run func(t *T)) Result {
+func try(limit time.Duration, exemptions map[string]string, run func(t *checkT)) Result {
 	s := reference()
 	s.Exempt = exemptions
 	c := check{id: "test/check", level: LevelStore, run: run}
@@ -22,38 +22,38 @@ func try(limit time.Duration, exemptions map[string]string, run func(t *T)) Resu
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	exemptions := map[string]string{"test/check": "because"}
-	pass, fail := func(*T) {}, func(t *T) { t.Error("no", "good") }
-	na := func(t *T) { t.notApplicable("does not matter") }
+	pass, fail := func(*checkT) {}, func(t *checkT) { t.Error("no", "good") }
+	na := func(t *checkT) { t.notApplicable("does not matter") }
 	for _, test := range []struct {
 		name       string
-		run        func(t *T)
+		run        func(t *checkT)
 		exemptions map[string]string
 		outcome    Outcome
 		reason     string // a part of it
 	}{
 		{"pass", pass, nil, Passed, ""},
 		{"fail", fail, nil, Failed, ": no good"},
-		{"fail and go on", func(t *T) { t.Error("one"); t.Error("two") }, nil, Failed, "two"},
-		{"fatal", func(t *T) { t.Fatalf("no %d", 1); panic("not reached") }, nil, Failed, ": no 1"},
-		{"fail now", func(t *T) { t.FailNow(); panic("not reached") }, nil, Failed, ""},
-		{"fail in a goroutine", func(t *T) { t.each(3, func(i int) { t.Fatalf("goroutine %d", i) }) },
+		{"fail and go on", func(t *checkT) { t.Error("one"); t.Error("two") }, nil, Failed, "two"},
+		{"fatal", func(t *checkT) { t.Fatalf("no %d", 1); panic("not reached") }, nil, Failed, ": no 1"},
+		{"fail now", func(t *checkT) { t.FailNow(); panic("not reached") }, nil, Failed, ""},
+		{"fail in a goroutine", func(t *checkT) { t.each(3, func(i int) { t.Fatalf("goroutine %d", i) }) },
 			nil, Failed, "goroutine 1"},
-		{"panic", func(*T) { panic("oh") }, nil, Failed, "panic: oh"},
-		{"panic in a goroutine", func(t *T) { t.each(2, func(int) { panic("oh") }) }, nil, Failed,
+		{"panic", func(*checkT) { panic("oh") }, nil, Failed, "panic: oh"},
+		{"panic in a goroutine", func(t *checkT) { t.each(2, func(int) { panic("oh") }) }, nil, Failed,
 			"panic: oh"},
-		{"panic says where", func(*T) { panic("oh") }, nil, Failed, "recorder_test.go"},
-		{"skip", func(t *T) { t.Skip("not today") }, nil, Failed, "not today"},
+		{"panic says where", func(*checkT) { panic("oh") }, nil, Failed, "check_t_test.go"},
+		{"skip", func(t *checkT) { t.Skip("not today") }, nil, Failed, "not today"},
 		{"not applicable", na, nil, NotApplicable, "does not matter"},
 		{"exempt", fail, exemptions, Exempt, "because"},
-		{"exempt and panics", func(*T) { panic("oh") }, exemptions, Exempt, "because"},
+		{"exempt and panics", func(*checkT) { panic("oh") }, exemptions, Exempt, "because"},
 		{"exempt and passes", pass, exemptions, Failed, "exemption not needed: the check passes"},
 		{"exempt and not applicable", na, exemptions, Failed,
 			"exemption not needed: the check does not apply: does not matter"},
-		{"failed cleanup", func(t *T) { t.Cleanup(func() { t.Fatal("cannot close") }) }, nil, Failed,
+		{"failed cleanup", func(t *checkT) { t.Cleanup(func() { t.Fatal("cannot close") }) }, nil, Failed,
 			"cannot close"},
-		{"panic in a cleanup", func(t *T) { t.Cleanup(func() { panic("oh") }) }, nil, Failed,
+		{"panic in a cleanup", func(t *checkT) { t.Cleanup(func() { panic("oh") }) }, nil, Failed,
 			"panic: oh"},
-		{"environment", func(t *T) { t.Setenv("A", "b") }, nil, Failed, "checks run in parallel"},
+		{"environment", func(t *checkT) { t.Setenv("A", "b") }, nil, Failed, "checks run in parallel"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -68,13 +68,13 @@ func TestOutcomes(t *testing.T) {
 func TestHangs(t *testing.T) {
 	t.Parallel()
 	released := make(chan struct{})
-	r := try(20*time.Millisecond, nil, func(t *T) {
+	r := try(20*time.Millisecond, nil, func(t *checkT) {
 		defer close(released)
 		forever(t)
 		t.Error("too late to count")
 	})
 	if r.Outcome != Failed || !strings.Contains(r.Reason, "nothing has happened for 20ms") ||
-		!strings.Contains(r.Reason, "conformance.forever (recorder_test.go:") {
+		!strings.Contains(r.Reason, "conformance.forever (check_t_test.go:") {
 		t.Errorf("got %s: %s", r.Outcome, r.Reason)
 	}
 	if n := strings.Count(r.Reason, "\n"); n > 4 {
@@ -91,12 +91,12 @@ func TestHangs(t *testing.T) {
 }
 
 // forever waits, as a store does that never answers.
-func forever(t *T) { <-t.Context().Done() }
+func forever(t *checkT) { <-t.Context().Done() }
 
 // A check may take longer than the limit, as long as something happens.
 func TestSlowIsNoHang(t *testing.T) {
 	t.Parallel()
-	r := try(100*time.Millisecond, nil, func(t *T) {
+	r := try(100*time.Millisecond, nil, func(t *checkT) {
 		for range 30 {
 			t.pause(10 * time.Millisecond)
 		}
@@ -110,7 +110,7 @@ func TestTestingTB(t *testing.T) {
 	t.Parallel()
 	var order []string
 	var dir string
-	r := try(stall, nil, func(t *T) {
+	r := try(stall, nil, func(t *checkT) {
 		var tb testing.TB = t
 		dir = tb.TempDir()
 		if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
@@ -157,12 +157,12 @@ func helping(tb testing.TB) {
 
 func TestHelperLines(t *testing.T) {
 	t.Parallel()
-	r := try(stall, nil, func(t *T) { helping(t) })
-	direct := try(stall, nil, func(t *T) { t.Error("in a helper") })
-	if !regexp.MustCompile(`^recorder_test.go:\d+: in a helper$`).MatchString(r.Reason) {
+	r := try(stall, nil, func(t *checkT) { helping(t) })
+	direct := try(stall, nil, func(t *checkT) { t.Error("in a helper") })
+	if !regexp.MustCompile(`^check_t_test.go:\d+: in a helper$`).MatchString(r.Reason) {
 		t.Errorf("reason %q", r.Reason)
 	}
-	line := func(s string) (n int) { _, _ = fmt.Sscanf(s, "recorder_test.go:%d", &n); return n }
+	line := func(s string) (n int) { _, _ = fmt.Sscanf(s, "check_t_test.go:%d", &n); return n }
 	if line(r.Reason)+1 != line(direct.Reason) {
 		t.Errorf("the helper's failure is at %q, not at its caller, before %q", r.Reason, direct.Reason)
 	}

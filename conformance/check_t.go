@@ -15,9 +15,8 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// T is the testing.TB of one check, and knows what is being checked. It works
-// the same with and without go test.
-type T struct {
+// checkT is the testing.TB of one check. It works the same with and without go test.
+type checkT struct {
 	// The embedded TB is nil. It is there because the interface has an unexported method;
 	// every other one is defined below.
 	testing.TB
@@ -42,10 +41,10 @@ type T struct {
 	over     bool   // the verdict is in; what comes now is too late
 }
 
-var _ testing.TB = (*T)(nil)
+var _ testing.TB = (*checkT)(nil)
 
 // notApplicable ends the check: it has nothing to say about this subject.
-func (t *T) notApplicable(reason string) {
+func (t *checkT) notApplicable(reason string) {
 	t.mu.Lock()
 	t.na = reason
 	t.mu.Unlock()
@@ -54,7 +53,7 @@ func (t *T) notApplicable(reason string) {
 
 // each runs f n times at once and waits for all of them. A panic in one of them fails
 // the check.
-func (t *T) each(n int, f func(i int)) {
+func (t *checkT) each(n int, f func(i int)) {
 	t.Helper()
 	var all sync.WaitGroup
 	begin := make(chan struct{})
@@ -76,7 +75,7 @@ func (t *T) each(n int, f func(i int)) {
 
 // start runs f on a goroutine of its own, and returns what is closed when it has ended. A panic in
 // it fails the check.
-func (t *T) start(f func()) (ended <-chan struct{}) {
+func (t *checkT) start(f func()) (ended <-chan struct{}) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -88,7 +87,7 @@ func (t *T) start(f func()) (ended <-chan struct{}) {
 }
 
 // recovered is deferred where a panic is the subject's failure and not the program's end.
-func (t *T) recovered() {
+func (t *checkT) recovered() {
 	p := recover()
 	if text, ok := fault(p); ok {
 		t.Errorf("the subject %s", text)
@@ -98,13 +97,13 @@ func (t *T) recovered() {
 }
 
 // Name implements testing.TB.
-func (t *T) Name() string { return t.name }
+func (t *checkT) Name() string { return t.name }
 
 // Context implements testing.TB. It ends just before the cleanups, and when the check hangs.
-func (t *T) Context() context.Context { return t.ctx }
+func (t *checkT) Context() context.Context { return t.ctx }
 
 // Helper implements testing.TB. Whatever a check does begins with it, so that it is a sign of life.
-func (t *T) Helper() {
+func (t *checkT) Helper() {
 	t.alive()
 	var pc [1]uintptr
 	if runtime.Callers(2, pc[:]) == 0 {
@@ -120,30 +119,30 @@ func (t *T) Helper() {
 }
 
 // Log implements testing.TB.
-func (t *T) Log(args ...any) { t.record(fmt.Sprintln(args...), false) }
+func (t *checkT) Log(args ...any) { t.record(fmt.Sprintln(args...), false) }
 
 // Logf implements testing.TB.
-func (t *T) Logf(format string, args ...any) { t.record(fmt.Sprintf(format, args...), false) }
+func (t *checkT) Logf(format string, args ...any) { t.record(fmt.Sprintf(format, args...), false) }
 
 // Error implements testing.TB.
-func (t *T) Error(args ...any) { t.record(fmt.Sprintln(args...), true) }
+func (t *checkT) Error(args ...any) { t.record(fmt.Sprintln(args...), true) }
 
 // Errorf implements testing.TB.
-func (t *T) Errorf(format string, args ...any) { t.record(fmt.Sprintf(format, args...), true) }
+func (t *checkT) Errorf(format string, args ...any) { t.record(fmt.Sprintf(format, args...), true) }
 
 // Fatal implements testing.TB.
-func (t *T) Fatal(args ...any) {
+func (t *checkT) Fatal(args ...any) {
 	t.record(fmt.Sprintln(args...), true)
 	runtime.Goexit()
 }
 
 // Fatalf implements testing.TB.
-func (t *T) Fatalf(format string, args ...any) {
+func (t *checkT) Fatalf(format string, args ...any) {
 	t.record(fmt.Sprintf(format, args...), true)
 	runtime.Goexit()
 }
 
-func (t *T) record(text string, failed bool) {
+func (t *checkT) record(text string, failed bool) {
 	t.alive()
 	place := t.place()
 	t.mu.Lock()
@@ -156,7 +155,7 @@ func (t *T) record(text string, failed bool) {
 }
 
 // place is the file and line of whoever logs: the nearest caller that is not a helper.
-func (t *T) place() string {
+func (t *checkT) place() string {
 	var pcs [32]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(4, pcs[:])])
 	t.mu.Lock()
@@ -170,39 +169,39 @@ func (t *T) place() string {
 }
 
 // Fail implements testing.TB.
-func (t *T) Fail() {
+func (t *checkT) Fail() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.failed = t.failed || !t.over
 }
 
 // FailNow implements testing.TB.
-func (t *T) FailNow() {
+func (t *checkT) FailNow() {
 	t.Fail()
 	runtime.Goexit()
 }
 
 // Failed implements testing.TB.
-func (t *T) Failed() bool {
+func (t *checkT) Failed() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.failed
 }
 
 // Skip implements testing.TB. A subject that skips fails: see Store.Exempt.
-func (t *T) Skip(args ...any) {
+func (t *checkT) Skip(args ...any) {
 	t.Log(args...)
 	t.SkipNow()
 }
 
 // Skipf implements testing.TB.
-func (t *T) Skipf(format string, args ...any) {
+func (t *checkT) Skipf(format string, args ...any) {
 	t.Logf(format, args...)
 	t.SkipNow()
 }
 
 // SkipNow implements testing.TB.
-func (t *T) SkipNow() {
+func (t *checkT) SkipNow() {
 	t.mu.Lock()
 	t.skipped, t.failed = true, true
 	t.lines = append(t.lines, "the subject skipped the check; a check that it fails is named in Exempt")
@@ -211,14 +210,14 @@ func (t *T) SkipNow() {
 }
 
 // Skipped implements testing.TB.
-func (t *T) Skipped() bool {
+func (t *checkT) Skipped() bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.skipped
 }
 
 // Cleanup implements testing.TB.
-func (t *T) Cleanup(f func()) {
+func (t *checkT) Cleanup(f func()) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.cleanups = append(t.cleanups, f)
@@ -226,7 +225,7 @@ func (t *T) Cleanup(f func()) {
 
 // clean runs the cleanups, the last one first, also those that cleanups add. One
 // that panics or gives up does not keep the others from running.
-func (t *T) clean() {
+func (t *checkT) clean() {
 	for {
 		t.mu.Lock()
 		n := len(t.cleanups)
@@ -250,7 +249,7 @@ func (t *T) clean() {
 }
 
 // TempDir implements testing.TB.
-func (t *T) TempDir() string {
+func (t *checkT) TempDir() string {
 	dir, err := os.MkdirTemp("", "conformance-*")
 	if err != nil {
 		t.Fatalf("temporary directory: %v", err)
@@ -264,26 +263,26 @@ func (t *T) TempDir() string {
 }
 
 // ArtifactDir implements testing.TB. Nothing in it is kept.
-func (t *T) ArtifactDir() string { return t.TempDir() }
+func (t *checkT) ArtifactDir() string { return t.TempDir() }
 
 // Setenv implements testing.TB, as for a test that has called Parallel: checks run
 // side by side, and the environment belongs to all of them.
-func (t *T) Setenv(key, _ string) {
+func (t *checkT) Setenv(key, _ string) {
 	panic("conformance: checks run in parallel: cannot set " + key)
 }
 
 // Chdir implements testing.TB, as Setenv.
-func (t *T) Chdir(dir string) {
+func (t *checkT) Chdir(dir string) {
 	panic("conformance: checks run in parallel: cannot change to " + dir)
 }
 
 // Attr implements testing.TB.
-func (t *T) Attr(key, value string) { t.Logf("%s: %s", key, value) }
+func (t *checkT) Attr(key, value string) { t.Logf("%s: %s", key, value) }
 
 // Output implements testing.TB.
-func (t *T) Output() io.Writer { return output{t} }
+func (t *checkT) Output() io.Writer { return output{t} }
 
-type output struct{ t *T }
+type output struct{ t *checkT }
 
 func (o output) Write(p []byte) (int, error) {
 	o.t.Logf("%s", p)
