@@ -12,40 +12,40 @@ import (
 // adapterCookieChecks cover the session cookie: RFC 6265bis, and what browsers do with it.
 var adapterCookieChecks = []check{
 	{"cookie/defaults", LevelAdapter, cookieDefaults,
-		"OWASP: a session cookie is HttpOnly and SameSite=Lax, for the whole site, and nothing else " +
-			"unless it is told"},
+		"OWASP: by default a session cookie is HttpOnly and SameSite=Lax, for the whole " +
+			"site, with no other attributes"},
 	{"cookie/attributes", LevelAdapter, cookieAttributes,
 		"scs.SessionCookie: every attribute is sent as it is set"},
 	{"cookie/browser-session", LevelAdapter, cookieBrowserSession,
-		"scs.SessionCookie.Persist: without it the cookie ends with the browser, so that it has " +
-			"neither Expires nor Max-Age"},
+		"scs.SessionCookie.Persist: if it is false the cookie ends with the browser session: it " +
+			"has neither Expires nor Max-Age"},
 	{"cookie/remember-me", LevelAdapter, cookieRememberMe,
 		"scs.RememberMe: the cookie becomes persistent for this session"},
 	{"cookie/max-age", LevelAdapter, cookieMaxAge,
-		"RFC 6265bis 5.5: user agents cap the age of a cookie at 400 days, 34560000 seconds"},
+		"RFC 6265bis 5.5: user agents limit the age of a cookie to 400 days, 34560000 seconds"},
 	{"cookie/deletion", LevelAdapter, cookieDeletion,
-		"RFC 6265bis 5.7: a cookie is replaced only by one with its Domain, Path and Partitioned"},
+		"RFC 6265bis 5.7: a cookie replaces only one with the same Domain, Path and Partitioned"},
 	{"cookie/once", LevelAdapter, cookieOnce,
-		"RFC 6265 4.1.1: not more than one Set-Cookie of a name, and the application's own stay"},
+		"RFC 6265 4.1.1: at most one Set-Cookie of a name; the application's own cookies stay"},
 	{"cookie/no-store", LevelAdapter, cookieNoStore,
-		"OWASP: a response that hands out a session is not to be stored by any cache"},
+		"OWASP: no cache may store a response that sets a session cookie"},
 	{"cookie/vary", LevelAdapter, cookieVary,
-		"RFC 9110 12.5.5: what depends on the session depends on the Cookie header"},
+		"RFC 9110 12.5.5: a response that depends on the session varies by the Cookie header"},
 	{"cookie/bad-samesite", LevelAdapter, refuses(badSameSite),
 		"RFC 6265bis 5.7: SameSite=None without Secure is rejected; building the middleware panics"},
 	{"cookie/bad-partitioned", LevelAdapter, refuses(badPartitioned),
 		"CHIPS: Partitioned without Secure is rejected; building the middleware panics"},
 	{"cookie/bad-prefix", LevelAdapter, refuses(badPrefix),
-		"RFC 6265bis 4.1.3: what __Host- and __Secure- demand, in any case; building the middleware " +
-			"panics"},
+		"RFC 6265bis 4.1.3: __Host- and __Secure-, in any case, have requirements; building the " +
+			"middleware without them panics"},
 	{"cookie/bad-name", LevelAdapter, refuses(badName),
-		"RFC 6265 4.1.1: a cookie's name is a token; building the middleware panics"},
+		"RFC 6265 4.1.1: the name of a cookie is a token; building the middleware with another panics"},
 	{"cookie/bad-size", LevelAdapter, refuses(badSize),
-		"RFC 6265bis 5.6: 4096 octets for name and value, 1024 for an attribute; building the " +
-			"middleware panics"},
+		"RFC 6265bis 5.6: 4096 octets for name and value, 1024 for an attribute; building " +
+			"the middleware with more panics"},
 	{"cookie/bad-lifetime", LevelAdapter, refuses(badLifetime),
-		"RFC 6265bis 5.5: a session of more than 400 days outlives every cookie; building the " +
-			"middleware panics"},
+		"RFC 6265bis 5.5: a session of more than 400 days outlives every cookie; " +
+			"building the middleware panics"},
 }
 
 func cookieDefaults(t *checkT) {
@@ -251,7 +251,7 @@ func cookieVary(t *checkT) {
 	}
 }
 
-// refuses checks that the middleware cannot be built for any of the settings.
+// refuses returns a check that building the middleware panics under each of the settings.
 func refuses(settings map[string]func(*App)) func(t *checkT) {
 	return func(t *checkT) {
 		for _, name := range slices.Sorted(maps.Keys(settings)) {
@@ -264,7 +264,7 @@ func refuses(settings map[string]func(*App)) func(t *checkT) {
 	}
 }
 
-// panics reports whether the application cannot be built.
+// panics reports whether building the middleware panics.
 func (s *site) panics() (p bool) {
 	defer func() {
 		if recover() != nil {

@@ -9,34 +9,35 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// adapterErrorChecks cover handlers that fail or panic, and sessions that cannot be loaded. A store that
-// fails to commit is the subject of pairFailureChecks and pairPolicyChecks.
+// adapterErrorChecks cover handlers that fail or panic, and sessions that cannot be loaded. A store
+// that fails to commit is the subject of pairFailureChecks and pairPolicyChecks.
 var adapterErrorChecks = []check{
 	{"adapter/handler-error", LevelAdapter, errorHandler,
 		"the cookie and the record agree: an error that the application's error handler answers"},
 	{"adapter/handler-error-default", LevelAdapter, errorDefault,
 		"the cookie and the record agree: an error that the framework's own error handler answers"},
 	{"adapter/error-reset", LevelAdapter, errorReset,
-		"the cookie and the record agree: an error handler that takes the response back first"},
+		"the cookie and the record agree: an error handler that resets the response first"},
 	{"adapter/panic-outside", LevelAdapter, panicOutside,
-		"a panic commits nothing: recovery outside answers without a cookie"},
+		"a panic commits nothing: recovery outside the session answers without a cookie"},
 	{"adapter/panic-after-write", LevelAdapter, panicAfterWrite,
-		"a panic commits nothing that was not already committed"},
+		"a panic commits nothing that was not committed before"},
 	{"adapter/panic-inside", LevelAdapter, panicInside,
-		"the cookie and the record agree: recovery inside answers as a handler does"},
+		"the cookie and the record agree: recovery inside the session answers like a handler"},
 	{"adapter/load-failure", LevelAdapter, loadFailure,
-		"adapters.Begin: when the session cannot be loaded the handler does not run, and the client " +
-			"gets an error"},
+		"adapters.Begin: if the session cannot be loaded, the handler does not " +
+			"run and the client gets an error"},
 	{"adapter/lazy-failure", LevelAdapter, lazyFailure,
-		"adapters.Lazy: when the session cannot be loaded then, the error replaces the handler's " +
-			"response"},
+		"adapters.Lazy: if the session cannot be loaded when the handler uses it, an error " +
+			"replaces the handler's response"},
 	{"adapter/lazy-untouched", LevelAdapter, lazyUntouched,
-		"adapters.Lazy: a request that does not use its session costs no call of the store, and its " +
-			"response does not vary"},
+		"adapters.Lazy: a request that does not use its session causes no call " +
+			"of the store and no Vary header"},
 	{"adapter/lazy", LevelAdapter, lazyUsed,
-		"adapters.Lazy: one that does is as without it"},
+		"adapters.Lazy: a request that uses its session behaves as without the option"},
 	{"adapter/failure-typed", LevelAdapter, failureTyped,
-		"adapters.OnError: every failure is told once, as an *adapters.Error that says which"},
+		"adapters.OnError: is called once for each failure, with an " +
+			"*adapters.Error that names the operation"},
 }
 
 func errorHandler(t *checkT) {
@@ -95,7 +96,7 @@ func errorReset(t *checkT) {
 	s.kept(b, a, "flash", "try again")
 }
 
-// agrees checks that a new session was stored if the response has a cookie, and only then.
+// agrees checks that the response has a session cookie if, and only if, the session was stored.
 func (s *site) agrees(w *spy, b *browser, a *answer, key, value string) {
 	s.t.Helper()
 	if a.session(s.t) != nil {

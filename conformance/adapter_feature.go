@@ -20,20 +20,21 @@ import (
 // adapterFeatureChecks cover the features of a framework beyond sending a body.
 var adapterFeatureChecks = []check{
 	{"adapter/event-stream", LevelAdapter, featureEventStream,
-		"the cookie and the record agree: server-sent events, when the first one arrives"},
+		"the cookie and the record agree: the cookie comes with the first server-sent event"},
 	{"adapter/late-change", LevelAdapter, featureLateChange,
 		"adapters.Observe: a change after the response has begun cannot be saved, and is reported"},
 	{"adapter/late-renewal", LevelAdapter, featureLateRenewal,
-		"once the response has begun no cookie can tell of a new token: the handler is told, and the " +
-			"session goes on"},
+		"once the response has begun no cookie can carry a new token: RenewToken " +
+			"fails, and the session goes on"},
 	{"adapter/upgrade", LevelAdapter, featureUpgrade,
-		"the cookie and the record agree: a connection that is given away, to a websocket for example"},
+		"the cookie and the record agree: a connection that is hijacked, for example for a websocket"},
 	{"adapter/early-hints", LevelAdapter, featureEarlyHints,
-		"RFC 8297: 103 is not the response; it commits nothing and carries no cookie"},
+		"RFC 8297: status 103 is not the response; it commits nothing and carries no cookie"},
 	{"adapter/std-handler", LevelAdapter, featureStdHandler,
-		"one behaviour everywhere: a handler of net/http inside the framework has the same session"},
+		"one behaviour everywhere: a net/http handler inside the framework has the same session"},
 	{"adapter/writer", LevelAdapter, featureWriter,
-		"adapters.Writer: the response writer can do what it can without the middleware"},
+		"adapters.Writer: the response writer has the optional interfaces " +
+			"that it has without the middleware"},
 }
 
 func featureEventStream(t *checkT) {
@@ -47,7 +48,7 @@ func featureEventStream(t *checkT) {
 		s.sm.Put(c.Context(), "k", "v")
 		c.SetHeader("Content-Type", "text/event-stream")
 		return f.Stream(func(w io.Writer, flush func() error) error {
-			if err := flush(); err != nil { // many do, so that the client has the headers early
+			if err := flush(); err != nil { // many handlers do, to send the headers early
 				return err
 			}
 			if _, err := io.WriteString(w, "data: one\n\n"); err != nil {
@@ -86,9 +87,8 @@ func featureEventStream(t *checkT) {
 
 const begun = "the response has begun"
 
-// begin returns when the response has begun. One flush may not be enough: a framework that calls
-// the function of a stream beside the handlers, as Fiber does, keeps some back until they have
-// returned; with fasthttp it is four.
+// begin returns when the response has begun. That may take several flushes: Fiber buffers the start
+// of a stream until the handlers have returned, and fasthttp needs four.
 func begin(w io.Writer, flush func() error) error {
 	for _, part := range strings.SplitAfter(begun, "") {
 		if _, err := io.WriteString(w, part); err != nil {
@@ -128,7 +128,7 @@ func featureLateChange(t *checkT) {
 	})
 	s.open()
 	b := s.browser()
-	s.kept(b, b.get("/late"), "k", "in time") // and not late
+	s.kept(b, b.get("/late"), "k", "in time") // not late, since nothing changes afterwards
 	b.get("/late?v=late").wants(t, http.StatusOK, begun)
 	select {
 	case e := <-late:
@@ -253,7 +253,7 @@ func featureEarlyHints(t *checkT) {
 	b.wants("after", "w")
 }
 
-// mount is a page in which h answers.
+// mount returns a Handler that passes the request on to h.
 func (s *site) mount(h http.HandlerFunc) Handler {
 	return func(c Context) error {
 		m, err := offers[Mounter](s, c)

@@ -13,12 +13,13 @@ import (
 	"strings"
 )
 
-// adapterNeighbourChecks cover the session middleware together with other middleware, outside and inside it.
+// adapterNeighbourChecks cover the session middleware together with other middleware, which is
+// outside or inside it.
 var adapterNeighbourChecks = []check{
 	{"neighbour/compress", LevelAdapter, beside(Compress),
 		"the cookie and the record agree: beside middleware that compresses"},
 	{"neighbour/timeout", LevelAdapter, beside(Timeout),
-		"the cookie and the record agree: beside middleware that bounds the time of handlers"},
+		"the cookie and the record agree: beside middleware that limits the time of handlers"},
 	{"neighbour/dump", LevelAdapter, beside(Dump),
 		"the cookie and the record agree: beside middleware that reads responses"},
 	{"neighbour/log", LevelAdapter, beside(Log),
@@ -28,19 +29,19 @@ var adapterNeighbourChecks = []check{
 	{"neighbour/etag", LevelAdapter, beside(ETag),
 		"the cookie and the record agree: beside middleware that makes ETags"},
 	{"neighbour/files", LevelAdapter, beside(Files, (*neighbourhood).static),
-		"the cookie and the record agree: beside middleware that serves static files, which stay " +
-			"cacheable"},
+		"the cookie and the record agree: beside middleware that serves " +
+			"static files, which stay cacheable"},
 	{"neighbour/forward", LevelAdapter, forwarded,
-		"the cookie and the record agree: a request that goes through the framework once more"},
+		"the cookie and the record agree: a request that goes through the framework again"},
 	{"neighbour/proxy", LevelAdapter, proxied,
-		"a failed commit sends an error, not the page: httputil.ReverseProxy, which panics if it " +
-			"cannot write"},
+		"a failed commit sends an error, not the page: httputil.ReverseProxy, " +
+			"which panics if it cannot write"},
 }
 
-// sorry is the error page; every adapter's way to it is another.
+// sorry is the body of the error page.
 const sorry = "sorry"
 
-// beside returns the check of a session with a neighbour, which does more besides.
+// beside returns the check of a session beside a neighbour. It also calls more.
 func beside(kind Neighbour, more ...func(*neighbourhood)) func(*checkT) {
 	return func(t *checkT) {
 		t.needs(kind)
@@ -60,7 +61,7 @@ func beside(kind Neighbour, more ...func(*neighbourhood)) func(*checkT) {
 	}
 }
 
-// needs ends the check where the harness lists no such neighbour.
+// needs ends the check as not applicable if the harness does not list the neighbour.
 func (t *checkT) needs(kind Neighbour) {
 	if !slices.Contains(t.adapter.Neighbours, kind) {
 		t.notApplicable("the adapter's Neighbours have no " + string(kind))
@@ -73,17 +74,17 @@ type neighbourhood struct {
 	paths map[string]page
 }
 
-// page is how a path is answered.
+// page is the expected response of a path.
 type page struct {
 	status   int
-	body     string // with the user's name for %
+	body     string // % stands for the user's name
 	location string
 }
 
 func (p page) of(user string) string { return strings.ReplaceAll(p.body, "%", user) }
 
-// pages adds a route for each way to answer. Each puts the user into the session; with the query
-// "fail" it puts what cannot be stored.
+// pages adds a route for each way to answer. Each puts the user into the session, and with the
+// query "fail" also a value that cannot be stored.
 func (s *site) pages(kind Neighbour) map[string]page {
 	paths := make(map[string]page)
 	add := func(path string, p page, answer func(c Context, body string) error) {
@@ -98,7 +99,7 @@ func (s *site) pages(kind Neighbour) map[string]page {
 			return answer(c, p.of(user))
 		})
 	}
-	long := strings.Repeat("the handler's page for %. ", 200) // or nobody would compress it
+	long := strings.Repeat("the handler's page for %. ", 200) // long enough to be compressed
 	add("/page", page{http.StatusOK, long, ""}, func(c Context, body string) error {
 		return c.Send(http.StatusOK, body)
 	})
@@ -111,7 +112,7 @@ func (s *site) pages(kind Neighbour) map[string]page {
 		}
 		return r.Redirect(http.StatusSeeOther, "/elsewhere")
 	})
-	if kind != Timeout { // http.TimeoutHandler keeps the response until it is complete
+	if kind != Timeout { // http.TimeoutHandler buffers the whole response
 		add("/stream", page{http.StatusOK, long + long, ""}, func(c Context, body string) error {
 			r, err := offers[Streamer](s, c)
 			if err != nil {
@@ -143,7 +144,7 @@ func (s *site) pages(kind Neighbour) map[string]page {
 	return paths
 }
 
-// visit makes a request for a user and unpacks the response.
+// visit requests a path and decompresses the response.
 func (s *site) visit(b *browser, path string) *answer {
 	s.t.Helper()
 	a := b.do(http.MethodGet, path, "Accept-Encoding", "gzip")
@@ -163,7 +164,7 @@ func (s *site) visit(b *browser, path string) *answer {
 	return a
 }
 
-// answers checks that a response is the page of a user.
+// answers checks that the response is the page, for the user.
 func (p page) answers(t *checkT, path string, a *answer, user string) {
 	t.Helper()
 	if want := p.of(user); a.status != p.status || p.body != "*" && a.body != want ||
@@ -174,7 +175,7 @@ func (p page) answers(t *checkT, path string, a *answer, user string) {
 	}
 }
 
-// apologizes checks that a response is the error page in place of the handler's.
+// apologizes checks that the response is the error page, with nothing of the handler's response.
 func (s *site) apologizes(path string, a *answer) {
 	s.t.Helper()
 	a.refused(s.t)
@@ -224,7 +225,8 @@ func (n *neighbourhood) failing() {
 	}
 }
 
-// mixed has requests that fail and requests that do not meet. Each must get its own response.
+// mixed runs requests that fail and requests that succeed concurrently. Each must get its own
+// response.
 func (n *neighbourhood) mixed() {
 	n.t.Helper()
 	n.t.each(n.t.crowd(8, 20), func(int) {
@@ -235,7 +237,7 @@ func (n *neighbourhood) mixed() {
 	})
 }
 
-// static visits a static file, with and without a session.
+// static requests a static file, with and without a session.
 func (n *neighbourhood) static() {
 	n.t.Helper()
 	b := n.browser()
@@ -302,7 +304,7 @@ func proxied(t *checkT) {
 	proxy := httputil.NewSingleHostReverseProxy(target)
 	proxy.ErrorLog = log.New(io.Discard, "", 0)
 	s := t.newSite()
-	s.app.Recover = Outside // so that the kit lets the panic go on
+	s.app.Recover = Outside // so that guarded does not recover the panic of the proxy
 	s.app.OnError = func(c Context, _ error) error {
 		return c.Send(http.StatusInternalServerError, sorry)
 	}

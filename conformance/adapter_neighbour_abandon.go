@@ -10,14 +10,14 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// adapterAbandonChecks cover handlers that go on after their request was answered.
+// adapterAbandonChecks cover handlers that go on after outer middleware has answered their request.
 var adapterAbandonChecks = []check{
 	{"neighbour/abandon", LevelAdapter, abandon,
-		"the cookie and the record agree: nothing is stored for a request that middleware outside has " +
-			"answered at a time-out, and a sign-in leaves the session as it was"},
+		"the cookie and the record agree: nothing is stored for a request that outer middleware has " +
+			"answered at a timeout, and a sign-in leaves the session unchanged"},
 }
 
-// abandon has a handler sign in that takes too long.
+// abandon runs sign-ins whose requests are answered before the handler returns.
 func abandon(t *checkT) {
 	t.needs(Abandon)
 	s := t.newSite()
@@ -44,7 +44,7 @@ func abandon(t *checkT) {
 		}
 		s.sm.Put(ctx, "k", "late")
 		a.end()
-		if hurried { // as handlers should be
+		if hurried { // as handlers should do
 			<-ctx.Done()
 			return nil
 		}

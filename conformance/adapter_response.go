@@ -13,14 +13,15 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// adapterResponseChecks cover the ways to answer: each stores the session and sends its cookie once.
+// adapterResponseChecks cover the ways to answer: each stores the session and sends its cookie,
+// once.
 var adapterResponseChecks = []check{
 	{"adapter/empty", LevelAdapter, responseEmpty,
-		"the cookie and the record agree: a handler that answers nothing at all"},
+		"the cookie and the record agree: a handler that sends no response"},
 	{"adapter/status-only", LevelAdapter, responseStatusOnly,
 		"the cookie and the record agree: 200, 204 and 304 without a body"},
 	{"adapter/status", LevelAdapter, responseStatus,
-		"one behaviour everywhere: the handler's status and body are the client's"},
+		"one behaviour everywhere: the client gets the status and the body of the handler"},
 	{"adapter/large-body", LevelAdapter, responseLargeBody,
 		"the cookie and the record agree: a body larger than any buffer"},
 	{"adapter/redirect", LevelAdapter, responseRedirect,
@@ -30,7 +31,7 @@ var adapterResponseChecks = []check{
 	{"adapter/file", LevelAdapter, responseFile,
 		"the cookie and the record agree: the framework's file helper"},
 	{"adapter/head", LevelAdapter, responseHead,
-		"RFC 9110 9.3.2: HEAD has the headers of GET, the cookie's too"},
+		"RFC 9110 9.3.2: HEAD has the headers of GET, including the cookie"},
 	{"adapter/abort", LevelAdapter, responseAbort,
 		"the cookie and the record agree: a middleware that answers and ends the chain"},
 	{"adapter/not-found", LevelAdapter, responseNotFound,
@@ -38,17 +39,17 @@ var adapterResponseChecks = []check{
 	{"adapter/not-allowed", LevelAdapter, responseNotAllowed,
 		"one behaviour everywhere: the page for methods not allowed has a session"},
 	{"adapter/nested", LevelAdapter, responseNested,
-		"LoadAndSave: a group with the middleware once more loads and stores once"},
+		"LoadAndSave: with the middleware again on a group, a request loads and stores once"},
 	{"adapter/two-managers", LevelAdapter, responseTwoManagers,
-		"scs.New: two managers in one request have a session each"},
+		"scs.New: two managers in one request have one session each"},
 	{"adapter/skip", LevelAdapter, responseSkip,
-		"adapters.Skip: a request that is skipped has no session and costs no call; others are not " +
-			"skipped"},
+		"adapters.Skip: a request that is skipped has no session and causes no call of " +
+			"the store; others are not skipped"},
 	{"adapter/commits-once", LevelAdapter, responseCommitsOnce,
 		"one behaviour everywhere: a request loads once and stores once"},
 }
 
-// kept checks that a response has given a cookie, and that the session behind it has the value.
+// kept checks that the response has a session cookie, and that the session holds the value.
 func (s *site) kept(b *browser, a *answer, key, value string) {
 	s.t.Helper()
 	a.given(s.t)
@@ -245,7 +246,7 @@ func responseNotAllowed(t *checkT) {
 	s.wantsPage(http.MethodPost, "/plain", http.StatusMethodNotAllowed)
 }
 
-// page is an error page that greets the user, and remembers that they came by.
+// page returns an error page that reads and writes the session.
 func (s *site) page(status int) Handler {
 	return func(c Context) error {
 		if !adapters.HasSession(c.Context(), s.sm) {

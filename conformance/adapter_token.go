@@ -8,12 +8,11 @@ import (
 // adapterTokenChecks cover session tokens: the OWASP Session Management Cheat Sheet.
 var adapterTokenChecks = []check{
 	{"token/random", LevelAdapter, tokenRandom,
-		"OWASP session id entropy: at least 128 random bits"},
+		"OWASP session id entropy: a token has at least 128 random bits"},
 	{"token/cookie-only", LevelAdapter, tokenCookieOnly,
-		"OWASP session id exchange: a token is taken from the cookie, and never from URL, header or " +
-			"form"},
+		"OWASP session id exchange: the token comes from the cookie, never from URL, header or form"},
 	{"token/cookie-exact", LevelAdapter, tokenCookieExact,
-		"RFC 6265 4.1.1: a cookie's name is compared byte for byte"},
+		"RFC 6265 4.1.1: the name of a cookie is compared byte for byte"},
 }
 
 func tokenRandom(t *checkT) {
@@ -34,8 +33,8 @@ func tokenRandom(t *checkT) {
 			varies[i][token[i]] = true
 		}
 	}
-	// Of a hundred characters in one place of random base64 some fifty differ, and
-	// each stands for 6 bits. Half of that is taken for random, and counted with 5 bits.
+	// At one place of a hundred random base64 tokens, some fifty characters differ, and each stands
+	// for 6 bits. A place with more than 25 counts as random, with 5 bits.
 	bits := 0
 	for _, seen := range varies {
 		if len(seen) > 25 {

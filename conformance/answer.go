@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// answer is a response that has come to its end.
+// answer is a complete response.
 type answer struct {
 	status int
 	header http.Header
 	body   string
-	names  []string // of session cookies
+	names  []string // the names of the session cookies
 }
 
 // wants ends the check unless the response has the status and the body.
@@ -22,8 +22,8 @@ func (a *answer) wants(t *checkT, status int, body string) {
 	}
 }
 
-// session returns the session cookie of the response, and nil if there is none. More than one
-// ends the check.
+// session returns the session cookie of the response, or nil if there is none. It ends the check if
+// there are several.
 func (a *answer) session(t *checkT) *setCookie {
 	t.Helper()
 	var found *setCookie
@@ -40,7 +40,8 @@ func (a *answer) session(t *checkT) *setCookie {
 	return found
 }
 
-// given returns the session cookie of a response that must have one with a value.
+// given returns the session cookie of the response. It ends the check if there is none, or if it
+// deletes.
 func (a *answer) given(t *checkT) *setCookie {
 	t.Helper()
 	c := a.session(t)
@@ -63,7 +64,8 @@ func (a *answer) withheld(t *checkT) {
 	}
 }
 
-// refused checks that a response is an error, and has nothing of what the handler meant to send.
+// refused checks that the response is an error, has no session cookie and nothing of the handler's
+// response, and does not show the error of the store.
 func (a *answer) refused(t *checkT) {
 	t.Helper()
 	if a.status < 500 {
@@ -79,10 +81,10 @@ func (a *answer) refused(t *checkT) {
 	a.withheld(t)
 }
 
-// setCookie is a Set-Cookie header, read as RFC 6265 has browsers do.
+// setCookie is a Set-Cookie header, parsed as RFC 6265 demands of browsers.
 type setCookie struct {
 	name, value string
-	attributes  map[string]string // in lower case
+	attributes  map[string]string // by their names in lower case
 }
 
 func parseCookie(line string) *setCookie {
@@ -101,7 +103,7 @@ func (c *setCookie) has(attribute string) bool {
 	return ok
 }
 
-// deletes reports whether a browser that gets the cookie has none of the name afterwards.
+// deletes reports whether the cookie makes a browser delete it.
 func (c *setCookie) deletes() bool {
 	age, ok := c.attributes["max-age"]
 	return c.value == "" || ok && (age == "0" || strings.HasPrefix(age, "-"))

@@ -10,75 +10,71 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// App is the application that a harness makes with its framework for a check. The fields are in
-// the order in which a harness meets them. What is nil or zero is left to the framework's
-// defaults.
+// App is the application that a harness builds with its framework for one check. The fields are in
+// the order in which a harness uses them. A nil or zero field stands for the framework's default.
 type App struct {
-	// Sessions is the manager that the adapter's middleware is made for, with Options. The
-	// middleware is for every request, also those that no route answers. Making it
-	// panics if the manager is unusable, and Adapter.Serve must let that panic out.
+	// Sessions is the manager of the adapter's middleware, and Options are the options of the
+	// middleware. The middleware runs for every request, including those that match no route. Building
+	// it panics if the manager is unusable; Adapter.Serve must not recover that panic.
 	Sessions *scs.SessionManager
 	Options  []adapters.Option
 
-	// Second is another manager, with middleware of its own, without options, right inside that of
+	// Second is another manager, or nil. Its middleware has no options and is directly inside that of
 	// Sessions.
 	Second *scs.SessionManager
 
-	// Recover is where the framework's own recovery middleware goes, which answers status 500:
-	// Outside of all session middleware, or Inside. Only where there is one do handlers panic.
-	// Layers returns the middleware of these fields in its order.
+	// Recover is the place of the framework's own recovery middleware, which answers with status 500:
+	// Outside all session middleware, or Inside. Handlers panic only if there is one. Layers puts the
+	// middleware of these fields in order.
 	Recover Placement
 
-	// Neighbour is another middleware of the framework, one of the Adapter's Neighbours, and Beside
-	// is where it goes: outside of all session middleware but inside recovery that is there, too,
-	// or innermost. The placement zero leaves it out.
-	// Layers returns the middleware of these fields in its order.
+	// Neighbour is another middleware, one of Adapter.Neighbours, and Beside is its place: outside all
+	// session middleware but inside recovery that is outside, or innermost. If Beside is zero there is
+	// none. Layers puts the middleware of these fields in order.
 	Neighbour Neighbour
 	Beside    Placement
 
-	// Nested says that the routes are in a group, which has the middleware of Sessions and Options
-	// once more. The pages for what no route answers are not in it.
+	// Nested puts the routes in a group that has the middleware of Sessions and Options again. The
+	// pages NotFound and NotAllowed are not in the group.
 	Nested bool
 
-	// Routes are the application's routes. Their paths are literal. Other methods
-	// of a route's path are not allowed.
+	// Routes are the routes of the application. Their paths are literal. All other methods of a path
+	// are not allowed.
 	Routes []Route
 
-	// NotFound and NotAllowed are the pages for unknown paths and for methods that a known
-	// path does not have. They choose the status themselves, and session
-	// middleware comes before them as before any route.
+	// NotFound and NotAllowed are the pages for unknown paths and for methods that a known path does
+	// not have. They set the status themselves, and the session middleware runs before them.
 	NotFound, NotAllowed Handler
 
-	// OnError is the application's error handler, in whatever way the framework takes one. It gets
-	// the errors that handlers return, and those of the adapter that the framework is to
-	// answer; an adapter for net/http gives those to the manager's ErrorFunc. It
-	// answers once for a request. Where it is nil, or returns an error, the framework's default
-	// answers, with status 500.
+	// OnError is the error handler of the application, installed as the framework provides. It gets
+	// the errors that handlers return, and the errors of an adapter that leaves them to the framework;
+	// an adapter for net/http passes those to the manager's ErrorFunc. It answers once for a request.
+	// If it is nil, or returns an error, the framework's default answers, with status 500.
 	OnError func(c Context, err error) error
 }
 
-// Placement is where a middleware goes, relative to that of the session.
+// Placement is the place of a middleware, relative to the session middleware.
 type Placement uint8
 
-// The placements. The zero value leaves the middleware out.
+// The placements. The zero value stands for no middleware.
 const (
 	Outside Placement = iota + 1
 	Inside
 )
 
-// Neighbour is a kind of middleware that applications have beside that of the session.
+// Neighbour is a kind of middleware that applications use beside the session middleware.
 type Neighbour string
 
-// The neighbours: what comes with the framework, or is in wide use with it, in its usual setting.
+// The neighbours. Each is part of the framework or widely used with it, with its usual settings.
 const (
-	Compress Neighbour = "compress" // sends text as gzip to a client that accepts it
+	Compress Neighbour = "compress" // compresses text with gzip for clients that accept it
 	Timeout  Neighbour = "timeout"  // answers when a handler takes too long; give it minutes
 	Abandon  Neighbour = "abandon"  // answers while a handler goes on; see Abandonable
 	Dump     Neighbour = "dump"     // reads responses as they pass
-	Log      Neighbour = "log"      // logs requests; to nowhere
+	Log      Neighbour = "log"      // logs requests; discard the log
 	Secure   Neighbour = "secure"   // sets headers that protect browsers
-	ETag     Neighbour = "etag"     // sets an ETag made from the body
-	Files    Neighbour = "files"    // serves StaticFiles, and passes on what is not among them
+	ETag     Neighbour = "etag"     // sets an ETag, computed from the body
+	Files    Neighbour = "files"    // serves StaticFiles, and passes on all other requests
 	Forward  Neighbour = "forward"  // no middleware: the Context is a Forwarder
 	Proxy    Neighbour = "proxy"    // no middleware: the Context is a Mounter
 )
@@ -88,84 +84,86 @@ type Route struct {
 	Method, Path string
 	Handler      Handler
 
-	// Guard, if it is set, is a middleware of this route alone, inside all others. It ends the
-	// chain as the framework has it done: it answers, and Handler must not run.
+	// Guard, unless it is nil, is a middleware of this route only, inside all others. It answers and
+	// ends the chain as the framework provides: Handler must not run.
 	Guard Handler
 }
 
-// Handler answers a request, as a handler of the framework. An error that it returns is that
-// handler's error, in the framework's way: returned, or noted for error handlers to find, with
-// status 500 if none does. A Handler may also return without an answer: the framework's is
-// status 200 and no body.
+// Handler answers a request, in the place of a handler of the framework. The harness turns an error
+// that it returns into that handler's error: it returns it, or records it for error handlers, with
+// status 500 if there is none. A Handler may also return nil without an answer, which the framework
+// answers with status 200 and no body.
 type Handler func(Context) error
 
-// Context is what a handler gets of its request. A harness implements it over its framework's
-// own, and beside it as many of Renderer, Streamer, Upgrader, Hinter, Mounter, Forwarder and
-// Resetter as the framework has means for. Where one is missing, the checks that need it do not
-// apply. Methods use the framework's own means, since those are what is checked.
+// Context is the request of a Handler, and its response. A harness implements it with the
+// framework's own means, because the checks are about them. It also implements those of Renderer,
+// Streamer, Upgrader, Hinter, Mounter, Forwarder and Resetter that the framework supports. Checks
+// that need a missing one do not apply.
 type Context interface {
-	// Context returns the request's context, for the manager's methods: the one that the session
-	// middleware has put in the request.
+	// Context returns the context of the request, for the methods of the manager: the one that the
+	// session middleware has set.
 	Context() context.Context
 
-	// Query returns a parameter of the URL's query, decoded, and "" if it is missing. It may be
-	// a view of a buffer: nobody keeps it beyond the request.
+	// Query returns a parameter of the URL's query, decoded, or "" if it is missing. The string may
+	// point into a buffer of the framework: it is not used after the request.
 	Query(name string) string
 
-	// SetHeader sets a header of the response, in place of any of its name. A Set-Cookie is sent as
-	// it is.
+	// SetHeader sets a header of the response and replaces any of the same name. A Set-Cookie is sent
+	// as it is.
 	SetHeader(name, value string)
 
-	// Send answers with a status and plain text; with the status and no more if body is empty.
+	// Send answers with the status and with body as plain text. If body is empty it sends only the
+	// status.
 	Send(status int, body string) error
 }
 
-// Renderer is a Context with the framework's helpers for responses.
+// Renderer is a Context with the framework's response helpers.
 type Renderer interface {
-	JSON(status int, v any) error          // as application/json
-	File(name string) error                // the content of a file of the server, by an absolute path
-	Redirect(status int, url string) error // with url, which has no host, as its Location
+	JSON(status int, v any) error // as application/json
+	// The content of a file on the server, named by an absolute path.
+	File(name string) error
+	Redirect(status int, url string) error // with url, which has no host, as Location
 }
 
-// Streamer is a Context whose response can be sent bit by bit.
+// Streamer is a Context that can send its response in parts.
 type Streamer interface {
-	// Stream answers with status 200, the headers set so far, and what write writes. What was
-	// written before flush is on its way to the client when flush returns. Stream may return before
-	// write is called, so that write must not use the Context.
+	// Stream answers with status 200, the headers set so far, and what write writes. When flush
+	// returns, all that was written before is on its way to the client. Stream may return before write
+	// is called, so write must not use the Context.
 	Stream(write func(w io.Writer, flush func() error) error) error
 }
 
-// Upgrader is a Context that can give its connection away.
+// Upgrader is a Context that can hijack its connection.
 type Upgrader interface {
-	// Upgrade answers with status 101, the headers set so far, and what a switch to
-	// the protocol needs; serve then gets the connection, which is closed when it returns. Upgrade
-	// may return before serve is called. Where the framework gives the bare connection, as
-	// net/http does, the function Upgrade does the rest.
+	// Upgrade answers with status 101, the headers set so far, and the headers of a switch to the
+	// protocol. Then serve gets the connection, which is closed when serve returns. Upgrade may return
+	// before serve is called. For a framework that hands out the bare connection, as net/http does,
+	// the function Upgrade does the rest.
 	Upgrade(protocol string, serve func(conn io.ReadWriter)) error
 }
 
 // Hinter is a Context that can send informational responses.
 type Hinter interface {
-	// EarlyHints sends a response with status 103 and a Link header, before the final one.
+	// EarlyHints sends a response with status 103 and the Link header, before the final one.
 	EarlyHints(link string) error
 }
 
-// Mounter is a Context that can pass a request on to a handler of net/http.
+// Mounter is a Context that can pass its request to a net/http handler.
 type Mounter interface {
-	// Mount has h answer. The context of h's request is that of Context.
+	// Mount lets h answer. The context of h's request is that of Context.
 	Mount(h http.Handler) error
 }
 
-// Forwarder is a Context that, if the harness lists Forward among its neighbours, can send its
-// request through the framework once more, as another's.
+// Forwarder is a Context that can send its request through the framework again, for another path.
+// It is used if the harness lists Forward among its neighbours.
 type Forwarder interface {
-	// Forward has the route of path answer, inside its middleware.
+	// Forward lets the route of path answer, with its middleware.
 	Forward(path string) error
 }
 
-// Resetter is a Context whose response can be taken back, headers and all, as
-// long as nothing was sent. Only error handlers do so. It is not for frameworks that have their
-// error handlers outside of the session middleware: these would take the session's cookie back.
+// Resetter is a Context that can take its response back, including headers, while nothing is sent.
+// Only error handlers use it. Do not implement it for a framework whose error handlers are outside
+// the session middleware: they would take the session cookie back.
 type Resetter interface {
 	Reset()
 }

@@ -14,37 +14,37 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// browser visits a site and keeps the session cookies that it is given, as a browser would.
+// browser is a client of a site. It stores the session cookies that it gets.
 type browser struct {
 	s  *site
 	mu sync.Mutex
-	// cookies are the session cookies by name. Domain and path are not looked at.
+	// cookies are the session cookies by name. Domain and path are ignored.
 	cookies map[string]string
 }
 
 func (s *site) browser() *browser { return &browser{s: s, cookies: make(map[string]string)} }
 
-// with returns a browser that has a session cookie already.
+// with returns a browser that has a session cookie.
 func (s *site) with(token string) *browser {
 	b := s.browser()
 	b.cookies[s.sm.Cookie.Name] = token
 	return b
 }
 
-// token returns the value of the session cookie, and "" if there is none.
+// token returns the value of the session cookie, or "" if there is none.
 func (b *browser) token() string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.cookies[b.s.sm.Cookie.Name]
 }
 
-// get visits a path and keeps the cookies it is given.
+// get requests a path with GET and stores the cookies of the response.
 func (b *browser) get(path string) *answer {
 	b.s.t.Helper()
 	return b.do(http.MethodGet, path)
 }
 
-// do is get for any method; header lines are given in pairs.
+// do is get for any method. header has names and values in turn.
 func (b *browser) do(method, path string, header ...string) *answer {
 	b.s.t.Helper()
 	a, err := b.try(b.s.t.Context(), method, path, header...)
@@ -55,7 +55,7 @@ func (b *browser) do(method, path string, header ...string) *answer {
 	return a
 }
 
-// try is do where the request may fail.
+// try is do for a request that may fail.
 func (b *browser) try(ctx context.Context, method, path string, header ...string) (*answer, error) {
 	req, err := http.NewRequestWithContext(ctx, method, b.s.base+path, http.NoBody)
 	if err != nil {
@@ -80,7 +80,7 @@ func (b *browser) send(req *http.Request) (*answer, error) {
 	return b.answer(res, string(body)), nil
 }
 
-// begin sends a request; the body of the response is still to be read, and closed.
+// begin sends a request. The caller reads and closes the body of the response.
 func (b *browser) begin(req *http.Request) (*http.Response, error) {
 	b.mu.Lock()
 	var pairs []string
@@ -115,7 +115,7 @@ func (b *browser) keep(h http.Header) {
 	defer b.mu.Unlock()
 	for _, line := range h["Set-Cookie"] {
 		c := parseCookie(line)
-		// A session that travels in the cookie may take several: name, name.1, …
+		// A session that travels in the cookie may need several: name, name.1, …
 		if c.name != b.s.sm.Cookie.Name && !strings.HasPrefix(c.name, b.s.sm.Cookie.Name+".") &&
 			(b.s.app.Second == nil || c.name != b.s.app.Second.Cookie.Name) {
 			continue
@@ -128,7 +128,7 @@ func (b *browser) keep(h http.Header) {
 	}
 }
 
-// visit is a request on its way.
+// visit is a request in flight.
 type visit struct {
 	b    *browser
 	path string
@@ -137,7 +137,7 @@ type visit struct {
 	err  error
 }
 
-// start visits a path, and returns before the answer is there.
+// start requests a path and returns before the response comes.
 func (b *browser) start(path string) *visit {
 	v := &visit{b: b, path: path, done: make(chan struct{})}
 	go func() {
@@ -147,7 +147,7 @@ func (b *browser) start(path string) *visit {
 	return v
 }
 
-// wait returns the answer.
+// wait waits for the response and returns it.
 func (v *visit) wait() *answer {
 	v.b.s.t.Helper()
 	<-v.done
@@ -158,13 +158,13 @@ func (v *visit) wait() *answer {
 	return v.a
 }
 
-// put stores a value in the session.
+// put puts a value into the session.
 func (b *browser) put(key, value string) *answer {
 	b.s.t.Helper()
 	return b.get("/put?k=" + url.QueryEscape(key) + "&v=" + url.QueryEscape(value))
 }
 
-// wants ends the check unless the session has a value under the key.
+// wants ends the check unless the session has the value under the key.
 func (b *browser) wants(key, value string) {
 	b.s.t.Helper()
 	if a := b.get("/get?k=" + url.QueryEscape(key)); a.status != http.StatusOK || a.body != value {
@@ -172,7 +172,7 @@ func (b *browser) wants(key, value string) {
 	}
 }
 
-// holds ends the check unless the session has what fill has put there.
+// holds ends the check unless the session holds the value of that size from the route of fill.
 func (b *browser) holds(size int) {
 	b.s.t.Helper()
 	if a := b.get("/get?k=k"); a.status != http.StatusOK || a.body != strings.Repeat("x", size) {
@@ -180,7 +180,7 @@ func (b *browser) holds(size int) {
 	}
 }
 
-// record returns the record of the session that the browser has a cookie for.
+// record returns the record of the browser's session.
 func (b *browser) record(d driver.Driver) driver.Record {
 	b.s.t.Helper()
 	id := b.token()
@@ -194,7 +194,7 @@ func (b *browser) record(d driver.Driver) driver.Record {
 	return rec
 }
 
-// plant has the session that the browser has a cookie for be data until expiry, past the adapter.
+// plant replaces the data and the expiry of the browser's session, bypassing the adapter.
 func (b *browser) plant(data []byte, expiry time.Time) {
 	b.s.t.Helper()
 	c, ok := carrierOf(b.s.store)
@@ -213,7 +213,8 @@ func (b *browser) plant(data []byte, expiry time.Time) {
 	b.cookies[c.CookieName()] = value
 }
 
-// nearExpiry makes the session one that any request under an idle timeout has to write again.
+// nearExpiry moves the expiry of the session so close that the next request under an idle timeout
+// has to move it on.
 func (b *browser) nearExpiry() {
 	b.s.t.Helper()
 	data, found := b.s.t.find(b.s.store, b.token())

@@ -16,10 +16,10 @@ import (
 )
 
 const (
-	// lifetime is that of sessions that do not expire during a check.
+	// lifetime is the lifetime of sessions that do not expire during a check.
 	lifetime = time.Hour
-	// patience is how long after its expiry a session may still be found: the time for a question
-	// to be answered, and for the backend's clock to differ.
+	// patience is how long after its expiry a session may still be found. It covers the time of an
+	// operation and the difference between the clocks.
 	patience = 500 * time.Millisecond
 )
 
@@ -45,7 +45,7 @@ func (t *checkT) newStore() scs.Store {
 	return t.patient(s)
 }
 
-// reopen returns another instance over the backend of s.
+// reopen returns another instance of s, over the same backend.
 func (t *checkT) reopen(s scs.Store) scs.Store {
 	t.Helper()
 	if t.store.Reopen == nil {
@@ -63,8 +63,8 @@ func (t *checkT) reopen(s scs.Store) scs.Store {
 	return t.patient(again)
 }
 
-// patient returns the store with time for each of its operations, if it is scskit's own. A check is
-// not about how fast a backend is. Reopen is given what New has made.
+// patient returns s with a long timeout if it is a *scskit.Store: no check depends on the speed of
+// the backend. reopen needs the original, which made keeps.
 func (t *checkT) patient(s scs.Store) scs.Store {
 	p, ok := s.(*scskit.Store)
 	if !ok {
@@ -131,8 +131,8 @@ func (t *checkT) remove(s scs.Store, token string) {
 	}
 }
 
-// all returns every session of the store; the check does not apply to one that
-// cannot list them.
+// all returns every session of the store. It ends the check as not applicable if the store cannot
+// list them.
 func (t *checkT) all(s scs.Store) map[string][]byte {
 	t.Helper()
 	var all map[string][]byte
@@ -154,7 +154,7 @@ func (t *checkT) all(s scs.Store) map[string][]byte {
 	return all
 }
 
-// fill stores n sessions that live, and returns their tokens by their data.
+// fill stores n live sessions and returns their tokens by their data.
 func (t *checkT) fill(s scs.Store, n int) map[string]string {
 	t.Helper()
 	const writers = 8
@@ -172,7 +172,7 @@ func (t *checkT) fill(s scs.Store, n int) map[string]string {
 	return tokens
 }
 
-// wantData ends the check unless the token's session holds want.
+// wantData ends the check unless the session of the token holds want.
 func (t *checkT) wantData(s scs.Store, token string, want []byte) {
 	t.Helper()
 	got, found := t.find(s, token)
@@ -201,7 +201,7 @@ func (t *checkT) gone(s scs.Store, token string) bool {
 	return !found
 }
 
-// brief is data in a form that fits a line.
+// brief returns data as a short text.
 func brief(data []byte) string {
 	const most = 60
 	if len(data) > most {

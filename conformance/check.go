@@ -5,24 +5,24 @@ import (
 	"slices"
 )
 
-// Level says what a check needs of its subject.
+// Level says what a check runs against.
 type Level string
 
 const (
-	// LevelStore checks hold for any scs.Store.
+	// LevelStore checks apply to every scs.Store.
 	LevelStore Level = "store"
-	// LevelPortable checks hold for a *scskit.Store, and do not apply to others.
+	// LevelPortable checks apply to a *scskit.Store only.
 	LevelPortable Level = "scskit"
-	// LevelDriver checks hold for a driver.Driver.
+	// LevelDriver checks apply to a driver.Driver.
 	LevelDriver Level = "driver"
-	// LevelAdapter checks hold for an adapter, over the reference store.
+	// LevelAdapter checks apply to an adapter. They use the reference store.
 	LevelAdapter Level = "adapter"
-	// LevelPair checks hold for an adapter and a store together.
+	// LevelPair checks apply to an adapter together with a store.
 	LevelPair Level = "pair"
 )
 
-// Check describes one check. Its ID is "group/condition" and never changes once
-// released; Why is the promise that it holds the subject to, and where that comes from.
+// Check describes one check. ID is "group/condition" and never changes once released. Why is the
+// promise that the check verifies, with its source.
 type Check struct {
 	ID    string
 	Why   string
@@ -97,7 +97,7 @@ func checksOf(levels ...Level) []check {
 	return slices.DeleteFunc(table(), func(c check) bool { return !slices.Contains(levels, c.level) })
 }
 
-// exempt tells whether a subject declares that it fails a check, and why.
+// exempt returns the reason if an exemption covers the check.
 func exempt(c check, exemptions ...map[string]string) (reason string, ok bool) {
 	for _, e := range exemptions {
 		if reason, ok := e[c.id]; ok {
@@ -107,9 +107,8 @@ func exempt(c check, exemptions ...map[string]string) (reason string, ok bool) {
 	return "", false
 }
 
-// unknownExemptions returns what is wrong with a subject's exemptions: ids that are
-// no check's, or a check's of a level that the subject has no part in, and
-// exemptions without a reason.
+// unknownExemptions returns what is wrong with the exemptions of a subject: ids that no check of
+// the levels has, and missing reasons.
 func unknownExemptions(exemptions map[string]string, levels ...Level) []string {
 	var problems []string
 	known := checksOf(levels...)

@@ -15,10 +15,10 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// checkT is the testing.TB of one check. It works the same with and without go test.
+// checkT is the testing.TB of one check. It works in tests and in other programs.
 type checkT struct {
-	// The embedded TB is nil. It is there because the interface has an unexported method;
-	// every other one is defined below.
+	// TB is nil. It is embedded because testing.TB has an unexported method; all exported ones are
+	// defined below.
 	testing.TB
 
 	name    string
@@ -30,20 +30,21 @@ type checkT struct {
 	cancel  context.CancelFunc
 	beats   atomic.Int64 // see watch
 
-	mu       sync.Mutex
-	made     map[scs.Store]scs.Store // what New and Reopen have made, by the store that checks use
+	mu sync.Mutex
+	// The results of New and Reopen, by the stores with a long timeout that checks use.
+	made     map[scs.Store]scs.Store
 	helpers  map[string]bool
 	lines    []string
 	cleanups []func()
 	failed   bool
 	skipped  bool
 	na       string // why the check does not apply
-	over     bool   // the verdict is in; what comes now is too late
+	over     bool   // the outcome is decided; later reports are ignored
 }
 
 var _ testing.TB = (*checkT)(nil)
 
-// notApplicable ends the check: it has nothing to say about this subject.
+// notApplicable ends the check, which does not apply to the subject.
 func (t *checkT) notApplicable(reason string) {
 	t.mu.Lock()
 	t.na = reason
@@ -51,8 +52,7 @@ func (t *checkT) notApplicable(reason string) {
 	runtime.Goexit()
 }
 
-// each runs f n times at once and waits for all of them. A panic in one of them fails
-// the check.
+// each runs f n times concurrently and waits for all of them. A panic of f fails the check.
 func (t *checkT) each(n int, f func(i int)) {
 	t.Helper()
 	var all sync.WaitGroup
@@ -73,8 +73,8 @@ func (t *checkT) each(n int, f func(i int)) {
 	}
 }
 
-// start runs f on a goroutine of its own, and returns what is closed when it has ended. A panic in
-// it fails the check.
+// start runs f in a goroutine and returns a channel that is closed when f has returned. A panic of
+// f fails the check.
 func (t *checkT) start(f func()) (ended <-chan struct{}) {
 	done := make(chan struct{})
 	go func() {
@@ -86,7 +86,7 @@ func (t *checkT) start(f func()) (ended <-chan struct{}) {
 	return done
 }
 
-// recovered is deferred where a panic is the subject's failure and not the program's end.
+// recovered, deferred, turns a panic into a failure of the check.
 func (t *checkT) recovered() {
 	p := recover()
 	if text, ok := fault(p); ok {
@@ -99,10 +99,11 @@ func (t *checkT) recovered() {
 // Name implements testing.TB.
 func (t *checkT) Name() string { return t.name }
 
-// Context implements testing.TB. It ends just before the cleanups, and when the check hangs.
+// Context implements testing.TB. It ends just before the cleanups, or when the check hangs.
 func (t *checkT) Context() context.Context { return t.ctx }
 
-// Helper implements testing.TB. Whatever a check does begins with it, so that it is a sign of life.
+// Helper implements testing.TB. Every helper of a check calls it first, so it also counts as a beat
+// for watch.
 func (t *checkT) Helper() {
 	t.alive()
 	var pc [1]uintptr
@@ -154,7 +155,7 @@ func (t *checkT) record(text string, failed bool) {
 	t.failed = t.failed || failed
 }
 
-// place is the file and line of whoever logs: the nearest caller that is not a helper.
+// place returns the file and line of the nearest caller that is not a helper.
 func (t *checkT) place() string {
 	var pcs [32]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(4, pcs[:])])
@@ -188,7 +189,7 @@ func (t *checkT) Failed() bool {
 	return t.failed
 }
 
-// Skip implements testing.TB. A subject that skips fails: see Store.Exempt.
+// Skip implements testing.TB. It fails the check; see Store.Exempt.
 func (t *checkT) Skip(args ...any) {
 	t.Log(args...)
 	t.SkipNow()
@@ -223,8 +224,8 @@ func (t *checkT) Cleanup(f func()) {
 	t.cleanups = append(t.cleanups, f)
 }
 
-// clean runs the cleanups, the last one first, also those that cleanups add. One
-// that panics or gives up does not keep the others from running.
+// clean runs the cleanups, last one first, including those that cleanups add. It runs the others
+// after one that panics or calls FailNow.
 func (t *checkT) clean() {
 	for {
 		t.mu.Lock()
@@ -262,16 +263,16 @@ func (t *checkT) TempDir() string {
 	return dir
 }
 
-// ArtifactDir implements testing.TB. Nothing in it is kept.
+// ArtifactDir implements testing.TB. The directory is removed like that of TempDir.
 func (t *checkT) ArtifactDir() string { return t.TempDir() }
 
-// Setenv implements testing.TB, as for a test that has called Parallel: checks run
-// side by side, and the environment belongs to all of them.
+// Setenv implements testing.TB. It panics, as in a parallel test: checks run concurrently and share
+// the environment.
 func (t *checkT) Setenv(key, _ string) {
 	panic("conformance: checks run in parallel: cannot set " + key)
 }
 
-// Chdir implements testing.TB, as Setenv.
+// Chdir implements testing.TB. It panics, as Setenv does.
 func (t *checkT) Chdir(dir string) {
 	panic("conformance: checks run in parallel: cannot change to " + dir)
 }

@@ -10,37 +10,38 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// driverMovedChecks cover records whose expiry has changed. An index of expiries, or a TTL beside the
-// record, must follow the change.
+// driverMovedChecks cover records whose expiry has changed. An index of expiries, or a TTL beside
+// the record, must follow the change.
 var driverMovedChecks = []check{
 	{"driver/expiry-moved", LevelDriver, expiryMoved,
-		"package driver: a record lives until the expiry that it was moved to, and no longer"},
+		"package driver: a record lives until its new expiry, and no longer"},
 	{"driver/range-moved", LevelDriver, rangeMoved,
-		"Ranger: yields a record as it is, not as it was before its expiry was moved"},
+		"Ranger: yields a record with its new expiry"},
 	{"driver/user-moved", LevelDriver, userMoved,
-		"UserIndex: yields a record as it is, not as it was before its expiry was moved"},
+		"UserIndex: yields a record with its new expiry"},
 	{"driver/sweep-touched", LevelDriver, sweepTouched,
-		"Sweeper: never removes or counts a live record: a touch had moved its expiry to a later one"},
+		"Sweeper: never removes or counts a live record whose expiry a touch has moved to a later time"},
 	{"driver/sweep-saved-later", LevelDriver, sweepSavedLater,
-		"Sweeper: never removes or counts a live record: a save had moved its expiry to a later one"},
+		"Sweeper: never removes or counts a live record whose expiry a save has moved to a later time"},
 	{"driver/sweep-recreated", LevelDriver, sweepRecreated,
-		"Sweeper: never removes or counts a live record: it was deleted, and created again with a " +
-			"later expiry"},
+		"Sweeper: never removes or counts a live record that was deleted and " +
+			"created again with a later expiry"},
 	{"driver/sweep-deleted", LevelDriver, sweepDeleted,
 		"Sweeper: a record that was deleted before it expired is not counted, and fails no sweep"},
 	{"driver/sweep-shortened", LevelDriver, sweepShortened,
-		"Sweeper: removes a record whose expiry was moved to an earlier one"},
+		"Sweeper: removes a record whose expiry was moved to an earlier time"},
 	{"driver/sweep-extended", LevelDriver, sweepExtended,
-		"Sweeper: removes a record whose expiry was moved to a later one, when that has passed too"},
+		"Sweeper: removes a record whose expiry was moved to a later time, once that has passed"},
 	{"driver/sweep-limit-moved", LevelDriver, sweepLimitMoved,
-		"Sweeper: fewer than limit means that there were no more, also where records with an earlier " +
-			"expiry were moved or deleted"},
+		"Sweeper: removes fewer than limit only if there are no more, also if records with an " +
+			"earlier expiry were moved or deleted"},
 	{"driver/sweep-dates", LevelDriver, sweepDates,
-		"Sweeper: a record is live or expired whatever the year and the zone of its expiry"},
+		"Sweeper: whether a record has expired depends neither on the " +
+			"year nor on the zone of its expiry"},
 }
 
-// moveAll stores records with rec's properties in d: for each move some that were moved to a later
-// expiry, which are returned by id, and others to one that is near.
+// moveAll stores records made by base in d and moves their expiries, in every way. It returns the
+// live ones by id, and the ids of those that end near.
 func (t *checkT) moveAll(d driver.Driver, near time.Time, base func() driver.Record) (
 	live map[string]driver.Record, ended []string, err error,
 ) {
@@ -115,8 +116,8 @@ func userMoved(t *checkT) {
 	t.wantAsLoaded(d, i, alice)
 }
 
-// sparesMoved fails the check unless sweeps leave alone the records that moves gave a later expiry,
-// when the earlier one has passed.
+// sparesMoved checks that sweeps neither remove nor count records whose expiry the moves have
+// postponed, once the earlier expiry has passed.
 func (t *checkT) sparesMoved(moves ...move) {
 	t.Helper()
 	var d driver.Driver
@@ -136,7 +137,7 @@ func (t *checkT) sparesMoved(moves ...move) {
 		}
 		return nil
 	})
-	for range 2 { // the first may remove what the second then goes by
+	for range 2 { // the second may go by what the first has removed from an index
 		if n := t.sweepRecords(s, 100); n != 0 {
 			t.Errorf("sweep: counts %d as removed, where every record lives by its new expiry", n)
 		}
@@ -144,7 +145,7 @@ func (t *checkT) sparesMoved(moves ...move) {
 	t.wantSpared(d, live, "whose earlier expiry was over")
 }
 
-// wantSpared ends the check unless the records with these ids are there after a sweep.
+// wantSpared ends the check unless the records are there after a sweep.
 func (t *checkT) wantSpared(d driver.Driver, ids []string, which string) {
 	t.Helper()
 	for _, id := range ids {
@@ -186,8 +187,8 @@ func sweepDeleted(t *checkT) {
 	}
 }
 
-// sweepsMoved fails the check unless sweeps remove records that each move gave the expiry to, which
-// passes soon.
+// sweepsMoved checks that sweeps remove records after each kind of move, once the new expiry has
+// passed.
 func (t *checkT) sweepsMoved(expiries func(near time.Time) (from, to time.Time)) {
 	t.Helper()
 	const each = 3
@@ -207,7 +208,7 @@ func (t *checkT) sweepsMoved(expiries func(near time.Time) (from, to time.Time))
 				}
 				return nil
 			})
-			removed := t.sweepRecords(s, 100) // may also remove what an index held of the first expiry
+			removed := t.sweepRecords(s, 100) // may also remove index entries of the first expiry
 			t.pause(time.Until(last.Add(patience / 2)))
 			return removed + t.sweepRecords(s, 100)
 		})
@@ -232,7 +233,7 @@ func sweepLimitMoved(t *checkT) {
 		t.aged(func(near time.Time) error {
 			var d driver.Driver
 			d, s = t.sweepingDriver()
-			later := near.Add(10 * time.Millisecond) // behind those that an index may still hold
+			later := near.Add(10 * time.Millisecond) // after the entries that an index may still hold
 			for range 2 * limit {
 				gone := anyRecord()
 				gone.Expiry = near

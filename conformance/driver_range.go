@@ -12,17 +12,17 @@ var driverRangeChecks = []check{
 	{"driver/range-live", LevelDriver, rangeLive,
 		"Ranger: yields every live record, whole, and no expired or deleted one"},
 	{"driver/range-empty", LevelDriver, rangeEmpty,
-		"Ranger: without records yields nothing"},
+		"Ranger: yields nothing if there are no records"},
 	{"driver/range-many", LevelDriver, rangeMany,
-		"Ranger: goes on beyond one page of the backend's answer"},
+		"Ranger: yields more records than one page of the backend holds"},
 	{"driver/range-break", LevelDriver, rangeBreak,
-		"Ranger: breaking off releases everything that the sequence held"},
+		"Ranger: breaking off releases everything that the sequence holds"},
 	{"driver/range-calls", LevelDriver, rangeCalls,
-		"Ranger: the body may call the driver's other methods"},
+		"Ranger: the body may call the other methods of the driver"},
 	{"driver/range-copies", LevelDriver, rangeCopies,
-		"package driver: nothing that is returned is shared"},
+		"package driver: nothing returned is shared"},
 	{"driver/range-context", LevelDriver, rangeContext,
-		"Ranger: when the context ends midway the sequence ends, with one error"},
+		"Ranger: if the context ends midway, the sequence ends with one error"},
 }
 
 func (t *checkT) ranger() (driver.Driver, driver.Ranger) {
@@ -55,7 +55,7 @@ func (t *checkT) populate(d driver.Driver, n int) map[string]driver.Record {
 	return byID
 }
 
-// wantRange ends the check unless the sequence yields the wanted records.
+// wantRange ends the check unless the sequence yields exactly the wanted records.
 func (t *checkT) wantRange(r driver.Ranger, want map[string]driver.Record) {
 	t.Helper()
 	seen := make(map[string]bool)
@@ -106,7 +106,7 @@ func rangeMany(t *checkT) {
 func rangeBreak(t *checkT) {
 	d, r := t.ranger()
 	want := t.populate(d, 20)
-	for range 100 { // more than a pool of connections holds
+	for range 100 { // more than the connections of a pool
 		for _, err := range r.Range(t.Context()) {
 			if err != nil {
 				t.Fatalf("range: %v", err)
@@ -173,7 +173,7 @@ func rangeContext(t *checkT) {
 			t.Error("range: an error with a record")
 		}
 	}
-	// What the driver holds already it may yield, and end without having asked again.
+	// The driver may yield records that it has already read, and end without another read.
 	if failures > 1 {
 		t.Errorf("range: %d errors", failures)
 	}

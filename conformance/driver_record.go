@@ -14,31 +14,31 @@ var driverRecordChecks = []check{
 	{"driver/load-missing", LevelDriver, driverLoadMissing,
 		"Driver.Load: without a record the error is ErrNotFound"},
 	{"driver/round-trip", LevelDriver, driverRoundTrip,
-		"Driver.Save, Record: every field comes back, times to the millisecond"},
+		"Driver.Save, Record: every field is stored, times to the millisecond"},
 	{"driver/zones", LevelDriver, driverZones,
 		"package driver: times carry no zone"},
 	{"driver/far-future", LevelDriver, driverFarFuture,
-		"package driver: dates beyond the year 2038 are stored like any other"},
+		"package driver: dates after the year 2038 are stored like any other"},
 	{"driver/versions", LevelDriver, driverVersions,
-		"Record.Version: all 63 bits are kept"},
+		"Record.Version: all 63 bits are stored"},
 	{"driver/save-always", LevelDriver, driverSaveAlways,
-		"Always: stores the record whatever is there"},
+		"Always: stores the record, whatever is there"},
 	{"driver/save-if-absent", LevelDriver, driverSaveIfAbsent,
-		"IfAbsent: stores the record only if there is no live one, and says ErrConflict otherwise"},
+		"IfAbsent: stores the record only if there is no live one, and returns ErrConflict otherwise"},
 	{"driver/save-if-version", LevelDriver, driverSaveIfVersion,
-		"IfVersion: stores the record only over the version named, and says ErrConflict otherwise"},
+		"IfVersion: stores the record only over the given version, and returns ErrConflict otherwise"},
 	{"driver/save-if-version-missing", LevelDriver, driverSaveIfVersionMissing,
-		"IfVersion: creates nothing where there is no live record"},
+		"IfVersion: creates no record if there is no live one"},
 	{"driver/created-kept", LevelDriver, driverCreatedKept,
-		"Record.Created: a save over a live record keeps the one that is stored"},
+		"Record.Created: a save over a live record keeps the stored value"},
 	{"driver/if-absent-race", LevelDriver, driverIfAbsentRace,
-		"IfAbsent: of many at once, one stores its record and the others are told of the conflict"},
+		"IfAbsent: of concurrent saves one stores its record and the others return ErrConflict"},
 	{"driver/if-version-race", LevelDriver, driverIfVersionRace,
-		"IfVersion: of many at once, one stores its record and the others are told of the conflict"},
+		"IfVersion: of concurrent saves one stores its record and the others return ErrConflict"},
 	{"driver/touch", LevelDriver, driverTouch,
-		"Driver.Touch: moves the expiry, earlier or later, and changes nothing else"},
+		"Driver.Touch: moves the expiry to an earlier or a later time, and changes nothing else"},
 	{"driver/touch-version", LevelDriver, driverTouchVersion,
-		"Driver.Touch: does nothing if the version is another, and says ErrConflict"},
+		"Driver.Touch: returns ErrConflict and changes nothing if the version differs"},
 	{"driver/touch-missing", LevelDriver, driverTouchMissing,
 		"Driver.Touch: never creates a record"},
 	{"driver/delete", LevelDriver, driverDelete,
@@ -56,7 +56,7 @@ func driverLoadMissing(t *checkT) {
 
 func driverRoundTrip(t *checkT) {
 	d := t.newDriver()
-	for i := range 5 { // several fractions of a second
+	for i := range 5 { // with different fractions of a second
 		rec := record(newID(), "data")
 		rec.Expiry = rec.Expiry.Add(time.Duration(i*211) * time.Millisecond)
 		rec.Created = rec.Created.Add(-time.Duration(i*123) * time.Millisecond)
@@ -179,7 +179,7 @@ func driverCreatedKept(t *checkT) {
 	}
 }
 
-// race saves many records of one id at once, and ends the check unless one was stored.
+// race saves records of one id concurrently, and ends the check unless exactly one was stored.
 func (t *checkT) race(d driver.Driver, id string, cond driver.Condition) {
 	t.Helper()
 	const writers = 16

@@ -14,38 +14,39 @@ import (
 // driverRuleChecks cover the rules that package driver states for all methods.
 var driverRuleChecks = []check{
 	{"driver/expired-load", LevelDriver, driverExpiredLoad,
-		"package driver: a record whose expiry has passed does not exist to Load"},
+		"package driver: an expired record does not exist for Load"},
 	{"driver/expired-touch", LevelDriver, driverExpiredTouch,
-		"package driver: a record whose expiry has passed does not exist to Touch"},
+		"package driver: an expired record does not exist for Touch"},
 	{"driver/expired-if-absent", LevelDriver, driverExpiredIfAbsent,
-		"Driver.Save: an expired record is absent to IfAbsent, and its Created is no more"},
+		"Driver.Save: an expired record is absent for IfAbsent, and its Created is not kept"},
 	{"driver/expired-if-version", LevelDriver, driverExpiredIfVersion,
-		"Driver.Save: an expired record is gone to IfVersion"},
+		"Driver.Save: an expired record does not exist for IfVersion"},
 	{"driver/expiry-precision", LevelDriver, driverExpiryPrecision,
-		"package driver: times keep at least millisecond precision, also when they pass"},
+		"package driver: times have at least millisecond precision, and " +
+			"records expire with that precision"},
 	{"driver/ids", LevelDriver, driverIDs,
-		"package driver: ids hold any byte, up to 512 of them, compared byte for byte"},
+		"package driver: ids hold any byte, up to 512 of them, and are compared byte for byte"},
 	{"driver/data", LevelDriver, driverData,
 		"package driver: data may be empty and holds any byte"},
 	{"driver/data-sizes", LevelDriver, driverDataSizes,
-		"package driver: data is whole or refused, whatever its size"},
+		"package driver: data of any size is stored whole or refused"},
 	{"driver/aliasing", LevelDriver, driverAliasing,
-		"package driver: nothing that is passed in is kept, and nothing returned is shared"},
+		"package driver: no argument is kept, and nothing returned is shared"},
 	{"driver/data-stays", LevelDriver, driverDataStays,
-		"package driver: nothing that is returned is shared: data stays readable and unchanged, " +
-			"whatever comes after it"},
+		"package driver: returned data is not shared: it stays readable and " +
+			"unchanged, whatever is called next"},
 	{"driver/context", LevelDriver, driverContext,
-		"package driver: when the context has ended, so does the method, with its error, and nothing " +
-			"is changed"},
+		"package driver: if its context has ended, a method returns the error of " +
+			"the context and changes nothing"},
 	{"driver/concurrent", LevelDriver, driverConcurrent,
 		"package driver: every method is safe for concurrent use"},
 	{"driver/second-instance", LevelDriver, driverSecondInstance,
 		"package driver: many processes on one backend see the same records"},
 	{"driver/separate", LevelDriver, driverSeparate,
-		"Driver.New: two drivers on one backend (prefixes, tables, collections) share nothing"},
+		"Driver.New: two drivers on one backend (prefixes, tables, collections) share no records"},
 }
 
-// saveExpiring stores a record, and returns it when it has expired.
+// saveExpiring stores a record and returns it after its expiry has passed.
 func (t *checkT) saveExpiring(d driver.Driver) driver.Record {
 	t.Helper()
 	rec := record(newID(), "data")
@@ -103,7 +104,7 @@ func driverExpiryPrecision(t *checkT) {
 	})
 }
 
-// nearIDs are ids of which some comparison or another takes two for the same.
+// nearIDs returns ids that differ, but that some comparisons equate.
 func nearIDs() []string {
 	long := strings.Repeat("x", 511)
 	return append(slices.Clone(injections),

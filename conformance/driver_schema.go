@@ -11,19 +11,19 @@ import (
 // driverSchemaChecks cover driver.SizeLimiter and driver.SchemaManager.
 var driverSchemaChecks = []check{
 	{"driver/limit", LevelDriver, limitExact,
-		"SizeLimiter: MaxData bytes are stored; one more is a *TooLargeError or stored, and never cut"},
+		"SizeLimiter: MaxData bytes are stored; one byte more is a " +
+			"*TooLargeError or stored, and never cut"},
 	{"driver/schema-create", LevelDriver, schemaCreate,
-		"SchemaManager: CreateSchema is nil when there is nothing to do, and keeps the records"},
+		"SchemaManager: CreateSchema returns nil if there is nothing to do, and keeps the records"},
 	{"driver/schema-check", LevelDriver, schemaCheck,
-		"SchemaManager: CheckSchema matches ErrNoSchema when something is missing, and says how to " +
-			"create it"},
+		"SchemaManager: CheckSchema returns an error that matches ErrNoSchema if something is " +
+			"missing, and says how to create it"},
 	{"driver/schema-drop", LevelDriver, schemaDrop,
-		"SchemaManager: DropSchema removes every session, and is nil when nothing is there"},
+		"SchemaManager: DropSchema removes every session, and returns nil if nothing is there"},
 	{"driver/schema-missing", LevelDriver, schemaMissing,
-		"a backend without its schema answers with an error that matches ErrNoSchema, not with an " +
-			"empty session"},
+		"a backend without its schema returns an error that matches ErrNoSchema, not an empty session"},
 	{"driver/schema-text", LevelDriver, schemaText,
-		"SchemaManager: Schema tells people what CreateSchema runs"},
+		"SchemaManager: Schema describes what CreateSchema runs"},
 }
 
 func (t *checkT) schemaManager() (driver.Driver, driver.SchemaManager) {
@@ -64,7 +64,8 @@ func limitExact(t *checkT) {
 		}
 		var tooLarge *driver.TooLargeError
 		if !errors.As(err, &tooLarge) || tooLarge.Size != len(over.Data) {
-			t.Errorf("save of one byte more: got error %.200v, want a *driver.TooLargeError that says so", err)
+			t.Errorf("save of %d bytes: got error %.200v, want a *driver.TooLargeError with this size",
+				len(over.Data), err)
 		}
 		if len(err.Error()) > 1000 || strings.Contains(err.Error(), string(over.Data[:100])) {
 			t.Error("save of one byte more: the error holds the data")

@@ -11,13 +11,13 @@ import (
 // driverSweepChecks cover driver.Sweeper.
 var driverSweepChecks = []check{
 	{"driver/sweep-expired", LevelDriver, sweepExpired,
-		"Sweeper: removes expired records, and never one that is live"},
+		"Sweeper: removes expired records, and never a live one"},
 	{"driver/sweep-limit", LevelDriver, sweepLimit,
 		"Sweeper: removes at most limit records, and fewer only if there are no more"},
 	{"driver/sweep-at-once", LevelDriver, sweepAtOnce,
-		"Sweeper: sweeps that meet do not fail, and count each record once"},
+		"Sweeper: concurrent sweeps succeed, and count each record once"},
 	{"driver/sweep-renewed", LevelDriver, sweepRenewed,
-		"Sweeper: never removes a record that was saved again during the sweep"},
+		"Sweeper: never removes a record that is saved again during the sweep"},
 }
 
 func (t *checkT) sweepingDriver() (driver.Driver, driver.Sweeper) {
@@ -30,7 +30,8 @@ func (t *checkT) sweepingDriver() (driver.Driver, driver.Sweeper) {
 	return d, s
 }
 
-// populateExpired saves n records and returns when they have expired, but are still there.
+// populateExpired saves n records and returns after their expiry has passed, before they are
+// removed.
 func (t *checkT) populateExpired(d driver.Driver, n int) {
 	t.Helper()
 	for span := t.short(); ; span *= 4 {
@@ -44,7 +45,8 @@ func (t *checkT) populateExpired(d driver.Driver, n int) {
 			t.pause(time.Until(expiry.Add(patience / 2)))
 			return
 		}
-		t.sweepRecords(d.(driver.Sweeper), 10*n) // it took too long: a save may remove what has expired
+		// This took too long: a save may have removed expired records.
+		t.sweepRecords(d.(driver.Sweeper), 10*n)
 	}
 }
 
@@ -108,7 +110,7 @@ func sweepAtOnce(t *checkT) {
 				}
 			}
 		})
-		for rest := 1; rest > 0; { // a sweep that met another may have stopped early
+		for rest := 1; rest > 0; { // a concurrent sweep may have stopped early
 			rest = t.sweepRecords(s, 100)
 			removed.Add(int64(rest))
 		}
@@ -116,7 +118,7 @@ func sweepAtOnce(t *checkT) {
 	})
 }
 
-// sweepRenewed lets records expire under a sweep that does not pause, and saves them again.
+// sweepRenewed lets records expire while sweeps run without pause, and saves them again.
 func sweepRenewed(t *checkT) {
 	d, s := t.sweepingDriver()
 	const rounds, each = 6, 20
@@ -141,7 +143,7 @@ func sweepRenewed(t *checkT) {
 			}
 			t.pause(time.Until(expiry))
 			for _, id := range ids[len(ids)-each:] {
-				t.pause(time.Millisecond) // so that sweeps meet some before and others after
+				t.pause(time.Millisecond) // so that some sweeps come before the save and others after it
 				t.save(d, record(id, "after"), driver.Always())
 			}
 		}

@@ -15,13 +15,13 @@ import (
 // driverUserChecks cover driver.UserIndex.
 var driverUserChecks = []check{
 	{"driver/user-range", LevelDriver, userRange,
-		"UserIndex: yields every live record of the user, whole, and none of anybody else"},
+		"UserIndex: yields every live record of the user, whole, and no others"},
 	{"driver/user-moves", LevelDriver, userMoves,
-		"Record.User: a save sets it, also to nobody; a touch leaves it"},
+		"Record.User: a save sets it, also to the empty string; a touch keeps it"},
 	{"driver/user-many", LevelDriver, userMany,
-		"UserIndex: goes on beyond one page of the backend's answer"},
+		"UserIndex: yields more records than one page of the backend holds"},
 	{"driver/user-context", LevelDriver, userContext,
-		"UserIndex: when the context has ended the sequence ends, with its error"},
+		"UserIndex: if the context has ended, the sequence ends with its error"},
 }
 
 func (t *checkT) userIndex() (driver.Driver, driver.UserIndex) {
@@ -34,15 +34,14 @@ func (t *checkT) userIndex() (driver.Driver, driver.UserIndex) {
 	return d, i
 }
 
-// ownedRecord returns a live record of the user's.
+// ownedRecord returns a live record of the user.
 func ownedRecord(user string) driver.Record {
 	rec := record(newID(), "data")
 	rec.User = user
 	return rec
 }
 
-// wantUser ends the check unless the index yields the wanted records, before long, and no other at
-// any time.
+// wantUser ends the check unless the index yields the wanted records soon, and never any other.
 func (t *checkT) wantUser(i driver.UserIndex, user string, want ...driver.Record) {
 	t.Helper()
 	t.soon(fmt.Sprintf("the user has %d records", len(want)), func() bool {
@@ -94,7 +93,7 @@ func userRange(t *checkT) {
 	t.wantAsLoaded(d, i, alice)
 }
 
-// wantAsLoaded ends the check unless what the index yields is as Load returns it.
+// wantAsLoaded ends the check unless the index yields records as Load returns them.
 func (t *checkT) wantAsLoaded(d driver.Driver, i driver.UserIndex, user string) {
 	t.Helper()
 	for rec, err := range i.RangeUser(t.Context(), user) {

@@ -7,7 +7,7 @@ import (
 	"github.com/scskit/scskit"
 )
 
-// eventLog is an Observer that keeps what it is told.
+// eventLog is an Observer that records its events.
 type eventLog struct {
 	mu     sync.Mutex
 	events []scskit.Event
@@ -19,7 +19,7 @@ func (l *eventLog) observe(_ context.Context, e scskit.Event) {
 	l.events = append(l.events, e)
 }
 
-// of returns the events of some kinds, or of all.
+// of returns the events of the kinds, or all events if there are none.
 func (l *eventLog) of(kinds ...scskit.Kind) []scskit.Event {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -5,8 +5,7 @@ import (
 	"time"
 )
 
-// gate holds handlers, so that what a check does meanwhile is sure to come between the
-// beginning of their requests and the end.
+// gate holds handlers, so that a check can act between the start and the end of their requests.
 type gate struct {
 	t       *checkT
 	entered chan struct{}
@@ -18,17 +17,17 @@ func (t *checkT) gate() *gate {
 	return &gate{t: t, entered: make(chan struct{}, 1000), opened: make(chan struct{})}
 }
 
-// pass is called by handlers.
+// pass holds the calling handler until the gate opens.
 func (g *gate) pass() {
 	g.entered <- struct{}{}
 	select {
 	case <-g.opened:
 	case <-g.t.Context().Done():
-	case <-time.After(g.t.ordeal()): // the check has failed, and says so
+	case <-time.After(g.t.ordeal()): // await fails the check
 	}
 }
 
-// await waits until n handlers are held.
+// await waits until the gate holds n handlers.
 func (g *gate) await(n int) {
 	g.t.Helper()
 	timeout := time.NewTimer(g.t.ordeal())

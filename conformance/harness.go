@@ -14,14 +14,13 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// What harnesses have in common. A harness is the Serve of an Adapter.
+// Functions for harnesses. A harness is the Serve function of an Adapter.
 
-// Layers returns the middleware of an application, the outermost first, as App demands it: for
-// the framework's way to add middleware for all routes and error pages. M is the framework's
-// type of a middleware, session the adapter that is checked, and recovery the framework's
-// own recovery middleware, or what its users write for themselves. recovery answers
-// with status 500, unless the response has begun, and prints nothing. neighbours are the
-// middleware of the kinds that the Adapter says it has; nil if it has none.
+// Layers returns the middleware of an application, outermost first, in the order that App demands.
+// Install it for all routes and error pages. M is the framework's middleware type and session is
+// the adapter under test. recovery is the framework's own recovery middleware, or what its users
+// write themselves: it answers with status 500, unless the response has begun, and prints nothing.
+// neighbours has the middleware for Adapter.Neighbours; it is nil if there are none.
 func Layers[M any](
 	app App, session func(*scs.SessionManager, ...adapters.Option) M, recovery M,
 	neighbours map[Neighbour]M,
@@ -46,25 +45,25 @@ func Layers[M any](
 	return layers
 }
 
-// Kinds returns the kinds of the middleware given, and others, for Adapter.Neighbours.
+// Kinds returns the keys of neighbours, sorted, followed by others, for Adapter.Neighbours.
 func Kinds[M any](neighbours map[Neighbour]M, others ...Neighbour) []Neighbour {
 	return append(slices.Sorted(maps.Keys(neighbours)), others...)
 }
 
-// Listen serves h on a port of its own until the cleanup of tb, and returns the base URL.
+// Listen serves h on a port of its own and returns the base URL. It stops in the cleanup of tb.
 func Listen(tb testing.TB, h http.Handler) (baseURL string) {
 	tb.Helper()
-	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)} // it logs panics
+	// Discards the log, which reports panics.
+	server := &http.Server{Handler: h, ErrorLog: log.New(io.Discard, "", 0)}
 	return ListenWith(tb, func(l net.Listener) (serve func() error, stop func()) {
 		return func() error { return server.Serve(l) }, func() { _ = server.Close() }
 	})
 }
 
-// ListenWith is Listen for a framework that is not on net/http. build gets a TCP listener on a
-// port of its own and makes the server. Then serve runs it, in a goroutine, until the cleanup of
-// tb calls stop; stop need not wait for more than connections that are idle. If the session
-// middleware cannot be made, build panics. If serve returns before that cleanup, the check
-// fails.
+// ListenWith is Listen for a framework that is not on net/http. build gets a TCP listener on a port
+// of its own and returns the functions of a server. serve runs in a goroutine until stop is called,
+// in the cleanup of tb; stop need not wait for connections other than idle ones. build panics if
+// the session middleware cannot be built. The check fails if serve returns before stop is called.
 func ListenWith(
 	tb testing.TB, build func(l net.Listener) (serve func() error, stop func()),
 ) (baseURL string) {

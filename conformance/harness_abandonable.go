@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// Abandonable returns a context for a request that a harness passes to middleware of the kind
-// Abandon, such as http.TimeoutHandler with a time-out of minutes. A check ends it, as a deadline
-// would, while its handler goes on, so that no clock decides which is first.
+// Abandonable returns a context for the request that a harness passes to middleware of the kind
+// Abandon, such as http.TimeoutHandler with a timeout of minutes. The check ends the context, as a
+// deadline would, while the handler runs, so that no clock decides which comes first.
 func Abandonable(ctx context.Context) context.Context {
 	return &abandonable{Context: ctx, done: make(chan struct{})}
 }

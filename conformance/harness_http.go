@@ -15,17 +15,17 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// Middleware is what an adapter for net/http offers.
+// Middleware is the signature of an adapter for net/http.
 type Middleware func(sm *scs.SessionManager,
 	opts ...adapters.Option) func(http.Handler) http.Handler
 
-// HTTP returns the Adapter for a middleware of net/http: its harness is ready made.
+// HTTP returns the Adapter of a middleware for net/http, with a complete harness.
 func HTTP(name string, middleware Middleware) Adapter {
 	serve := func(tb testing.TB, app App) string { return Listen(tb, httpApp(app, middleware)) }
 	return Adapter{Name: name, Serve: serve, Neighbours: Kinds(httpNeighbours, Forward, Proxy)}
 }
 
-// httpApp is the application on http.ServeMux.
+// httpApp builds the application with http.ServeMux.
 func httpApp(app App, middleware Middleware) http.Handler {
 	handler := func(h Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -60,7 +60,7 @@ func httpApp(app App, middleware Middleware) http.Handler {
 	return h
 }
 
-// recovery is the middleware that applications on net/http write for themselves.
+// recovery is the recovery middleware that applications on net/http write themselves.
 func recovery(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
@@ -72,7 +72,7 @@ func recovery(next http.Handler) http.Handler {
 	})
 }
 
-// HTTPContext is a Context for handlers of net/http, and all that a Context can be.
+// HTTPContext is a Context for net/http. It implements every optional interface.
 type HTTPContext struct {
 	ResponseWriter http.ResponseWriter
 	Request        *http.Request
@@ -154,8 +154,8 @@ func (c HTTPContext) Upgrade(protocol string, serve func(io.ReadWriter)) error {
 	return Upgrade(rw, c.ResponseWriter.Header(), protocol, serve)
 }
 
-// Upgrade writes to a connection just hijacked a response with status 101 and the
-// headers, and calls serve. It does not close the connection.
+// Upgrade writes a response with status 101 and the headers h to a hijacked connection, and calls
+// serve. It does not close the connection.
 func Upgrade(conn interface {
 	io.ReadWriter
 	Flush() error
@@ -201,7 +201,7 @@ func (c HTTPContext) Mount(h http.Handler) error {
 	return nil
 }
 
-// Forward implements Forwarder, below a http.Server.
+// Forward implements Forwarder for requests that come from a http.Server.
 func (c HTTPContext) Forward(path string) error {
 	server, ok := c.Context().Value(http.ServerContextKey).(*http.Server)
 	if !ok {

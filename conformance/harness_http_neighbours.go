@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// httpNeighbours is what net/http has, and what its users write for themselves.
+// httpNeighbours is the middleware of net/http, and middleware that its users write themselves.
 var httpNeighbours = map[Neighbour]func(http.Handler) http.Handler{
 	Compress: compressed,
 	Timeout: func(next http.Handler) http.Handler {
@@ -54,13 +54,13 @@ const (
 	staticText = "a static page\n"
 )
 
-// StaticFiles returns the files that a Neighbour of the kind Files serves: http.FileServerFS does
-// under their names in it.
+// StaticFiles returns the files that a Neighbour of the kind Files serves under their names, as
+// http.FileServerFS does.
 func StaticFiles() fs.FS {
 	return fstest.MapFS{staticFile: {Data: []byte(staticText), ModTime: time.Now().Add(-time.Hour)}}
 }
 
-// filed serves files ahead of everything else.
+// filed serves StaticFiles, and passes on all other requests.
 func filed(next http.Handler) http.Handler {
 	files := StaticFiles()
 	server := http.FileServerFS(files)
@@ -73,7 +73,7 @@ func filed(next http.Handler) http.Handler {
 	})
 }
 
-// tee copies what it sends.
+// tee copies the body to copies.
 type tee struct {
 	http.ResponseWriter
 	copies io.Writer
@@ -86,7 +86,7 @@ func (w *tee) Write(b []byte) (int, error) {
 
 func (w *tee) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// compressed is middleware over compressors that requests share.
+// compressed compresses responses with pooled compressors.
 func compressed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
@@ -109,7 +109,7 @@ func compressed(next http.Handler) http.Handler {
 
 var compressors = sync.Pool{New: func() any { return gzip.NewWriter(io.Discard) }}
 
-// compressor compresses what has a body.
+// compressor compresses a response that has a body.
 type compressor struct {
 	http.ResponseWriter
 	zip    *gzip.Writer
@@ -117,7 +117,7 @@ type compressor struct {
 	used   bool
 }
 
-// WriteHeader waits for the body, if there is to be one.
+// WriteHeader records the status until the body begins.
 func (c *compressor) WriteHeader(status int) {
 	if c.status == 0 {
 		c.status = status
@@ -147,7 +147,7 @@ func (c *compressor) FlushError() error {
 
 func (c *compressor) Flush() { _ = c.FlushError() }
 
-// tagged is middleware that keeps a response until it is complete.
+// tagged buffers the response to compute its ETag.
 func tagged(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		k := &keeper{ResponseWriter: w, status: http.StatusOK}

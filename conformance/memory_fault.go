@@ -9,10 +9,10 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// survive makes faults panic in the goroutine that calls it, so that recovered can report them.
+// survive makes memory faults in the calling goroutine panic, so that recovered can report them.
 func survive() { debug.SetPanicOnFault(true) }
 
-// fault returns what to say of a panic if it is one of those of survive, and where that was.
+// fault returns the report of a memory fault, with its place, if p is the panic of one.
 func fault(p any) (text string, ok bool) {
 	err, isErr := p.(error)
 	var addressed interface{ Addr() uintptr }
@@ -22,7 +22,8 @@ func fault(p any) (text string, ok bool) {
 	return "returned memory that is no longer valid, or may not be written to, in\n" + panicked(), true
 }
 
-// dataStays ends the check unless the data that a driver returns stays what it is.
+// dataStays ends the check unless data that the driver has returned stays readable and unchanged
+// through each later call.
 func (t *checkT) dataStays(d driver.Driver) {
 	t.Helper()
 	size := 8 << 10
@@ -41,7 +42,7 @@ func (t *checkT) dataStays(d driver.Driver) {
 		{"Load", func() error { _, err := d.Load(t.Context(), other.ID); return err }},
 		{"Touch", func() error { return d.Touch(t.Context(), want.ID, 1, in(2*lifetime)) }},
 		{"Save", func() error { return d.Save(t.Context(), next, driver.IfVersion(1)) }},
-		{"Save of others", func() error { // so many that what is mapped grows
+		{"Save of others", func() error { // enough to make a memory-mapped file grow
 			for range 40 {
 				rec := record(newID(), string(other.Data))
 				if err := d.Save(t.Context(), rec, driver.IfAbsent()); err != nil {
@@ -85,7 +86,7 @@ func (t *checkT) dataStays(d driver.Driver) {
 	}
 }
 
-// stays ends the check unless a record that a method returned is still what it was.
+// stays ends the check unless a record that method has returned is still equal to want.
 func (t *checkT) stays(method, later string, got, want driver.Record) {
 	t.Helper()
 	defer func() {

@@ -8,7 +8,7 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// move gives a record that is stored at version 1 another expiry, and returns it as it is then.
+// move changes the expiry of a stored record of version 1, and returns the new record.
 type move struct {
 	how  string
 	make func(ctx context.Context, d driver.Driver, rec driver.Record, to time.Time) (
@@ -47,7 +47,7 @@ var (
 	moves = []move{byTouch, bySave, bySaveIfVersion, byCreation}
 )
 
-// moved stores a record with one expiry and then moves it to another.
+// moved stores a record with one expiry and moves it to another.
 func (t *checkT) moved(d driver.Driver, m move, rec driver.Record, from, to time.Time) (
 	driver.Record, error,
 ) {
@@ -62,9 +62,9 @@ func (t *checkT) moved(d driver.Driver, m move, rec driver.Record, from, to time
 	return rec, err
 }
 
-// aged has records arranged around an expiry that is near, and returns when it has passed. If the
-// backend was so slow that it passed too early, all begins again, with one that is further away:
-// arrange must begin with a driver of its own.
+// aged calls arrange with an expiry in the near future and returns after it has passed. If it
+// passes before arrange returns, because the backend is slow, aged starts again with a later one:
+// arrange must create a new driver each time.
 func (t *checkT) aged(arrange func(expiry time.Time) error) {
 	t.Helper()
 	for span := t.short(); ; span *= 4 {
@@ -80,7 +80,7 @@ func (t *checkT) aged(arrange func(expiry time.Time) error) {
 	}
 }
 
-// far is an expiry that does not pass during a check.
+// far returns an expiry that does not pass during a check.
 func far() time.Time { return in(lifetime).Truncate(time.Millisecond) }
 
 func anyRecord() driver.Record { return record(newID(), "data") }

@@ -185,8 +185,8 @@ func observer(alter func(e *scskit.Event) (times int)) change {
 	}}
 }
 
-// codec is scskit.Codec, of which a mutant replaces functions. Its type hides the
-// methods that a Store looks for in scskit.Codec.
+// codec is scskit.Codec, of which a mutant replaces functions. Its type hides the methods that a
+// Store looks for in scskit.Codec.
 type codec struct {
 	encode func(time.Time, map[string]any) ([]byte, error)
 	decode func([]byte) (time.Time, map[string]any, error)

@@ -10,28 +10,28 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// No verdict depends on how fast the machine or the backend is. What a check waits for is given
-// time by the pace of its subject, and crowds are as large as the backend can serve.
+// No outcome depends on the speed of the machine or the backend. Waiting times follow the measured
+// pace of the subject, and crowds are as large as the backend can serve.
 
-// usual is what an operation takes at most on a backend for which the times below are made.
+// usual is the longest time of an operation for which the times below are made.
 const usual = 20 * time.Millisecond
 
-// subject is what the checks of one store or driver share.
+// subject is the state that the checks of one store or driver share.
 type subject struct {
 	once  sync.Once
 	op    time.Duration // the slowest of a few plain operations
-	slots chan struct{} // one for each check that may run at the same time
-	hung  atomic.Bool   // a check of it has hung
+	slots chan struct{} // one for each check that may run concurrently
+	hung  atomic.Bool   // a check of the subject has hung
 }
 
-// measured returns the subject with its pace, which the first call measures.
+// measured returns the subject. The first call measures its pace.
 func (j job) measured(ctx context.Context) *subject {
 	s := j.subject
 	if s == nil {
 		return &subject{slots: make(chan struct{}, 1)}
 	}
 	s.once.Do(func() {
-		var slowest atomic.Int64 // of a goroutine that may be left behind
+		var slowest atomic.Int64 // atomic, because the goroutine may outlive the measurement
 		pacer := job{
 			check: check{id: "pace", run: func(t *checkT) { slowest.Store(int64(t.measure())) }},
 			store: j.store, driver: j.driver, group: j.group,
@@ -51,8 +51,8 @@ func (j job) measured(ctx context.Context) *subject {
 	return s
 }
 
-// measure returns what the slowest of a few plain operations of the subject takes. The first round
-// is not counted: it makes connections. A subject that fails has no pace; its checks say why.
+// measure returns the longest time of a few plain operations. It ignores the first round, which
+// opens connections. It ignores failures too: the checks report them.
 func (t *checkT) measure() (slowest time.Duration) {
 	defer func() { _ = recover() }()
 	operations := t.plainOperations()
@@ -74,7 +74,7 @@ func (t *checkT) measure() (slowest time.Duration) {
 	return slowest
 }
 
-// plainOperations save, load and delete one session.
+// plainOperations returns operations that save, load and delete one session.
 func (t *checkT) plainOperations() []func() error {
 	if t.driver != nil {
 		d := t.driver.New(t)
@@ -97,24 +97,24 @@ func (t *checkT) plainOperations() []func() error {
 	}
 }
 
-// scaled stretches a span of time that is right for a usual backend, up to twenty times.
+// scaled returns d, stretched by up to twenty times for a slow backend.
 func (s *subject) scaled(d time.Duration) time.Duration {
 	return d + min(19*d, time.Duration(float64(d)*(float64(s.op)/float64(usual))))
 }
 
-// short is the lifetime of sessions that expire during a check. It is long enough for them to be
-// seen alive.
+// short is the lifetime of sessions that expire during a check. It is long enough to find them
+// alive before.
 func (t *checkT) short() time.Duration { return t.subject.scaled(300 * time.Millisecond) }
 
-// reach is how long a check waits for what should be there at once, before it takes it for missing.
+// reach is how long a check waits for an event before it takes the event for missing.
 func (t *checkT) reach() time.Duration { return t.subject.scaled(10 * time.Second) }
 
-// ordeal is how long a crowd of requests may take on a busy machine. Stores under the kit have so
-// much time for each operation.
+// ordeal is how long a crowd of requests may take on a busy machine. It is also the timeout of
+// stores in checks.
 func (t *checkT) ordeal() time.Duration { return 4 * t.reach() }
 
-// crowd returns how many clients meet: n, or as many as the backend can serve in some twenty
-// seconds if each of them needs so many operations, but at least four.
+// crowd returns the number of concurrent clients: n, or at least four as many as the backend can
+// serve in about twenty seconds with the given operations each.
 func (t *checkT) crowd(n, operations int) int {
 	const budget = 20 * time.Second
 	if each := t.subject.op * time.Duration(operations); each > 0 {

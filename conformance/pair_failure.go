@@ -17,16 +17,15 @@ import (
 // pairFailureChecks cover commits that fail, records that do not decode and clients that hang up.
 var pairFailureChecks = []check{
 	{"pair/token-secret", LevelPair, pairTokenSecret,
-		"OWASP: the token is nowhere but in the cookie: not in the backend, nor in errors, nor in " +
-			"events"},
+		"OWASP: the token is in the cookie only: not in the backend, errors or events"},
 	{"pair/corrupt-record", LevelPair, pairCorruptRecord,
-		"a record that does not decode is dropped: the client begins anew, and no page fails"},
+		"a record that does not decode is dropped: the client gets a new session, and no page fails"},
 	{"pair/commit-failure", LevelPair, pairCommitFailure,
 		"a failed commit sends an error, never the handler's body, and no cookie"},
 	{"pair/too-large", LevelPair, pairTooLarge,
-		"a session that the store cannot hold is refused with an error, and stays as it was"},
+		"a session that the store cannot hold is refused with an error, and the stored one stays"},
 	{"pair/client-gone", LevelPair, pairClientGone,
-		"a client that hangs up loses nothing"},
+		"a session is saved even if the client hangs up"},
 }
 
 func pairTokenSecret(t *checkT) {
@@ -69,7 +68,7 @@ func (t *checkT) keepsSecret(d *tap, plainIDs bool) {
 		if strings.Contains(rec.ID+string(rec.Data), token) {
 			t.Error("the record has the token in it")
 		}
-		s.with(rec.ID).wants("k", none) // what the backend shows is no key to a session
+		s.with(rec.ID).wants("k", none) // an id of the backend is no token
 	}
 	for _, faulty := range []string{"load", "save", "delete"} {
 		d.on(func(_ context.Context, op, id string) error {
@@ -94,7 +93,7 @@ func (t *checkT) keepsSecret(d *tap, plainIDs bool) {
 	}
 }
 
-// driverFault is an error of a careless driver, which names what it failed with.
+// driverFault is the error of a careless driver. Its text has the id of the session.
 type driverFault struct{ op, id string }
 
 func (e *driverFault) Error() string { return e.op + " of session " + e.id + " failed" }
@@ -188,7 +187,7 @@ func pairTooLarge(t *checkT) {
 		if !errors.Is(err, driver.ErrTooLarge) {
 			t.Errorf("the error is no driver.ErrTooLarge: %v", err)
 		}
-	default: // adapter/failure-typed is about adapters that do not tell
+	default: // adapter/failure-typed covers adapters that do not call OnError
 	}
 	b.holds(100)
 }
@@ -200,7 +199,7 @@ func pairClientGone(t *checkT) {
 		g := t.gate()
 		s.route("/slow", func(c Context) error {
 			g.pass()
-			if gone := c.Context().Done(); gone != nil { // nil where the framework cannot tell
+			if gone := c.Context().Done(); gone != nil { // nil if the framework cannot report it
 				select {
 				case <-gone:
 				case <-time.After(t.reach()):

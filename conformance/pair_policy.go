@@ -11,28 +11,28 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// pairPolicyChecks cover requests while the store is down, under each policy. The default, that they fail,
-// is the subject of adapter/load-failure, adapter/lazy-failure and pair/commit-failure.
+// pairPolicyChecks cover requests while the store is down, under each policy. For the default,
+// which fails them, see adapter/load-failure, adapter/lazy-failure and pair/commit-failure.
 var pairPolicyChecks = []check{
 	{"pair/fail-open-load", LevelPair, failOpenLoad,
 		"adapters.FailOpen: a handler whose session cannot be loaded has an empty one; nothing of it " +
-			"is saved, and the cookie is left alone"},
+			"is saved, and the cookie stays"},
 	{"pair/fail-open-commit", LevelPair, failOpenCommit,
-		"adapters.FailOpen: a response whose session cannot be stored goes out without a cookie, and " +
-			"the session is as it was; but not where it was to be renewed"},
+		"adapters.FailOpen: a response whose session cannot be stored is sent without a cookie, and " +
+			"the stored session stays; a renewal fails instead"},
 	{"pair/fail-open-destroy", LevelPair, failOpenDestroy,
-		"adapters.FailOpen: no response tells of a sign-out or a sign-in that has not happened"},
+		"adapters.FailOpen: no response shows a sign-out or a sign-in that has failed"},
 	{"pair/fail-hook", LevelPair, failHook,
 		"adapters.OnError decides for each failure whether the request passes, fails, or fails with " +
-			"another error; where it panics the request fails"},
+			"another error; if it panics, the request fails"},
 	{"pair/fail-timeout", LevelPair, failTimeout,
-		"a store that does not answer in time is one that is down, whatever the policy"},
+		"a store that does not answer in time is a failure, under every policy"},
 	{"pair/recovers", LevelPair, failRecovers,
-		"when the store is back the session is as it was, without a restart: requests in flight and " +
-			"those of meanwhile have done it no harm"},
+		"when the store is back the session is unchanged, without a restart: requests " +
+			"during the outage have done no harm"},
 }
 
-// needsBackend ends a check of what happens when the store is down, where none can be.
+// needsBackend ends a check as not applicable if the sessions have no backend that can be down.
 func (t *checkT) needsBackend(s *site) {
 	if p, ok := s.sm.Store.(*scskit.Store); ok {
 		if _, carried := p.CookieName(); carried {
@@ -41,8 +41,8 @@ func (t *checkT) needsBackend(s *site) {
 	}
 }
 
-// newOutage returns an application with options over a store that can fail, and its spy. It is to
-// be opened.
+// newOutage returns an application with options over a store that can be made to fail, and the spy
+// that does. The caller opens it.
 func (t *checkT) newOutage(options ...adapters.Option) (*site, *spy) {
 	t.Helper()
 	s := t.newSite()
@@ -59,7 +59,7 @@ func failOpenLoad(t *checkT) {
 		b := s.browser()
 		b.put("k", "v")
 		writes := w.count("commit", "delete")
-		w.fail(failing("find")) // and nothing else: what could be saved must not be
+		w.fail(failing("find")) // a commit would succeed, but must not come
 		for _, page := range []struct{ path, body string }{
 			{"/plain", "plain"}, {"/get?k=k", none}, {"/put?k=k&v=w", "put"}, {"/put?k=l&v=w", "put"},
 		} {
@@ -94,7 +94,7 @@ func failOpenCommit(t *checkT) {
 	if _, ok := s.store.(*scskit.Store); ok {
 		renewing.wants("k", "v")
 	} else {
-		renewing.wants("k", none) // the manager has deleted the old session
+		renewing.wants("k", none) // scs has deleted the old session already
 	}
 	b.wants("k", "v")
 	if b.token() != token {
@@ -129,7 +129,7 @@ func failOpenDestroy(t *checkT) {
 	}
 }
 
-// hook is an OnError whose answer can be changed, and what the application gets of it.
+// hook is an OnError whose result can be changed, and records the error that the application gets.
 type hook struct {
 	mu     sync.Mutex
 	answer func(op string) error

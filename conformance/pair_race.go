@@ -9,35 +9,39 @@ import (
 	"time"
 )
 
-// pairRaceChecks run several requests of one session at a time. Gates hold their handlers, so that they
+// pairRaceChecks run concurrent requests of one session. Gates hold their handlers, so that they
 // load and store in the same order every time.
 var pairRaceChecks = []check{
 	{"pair/parallel-keys", LevelPair, raceParallelKeys,
-		"no lost updates: fifty parallel requests (fewer on a slow backend) that each put a different " +
-			"key keep all fifty"},
+		"no lost updates: fifty parallel requests (fewer on a slow backend) that each put " +
+			"a different key keep all fifty"},
 	{"pair/parallel-clients", LevelPair, raceParallelClients,
-		"no value crosses from one client to another: two hundred at a time, or fewer on a slow backend"},
+		"no value crosses from one client to another: two hundred at a " +
+			"time, or fewer on a slow backend"},
 	{"pair/logout-beats-reader", LevelPair, raceLogoutReader,
-		"no resurrection: a reader in flight under IdleTimeout does not bring back a destroyed session"},
+		"no resurrection: a read in flight, under an idle timeout, does not " +
+			"create a destroyed session again"},
 	{"pair/logout-beats-writer", LevelPair, raceLogoutWriter,
-		"no resurrection: nor does a writer, and its cookie is left alone until the next request"},
+		"no resurrection: a write in flight does not create a destroyed session again, and leaves " +
+			"the cookie to the next request"},
 	{"pair/logout-beats-renewal", LevelPair, raceLogoutRenewal,
-		"no resurrection: nor does a renewal, and no page tells of a sign-in that has not happened"},
+		"no resurrection: a renewal in flight does not create a destroyed session again, and no " +
+			"page shows a sign-in that failed"},
 	{"pair/renew-beats-old", LevelPair, raceRenew,
-		"no resurrection: a request in flight under the old token brings nothing back, and its answer, " +
-			"if it comes last, takes the new cookie from no browser"},
+		"no resurrection: a request in flight with the old token stores nothing, and its response, " +
+			"even if it comes last, does not replace the new cookie"},
 	{"pair/renew-twice", LevelPair, raceRenewTwice,
-		"two sign-ins of one browser at once: whichever answer comes last, the browser is signed in, " +
-			"and the old token is dead"},
+		"two concurrent sign-ins of one browser: whichever response comes last, the browser is " +
+			"signed in, and the old token is dead"},
 	{"pair/remember-merged", LevelPair, raceRememberMerged,
-		"the cookie and the record agree: what is stored of two requests that meet decides whether the " +
-			"cookie outlives the browser"},
+		"the cookie and the record agree: the merged session decides whether the " +
+			"cookie outlives the browser session"},
 	{"pair/destroy-twice", LevelPair, raceDestroyTwice,
-		"no resurrection: of two sign-outs at once neither fails"},
+		"no resurrection: two concurrent sign-outs both succeed"},
 }
 
 func raceParallelKeys(t *checkT) {
-	n := t.crowd(50, 4) // a load, and a save that others have beaten to it
+	n := t.crowd(50, 4) // a load, a save that loses the race, and what the merge needs
 	s := t.newSite()
 	g := t.gate()
 	s.held("/slow", g, func(c Context) error {
@@ -105,7 +109,7 @@ func raceParallelClients(t *checkT) {
 	})
 }
 
-// wantsDead checks that a token is worth nothing any more.
+// wantsDead checks that the token has no session.
 func (s *site) wantsDead(token string) {
 	s.t.Helper()
 	if !s.t.gone(s.sm.Store, token) {

@@ -10,38 +10,38 @@ import (
 	"github.com/scskit/scskit"
 )
 
-// pairSessionChecks follow a session from its first request to its last, through the adapter into the
-// store and back.
+// pairSessionChecks follow a session from its first request to its last, through the adapter into
+// the store and back.
 var pairSessionChecks = []check{
 	{"pair/put-then-read", LevelPair, pairPutThenRead,
-		"scs: what one request puts, the next one gets"},
+		"scs: the next request gets what one request puts"},
 	{"pair/grow-and-shrink", LevelPair, pairGrowAndShrink,
-		"one behaviour everywhere: a session of some kilobytes is kept whole, and so is one that was " +
-			"larger before"},
+		"one behaviour everywhere: a session of a few kilobytes is kept " +
+			"whole, also after it was larger"},
 	{"pair/handler-commits", LevelPair, pairHandlerCommits,
-		"the cookie and the record agree: a handler may call scs.SessionManager.Commit itself, and go " +
-			"on"},
+		"the cookie and the record agree: a handler may call " +
+			"scs.SessionManager.Commit itself, and go on"},
 	{"pair/unchanged", LevelPair, pairUnchanged,
-		"the cookie and the record agree: a request that changes nothing sets no cookie and stores " +
-			"nothing"},
+		"the cookie and the record agree: a request that changes nothing " +
+			"sets no cookie and stores nothing"},
 	{"pair/destroy", LevelPair, pairDestroy,
 		"OWASP: a sign-out ends the session on the server and clears the cookie"},
 	{"pair/destroy-then-put", LevelPair, pairDestroyThenPut,
-		"scs.Destroy: what is put after it begins one new session, with nothing of the old"},
+		"scs.Destroy: a put after it begins one new session, with nothing of the old one"},
 	{"pair/renew", LevelPair, pairRenew,
-		"OWASP: renewing keeps the data under a new token, and the old one is dead"},
+		"OWASP: a renewal keeps the data under a new token, and the old token is dead"},
 	{"pair/unknown-token", LevelPair, pairUnknownToken,
-		"OWASP session fixation: a token that the client made up is never adopted"},
+		"OWASP session fixation: a token that the client has made up is never used for a session"},
 	{"pair/stale-cookie", LevelPair, pairStaleCookie,
 		"the cookie and the record agree: a cookie without a session is cleared"},
 	{"pair/duplicate-cookies", LevelPair, pairDuplicateCookies,
-		"RFC 6265 4.2.2: of several cookies of one name any may be the live one; what another site of " +
-			"the domain has set does no harm"},
+		"RFC 6265 4.2.2: any of several cookies of one name may be the live one; a cookie that another " +
+			"site of the domain has set does no harm"},
 	{"pair/cookie-expiry", LevelPair, pairCookieExpiry,
 		"the cookie and the record agree: they expire together, the cookie never first"},
 	{"pair/idle", LevelPair, pairIdle,
-		"scs.IdleTimeout: reading keeps a session alive, at the price of a write once an interval, and " +
-			"the cookie with it"},
+		"scs.IdleTimeout: reads keep the session and its cookie alive, with at " +
+			"most one write in a touch interval"},
 	{"pair/shared", LevelPair, pairShared,
 		"one behaviour everywhere: two frameworks on one store share their sessions"},
 }
@@ -207,7 +207,7 @@ func pairDuplicateCookies(t *checkT) {
 		live + "; session.1=tossed", "session.1=tossed; " + live,
 		"session.2=x; session.01=x; session.=x; " + live,
 	}
-	if s.carried() { // what cannot be revoked stays alive: the one that was saved last counts
+	if s.carried() { // a session in the cookie cannot be revoked: the one saved last counts
 		other := s.browser()
 		other.put("k", "another's")
 		p := s.portableStore()
@@ -226,8 +226,8 @@ func pairDuplicateCookies(t *checkT) {
 	}
 }
 
-// portableStore returns the store, if it is scskit's own. Where a check needs to see
-// records, others fail it and declare so.
+// portableStore returns the store. It fails the check for a store other than *scskit.Store, whose
+// records a check cannot read; such a store declares an exemption.
 func (s *site) portableStore() *scskit.Store {
 	s.t.Helper()
 	p, ok := s.sm.Store.(*scskit.Store)
@@ -237,7 +237,7 @@ func (s *site) portableStore() *scskit.Store {
 	return p
 }
 
-// lasts checks that the cookie expires with a record that expires at the time given, and not
+// lasts checks that the cookie expires together with a record that expires at until, and not
 // before.
 func (s *site) lasts(c *setCookie, until time.Time) {
 	t := s.t
@@ -301,7 +301,7 @@ func pairIdle(t *checkT) {
 		t.Error("a read right after a write has written the record again")
 	}
 
-	// As if most of the time had passed.
+	// As if most of the idle timeout had passed.
 	b.nearExpiry()
 	began = time.Now()
 	c = b.get("/get?k=k").given(t)

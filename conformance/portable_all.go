@@ -13,17 +13,17 @@ import (
 // portableAllChecks cover SessionManager.Iterate over a *scskit.Store, and the keys of its All.
 var portableAllChecks = []check{
 	{"all/iterate-destroy", LevelPortable, allIterateDestroy,
-		"SessionManager.Iterate with Destroy signs everybody out (in scs with HashTokenInStore it " +
-			"deletes nothing)"},
+		"SessionManager.Iterate with Destroy signs every user out (scs with " +
+			"HashTokenInStore deletes nothing)"},
 	{"all/iterate-commit", LevelPortable, allIterateCommit,
-		"SessionManager.Iterate with Put and Commit changes the sessions themselves"},
+		"SessionManager.Iterate with Put and Commit changes the sessions that it lists"},
 	{"all/iterate-overwrites-nothing", LevelPortable, allIterateOverwritesNothing,
-		"no lost updates: what others save after a session was listed is merged in a context with a " +
-			"tracker, and otherwise refuses the change"},
+		"no lost updates: Iterate with Commit merges what others have saved meanwhile if the context " +
+			"has a tracker, and fails otherwise"},
 	{"all/damaged", LevelPortable, allDamaged,
-		"a record that does not decode is passed over and reported: it ends no iteration"},
+		"All skips a record that does not decode and reports it: the iteration goes on"},
 	{"all/key-never-creates", LevelPortable, allKeyNeverCreates,
-		"a commit under a key of All, whose session was destroyed meanwhile, brings nothing back"},
+		"a commit under a key of All does not create the session again if it was destroyed meanwhile"},
 }
 
 func allIterateDestroy(t *checkT) {
@@ -91,7 +91,7 @@ func allIterateOverwritesNothing(t *checkT) {
 		}
 		t.wantValues(t.values(s, token), want)
 
-		// Saving a session as it was listed asks for nothing that others have not done.
+		// Saving a session without a change of one's own overwrites nothing.
 		err = sm.Iterate(t.Context(), func(ctx context.Context) error {
 			r := t.request(sm, token)
 			sm.Put(r.ctx, "k", 3)

@@ -17,20 +17,20 @@ import (
 // portableCleanupChecks cover Store.Sweep over the backend, and StartSweep.
 var portableCleanupChecks = []check{
 	{"cleanup/only-expired", LevelPortable, cleanupOnlyExpired,
-		"a sweep removes expired sessions only, and says how many"},
+		"a sweep removes expired sessions only, and returns their number"},
 	{"cleanup/moved", LevelPortable, cleanupMoved,
-		"a sweep goes by the expiry that a session has, not by one that it had"},
+		"a sweep goes by the current expiry of a session, not by an earlier one"},
 	{"cleanup/two-at-once", LevelPortable, cleanupTwoAtOnce,
-		"sweeps that meet do not fail, and count each session once"},
+		"concurrent sweeps succeed, and count each session once"},
 	{"cleanup/ticks", LevelPortable, cleanupTicks,
-		"StartSweep sweeps every interval, also after a failure"},
+		"StartSweep sweeps in every interval, also after a failure"},
 	{"cleanup/stop", LevelPortable, cleanupStop,
-		"stop ends a sweep that runs, and may be called again, and at the same time"},
+		"stop ends a running sweep, and may be called again or concurrently"},
 	{"cleanup/leaks-nothing", LevelPortable, cleanupLeaksNothing,
 		"after stop has returned, no goroutine is left and no sweep begins"},
 }
 
-// expired stores n sessions and returns when they have expired, but are still there.
+// expired stores n sessions and returns after their expiry has passed, before they are removed.
 func (t *checkT) expired(s portable, n int) {
 	t.Helper()
 	for span := t.short(); ; span *= 4 {
@@ -49,7 +49,7 @@ func (t *checkT) expired(s portable, n int) {
 		if inTime {
 			return
 		}
-		t.sweep(s) // some were never stored
+		t.sweep(s) // some have expired too early
 	}
 }
 
@@ -71,8 +71,8 @@ func (t *checkT) sweep(s portable) int {
 	return n
 }
 
-// removes fails the check if sweep, which stores n expired sessions in a backend of its own and
-// sweeps them, does not return n.
+// removes fails the check unless sweep returns n. sweep must store n expired sessions in a new
+// backend and sweep them.
 func (t *checkT) removes(n int, sweep func() int) {
 	t.Helper()
 	attempts := 1
@@ -80,7 +80,7 @@ func (t *checkT) removes(n int, sweep func() int) {
 		attempts = 5
 	}
 	removed := sweep()
-	for ; removed < n && attempts > 1; attempts-- { // the backend was faster
+	for ; removed < n && attempts > 1; attempts-- { // the backend has removed some itself
 		removed = sweep()
 	}
 	if removed != n {
@@ -108,7 +108,7 @@ func cleanupOnlyExpired(t *checkT) {
 func cleanupMoved(t *checkT) {
 	data := t.encode(map[string]any{"k": 1})
 	var s portable
-	var live map[string]string // tokens by what happened to the session
+	var live map[string]string // the tokens, by how the expiry was moved
 	t.aged(func(near time.Time) error {
 		s, _ = t.sweeper(&scskit.Options{TouchInterval: -1})
 		live = map[string]string{"touched": newToken(), "saved": newToken(), "recreated": newToken()}
@@ -181,13 +181,13 @@ func cleanupStop(t *checkT) {
 		}
 	})
 	stop()
-	s.StartSweep(time.Hour)() // a stop that waited for the next sweep would hang
+	s.StartSweep(time.Hour)() // hangs if stop waits for the next sweep
 }
 
 func cleanupLeaksNothing(t *checkT) {
 	s, d := t.newPortable(nil)
 	const label = "conformance-sweep"
-	mark := newToken() // goroutines inherit the labels of the one that starts them
+	mark := newToken() // goroutines inherit the labels of the goroutine that starts them
 	ours := []string{packageOf((*scskit.Store)(nil)), packageOf(s), packageOf(d.Driver)}
 	left := func() int {
 		var profile strings.Builder
@@ -214,13 +214,13 @@ func cleanupLeaksNothing(t *checkT) {
 	if n := d.count("sweep"); n != after {
 		t.Errorf("%d sweeps began after stop had returned", n-after)
 	}
-	// A goroutine that has announced its end may take a moment to be gone.
+	// A goroutine may live on for a moment after it has signalled its end.
 	t.soon("no goroutine is left after stop", func() bool { return left() == 0 })
 }
 
-// goroutinesOf counts, in a goroutine profile as text, the stacks that have a label and run a
-// function of one of the packages. The others are the client library's: connections that a sweep
-// was the first to need live on in their pool.
+// goroutinesOf counts the stacks, in a goroutine profile in text form, that have a label and a
+// function of one of the packages. Other stacks belong to the client library: a sweep may have
+// opened connections that stay in their pool.
 func goroutinesOf(profile, label string, packages []string) int {
 	n := 0
 	for stack := range strings.SplitSeq(profile, "\n\n") {
@@ -233,7 +233,8 @@ func goroutinesOf(profile, label string, packages []string) int {
 	return n
 }
 
-// packageOf returns the path of the package that declares the type of v, or what it points to.
+// packageOf returns the path of the package that declares the type of v, or the type that v points
+// to.
 func packageOf(v any) string {
 	typ := reflect.TypeOf(v)
 	if typ.Kind() == reflect.Pointer {

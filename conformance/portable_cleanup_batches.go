@@ -10,23 +10,24 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// portableBatchChecks cover Store.Sweep over drivers that the checks control.
+// portableBatchChecks cover Store.Sweep over drivers whose sweeps the checks control.
 var portableBatchChecks = []check{
 	{"cleanup/batches", LevelPortable, cleanupBatches,
-		"a sweep goes on until nothing is left, in batches that hold nobody up"},
+		"a sweep goes on until nothing is left, in batches of limited size"},
 	{"cleanup/slow-batch", LevelPortable, cleanupSlowBatch,
-		"where a batch takes longer than Options.Timeout, a sweep goes on with smaller ones"},
+		"if a batch takes longer than Options.Timeout, a sweep goes on with smaller ones"},
 	{"cleanup/partial-failure", LevelPortable, cleanupPartialFailure,
-		"a sweep that fails midway says what it has removed, and the next one goes on"},
+		"a sweep that fails midway returns how many it has removed, and the next one goes on"},
 	{"cleanup/unsupported", LevelPortable, cleanupUnsupported,
-		"where the backend removes expired sessions itself, a sweep is no error"},
+		"if the backend itself removes expired sessions, Sweep succeeds"},
 	{"cleanup/decorated", LevelPortable, cleanupDecorated,
-		"a driver around another one, which tells it by Unwrap, hides nothing that the inner one can do"},
+		"a driver that wraps another one and has Unwrap hides no interface of the inner one"},
 	{"cleanup/event", LevelPortable, cleanupEvent,
-		"the Observer is told of a sweep: count, duration, failure"},
+		"Options.Observer gets an event for each sweep, with its count, duration and error"},
 }
 
-// scripted is a driver whose sweeps remove what the script says; -1 stands for a failure after 5.
+// scripted is a driver whose sweeps return the counts of the script; -1 stands for a failure after
+// 5.
 type scripted struct {
 	driver.Driver
 	script []int
@@ -116,7 +117,7 @@ func cleanupEvent(t *checkT) {
 	}
 }
 
-// metered is a driver as a program makes one, to count what goes to its backend.
+// metered is a driver that counts the calls of another, as programs wrap them.
 type metered struct {
 	driver.Driver
 	loads atomic.Int64
@@ -150,8 +151,8 @@ func cleanupDecorated(t *checkT) {
 	}
 }
 
-// tired is a driver whose backend is slow: a sweep of more than a few records takes too long. It
-// then has removed these few, or none.
+// tired is a driver with a slow backend: a sweep of more than a few records exceeds the timeout. If
+// keeps is set it has then removed these few, otherwise none.
 type tired struct {
 	driver.Driver
 	most  int
@@ -161,7 +162,7 @@ type tired struct {
 func (d *tired) Sweep(ctx context.Context, limit int) (n int, err error) {
 	inner, _ := driver.As[driver.Sweeper](d.Driver)
 	if limit <= d.most || d.keeps {
-		// Whether it is in time is not left to the machine.
+		// Without the timeout, so that a slow machine does not matter.
 		n, err = inner.Sweep(context.WithoutCancel(ctx), min(limit, d.most))
 	}
 	if limit > d.most && err == nil {

@@ -12,23 +12,24 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// portableConcurrencyChecks cover destroyed sessions, which stay destroyed, and commits that lose races.
+// portableConcurrencyChecks cover destroyed sessions, which must stay destroyed, and commits that
+// lose races.
 var portableConcurrencyChecks = []check{
 	{"concurrency/logout-beats-reader", LevelPortable, concurrencyLogoutBeatsReader,
-		"no resurrection: a request that only read, under an idle time-out, does not bring a destroyed " +
-			"session back (in stock scs it does)"},
+		"no resurrection: a request that only reads, under an idle timeout, does not create a " +
+			"destroyed session again (stock scs does)"},
 	{"concurrency/logout-beats-writer", LevelPortable, concurrencyLogoutBeatsWriter,
-		"no resurrection: a request that wrote does not bring a destroyed session back"},
+		"no resurrection: a request that writes does not create a destroyed session again"},
 	{"concurrency/renew-beats-old", LevelPortable, concurrencyRenewBeatsOld,
-		"OWASP: after RenewToken the old token is dead, also for a request that was in flight with it"},
+		"OWASP: after RenewToken the old token is dead, also for a request in flight with it"},
 	{"concurrency/storm-ends", LevelPortable, concurrencyStormEnds,
-		"a commit that always loses the race gives up with driver.ErrConflict"},
+		"a commit that loses every race gives up with driver.ErrConflict"},
 	{"concurrency/no-stranger-waits", LevelPortable, concurrencyNoStrangerWaits,
-		"writers who meet in one session hold up nobody else's"},
+		"concurrent writers of one session do not delay those of other sessions"},
 }
 
-// idleManager returns a manager under which every request commits, over a store under
-// which each of these commits may write.
+// idleManager returns a manager with an idle timeout, so that every request commits, and a store
+// without a touch interval, so that every commit may write.
 func (t *checkT) idleManager() (portable, *scs.SessionManager) {
 	t.Helper()
 	s, _ := t.newPortable(&scskit.Options{TouchInterval: -1})
@@ -46,7 +47,7 @@ func (t *checkT) signOut(sm *scs.SessionManager, token string) {
 	}
 }
 
-// wantGone ends a request and fails the check unless its session turned out to be gone.
+// wantGone ends a request and checks that its session is gone.
 func (t *checkT) wantGone(s portable, r *request, token string) {
 	t.Helper()
 	if _, state := r.end(); state != scskit.CommitGone {
@@ -74,7 +75,7 @@ func concurrencyLogoutBeatsWriter(t *checkT) {
 	sm.Put(slow.ctx, "k", 2)
 	t.signOut(sm, token)
 	t.wantGone(s, slow, token)
-	sm.Put(slow.ctx, "k", 3) // the same request tries once more
+	sm.Put(slow.ctx, "k", 3) // the same request again
 	t.wantGone(s, slow, token)
 	sm.Put(slower.ctx, "other", 1)
 	t.wantGone(s, slower, token)
@@ -104,7 +105,7 @@ func concurrencyStormEnds(t *checkT) {
 	token := t.begin(sm, "k", 1)
 	r := t.request(sm, token)
 	sm.Put(r.ctx, "k", 2)
-	const most = 10_000 // or a commit that goes on for ever would
+	const most = 10_000 // stops a commit that never gives up
 	d.on(func(_ context.Context, op, _ string) error {
 		switch {
 		case op != "save":
@@ -129,7 +130,8 @@ func concurrencyNoStrangerWaits(t *checkT) {
 	one, two := t.request(sm, crowded), t.request(sm, crowded)
 	sm.Put(one.ctx, "one", 1)
 	one.end()
-	strangers := make([]*request, 200) // some of which share whatever there is to be shared
+	// Enough to share locks or other resources with the crowded session.
+	strangers := make([]*request, 200)
 	for i := range strangers {
 		token := t.begin(sm, "k", 0)
 		strangers[i] = t.request(sm, token)
@@ -151,7 +153,7 @@ func concurrencyNoStrangerWaits(t *checkT) {
 	})
 	merged := t.start(func() {
 		sm.Put(two.ctx, "two", 2)
-		two.end() // which merges, and is held
+		two.end() // merges, and waits at the hook
 	})
 	select {
 	case <-held:

@@ -18,23 +18,24 @@ import (
 // portableDataChecks cover the types that the codec keeps, and the limits on the size of data.
 var portableDataChecks = []check{
 	{"data/types", LevelPortable, dataTypes,
-		"every type that the codec knows comes back as itself"},
+		"the codec returns every type that it supports as the same type"},
 	{"data/changed-in-place", LevelPortable, dataChangedInPlace,
-		"bytes that a handler changes in place and puts back are a change: what the store remembers is " +
-			"its own"},
+		"bytes that a handler changes in place and puts again are a " +
+			"change: the store keeps its own copy"},
 	{"data/registered-struct", LevelPortable, dataRegisteredStruct,
-		"a type that the application registered with gob.Register comes back as itself"},
+		"the codec returns a type that the application has registered " +
+			"with gob.Register as the same type"},
 	{"data/too-large", LevelPortable, dataTooLarge,
-		"data over the limit is refused with a *driver.TooLargeError, and the old data is intact"},
+		"data over the limit is refused with a *driver.TooLargeError, and the stored data stays"},
 	{"data/limit-exact", LevelPortable, dataLimitExact,
-		"limits count bytes, not characters: data of just the limit is stored"},
+		"limits count bytes, not characters: data of exactly the limit is stored"},
 	{"data/too-large-merged", LevelPortable, dataTooLargeMerged,
-		"a merge whose result is over the limit is refused, and the old data is intact"},
+		"a merge whose result is over the limit is refused, and the stored data stays"},
 	{"data/backend-limit", LevelPortable, dataBackendLimit,
-		"a limit of the backend applies where it is lower than Options.MaxSize"},
+		"the limit of the backend applies if it is lower than Options.MaxSize"},
 }
 
-// profile is a type that applications would register.
+// profile is an application's type.
 type profile struct {
 	Name  string
 	Roles []string
@@ -108,7 +109,7 @@ func dataRegisteredStruct(t *checkT) {
 	}
 }
 
-// wantTooLarge ends the check unless err is a *driver.TooLargeError with these numbers.
+// wantTooLarge checks that err is a *driver.TooLargeError with these numbers.
 func (t *checkT) wantTooLarge(err error, size, limit int) {
 	t.Helper()
 	var tooLarge *driver.TooLargeError

@@ -16,19 +16,21 @@ import (
 var portableForeignChecks = []check{
 	{"data/unknown-type", LevelPortable, dataUnknownType,
 		"a rolling deploy loses nothing: a value of a type that this process has not registered is " +
-			"kept, whole, for those that have"},
+			"kept for the processes that have"},
 	{"data/unknown-type-legacy", LevelPortable, dataUnknownTypeLegacy,
-		"the same goes for a session that scs's GobCodec wrote"},
+		"a rolling deploy loses nothing, also in a session that scs.GobCodec has encoded"},
 	{"data/newer-format", LevelPortable, dataNewerFormat,
-		"a record in a newer format of the codec is an error and not dropped"},
+		"a record in a newer format of the codec is an error, and is kept"},
 	{"data/decorated-codec", LevelPortable, dataDecoratedCodec,
-		"a codec that embeds scskit.Codec and changes its bytes, to compress them say, is used as it is"},
+		"a codec that embeds scskit.Codec and changes its bytes, for example to " +
+			"compress them, is used as it is"},
 	{"data/legacy-gob", LevelPortable, dataLegacyGob,
-		"sessions that scs's GobCodec wrote are read, and rewritten in the new format when they change"},
+		"sessions that scs.GobCodec has encoded can be read, and are written in " +
+			"the new format when they change"},
 }
 
-// foreigner is a value as a newer program may put it. Under knownName this process knows its
-// type, under alienName, which is as long, it does not.
+// foreigner is a value of a newer program. This process knows its type under knownName, but not
+// under alienName, which has the same length.
 type foreigner struct {
 	Note string
 	More map[string]int
@@ -55,8 +57,8 @@ func dataUnknownTypeLegacy(t *checkT) {
 	t.keepsForeigner(scs.GobCodec{})
 }
 
-// keepsForeigner has another program begin a session, with the given codec and a value of a
-// type that this one does not know, and takes the session through all that a store does to one.
+// keepsForeigner checks that a value of an unknown type survives every operation on a session that
+// theirs has encoded.
 func (t *checkT) keepsForeigner(theirs scs.Codec) {
 	t.Helper()
 	gob.RegisterName(knownName, foreigner{})
@@ -119,7 +121,7 @@ func dataNewerFormat(t *checkT) {
 	}
 }
 
-// masked is a codec as a program makes one: it embeds scskit.Codec and changes its bytes.
+// masked is a codec that embeds scskit.Codec and changes its bytes, as programs write them.
 type masked struct{ scskit.Codec }
 
 func mask(data []byte) []byte {

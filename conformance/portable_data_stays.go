@@ -4,11 +4,11 @@ import (
 	"github.com/scskit/scskit"
 )
 
-// portableDataStaysChecks cover the memory that the driver of a store returns; see checkT.dataStays.
+// portableDataStaysChecks cover the memory that the driver of a store returns.
 var portableDataStaysChecks = []check{
 	{"data/stays", LevelPortable, dataStays,
-		"package driver: nothing that is returned is shared: data stays readable and unchanged, " +
-			"whatever comes after it"},
+		"package driver: returned data is not shared: it stays readable and " +
+			"unchanged, whatever is called next"},
 }
 
 func dataStays(t *checkT) {

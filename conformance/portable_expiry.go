@@ -10,19 +10,20 @@ import (
 // portableExpiryChecks cover deadlines, idle timeouts and Options.TouchInterval.
 var portableExpiryChecks = []check{
 	{"expiry/tracked-past", LevelPortable, expiryTrackedPast,
-		"a tracked commit whose expiry has passed leaves no record, and says so"},
+		"a tracked commit whose expiry has passed leaves no record, and LastCommit reports CommitGone"},
 	{"expiry/absolute", LevelPortable, expiryAbsolute,
-		"OWASP: the idle time-out never outlives the session's absolute deadline, slack included"},
+		"OWASP: with any touch interval, the idle timeout never exceeds the " +
+			"absolute deadline of the session"},
 	{"expiry/touch-throttled", LevelPortable, expiryTouchThrottled,
-		"a session that is only read is written once per touch interval at most"},
+		"a session that is only read is written at most once in a touch interval"},
 	{"expiry/touch-never-early", LevelPortable, expiryTouchNeverEarly,
-		"throttling ends no session before the idle time-out that scs promised"},
+		"the touch interval never ends a session before the idle timeout that scs has set"},
 	{"expiry/merged", LevelPortable, expiryMerged,
-		"a merge ends no session before the idle time-out that either request was promised"},
+		"a merge never ends a session before the idle timeout that either request has set"},
 	{"expiry/deadline-moved", LevelPortable, expiryDeadlineMoved,
-		"SessionManager.SetDeadline decides when the record ends, earlier as well as later"},
+		"SessionManager.SetDeadline moves the expiry of the record, to an earlier or a later time"},
 	{"expiry/idle-shortened", LevelPortable, expiryIdleShortened,
-		"a shorter idle time-out reaches sessions that are only read, at their next request"},
+		"a shorter idle timeout applies to a session that is only read, from its next request on"},
 }
 
 func expiryTrackedPast(t *checkT) {
@@ -70,7 +71,7 @@ func expiryAbsolute(t *checkT) {
 	}
 }
 
-// trackedCommit does what one request does with a session that it leaves as it is.
+// trackedCommit loads and commits a session without a change.
 func (t *checkT) trackedCommit(s portable, token string, data []byte, expiry time.Time) {
 	t.Helper()
 	ctx := scskit.WithTracker(t.Context())
@@ -82,23 +83,23 @@ func (t *checkT) trackedCommit(s portable, token string, data []byte, expiry tim
 	}
 }
 
-// reads describes a session that is read every step, with an idle time-out.
+// reads describes a session with an idle timeout that is read n times, once a step.
 type reads struct {
 	interval, idle, step time.Duration
 	n                    int
-	writes               int // that are allowed
+	writes               int // the number allowed
 }
 
 var readCases = []reads{
 	{interval: 10 * time.Minute, idle: time.Hour, step: time.Minute, n: 60, writes: 6},
-	// the cap: a minute
+	// The default touch interval is a tenth of the idle timeout, at most a minute.
 	{interval: 0, idle: 20 * time.Minute, step: 10 * time.Second, n: 60, writes: 10},
-	// a tenth: at least 30 s
+	// A tenth of the idle timeout: 30 s.
 	{interval: 0, idle: 5 * time.Minute, step: 10 * time.Second, n: 30, writes: 10},
 }
 
-// play reads the session, with expiries that move on by the step as if time did, and
-// tells seen after each.
+// play reads the session n times, with an expiry that moves on by the step each time, and calls
+// seen after each.
 func (r reads) play(t *checkT, seen func(promised, stored time.Time)) (writes int) {
 	s, d := t.newPortable(&scskit.Options{TouchInterval: r.interval})
 	data := t.encodeUntil(in(24*time.Hour), map[string]any{"k": 1})

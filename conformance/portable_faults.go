@@ -14,26 +14,24 @@ import (
 // portableFaultsChecks cover backends that fail, hang or lose answers, and contexts that end.
 var portableFaultsChecks = []check{
 	{"faults/cancelled", LevelPortable, faultsCancelled,
-		"a context that has ended ends the operation, within 100 ms, with its own error"},
+		"if its context has ended, an operation returns the error of the context within 100 ms"},
 	{"faults/cancelled-midway", LevelPortable, faultsCancelledMidway,
-		"a context that ends while the backend is silent ends the operation, within 100 ms"},
+		"if its context ends while the backend does not answer, an operation returns within 100 ms"},
 	{"faults/slow", LevelPortable, faultsSlow,
-		"a backend that does not answer is one that is down, after the time-out"},
+		"Options.Timeout: a backend that does not answer is an error after the timeout"},
 	{"faults/down", LevelPortable, faultsDown,
-		"a failure of the backend is an error of load, save and delete: never a session that is not " +
-			"found"},
+		"a failure of the backend is an error of load, save and delete: never a missing session"},
 	{"faults/failed-write", LevelPortable, faultsFailedWrite,
-		"a write that failed changed nothing, and the session goes on when the backend is back"},
+		"a write that fails changes nothing, and the session goes on when the backend is back"},
 	{"faults/answer-lost", LevelPortable, faultsAnswerLost,
-		"a save that was stored, but whose answer was lost, can be tried again"},
+		"a save that was stored, but whose answer was lost, can be repeated"},
 	{"faults/save-repeated", LevelPortable, faultsSaveRepeated,
-		"a client of the backend that lost an answer and repeats a save meets its own record, which is " +
-			"nobody else's"},
+		"a save that a client of the backend repeats, because it has lost an answer, is no conflict"},
 	{"faults/failed-touch", LevelPortable, faultsFailedTouch,
-		"a backend that takes no writes fails no request that only reads: the session lasts as long as " +
-			"is stored"},
+		"a backend that accepts no writes fails no request that only reads: the " +
+			"session keeps its stored expiry"},
 	{"faults/client-gone", LevelPortable, faultsClientGone,
-		"a client that hangs up does not take its sign-out back"},
+		"a sign-out is stored even if the client hangs up during it"},
 }
 
 func faultsCancelled(t *checkT) {
@@ -62,7 +60,7 @@ func faultsCancelled(t *checkT) {
 	t.wantData(s, token, data)
 }
 
-// silent makes every operation wait for its context, as a backend that is not there does.
+// silent waits for the end of the context, as an operation does whose backend does not answer.
 func silent(ctx context.Context, _, _ string) error {
 	<-ctx.Done()
 	return fmt.Errorf("no answer: %w", ctx.Err())
@@ -72,7 +70,7 @@ func faultsCancelledMidway(t *checkT) {
 	s, d := t.newPortable(nil)
 	for _, op := range operations {
 		if op.name == "all" {
-			continue // the tap has no part in it
+			continue // the tap does not intercept Range
 		}
 		t.promptly(op.name, prompt, func() time.Duration {
 			ctx, cancel := context.WithCancel(t.Context())
@@ -183,7 +181,7 @@ func faultsAnswerLost(t *checkT) {
 	t.wantValues(t.values(s, token), "map[k:2]")
 }
 
-// repeating is a driver over a client that loses the first answer to each save, and sends it again.
+// repeating is a driver whose client loses the first answer to each save and sends it again.
 type repeating struct{ driver.Driver }
 
 func (d repeating) Save(ctx context.Context, rec driver.Record, cond driver.Condition) error {
@@ -197,7 +195,7 @@ func faultsSaveRepeated(t *checkT) {
 	_, d := t.newPortable(nil)
 	s := t.portableOver(repeating{d}, nil)
 	sm := manager(s)
-	token := t.begin(sm, "k", 1) // Stored, or no cookie would be sent
+	token := t.begin(sm, "k", 1) // a commit that is not Stored would send no cookie
 	r := t.request(sm, token)
 	sm.Put(r.ctx, "k", 2)
 	if _, state := r.end(); state != scskit.CommitStored {
@@ -254,7 +252,7 @@ func faultsClientGone(t *checkT) {
 	t.wantNone(s, token)
 }
 
-// operations are the calls of a store that reach the backend.
+// operations are the calls of a store that use the backend.
 var operations = []struct {
 	name string
 	do   func(ctx context.Context, s portable, token string, data []byte) error

@@ -11,23 +11,23 @@ import (
 	"github.com/scskit/scskit"
 )
 
-// portableEventChecks cover the events that Options.Observer gets, and secrets in events and errors.
+// portableEventChecks cover the events for Options.Observer, and secrets in events and errors.
 var portableEventChecks = []check{
 	{"faults/events", LevelPortable, faultsEvents,
-		"the Observer is told of everything that the store does, once"},
+		"Options.Observer gets one event for each operation of the store"},
 	{"faults/event-failure", LevelPortable, faultsEventFailure,
-		"the Observer is told of failures, with the error"},
+		"Options.Observer gets an event with the error for each failure"},
 	{"faults/event-secrecy", LevelPortable, faultsEventSecrecy,
-		"OWASP: no event holds a token or session data, also where the backend keeps plain tokens"},
+		"OWASP: no event holds a token or session data, also if the backend stores plain tokens"},
 	{"faults/error-secrecy", LevelPortable, faultsErrorSecrecy,
-		"OWASP: no error holds a token or session data, also where the backend's own error does"},
+		"OWASP: no error holds a token or session data, also if an error of the backend does"},
 	{"faults/panicking-observer", LevelPortable, faultsPanickingObserver,
-		"a hook that panics breaks no request"},
+		"a panic of Options.Observer fails no request"},
 	{"faults/stock-middleware", LevelPortable, faultsStockMiddleware,
-		"scs's own LoadAndSave overwrites what others save: the Observer is told each time"},
+		"scs's own LoadAndSave overwrites what others save: Options.Observer gets an event each time"},
 }
 
-// eventful plays two requests that meet, and all else that a session can go through.
+// eventful runs concurrent requests, and every other operation that causes an event.
 func (t *checkT) eventful(s portable, d *tap) (tokens []string) {
 	t.Helper()
 	sm := manager(s)
@@ -57,7 +57,7 @@ func (t *checkT) eventful(s portable, d *tap) (tokens []string) {
 	return []string{token, corrupt}
 }
 
-// secret is what must never be seen outside the stored data.
+// secret must appear in stored data only.
 const secret = "5ecret-7oken-0r-data"
 
 func faultsEvents(t *checkT) {
@@ -137,7 +137,7 @@ func faultsEventSecrecy(t *checkT) {
 	}
 }
 
-// causes returns the texts of an error and of all that it wraps.
+// causes returns the texts of an error and of all errors that it wraps.
 func causes(err error) string {
 	if err == nil {
 		return ""

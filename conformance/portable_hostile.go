@@ -12,18 +12,18 @@ import (
 // portableHostileChecks cover hostile tokens and keys, and records that do not decode.
 var portableHostileChecks = []check{
 	{"hostile/no-call", LevelPortable, hostileNoCall,
-		"a token that cannot be one costs no call of the backend"},
+		"a token that cannot be valid causes no call of the backend"},
 	{"hostile/stored-id", LevelPortable, hostileStoredID,
-		"OWASP: whoever reads the backend cannot sign in with what they find there"},
+		"OWASP: nothing in the backend can be used as a token"},
 	{"hostile/forged-key", LevelPortable, hostileForgedKey,
-		"the keys of All are worth nothing when changed, or made by another process"},
+		"a key of All is worthless if it was changed, or made by another process"},
 	{"hostile/corrupt-record", LevelPortable, hostileCorruptRecord,
-		"a record that does not decode is a new session, not an error at every request"},
+		"a record that does not decode leads to a new session, not to an error at every request"},
 	{"hostile/corrupt-once", LevelPortable, hostileCorruptOnce,
-		"a record that does not decode is reported once, however many requests meet it"},
+		"a record that does not decode is reported once, however many requests load it"},
 	{"hostile/length-bomb", LevelPortable, hostileLengthBomb,
-		"a record that claims lengths it does not have costs neither memory nor time, and panics " +
-			"nowhere"},
+		"a record that claims lengths beyond its end costs neither " +
+			"memory nor time, and causes no panic"},
 }
 
 func hostileNoCall(t *checkT) {
@@ -135,9 +135,9 @@ func hostileCorruptOnce(t *checkT) {
 	}
 }
 
-// hostileLengthBomb puts lengths of four billion at every place of a record. Taking one of
-// them at its word would exhaust the memory, or the watchdog's patience. What is checked is the
-// store's decoding, so the records lie in memory.
+// hostileLengthBomb puts lengths of four billion at every position of a record. A decoder that
+// trusts one exhausts the memory or hangs. The records are in memory, because the check is about
+// decoding.
 func hostileLengthBomb(t *checkT) {
 	_, _ = t.newPortable(nil)
 	d := t.tap(newReferenceDriver(new(backend)))

@@ -7,36 +7,36 @@ import (
 	"github.com/scskit/scskit"
 )
 
-// portableMergeChecks cover the merge of concurrent changes: no update is lost.
+// portableMergeChecks cover the merge of concurrent changes: no update may be lost.
 var portableMergeChecks = []check{
 	{"concurrency/different-keys", LevelPortable, mergeDifferentKeys,
-		"no lost updates: fifty requests that each put a key of their own keep all fifty (stock scs " +
-			"keeps one)"},
+		"no lost updates: fifty requests that each put a different key keep " +
+			"all fifty (stock scs keeps one)"},
 	{"concurrency/same-key", LevelPortable, mergeSameKey,
-		"requests that put the same key leave what one of them put, whole"},
+		"after requests that put the same key, it holds the whole value of one of them"},
 	{"concurrency/removed-by-us", LevelPortable, mergeRemovedByUs,
-		"a key that this request removed is removed, whatever another changed"},
+		"a key that this request has removed stays removed, whatever another request changes"},
 	{"concurrency/removed-by-other", LevelPortable, mergeRemovedByOther,
-		"a key that another request removed, and this one left alone, stays removed"},
+		"a key that another request has removed, and this one has not changed, stays removed"},
 	{"concurrency/changed-and-removed", LevelPortable, mergeChangedAndRemoved,
-		"a key that this request changed wins over its removal by another"},
+		"a key that this request has changed is kept, though another request has removed it"},
 	{"concurrency/overwritten", LevelPortable, mergeOverwritten,
-		"a key that this request overwrites keeps its value, though that is what it had loaded, " +
-			"whatever another changed"},
+		"scskit.Overwrite: the key keeps the value of this request, though it equals the loaded one " +
+			"and another request has changed it"},
 	{"concurrency/commit-twice", LevelPortable, mergeCommitTwice,
 		"a request may commit more than once, and each commit merges"},
 	{"concurrency/reader-keeps-writes", LevelPortable, mergeReaderKeepsWrites,
-		"a request that only read, under an idle time-out, undoes no write of another"},
+		"a request that only reads, under an idle timeout, undoes no write of another"},
 	{"concurrency/unchanged-writes-nothing", LevelPortable, mergeUnchangedWritesNothing,
-		"a request that changes nothing costs no write"},
+		"a request that changes nothing causes no write"},
 	{"concurrency/untracked-overwrites", LevelPortable, mergeUntrackedOverwrites,
-		"without a tracker a commit overwrites, as scs.Store says"},
+		"scs.Store: a commit without a tracker overwrites"},
 	{"concurrency/loaded-again", LevelPortable, mergeLoadedAgain,
-		"no lost updates: a loop that loads a session again and again in one tracked context merges " +
-			"with what its last load returned"},
+		"no lost updates: a loop that loads a session repeatedly in one tracked context merges " +
+			"with what the last load returned"},
 	{"concurrency/loaded-twice", LevelPortable, mergeLoadedTwice,
-		"no lost updates: of two loads in one tracked context each commit merges with what its own " +
-			"returned"},
+		"no lost updates: after two loads in one tracked context, each commit merges " +
+			"with what its own load returned"},
 }
 
 func mergeDifferentKeys(t *checkT) {
@@ -88,8 +88,8 @@ func mergeSameKey(t *checkT) {
 	}
 }
 
-// meet lets two requests load the session that holds a, b and c; then the first
-// commits, then the second.
+// meet lets two requests load a session with the keys a, b and c. Then the first commits, and after
+// it the second. It returns the stored values.
 func (t *checkT) meet(first, second func(r *request)) map[string]any {
 	t.Helper()
 	s, _ := t.newPortable(nil)
@@ -229,7 +229,7 @@ func mergeLoadedAgain(t *checkT) {
 		r.end()
 		t.wantValues(t.values(s, token), fmt.Sprintf("map[a:%d b:%d]", i, 100+i))
 	}
-	for range 3 { // so that what the loop commits is always the same
+	for range 3 { // so that the loop always commits the same values
 		other := t.request(sm, token)
 		sm.Put(other.ctx, "c", 0)
 		other.end()

@@ -18,35 +18,36 @@ import (
 // portableRenewalChecks cover sessions that are renewed while other requests use them.
 var portableRenewalChecks = []check{
 	{"renewal/two-at-once", LevelPortable, renewalTwoAtOnce,
-		"two requests that renew one session have both authenticated: each has a session of its own, " +
-			"and the old one is dead"},
+		"two requests that renew one session have both authenticated: each gets its own " +
+			"session, and the old one is dead"},
 	{"renewal/after-logout", LevelPortable, renewalAfterLogout,
-		"no resurrection: a session that another request destroys while it is renewed stays destroyed"},
+		"no resurrection: a session that is destroyed while another request renews it stays destroyed"},
 	{"renewal/keeps-writes", LevelPortable, renewalKeepsWrites,
-		"no lost updates: what others save while a session is renewed is in the new one"},
+		"no lost updates: the renewed session has what other requests save during the renewal"},
 	{"renewal/failed", LevelPortable, renewalFailed,
-		"a renewal that cannot be stored, or not in time, leaves the session as it was, and no other"},
+		"a renewal that cannot be stored, or whose context ends, leaves the session " +
+			"unchanged and creates no other"},
 	{"renewal/given-up", LevelPortable, renewalGivenUp,
-		"a renewal that is never committed, as after a panic, leaves the session as it was, and is not " +
-			"what a later one carries on"},
+		"a renewal that is never committed, as after a panic, leaves the session unchanged and " +
+			"does not affect later renewals"},
 	{"renewal/again", LevelPortable, renewalAgain,
-		"a request may renew more than once, before its commit and after"},
+		"a request may renew its session more than once, before and after a commit"},
 	{"renewal/then-destroyed", LevelPortable, renewalThenDestroyed,
-		"OWASP: a sign-out ends the session also if the request has renewed it before; so does its " +
-			"deadline"},
+		"OWASP: Destroy ends the session also after the same request has " +
+			"renewed it; so does its deadline"},
 	{"renewal/late", LevelPortable, renewalLate,
-		"once the response has begun no cookie can tell of a new token: RenewToken fails, and the " +
-			"session goes on"},
+		"once the response has begun no cookie can carry a new token: RenewToken " +
+			"fails, and the session goes on"},
 	{"renewal/fresh-after-logout", LevelPortable, renewalFreshAfterLogout,
-		"a request whose Destroy came second can begin a new session, and renew it"},
+		"a request whose Destroy finds the session destroyed can create a new session, and renew it"},
 	{"renewal/two-managers", LevelPortable, renewalTwoManagers,
-		"of two managers that share a store and a request, a sign-in of one is no renewal of the " +
-			"other's session"},
+		"if two managers share a store and a request, RenewToken of one does not " +
+			"renew the session of the other"},
 	{"renewal/unlisted", LevelPortable, renewalUnlisted,
-		"what a renewal leaves behind is no session: it is not found, not listed and not counted"},
+		"the record that a renewal leaves behind is no session: it is not " +
+			"found, not listed and not counted"},
 }
 
-// merge merges the session under a token into that of a request.
 func renewalTwoAtOnce(t *checkT) {
 	for _, interleaved := range []bool{true, false} {
 		s, sm := t.idleManager()
@@ -223,7 +224,7 @@ func renewalLate(t *checkT) {
 		t.Errorf("renew: got error %v, want scskit.ErrLate", err)
 	}
 	t.wantValues(t.values(s, token), "map[k:1]")
-	r.destroy() // which can be done at any time
+	r.destroy() // allowed at any time
 	t.wantNone(s, token)
 }
 
@@ -254,7 +255,7 @@ func renewalFreshAfterLogout(t *checkT) {
 		if how == "renewed" {
 			slow.renew()
 		}
-		sm.Put(slow.ctx, "user", "ada") // who signs in again
+		sm.Put(slow.ctx, "user", "ada") // the user signs in again
 		fresh, state := slow.end()
 		if state != scskit.CommitStored || fresh == token {
 			t.Fatalf("%s: a new session after a lost Destroy: state %d, want Stored under a new token", how,
@@ -267,7 +268,7 @@ func renewalFreshAfterLogout(t *checkT) {
 
 func renewalTwoManagers(t *checkT) {
 	s, _ := t.newPortable(nil)
-	one, two := scskit.New(s), scskit.New(s) // which do not share a key in contexts
+	one, two := scskit.New(s), scskit.New(s) // with different context keys, unlike manager
 	one.Codec, two.Codec = s.Codec(), s.Codec()
 	load := func(sm *scs.SessionManager, ctx context.Context, token string) context.Context {
 		ctx, err := sm.Load(ctx, token)
@@ -318,7 +319,7 @@ func renewalUnlisted(t *checkT) {
 	if fresh.sm.Token(fresh.ctx) != "" {
 		t.Error("load: the old token has a session")
 	}
-	// A plain store overwrites, whatever is there.
+	// A commit without a tracker overwrites anything.
 	t.commit(s, token, t.encode(map[string]any{"k": 2}), in(time.Hour))
 	t.wantValues(t.values(s, token), "map[k:2]")
 }

@@ -11,11 +11,11 @@ import (
 // portableMergeSessionChecks cover SessionManager.MergeSession.
 var portableMergeSessionChecks = []check{
 	{"renewal/merge-destroyed", LevelPortable, renewalMergeDestroyed,
-		"SessionManager.MergeSession: a session that is destroyed while it is merged lives on in no " +
-			"other"},
+		"SessionManager.MergeSession: the values of a session that is destroyed during " +
+			"the merge are in no other session"},
 	{"renewal/merge-failed", LevelPortable, renewalMergeFailed,
-		"SessionManager.MergeSession: what a session holds is not lost with a commit that fails or " +
-			"never comes, nor what others save to it meanwhile"},
+		"SessionManager.MergeSession: a commit that fails or never comes loses nothing of the merged " +
+			"session, nor what others save to it meanwhile"},
 }
 
 func renewalMergeDestroyed(t *checkT) {
@@ -38,7 +38,7 @@ func renewalMergeDestroyed(t *checkT) {
 		var once atomic.Bool
 		d.on(func(ctx context.Context, op, id string) error {
 			if (op == "delete" || op == "save") && id == d.id(other) && once.CompareAndSwap(false, true) {
-				return d.Driver.Delete(ctx, id) // by another request, just before
+				return d.Driver.Delete(ctx, id) // another request does it just before
 			}
 			return nil
 		})
@@ -85,7 +85,7 @@ func renewalMergeFailed(t *checkT) {
 		}
 		t.wantValues(t.values(s, stored), "map[cart:2 coupon:x user:ada]")
 		t.wantNone(s, cart)
-		// The handler did not see the coupon, so that it has not removed it.
+		// The request has not loaded the coupon, so its commit does not remove it.
 		sm.Put(r.ctx, "seen", true)
 		r.end()
 		t.wantValues(t.values(s, stored), "map[cart:2 coupon:x seen:true user:ada]")

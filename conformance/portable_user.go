@@ -14,25 +14,25 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// portableUserChecks cover Options.UserKey and Store.SessionsOf. An index may lag: checks wait for sessions
-// that it must find, but fail at once on a session that it must not find.
+// portableUserChecks cover Options.UserKey and Store.SessionsOf. An index may lag: checks wait for
+// sessions that it must find, but fail at once on a session that it must not find.
 var portableUserChecks = []check{
 	{"user/sessions-of", LevelPortable, userSessionsOf,
-		"Store.SessionsOf: finds the live sessions of the user, each once and whole, and none of " +
-			"anybody else"},
+		"Store.SessionsOf: yields the live sessions of the user, each once and whole, and no others"},
 	{"user/follows-change", LevelPortable, userFollowsChange,
-		"Store.SessionsOf: sign-in, another user and sign-out move a session, also through a merge"},
+		"Store.SessionsOf: follows a sign-in, a change of the user and a " +
+			"sign-out, also through a merge"},
 	{"user/integers", LevelPortable, userIntegers,
-		"Options.UserKey: an integer is a user like a string of its digits, and any other type fails " +
-			"the commit"},
+		"Options.UserKey: an integer is the same user as the string of its digits, and " +
+			"any other type fails the commit"},
 	{"user/needs-key", LevelPortable, userNeedsKey,
-		"ErrNoUserKey: a store that was not told where the user is refuses to guess"},
+		"ErrNoUserKey: without Options.UserKey the store does not guess the user"},
 	{"user/hides-names", LevelPortable, userHidesNames,
-		"no user's name is in an id, a record's User, an event or an error"},
+		"no id, Record.User, event or error holds the name of a user"},
 }
 
-// newUserPortable returns a store that goes by the key "user", over a fresh driver of the subject,
-// without a tap: it would hide the index.
+// newUserPortable returns a store over a fresh driver of the subject. There is no tap, because it
+// would hide the index.
 func (t *checkT) newUserPortable(opts scskit.Options) portable {
 	t.Helper()
 	s, ok := t.newStore().(*scskit.Store)
@@ -47,7 +47,7 @@ func (t *checkT) userPortable() portable {
 	return t.newUserPortable(scskit.Options{UserKey: "user"})
 }
 
-// sessionsOf returns the user's sessions by their ids.
+// sessionsOf returns the sessions of the user by their ids.
 func (t *checkT) sessionsOf(s portable, user string) map[string]scskit.UserSession {
 	t.Helper()
 	all := make(map[string]scskit.UserSession)
@@ -66,9 +66,11 @@ func (t *checkT) sessionsOf(s portable, user string) map[string]scskit.UserSessi
 	return all
 }
 
-// wantSessions ends the check unless the user has the sessions of these tokens, before long, and no
-// other at any time.
-func (t *checkT) wantSessions(s portable, user string, tokens ...string) map[string]scskit.UserSession {
+// wantSessions ends the check unless the user soon has the sessions of these tokens, and never any
+// other.
+func (t *checkT) wantSessions(
+	s portable, user string, tokens ...string,
+) map[string]scskit.UserSession {
 	t.Helper()
 	var all map[string]scskit.UserSession
 	t.soon(fmt.Sprintf("the user has %d sessions", len(tokens)), func() bool {
@@ -175,9 +177,9 @@ func userFollowsChange(t *checkT) {
 	change(func(r *request) { r.sm.Remove(r.ctx, "user") })
 	t.wantSessions(s, "bob")
 
-	change(be("alice"), put) // the sign-in has to merge
+	change(be("alice"), put) // the sign-in merges
 	t.wantSessions(s, "alice", token)
-	change(put, be("bob")) // what merges keeps the other's sign-in
+	change(put, be("bob")) // the merge keeps the other request's sign-in
 	t.wantSessions(s, "bob", token)
 	t.wantSessions(s, "alice")
 	change(put, func(r *request) { r.sm.Remove(r.ctx, "user") })
@@ -223,7 +225,7 @@ func userNeedsKey(t *checkT) {
 	}
 }
 
-// listener is a driver that notes what it is told of users, and that fails when it is told to.
+// listener is a driver that records ids and users, and whose Range can fail.
 type listener struct {
 	driver.Driver
 	mu   sync.Mutex
@@ -241,7 +243,7 @@ func (l *listener) RangeUser(ctx context.Context, user string) iter.Seq2[driver.
 	return l.Range(ctx)
 }
 
-// Range implements driver.Ranger, for a driver that does.
+// Range implements driver.Ranger for a driver that does.
 func (l *listener) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	if l.fail != nil {
 		return func(yield func(driver.Record, error) bool) { yield(driver.Record{}, l.fail) }

@@ -10,17 +10,17 @@ import (
 // portableUserDestroyChecks cover Store.DestroySessionsOf.
 var portableUserDestroyChecks = []check{
 	{"user/destroy", LevelPortable, userDestroy,
-		"Store.DestroySessionsOf: the user's sessions are gone, but for those excepted, and no request " +
-			"in flight brings one back"},
+		"Store.DestroySessionsOf: destroys the sessions of the user except those given, and no " +
+			"request in flight creates one again"},
 	{"user/destroy-renewing", LevelPortable, userDestroyRenewing,
-		"Store.DestroySessionsOf: nothing of the user survives that was signed in before, though it is " +
-			"being renewed"},
+		"Store.DestroySessionsOf: no session that the user has signed in to before survives, even " +
+			"if a request renews it meanwhile"},
 	{"user/destroy-merging", LevelPortable, userDestroyMerging,
-		"Store.DestroySessionsOf: nothing of the user survives in a session that another is being " +
-			"merged into"},
+		"Store.DestroySessionsOf: no values of the user's sessions survive in a session that " +
+			"they are merged into meanwhile"},
 	{"user/destroy-all-but-own", LevelPortable, userDestroyAllButOwn,
-		"Store.DestroySessionsOf: a request that has renewed its session keeps it, and what it has " +
-			"merged into it"},
+		"Store.DestroySessionsOf: a request that has renewed its session keeps it, " +
+			"and what it has merged into it"},
 }
 
 func userDestroy(t *checkT) {
@@ -66,7 +66,7 @@ func userDestroyRenewing(t *checkT) {
 	n := t.crowd(50, 10)
 	s := t.userPortable()
 	if _, ok := s.(*scskit.Store); ok {
-		t.sessionsOf(s, "alice") // if it can
+		t.sessionsOf(s, "alice") // ends the check if the store cannot list them
 	}
 	sm := manager(s)
 	requests := make([]*request, n)
@@ -100,7 +100,7 @@ func userDestroyRenewing(t *checkT) {
 func userDestroyMerging(t *checkT) {
 	n := t.crowd(20, 8)
 	s := t.userPortable()
-	t.sessionsOf(s, "alice") // if it can
+	t.sessionsOf(s, "alice") // ends the check if the store cannot list them
 	sm := manager(s)
 	one := t.begin(sm, "user", "alice")
 	t.soon("the user has a session", func() bool { return len(t.sessionsOf(s, "alice")) == 1 })
@@ -143,7 +143,7 @@ func userDestroyMerging(t *checkT) {
 
 func userDestroyAllButOwn(t *checkT) {
 	s := t.userPortable()
-	t.sessionsOf(s, "alice") // if it can
+	t.sessionsOf(s, "alice") // ends the check if the store cannot list them
 	sm := manager(s)
 	own, other := t.begin(sm, "user", "alice"), t.begin(sm, "user", "alice")
 	merged := t.begin(sm, "user", "alice", "cart", 1)

@@ -20,10 +20,10 @@ func (t *checkT) newDriver() driver.Driver {
 	return d
 }
 
-// newID returns an id like those that a store uses.
+// newID returns an id of the form that a store uses.
 func newID() string { return idOf(newToken()) }
 
-// record returns a record that lives, at version 1.
+// record returns a live record of version 1.
 func record(id, data string) driver.Record {
 	now := time.Now().Truncate(time.Millisecond)
 	return driver.Record{
@@ -39,7 +39,7 @@ func (t *checkT) save(d driver.Driver, rec driver.Record, cond driver.Condition)
 	}
 }
 
-// wantRecord ends the check unless want is what is stored under its id.
+// wantRecord ends the check unless want is stored under its id.
 func (t *checkT) wantRecord(d driver.Driver, want driver.Record) {
 	t.Helper()
 	got, err := d.Load(t.Context(), want.ID)
@@ -51,7 +51,7 @@ func (t *checkT) wantRecord(d driver.Driver, want driver.Record) {
 	}
 }
 
-// difference says in what two records differ. Times are compared to the millisecond.
+// difference describes how two records differ, or returns "". It compares times to the millisecond.
 func difference(got, want driver.Record) string {
 	same := func(a, b time.Time) bool { return a.Sub(b).Abs() < time.Millisecond }
 	switch {
@@ -71,7 +71,7 @@ func difference(got, want driver.Record) string {
 	return ""
 }
 
-// wantErr fails the check unless err is one of those wanted, ErrConflict or ErrNotFound.
+// wantErr checks that err matches one of those wanted.
 func (t *checkT) wantErr(op string, err error, want ...error) {
 	t.Helper()
 	if !slices.ContainsFunc(want, func(w error) bool { return errors.Is(err, w) }) {
@@ -88,7 +88,7 @@ func (t *checkT) wantNoRecord(d driver.Driver, id string) {
 	t.wantErr("load", err, driver.ErrNotFound)
 }
 
-// noise returns n bytes that no compression makes smaller.
+// noise returns n bytes that do not compress.
 func noise(n int) []byte {
 	b := make([]byte, n)
 	src := rand.NewChaCha8([32]byte{1})

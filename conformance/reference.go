@@ -16,8 +16,8 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// reference is the store that adapters are checked over: as simple as the driver contract
-// allows, so that whatever fails over it is the adapter's doing.
+// reference is the store for checks of adapters. It is as simple as the driver contract allows, so
+// that any failure is the adapter's.
 func reference() Store {
 	return Store{
 		Name: "reference",
@@ -25,7 +25,8 @@ func reference() Store {
 			return referenceStore(tb, newReferenceDriver(new(backend)))
 		},
 		Reopen: func(tb testing.TB, s scs.Store) scs.Store {
-			return referenceStore(tb, newReferenceDriver(s.(*scskit.Store).Driver().(*referenceDriver).backend))
+			d := s.(*scskit.Store).Driver().(*referenceDriver)
+			return referenceStore(tb, newReferenceDriver(d.backend))
 		},
 	}
 }
@@ -47,7 +48,7 @@ type backend struct {
 
 const referenceLimit = 2 << 20
 
-// referenceDriver implements every interface of package driver in the plainest way.
+// referenceDriver implements every interface of package driver in the simplest way.
 type referenceDriver struct{ backend *backend }
 
 var (
@@ -96,8 +97,9 @@ func (d *referenceDriver) Load(ctx context.Context, id string) (driver.Record, e
 	return rec, nil
 }
 
-func (d *referenceDriver) Save(ctx context.Context, rec driver.Record,
-	cond driver.Condition) error {
+func (d *referenceDriver) Save(
+	ctx context.Context, rec driver.Record, cond driver.Condition,
+) error {
 	unlock, err := d.lock(ctx, "save")
 	if err != nil {
 		return err
@@ -122,8 +124,9 @@ func (d *referenceDriver) Save(ctx context.Context, rec driver.Record,
 	return nil
 }
 
-func (d *referenceDriver) Touch(ctx context.Context, id string, version int64,
-	expiry time.Time) error {
+func (d *referenceDriver) Touch(
+	ctx context.Context, id string, version int64, expiry time.Time,
+) error {
 	unlock, err := d.lock(ctx, "touch")
 	if err != nil {
 		return err
@@ -175,8 +178,9 @@ func (d *referenceDriver) Range(ctx context.Context) iter.Seq2[driver.Record, er
 	}
 }
 
-func (d *referenceDriver) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record,
-	error] {
+func (d *referenceDriver) RangeUser(
+	ctx context.Context, user string,
+) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		for rec, err := range d.Range(ctx) {
 			if (err != nil || rec.User == user) && !yield(rec, err) {

@@ -19,28 +19,28 @@ import (
 type Outcome string
 
 const (
-	// Passed says that the subject keeps the promise.
+	// Passed means that the subject keeps the promise.
 	Passed Outcome = "pass"
-	// Failed says that it does not, or that it is exempt and need not be.
+	// Failed means that the subject does not keep the promise, or has an exemption that it does not
+	// need.
 	Failed Outcome = "fail"
-	// Exempt says that it does not, as it declares.
+	// Exempt means that the subject does not keep the promise, and declares so in Exempt.
 	Exempt Outcome = "exempt"
-	// NotApplicable says that the promise means nothing to this subject.
+	// NotApplicable means that the promise does not concern the subject.
 	NotApplicable Outcome = "not-applicable"
 )
 
-// Result is how one check of one subject ended.
+// Result is the outcome of one check of one subject.
 type Result struct {
-	// Adapter is "store" for a check of a store in a matrix, and empty
-	// where only a store or a driver was checked.
+	// Adapter is "store" for a check of a store in a matrix, and empty if only a store or a driver was
+	// checked.
 	Adapter string `json:"adapter,omitempty"`
 	// Store is the name of the store or the driver.
 	Store   string  `json:"store,omitempty"`
-	Check   string  `json:"check,omitempty"` // empty if the subject itself is at fault
+	Check   string  `json:"check,omitempty"` // empty if the declaration of the subject is wrong
 	Level   Level   `json:"level,omitempty"`
 	Outcome Outcome `json:"outcome"`
-	// Reason says why, unless the outcome is Passed: what was seen, or what the
-	// subject declares.
+	// Reason explains every outcome but Passed: the failure, or what the subject declares.
 	Reason     string `json:"reason,omitempty"`
 	DurationMS int64  `json:"durationMS"`
 }
@@ -50,7 +50,7 @@ type Report struct {
 	Results []Result `json:"results"`
 }
 
-// Count returns how many results have the outcome o.
+// Count returns the number of results with the outcome o.
 func (r Report) Count(o Outcome) int {
 	n := 0
 	for i := range r.Results {
@@ -61,8 +61,8 @@ func (r Report) Count(o Outcome) int {
 	return n
 }
 
-// Summary returns the counts by outcome and, in a line for each reason, the
-// checks that are exempt or do not apply.
+// Summary returns the counts by outcome. For each reason, a line lists the checks that are exempt
+// or do not apply.
 func (r Report) Summary() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "conformance: %d passed, %d failed, %d exempt, %d not applicable",
@@ -91,9 +91,9 @@ func (r Report) Summary() string {
 	return b.String()
 }
 
-// WriteFile writes the report as JSON. Results that the file holds already are kept, except
-// those of the same check of the same subject. Several processes may write to one file at
-// the same time: a file with the suffix ".lock" beside it is held meanwhile.
+// WriteFile writes the report as JSON. It keeps the results that are in the file, except those of
+// the same checks of the same subjects. Several processes may write to one file concurrently: they
+// lock it with a file that has the suffix ".lock".
 func (r Report) WriteFile(name string) error {
 	unlock, err := lock(name + ".lock")
 	if err != nil {
@@ -123,7 +123,7 @@ func (r Report) WriteFile(name string) error {
 	return nil
 }
 
-// ReadReport reads what WriteFile has written.
+// ReadReport reads a file that WriteFile has written.
 func ReadReport(name string) (Report, error) {
 	var r Report
 	data, err := os.ReadFile(name)
@@ -136,7 +136,7 @@ func ReadReport(name string) (Report, error) {
 	return r, nil
 }
 
-// lockAge is the age at which a lock was left behind by a process that died.
+// lockAge is the age after which a lock belongs to a process that has died.
 const lockAge = 10 * time.Second
 
 func lock(name string) (unlock func(), err error) {
@@ -155,7 +155,7 @@ func lock(name string) (unlock func(), err error) {
 	}
 }
 
-// sort brings the results into the order of the subjects' names, the levels and the ids.
+// sort orders the results by adapter, store, level and check.
 func (r *Report) sort() { slices.SortStableFunc(r.Results, compare) }
 
 func compare(a, b Result) int {
@@ -167,7 +167,7 @@ func compare(a, b Result) int {
 	)
 }
 
-// reportFlag is nil in programs that are not tests: they have flags of their own.
+// reportFlag is nil in programs that are not tests, which have flags of their own.
 var reportFlag = func() *string {
 	if !testing.Testing() {
 		return nil
@@ -176,8 +176,8 @@ var reportFlag = func() *string {
 		"write the conformance report to this file (an absolute path)")
 }()
 
-// reportFile is where the tests write the report, if anywhere. The environment
-// serves to run packages that do not know the flag together with those that do.
+// reportFile returns the file for the report of the tests, or "". The environment variable serves
+// to run packages with and without the flag together.
 func reportFile() string {
 	if reportFlag != nil && *reportFlag != "" {
 		return *reportFlag

@@ -15,30 +15,30 @@ import (
 // storeAdapter is the adapter name under which TestMatrix runs the checks of a store.
 const storeAdapter = "store"
 
-// TestStore runs the checks of LevelStore and, for a *scskit.Store, LevelPortable against a
-// store, each as a parallel subtest name/check.
+// TestStore runs the checks of LevelStore and, for a *scskit.Store, LevelPortable against a store.
+// Each is a parallel subtest name/check.
 func TestStore(t *testing.T, s Store) {
 	t.Helper()
 	test(t, storePlan(s))
 }
 
-// TestDriver runs the checks of LevelDriver against a driver, each as a
-// parallel subtest name/check.
+// TestDriver runs the checks of LevelDriver against a driver. Each is a parallel subtest
+// name/check.
 func TestDriver(t *testing.T, d Driver) {
 	t.Helper()
 	test(t, driverPlan(d))
 }
 
-// TestAdapter runs the checks of LevelAdapter and LevelPair against an adapter over the
-// reference store, each as a parallel subtest name/check.
+// TestAdapter runs the checks of LevelAdapter and LevelPair against an adapter over the reference
+// store. Each is a parallel subtest name/check.
 func TestAdapter(t *testing.T, a Adapter) {
 	t.Helper()
 	test(t, adapterPlan(a))
 }
 
-// TestMatrix runs all checks of every store, every adapter and every pair of the two, each as
-// a parallel subtest adapter/store/check. The checks of a store alone have the adapter name
-// "store", those of an adapter alone the store name "reference".
+// TestMatrix runs all checks of every store, every adapter and every pair of the two. Each is a
+// parallel subtest adapter/store/check. The adapter is "store" for the checks of a store alone, and
+// the store is "reference" for those of an adapter alone.
 func TestMatrix(t *testing.T, adapters []Adapter, stores []Store) {
 	t.Helper()
 	test(t, matrixPlan(adapters, stores))
@@ -65,14 +65,14 @@ type job struct {
 	driver  *Driver
 	adapter *Adapter
 	subject *subject // the store's or the driver's
-	group   string   // the name of the subtest that the check's is part of
-	result  Result   // the part that says what was checked
+	group   string   // the name of the subtest that has the check as a subtest
+	result  Result   // with the fields that name the check and the subject
 }
 
-// plan is all that one call runs.
+// plan is all the checks of one run.
 type plan struct {
 	jobs     []job
-	problems []Result // what is wrong with the subjects themselves
+	problems []Result // problems of the subjects' declarations
 }
 
 func storePlan(s Store) plan {
@@ -224,8 +224,8 @@ func test(t *testing.T, p plan) {
 	}
 }
 
-// run runs a plan without go test. A few checks more than there are processors run at a
-// time, since most of their time is spent on waiting.
+// run runs a plan without go test. It runs a few more checks than there are processors
+// concurrently, because they mostly wait.
 func (p plan) run(ctx context.Context) Report {
 	report := Report{Results: make([]Result, len(p.jobs))}
 	slots := make(chan struct{}, 2+runtime.GOMAXPROCS(0))
@@ -243,8 +243,8 @@ func (p plan) run(ctx context.Context) Report {
 	return report
 }
 
-// run runs one check, when its subject has room for it. A check in which nothing happens for the
-// limit, on a usual backend, has hung.
+// run runs one check when the subject has a free slot. A check without a beat for the limit, scaled
+// to the backend, hangs.
 func (j job) run(ctx context.Context, limit time.Duration) Result {
 	s := j.measured(ctx)
 	select {
@@ -262,7 +262,7 @@ func (j job) run(ctx context.Context, limit time.Duration) Result {
 	return r
 }
 
-// verdict is what came of one run of a check.
+// verdict is the result of running a check once.
 type verdict struct {
 	outcome Outcome
 	reason  string
@@ -270,15 +270,18 @@ type verdict struct {
 	hung    bool
 }
 
-// watched runs a check until it ends or hangs. What hangs is left behind.
+// watched runs a check until it ends or hangs. It leaves the goroutines of a check that hangs
+// behind.
 func (j job) watched(ctx context.Context, s *subject, limit time.Duration) verdict {
-	t := &checkT{name: j.group + "/" + j.check.id, store: j.store, driver: j.driver, adapter: j.adapter,
-		subject: s}
+	t := &checkT{
+		name: j.group + "/" + j.check.id, subject: s,
+		store: j.store, driver: j.driver, adapter: j.adapter,
+	}
 	t.ctx, t.cancel = context.WithCancel(pprof.WithLabels(ctx, pprof.Labels(label, t.name)))
 	defer t.cancel()
 	limit = s.scaled(limit)
 	if s.hung.Load() {
-		limit /= 10 // the subject's other checks are likely to hang as well
+		limit /= 10 // other checks of the subject are likely to hang as well
 	}
 
 	begin := time.Now()
@@ -306,7 +309,7 @@ func (j job) watched(ctx context.Context, s *subject, limit time.Duration) verdi
 	return v
 }
 
-// judge turns what a check has reported into an outcome.
+// judge turns the reports of a check into an outcome.
 func (j job) judge(t *checkT) (v verdict) {
 	log := strings.Join(t.lines, "\n")
 	var declared []map[string]string

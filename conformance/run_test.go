@@ -104,8 +104,8 @@ func TestBackendsThatRemoveExpired(t *testing.T) {
 	}
 }
 
-// TestRunWithoutGoTest runs a matrix as a program would.
-// A sweep may be the first to need the client library, which keeps goroutines of its own.
+// TestRunWithoutGoTest runs a matrix as a program would. A sweep may be the first to need the
+// client library, which keeps goroutines of its own.
 func TestSweepMayOpenConnections(t *testing.T) {
 	t.Parallel()
 	var opened atomic.Int64

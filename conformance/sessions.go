@@ -16,7 +16,7 @@ import (
 	"github.com/scskit/scskit/internal/caller"
 )
 
-// portable is what they use of a *scskit.Store; the mutants are others.
+// portable is the part of *scskit.Store that LevelPortable checks use. Mutants implement it, too.
 type portable interface {
 	scs.CtxStore
 	scs.IterableStore
@@ -30,7 +30,8 @@ type portable interface {
 
 var _ portable = (*scskit.Store)(nil)
 
-// newPortable returns a store over a fresh driver of the subject, and the tap between them.
+// newPortable returns a store with options of its own over a fresh driver of the subject, and the
+// tap between them.
 func (t *checkT) newPortable(opts *scskit.Options) (portable, *tap) {
 	t.Helper()
 	s, ok := t.newStore().(*scskit.Store)
@@ -66,18 +67,18 @@ func (t *checkT) portableOver(d driver.Driver, opts *scskit.Options) portable {
 	return s
 }
 
-// manager returns a session manager over s. It is not from scs.New, which starts a goroutine;
-// so its context key is that of every such manager, and no two share a context.
+// manager returns a session manager over s. It does not use scs.New, which starts a goroutine. All
+// such managers have the same context key, so no two may share a context.
 func manager(s portable) *scs.SessionManager {
 	return &scs.SessionManager{Lifetime: lifetime, Store: s, Codec: s.Codec()}
 }
 
-// keyOf returns the key under which a manager keeps sessions in contexts.
+// keyOf returns the context key of a manager.
 func keyOf(sm *scs.SessionManager) any {
 	return caller.FirstKey(func(ctx context.Context) { _, _ = sm.Load(ctx, "") })
 }
 
-// request is one request's use of a session.
+// request is the use of a session by one request.
 type request struct {
 	t   *checkT
 	sm  *scs.SessionManager
@@ -90,7 +91,7 @@ func (t *checkT) request(sm *scs.SessionManager, token string) *request {
 	return t.requestIn(scskit.WithTracker(t.Context()), sm, token)
 }
 
-// requestIn loads the session in a context that may have loaded others before, as a loop does.
+// requestIn loads the session in a context that may have loaded others before, as in a loop.
 func (t *checkT) requestIn(ctx context.Context, sm *scs.SessionManager, token string) *request {
 	t.Helper()
 	ctx, err := sm.Load(ctx, token)
@@ -100,7 +101,7 @@ func (t *checkT) requestIn(ctx context.Context, sm *scs.SessionManager, token st
 	return &request{t: t, sm: sm, ctx: ctx}
 }
 
-// end commits what there is to commit, and returns the token and what became of the commit.
+// end commits the session if it was modified, and returns the token and the state of the commit.
 func (r *request) end() (string, scskit.CommitState) {
 	r.t.Helper()
 	if r.sm.Status(r.ctx) != scs.Modified {
@@ -140,15 +141,15 @@ func (r *request) merge(token string) {
 	}
 }
 
-// late lets time go by for a request: the expiry that its commit asks for is one that
-// nothing stored before will do for.
+// late doubles the idle timeout of a request, so that its commit has to move the stored expiry, as
+// if time had passed.
 func (r *request) late() {
 	sm := *r.sm
 	sm.IdleTimeout *= 2
 	r.sm = &sm
 }
 
-// begin makes a session with the given keys and values, and returns its token.
+// begin creates a session with the given keys and values, and returns its token.
 func (t *checkT) begin(sm *scs.SessionManager, pairs ...any) string {
 	t.Helper()
 	r := t.request(sm, "")
@@ -162,7 +163,7 @@ func (t *checkT) begin(sm *scs.SessionManager, pairs ...any) string {
 	return token
 }
 
-// values returns what is stored under the token.
+// values returns the stored values of the token's session.
 func (t *checkT) values(s portable, token string) map[string]any {
 	t.Helper()
 	data, found := t.find(s, token)
@@ -183,7 +184,7 @@ func (t *checkT) wantValues(got map[string]any, want string) {
 	}
 }
 
-// encode returns a session that the default codec has encoded.
+// encode returns values encoded with scskit.Codec.
 func (t *checkT) encode(values map[string]any) []byte {
 	t.Helper()
 	return t.encodeUntil(in(lifetime), values)
@@ -198,13 +199,13 @@ func (t *checkT) encodeUntil(deadline time.Time, values map[string]any) []byte {
 	return data
 }
 
-// idOf returns the id under which a token's session is stored, unless ids are plain.
+// idOf returns the id of the token's record, unless Options.PlainIDs is set.
 func idOf(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
 }
 
-// stored returns the record under a token, past the store.
+// stored returns the record of the token from the driver, bypassing the store and the tap.
 func (t *checkT) stored(d *tap, token string) driver.Record {
 	t.Helper()
 	rec, err := d.Driver.Load(t.Context(), d.id(token))
@@ -214,7 +215,7 @@ func (t *checkT) stored(d *tap, token string) driver.Record {
 	return rec
 }
 
-// plant puts data under a token, past the store.
+// plant saves data under the token with the driver, bypassing the store and the tap.
 func (t *checkT) plant(d *tap, token string, data []byte) {
 	t.Helper()
 	now := time.Now()

@@ -18,26 +18,25 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// site is an application under the adapter and over the store that are checked.
+// site is an application over the adapter and the store under test.
 type site struct {
 	t      *checkT
 	app    App
 	sm     *scs.SessionManager // of the application
-	store  scs.Store           // the manager's, without the spy that watch puts before it
+	store  scs.Store           // the store of sm, without the spy of watch
 	base   string
 	opened time.Time
 	web    *http.Client
-	lack   atomic.Pointer[string] // what the harness's Context is not
+	lack   atomic.Pointer[string] // the interface that the harness's Context lacks
 }
 
-// newSite returns an application with routes that every check uses, over a fresh store. It is to be
-// opened.
+// newSite returns an application with common routes over a fresh store. The caller opens it.
 func (t *checkT) newSite() *site {
 	t.Helper()
 	return t.siteOver(t.newStore())
 }
 
-// siteOver is newSite over a store that is there.
+// siteOver is newSite over an existing store.
 func (t *checkT) siteOver(store scs.Store) *site {
 	sm := newManager(store)
 	s := &site{t: t, sm: sm, store: store, app: App{Sessions: sm}}
@@ -69,7 +68,7 @@ func (t *checkT) siteOver(store scs.Store) *site {
 	return s
 }
 
-// newManager returns a manager whose failures are answered in silence.
+// newManager returns a manager that answers failures without a log.
 func newManager(store scs.Store) *scs.SessionManager {
 	sm := scskit.New(store)
 	sm.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, _ error) {
@@ -78,7 +77,7 @@ func newManager(store scs.Store) *scs.SessionManager {
 	return sm
 }
 
-// none is what a page shows for a key that the session does not have.
+// none is the body for a key that the session does not have.
 const none = "(none)"
 
 func valueOf(ctx context.Context, sm *scs.SessionManager, key string) string {
@@ -88,9 +87,9 @@ func valueOf(ctx context.Context, sm *scs.SessionManager, key string) string {
 	return none
 }
 
-// route adds a route for GET. What a handler is to do from one request to the next it is told in
-// the query, and what it tells the check goes through a channel, a mutex or an atomic: a framework
-// that reads sockets by itself orders no memory between a response and what follows it.
+// route adds a route for GET. Handlers get their parameters from the query, and report to the check
+// through channels, mutexes or atomics: if a framework reads sockets by itself, a response does not
+// order memory accesses.
 func (s *site) route(path string, h Handler) {
 	s.app.Routes = append(s.app.Routes, Route{Method: http.MethodGet, Path: path, Handler: h})
 }
@@ -98,7 +97,7 @@ func (s *site) route(path string, h Handler) {
 // option adds an option of the adapter.
 func (s *site) option(o adapters.Option) { s.app.Options = append(s.app.Options, o) }
 
-// watch puts a spy between the manager and its store. It must come before open.
+// watch puts a spy between the manager and its store. Call it before open.
 func (s *site) watch() *spy {
 	w := &spy{Store: s.store, t: s.t, done: make(chan string, 1000)}
 	s.sm.Store = w
@@ -113,8 +112,8 @@ func (s *site) open() *site {
 	return s
 }
 
-// guarded returns the application with handlers that fail the check where they panic, unless it
-// has recovery for those that are to. Outside net/http a panic may end the process.
+// guarded returns the application with handlers that fail the check when they panic, unless
+// App.Recover is set. Outside net/http a panic may end the process.
 func (s *site) guarded() App {
 	app := s.app
 	if app.Recover != 0 {
@@ -157,8 +156,8 @@ func (s *site) connect() {
 	s.t.Cleanup(transport.CloseIdleConnections)
 }
 
-// offers returns c as an F, which not every harness's Context is. If it is none, the handler must
-// return the error, and the check does not apply.
+// offers returns c as an F. If the harness's Context is no F, the handler must return the error,
+// and the check does not apply.
 func offers[F any](s *site, c Context) (F, error) {
 	f, ok := c.(F)
 	if ok {
@@ -170,7 +169,7 @@ func offers[F any](s *site, c Context) (F, error) {
 	return f, errors.New(lack)
 }
 
-// lacking ends the check if a handler has missed something in its Context.
+// lacking ends the check as not applicable if offers has failed.
 func (s *site) lacking() {
 	s.t.Helper()
 	if lack := s.lack.Load(); lack != nil {
@@ -178,7 +177,7 @@ func (s *site) lacking() {
 	}
 }
 
-// held adds a route that does nothing until the gate is open, after its session was loaded.
+// held adds a route whose handler loads the session, waits for the gate and then runs h.
 func (s *site) held(path string, g *gate, h Handler) {
 	s.route(path, func(c Context) error {
 		_ = s.sm.Token(c.Context())
@@ -187,7 +186,7 @@ func (s *site) held(path string, g *gate, h Handler) {
 	})
 }
 
-// signIn is a handler that signs a user in.
+// signIn is a Handler that signs a user in.
 func (s *site) signIn(c Context) error {
 	if err := s.sm.RenewToken(c.Context()); err != nil {
 		return err
@@ -196,7 +195,7 @@ func (s *site) signIn(c Context) error {
 	return c.Send(http.StatusOK, "welcome")
 }
 
-// fill adds a route that puts a value of any size into the session.
+// fill adds a route that puts a value of a given size into the session.
 func (s *site) fill() {
 	s.route("/fill", func(c Context) error {
 		size, err := strconv.Atoi(c.Query("size"))
@@ -208,7 +207,7 @@ func (s *site) fill() {
 	})
 }
 
-// plain is an adapter for net/http as small as can be.
+// plain is a minimal adapter for net/http.
 func plain(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 	l := adapters.NewLifecycle(sm, opts...)
 	return func(next http.Handler) http.Handler {
@@ -227,8 +226,7 @@ func plain(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) h
 	}
 }
 
-// carrierOf returns the driver of a store whose sessions travel in the cookie, and nothing of other
-// stores.
+// carrierOf returns the driver of a store whose sessions travel in the cookie.
 func carrierOf(s scs.Store) (driver.Carrier, bool) {
 	p, ok := s.(*scskit.Store)
 	if !ok {
@@ -238,8 +236,8 @@ func carrierOf(s scs.Store) (driver.Carrier, bool) {
 	return c, ok
 }
 
-// carried reports whether the sessions of the site travel in the cookie. Then each value of the
-// cookie is a session of its own, and no two responses set the same.
+// carried reports whether the sessions travel in the cookie. Then each value of the cookie is a
+// session of its own, and every response sets another.
 func (s *site) carried() bool {
 	_, ok := carrierOf(s.store)
 	return ok

@@ -15,7 +15,7 @@ var (
 	errStore  = errors.New("the store at 10.11.12.13 is down")
 )
 
-// failing is a fault of a store that cannot do op.
+// failing returns a fault for the operation op.
 func failing(op string) func(string) error {
 	return func(o string) error {
 		if o == op {
@@ -27,28 +27,28 @@ func failing(op string) func(string) error {
 
 var _ scs.CtxStore = (*spy)(nil)
 
-// spy is a store that counts, tells and can fail.
+// spy is a store that counts its calls and can be made to fail.
 type spy struct {
 	scs.Store
 	t    *checkT
-	done chan string // every operation, when it has ended
+	done chan string // gets the name of each operation that has ended
 
 	mu    sync.Mutex
 	calls map[string]int
 	fault func(op string) error
 }
 
-// Unwrap lets adapters find the store that is watched; see scskit.StoreOf.
+// Unwrap returns the store, for scskit.StoreOf.
 func (w *spy) Unwrap() scs.Store { return w.Store }
 
-// fail sets what operations fail with; nil ends it.
+// fail sets the function that makes operations fail; nil removes it.
 func (w *spy) fail(fault func(op string) error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.fault = fault
 }
 
-// count returns how often the operations were called.
+// count returns the number of calls of the operations, or of all.
 func (w *spy) count(ops ...string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -61,14 +61,14 @@ func (w *spy) count(ops ...string) int {
 	return n
 }
 
-// drain forgets the operations that have ended so far.
+// drain forgets the operations that have ended.
 func (w *spy) drain() {
 	for len(w.done) > 0 {
 		<-w.done
 	}
 }
 
-// ended waits until an operation has ended, after the last drain.
+// ended waits until an operation ends after the last drain.
 func (w *spy) ended(t *checkT, op string) {
 	t.Helper()
 	timeout := time.NewTimer(t.reach())

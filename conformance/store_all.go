@@ -13,18 +13,18 @@ var storeAllChecks = []check{
 	{"all/own-data", LevelStore, allOwnData,
 		"scs.IterableStore: All returns each session once, with its own data"},
 	{"all/live-only", LevelStore, allLiveOnly,
-		"scs.IterableStore: All leaves out sessions that have expired or were deleted"},
+		"scs.IterableStore: All returns no expired and no deleted session"},
 	{"all/keys-find", LevelStore, allKeysFind,
-		"scs.IterableStore: the keys of All are what Find takes"},
+		"scs.IterableStore: Find accepts the keys of All"},
 	{"all/keys-delete", LevelStore, allKeysDelete,
-		"scs.IterableStore: the keys of All are what Delete takes, which SessionManager.Iterate with " +
-			"Destroy relies on"},
+		"scs.IterableStore: Delete accepts the keys of All; " +
+			"SessionManager.Iterate with Destroy relies on it"},
 	{"all/copies", LevelStore, allCopies,
-		"the caller may change what All has returned"},
+		"the caller may change the data that All returns"},
 	{"all/many", LevelStore, allMany,
-		"All returns more sessions than fit a page of the backend's answer"},
+		"All returns more sessions than one page of the backend holds"},
 	{"all/concurrent-deletes", LevelStore, allConcurrentDeletes,
-		"All survives sessions being deleted meanwhile, and returns those that were not"},
+		"All succeeds while other sessions are deleted, and returns those that are not"},
 }
 
 func allEmpty(t *checkT) {
@@ -41,7 +41,7 @@ func allOwnData(t *checkT) {
 
 func allLiveOnly(t *checkT) {
 	s := t.newStore()
-	t.all(s) // if it can
+	t.all(s) // ends the check if the store cannot list its sessions
 	want := t.fill(s, 3)
 	expired, deleted := newToken(), newToken()
 	t.commit(s, expired, []byte("expired"), in(t.short()))
@@ -87,7 +87,7 @@ func allCopies(t *checkT) {
 func allMany(t *checkT) {
 	s := t.newStore()
 	if _, ok := s.(scs.IterableStore); !ok {
-		t.all(s) // before the work is done for nothing
+		t.all(s) // ends the check if the store cannot list its sessions
 	}
 	t.wantAll(s, t.fill(s, 1050))
 }
@@ -123,7 +123,7 @@ func allConcurrentDeletes(t *checkT) {
 	t.wantAll(s, stay)
 }
 
-// wantAll ends the check unless All returns the wanted data, each once.
+// wantAll ends the check unless All returns the wanted data, each item once.
 func (t *checkT) wantAll(s scs.Store, want map[string]string) {
 	t.Helper()
 	all := t.all(s)

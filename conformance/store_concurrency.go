@@ -9,13 +9,13 @@ import (
 // storeConcurrencyChecks cover what scs needs of any store when requests run concurrently.
 var storeConcurrencyChecks = []check{
 	{"concurrency/first-writers", LevelStore, concurrencyFirstWriters,
-		"the first commits of one token meet: all succeed, with no duplicate-key error"},
+		"concurrent first commits of one token all succeed, without a duplicate-key error"},
 	{"concurrency/torn-reads", LevelStore, concurrencyTornReads,
-		"a reader sees what one writer wrote, whole"},
+		"a reader sees the whole of what one writer has written"},
 	{"concurrency/many-sessions", LevelStore, concurrencyManySessions,
-		"stores are used by many requests at a time, each with a session of its own"},
+		"many concurrent requests use the store, each with its own session"},
 	{"concurrency/deletes", LevelStore, concurrencyDeletes,
-		"requests that delete one session at the same time are all told that it is deleted"},
+		"concurrent deletes of one session all succeed"},
 }
 
 func concurrencyFirstWriters(t *checkT) {
@@ -34,7 +34,7 @@ func concurrencyFirstWriters(t *checkT) {
 
 func concurrencyTornReads(t *checkT) {
 	const size, writers, readers, rounds = 32 << 10, 3, 3, 15
-	const most = 20_000 // reads, so that a writer that hangs is noticed
+	const most = 20_000 // reads: a writer that hangs must not go unnoticed
 	s := t.newStore()
 	token := newToken()
 	payload := func(w int) []byte { return bytes.Repeat([]byte{byte('a' + w)}, size-w*1000) }

@@ -12,46 +12,46 @@ import (
 // storeContractChecks cover the contracts of scs.Store and scs.CtxStore.
 var storeContractChecks = []check{
 	{"contract/missing", LevelStore, contractMissing,
-		"scs.Store: a token that is not found gives found false and a nil error"},
+		"scs.Store: Find returns found false and a nil error for a token without a session"},
 	{"contract/round-trip", LevelStore, contractRoundTrip,
-		"scs.Store: what is committed is found, as often as it is looked for"},
+		"scs.Store: Find returns what Commit has stored, every time"},
 	{"contract/overwrite", LevelStore, contractOverwrite,
-		"scs.Store: committing an existing token overwrites its data"},
+		"scs.Store: Commit overwrites the data of an existing token"},
 	{"contract/delete", LevelStore, contractDelete,
-		"scs.Store: a deleted token is not found"},
+		"scs.Store: Find does not find a deleted token"},
 	{"contract/delete-missing", LevelStore, contractDeleteMissing,
-		"scs.Store: deleting a token that does not exist is a no-op and no error"},
+		"scs.Store: Delete is a no-op without an error for a token without a session"},
 	{"contract/delete-twice", LevelStore, contractDeleteTwice,
-		"scs.Store: deleting a token again is a no-op and no error"},
+		"scs.Store: a second Delete of a token is a no-op without an error"},
 	{"contract/commit-after-delete", LevelStore, contractCommitAfterDelete,
-		"scs.Store: a token that was deleted can be committed again"},
+		"scs.Store: Commit stores a session under a token that was deleted"},
 	{"contract/empty-payload", LevelStore, contractEmptyPayload,
-		"scs.Store: found says whether a session is there, not how long its data is"},
+		"scs.Store: Find finds a session with empty data"},
 	{"contract/isolation", LevelStore, contractIsolation,
-		"scs.Store: what is done to one token leaves every other one alone"},
+		"scs.Store: Commit and Delete of one token leave the sessions of all others unchanged"},
 	{"contract/separate-stores", LevelStore, contractSeparateStores,
-		"Store.New: two stores on one backend (prefixes, tables, collections) share nothing"},
+		"Store.New: two stores on one backend (prefixes, tables, collections) share no sessions"},
 	{"contract/token-case", LevelStore, variants(swapCase),
-		"tokens are base64 and case-sensitive: another case is another token"},
+		"tokens are base64 and case-sensitive: the same letters in another case are another token"},
 	{"contract/token-space", LevelStore, variants(padded),
-		"tokens are compared byte for byte: padding comparisons ignore trailing spaces"},
+		"tokens are compared byte for byte: a comparison that pads with spaces ignores trailing ones"},
 	{"contract/token-unicode", LevelStore, variants(lookAlikes),
-		"tokens are compared byte for byte: collations take accented or wide letters for plain ones"},
+		"tokens are compared byte for byte: a collation may equate " +
+			"accented or wide letters with plain ones"},
 	{"contract/token-prefix", LevelStore, variants(prefixes),
-		"tokens are compared whole: neither a part of a token nor more than it finds the session"},
+		"tokens are compared whole: neither a prefix of a token nor a longer text finds its session"},
 	{"contract/token-base64", LevelStore, variants(spellings),
-		"a base64 decoder takes several spellings for one value: they are different tokens"},
+		"a base64 decoder accepts several spellings of one value: they are different tokens"},
 	{"contract/aliasing-input", LevelStore, contractAliasingInput,
-		"the caller may change the bytes after Commit has returned"},
+		"the caller may change the bytes after Commit returns"},
 	{"contract/aliasing-output", LevelStore, contractAliasingOutput,
-		"the caller may change the bytes that Find has returned"},
+		"the caller may change the bytes that Find returns"},
 	{"contract/find-creates-nothing", LevelStore, contractFindCreatesNothing,
-		"OWASP session fixation: looking for an unknown token must not adopt it"},
+		"OWASP session fixation: Find must not create a session for an unknown token"},
 	{"contract/context-methods", LevelStore, contractContextMethods,
-		"scs.CtxStore: the Ctx methods are the same as the plain ones, which scs's own helpers still " +
-			"call"},
+		"scs.CtxStore: the Ctx methods do the same as the plain ones, which helpers of scs still call"},
 	{"contract/second-instance", LevelStore, contractSecondInstance,
-		"what one process has been told is stored, another process sees at once"},
+		"once Commit returns in one process, every other process sees the session"},
 }
 
 func contractMissing(t *checkT) {
@@ -141,7 +141,7 @@ func contractSeparateStores(t *checkT) {
 	t.wantData(one, token, []byte("one"))
 }
 
-// variants returns a check that no variant of a token finds, overwrites or deletes its session.
+// variants returns a check that no variant of a token finds or deletes its session.
 func variants(of func(token string) []string) func(t *checkT) {
 	return func(t *checkT) {
 		s := t.newStore()
@@ -155,7 +155,7 @@ func variants(of func(token string) []string) func(t *checkT) {
 	}
 }
 
-// variantToken returns a token with letters and both signs of the URL alphabet in it.
+// variantToken returns a token that has letters and both special characters of base64url.
 func variantToken() string { return "aK-_" + newToken()[4:] }
 
 func swapCase(token string) []string {
@@ -180,12 +180,12 @@ func prefixes(token string) []string {
 	return []string{token[:len(token)-1], token[1:], token + "A", token + token}
 }
 
-// spellings returns other base64 texts that lenient decoders take for the same bytes.
+// spellings returns other base64 texts that lenient decoders decode to the same bytes.
 func spellings(token string) []string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	last := strings.IndexByte(alphabet, token[len(token)-1])
 	v := []string{token + "=", strings.NewReplacer("-", "+", "_", "/").Replace(token)}
-	for low := range 4 { // a token of 32 bytes does not use the last two bits of its text
+	for low := range 4 { // the last two bits of the text are unused in a token of 32 bytes
 		if other := last&^3 | low; other != last {
 			v = append(v, token[:len(token)-1]+alphabet[other:other+1])
 		}

@@ -1,9 +1,9 @@
 package conformance
 
-// storeDataChecks cover session data, which a store returns unchanged.
+// storeDataChecks cover session data, which a store must return unchanged.
 var storeDataChecks = []check{
 	{"data/every-byte", LevelStore, dataEveryByte,
-		"session data is bytes, not text: NUL, invalid UTF-8 and all"},
+		"session data is bytes, not text: it may hold NUL and invalid UTF-8"},
 	{"data/64k", LevelStore, data64K,
 		"columns and messages of 64 KiB must not cut data short (a MySQL BLOB holds one byte less)"},
 	{"data/1m", LevelStore, data1M,

@@ -4,30 +4,31 @@ import (
 	"time"
 )
 
-// storeExpiryChecks cover the expiry that scs passes to Commit. The clock of the backend decides, so these
-// checks wait for it.
+// storeExpiryChecks cover the expiry that scs passes to Commit. The clock of the backend decides,
+// so these checks wait for it.
 var storeExpiryChecks = []check{
 	{"expiry/expired", LevelStore, expiryExpired,
-		"scs.Store: an expired session is not found, whether or not anything has cleaned up"},
+		"scs.Store: Find does not find an expired session, whether or not a cleanup has run"},
 	{"expiry/sub-second", LevelStore, expirySubSecond,
-		"a session ends when it should, not at the full second before or after"},
+		"a session expires at its expiry, not at the full second before or after it"},
 	{"expiry/past", LevelStore, expiryPast,
-		"an expiry in the past stores nothing that is found, and nothing that lives for ever (a Redis " +
-			"SET with a negative TTL does)"},
+		"an expiry in the past stores no session that is found or lives for ever (a " +
+			"Redis SET with a negative TTL does)"},
 	{"expiry/past-overwrites", LevelStore, expiryPastOverwrites,
-		"an expiry in the past ends the session that was there"},
+		"an expiry in the past ends the existing session"},
 	{"expiry/extend", LevelStore, expiryExtend,
-		"scs.Store: committing an existing token overwrites its expiry: an idle time-out slides"},
+		"scs.Store: Commit overwrites the expiry of an existing token, so that an idle timeout slides"},
 	{"expiry/shorten", LevelStore, expiryShorten,
-		"scs.Store: committing an existing token overwrites its expiry, also with an earlier one"},
+		"scs.Store: Commit overwrites the expiry of an existing token with an earlier one, too"},
 	{"expiry/far-future", LevelStore, expiryFarFuture,
-		"dates beyond 2038 and 2100 are dates"},
+		"dates after 2038 and 2100 are stored like any other"},
 	{"expiry/zone-west", LevelStore, expiryZoneWest,
-		"an expiry is a moment, in whatever zone it is written: a session does not end early"},
+		"an expiry is a moment, whatever its time zone: a session does not end early"},
 	{"expiry/zone-east", LevelStore, expiryZoneEast,
-		"an expiry is a moment, in whatever zone it is written: a session does not end late"},
+		"an expiry is a moment, whatever its time zone: a session does not end late"},
 	{"expiry/reuse", LevelStore, expiryReuse,
-		"a token whose session has expired can be committed again before anything has cleaned up"},
+		"Commit stores a session under a token whose session has expired, " +
+			"whether or not a cleanup has run"},
 }
 
 func expiryExpired(t *checkT) {
@@ -62,7 +63,7 @@ func expiryPast(t *checkT) {
 	s := t.newStore()
 	for _, ago := range []time.Duration{2 * time.Second, time.Hour, 30 * 365 * 24 * time.Hour} {
 		token := newToken()
-		// An error is an answer too; what counts is what is there afterwards.
+		// Commit may return an error: only what Find returns afterwards counts.
 		_ = commitCtx(t.Context(), s, token, []byte("data"), in(-ago))
 		t.wantNone(s, token)
 	}

@@ -7,13 +7,13 @@ import (
 // storeHostileChecks cover hostile tokens: any text that a cookie can hold.
 var storeHostileChecks = []check{
 	{"hostile/injection", LevelStore, hostileInjection,
-		"SQL, NoSQL, Lua, glob and CRLF in a token are data"},
+		"SQL, NoSQL, Lua, glob patterns and CRLF in a token are data"},
 	{"hostile/malformed-token", LevelStore, hostileMalformedToken,
-		"scs.Store: a malformed token is not found, with a nil error"},
+		"scs.Store: Find returns found false and a nil error for a malformed token"},
 	{"hostile/empty-token", LevelStore, hostileEmptyToken,
-		"an empty token is no session; scs deletes it when a fresh session is destroyed"},
+		"an empty token has no session; scs deletes it when a new session is destroyed"},
 	{"hostile/huge-token", LevelStore, hostileHugeToken,
-		"a token of 1 MB is not found, and no error"},
+		"Find returns found false and a nil error for a token of 1 MB"},
 }
 
 var injections = []string{

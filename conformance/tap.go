@@ -11,17 +11,16 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// tap is a driver that counts what passes through it, and in which hook can make
-// operations fail or wait.
+// tap is a driver that counts its calls. A hook can make operations fail or wait.
 type tap struct {
 	driver.Driver
 	t     *checkT
-	plain bool // the store above has Options.PlainIDs
+	plain bool // the store over it has Options.PlainIDs
 
 	mu    sync.Mutex
 	calls map[string]int
 	hook  func(ctx context.Context, op, id string) error
-	after func(op string) error // turns the success of an operation into an error
+	after func(op string) error // called after each success; its error replaces it
 }
 
 func (t *checkT) tap(d driver.Driver) *tap { return &tap{Driver: d, t: t} }
@@ -33,14 +32,14 @@ func (d *tap) id(token string) string {
 	return idOf(token)
 }
 
-// on sets the hook.
+// on sets the hook, or removes it if it is nil.
 func (d *tap) on(hook func(ctx context.Context, op, id string) error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.hook = hook
 }
 
-// refuse has operations fail.
+// refuse makes operations fail.
 func (d *tap) refuse(err error, ops ...string) {
 	d.on(func(_ context.Context, op, _ string) error {
 		if slices.Contains(ops, op) {
@@ -103,7 +102,7 @@ func (d *tap) Delete(ctx context.Context, id string) error {
 	return d.pass(ctx, "delete", id, func() error { return d.Driver.Delete(ctx, id) })
 }
 
-// Range implements driver.Ranger, as far as the driver does.
+// Range implements driver.Ranger if the inner driver does.
 func (d *tap) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	r, ok := driver.As[driver.Ranger](d.Driver)
 	if !ok {
@@ -114,7 +113,7 @@ func (d *tap) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	return r.Range(ctx)
 }
 
-// Sweep implements driver.Sweeper; a driver that does not has nothing to remove.
+// Sweep implements driver.Sweeper. It removes nothing if the inner driver does not implement it.
 func (d *tap) Sweep(ctx context.Context, limit int) (n int, err error) {
 	err = d.pass(ctx, "sweep", "", func() error {
 		if s, ok := driver.As[driver.Sweeper](d.Driver); ok {

@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// until polls for a condition that must hold whenever it is looked at after the deadline.
+// until polls for a condition that must hold at every time after the deadline.
 func (t *checkT) until(deadline time.Time, what string, holds func() bool) {
 	t.Helper()
 	for {
@@ -19,13 +19,13 @@ func (t *checkT) until(deadline time.Time, what string, holds func() bool) {
 	}
 }
 
-// soon polls for a condition that must come true at once, on whatever machine.
+// soon polls for a condition that must come true at once, but allows for a slow machine.
 func (t *checkT) soon(what string, holds func() bool) {
 	t.Helper()
 	t.until(in(t.reach()), what, holds)
 }
 
-// pause lets time pass, where the clock of the backend is what is checked.
+// pause waits where the clock of the backend is under test.
 func (t *checkT) pause(d time.Duration) {
 	t.Helper()
 	timer := time.NewTimer(d)
@@ -37,11 +37,11 @@ func (t *checkT) pause(d time.Duration) {
 	}
 }
 
-// prompt is how soon an operation returns when its context ends.
+// prompt is how soon an operation must return after its context ends.
 const prompt = 100 * time.Millisecond
 
-// promptly calls f, which returns how long after its end it took, until once that was no longer
-// than most. A busy machine may delay any one of them; what is always late is the subject's doing.
+// promptly calls f until it returns at most most, a few times. f returns how long an operation took
+// after its time was over. A busy machine may delay some of the calls, but not all.
 func (t *checkT) promptly(what string, most time.Duration, f func() time.Duration) {
 	t.Helper()
 	const attempts, patience = 3, 3 * time.Second

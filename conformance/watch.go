@@ -10,19 +10,19 @@ import (
 )
 
 const (
-	// stall is how long nothing may happen in a check before it counts as hung. What happens is
-	// any operation, request or log line of the check. It is stretched for slow backends.
+	// stall is how long a check may run without a beat before it counts as hung. Every operation,
+	// request and log line of a check is a beat. A slow backend gets more.
 	stall = 20 * time.Second
 
-	// longest is how long a check may be busy, stretched likewise.
+	// longest is how long a check may run. A slow backend gets more.
 	longest = 3 * time.Minute
 )
 
-// alive says that something has happened in the check.
+// alive records a beat of the check.
 func (t *checkT) alive() { t.beats.Add(1) }
 
-// watch returns nil when done is closed, or else what is wrong: nothing has happened for the limit.
-// Time in which the machine did not let the watch itself run does not count.
+// watch returns nil when done is closed, or an error when there is no beat for the limit. Time in
+// which the machine does not run the watch does not count.
 func (t *checkT) watch(done <-chan struct{}, limit time.Duration) error {
 	longest := t.subject.scaled(longest)
 	step := max(limit/20, time.Millisecond)
@@ -47,10 +47,10 @@ func (t *checkT) watch(done <-chan struct{}, limit time.Duration) error {
 	}
 }
 
-// label marks the goroutines of a check, which those that they start inherit.
+// label is the profiler label of the goroutines of a check. Goroutines that they start inherit it.
 const label = "conformance"
 
-// waiting says in a few lines where the check's goroutines are.
+// waiting describes in a few lines where the goroutines of the check are.
 func (t *checkT) waiting() string {
 	var profile strings.Builder
 	if err := pprof.Lookup("goroutine").WriteTo(&profile, 1); err != nil {
@@ -69,8 +69,8 @@ func (t *checkT) waiting() string {
 	return strings.Join(places, "\n")
 }
 
-// innermost returns the calls of a stack of a goroutine profile that say where it waits: the last
-// few but those of the runtime and of what it waits with, such as a lock or a channel.
+// innermost returns the calls of a stack in a goroutine profile that show where it waits: the last
+// few, without those of the runtime and of locks, channels and the like.
 func innermost(stack string) string {
 	var calls []string
 	for line := range strings.Lines(stack) {
@@ -91,7 +91,7 @@ func innermost(stack string) string {
 	return strings.Join(calls, ", called by ")
 }
 
-// ours returns the place of the outermost call that tells which check it is.
+// ours returns the index of the outermost call that identifies the check.
 func ours(calls []string) int {
 	for i := len(calls) - 1; i > 3; i-- {
 		if strings.HasPrefix(calls[i], "conformance.") &&
@@ -102,8 +102,8 @@ func ours(calls []string) int {
 	return 3
 }
 
-// isPlumbing reports whether a function is what goroutines wait with, and says nothing of the
-// reason.
+// isPlumbing reports whether goroutines wait in the function for any reason, so that it says
+// nothing about the cause.
 func isPlumbing(function string) bool {
 	for _, pkg := range []string{"runtime.", "sync.", "time.", "poll.", "syscall.", "net.", "bufio.",
 		"io.", "pprof."} {
@@ -114,7 +114,7 @@ func isPlumbing(function string) bool {
 	return false
 }
 
-// panicked returns the calls, a few, that led to the panic which the caller has recovered.
+// panicked returns the last few calls before the panic that the caller has recovered.
 func panicked() string {
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
@@ -126,7 +126,7 @@ func panicked() string {
 		function := frame.Function[strings.LastIndex(frame.Function, "/")+1:]
 		switch plumbing := strings.HasPrefix(function, "runtime."); {
 		case plumbing && len(calls) > 0:
-			more = false // the goroutine's beginning
+			more = false // the start of the goroutine
 		case plumbing:
 			unwinding = true
 		case unwinding:
