@@ -59,7 +59,7 @@ func cookieDefaults(t *checkT) {
 		t.Errorf("cookie: name %q, attributes %v, want %q and %v", c.name, c.attributes, "session", want)
 	}
 	if expires == "" || age == "" {
-		t.Errorf("cookie: Expires %q, Max-Age %q: both are needed, for browsers old and new",
+		t.Errorf("cookie: Expires %q, Max-Age %q: want both, for old and new browsers",
 			expires, age)
 	}
 }
@@ -117,7 +117,7 @@ func cookieRememberMe(t *checkT) {
 		t.Errorf("cookie after RememberMe(true): attributes %v, want Expires and Max-Age", c.attributes)
 	}
 	if c := b.put("k", "v").given(t); !c.has("max-age") {
-		t.Error("cookie of a later request: want Max-Age still")
+		t.Error("cookie of a later request: no Max-Age, want one")
 	}
 	if c := b.get("/remember").given(t); c.has("expires") || c.has("max-age") {
 		t.Errorf("cookie after RememberMe(false): attributes %v, want neither Expires nor Max-Age",
@@ -131,10 +131,10 @@ func cookieMaxAge(t *checkT) {
 	s.sm.Lifetime = most
 	s.open()
 	c := s.browser().put("k", "v").given(t)
-	if age, err := strconv.Atoi(c.attributes["max-age"]); err != nil || age > int(most/time.Second) ||
-		age < int(most/time.Second)-60 {
-		t.Errorf("cookie: Max-Age=%s, want at most %d, and not much less", c.attributes["max-age"],
-			int(most/time.Second))
+	seconds := int(most / time.Second)
+	age, err := strconv.Atoi(c.attributes["max-age"])
+	if err != nil || age > seconds || age < seconds-60 {
+		t.Errorf("cookie: Max-Age=%s, want %d to %d", c.attributes["max-age"], seconds-60, seconds)
 	}
 	if expires, err := http.ParseTime(c.attributes["expires"]); err != nil ||
 		time.Until(expires) > most {
@@ -163,7 +163,7 @@ func cookieDeletion(t *checkT) {
 	}
 	for _, name := range []string{"domain", "path", "partitioned", "secure", "httponly", "samesite"} {
 		if c.has(name) != given.has(name) || c.attributes[name] != given.attributes[name] {
-			t.Errorf("destroy: %s is %q, want that of the cookie to be deleted, %q", name,
+			t.Errorf("destroy: %s is %q, want %q as in the cookie to delete", name,
 				c.attributes[name], given.attributes[name])
 		}
 	}
@@ -210,12 +210,12 @@ func cookieNoStore(t *checkT) {
 	b := s.browser()
 	for _, path := range []string{"/put?k=k&v=v", "/renew", "/destroy"} {
 		if got := b.get(path).header["Cache-Control"]; len(got) != 1 || got[0] != "no-store" {
-			t.Errorf("%s: Cache-Control is %q, want no-store beside the session cookie", path, got)
+			t.Errorf("%s: Cache-Control is %q, want no-store with a session cookie", path, got)
 		}
 	}
 	if got := b.get("/plain").header["Cache-Control"]; len(got) != 1 ||
 		got[0] != "public, max-age=600" {
-		t.Errorf("no cookie: Cache-Control is %q, want the handler's own", got)
+		t.Errorf("no session cookie: Cache-Control is %q, want the handler's", got)
 	}
 }
 
@@ -258,7 +258,7 @@ func refuses(settings map[string]func(*App)) func(t *checkT) {
 			s := t.newSite()
 			settings[name](&s.app)
 			if !s.panics() {
-				t.Errorf("%s: the middleware was built, want a panic", name)
+				t.Errorf("%s: building the middleware did not panic", name)
 			}
 		}
 	}

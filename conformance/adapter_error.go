@@ -91,7 +91,7 @@ func errorReset(t *checkT) {
 	a := b.get("/fail")
 	a.wants(t, http.StatusTeapot, "sorry")
 	if got := a.header.Get("X-Own"); got != "" {
-		t.Errorf("X-Own is %q: the response was taken back", got)
+		t.Errorf("X-Own is %q after the response was reset", got)
 	}
 	s.kept(b, a, "flash", "try again")
 }
@@ -102,7 +102,7 @@ func (s *site) agrees(w *spy, b *browser, a *answer, key, value string) {
 	if a.session(s.t) != nil {
 		s.kept(b, a, key, value)
 	} else if n := w.count("commit"); n != 0 {
-		s.t.Errorf("the response has no session cookie, but the store was asked to commit %d times", n)
+		s.t.Errorf("the response has no session cookie, but the store got %d commits", n)
 	}
 }
 
@@ -121,7 +121,7 @@ func panicOutside(t *checkT) {
 	}
 	a.withheld(t)
 	if n := w.count("commit"); n != 0 {
-		t.Errorf("the store was asked to commit %d times after a panic", n)
+		t.Errorf("the store got %d commits after a panic", n)
 	}
 
 	b := s.browser()
@@ -166,7 +166,7 @@ func panicInside(t *checkT) {
 func loadFailure(t *checkT) {
 	s := t.newSite()
 	s.route("/handler", func(c Context) error {
-		t.Error("the handler ran, though the session could not be loaded")
+		t.Error("the handler ran although the session could not be loaded")
 		return c.Send(http.StatusOK, "the handler's")
 	})
 	w := s.watch()
@@ -199,7 +199,7 @@ func lazyFailure(t *checkT) {
 	b.get("/handler").refused(t)
 	b.get("/write").refused(t)
 	if n := w.count("commit") - commits; n != 0 {
-		t.Errorf("the store was asked to commit %d times a session that was not loaded", n)
+		t.Errorf("the store got %d commits of a session that was not loaded", n)
 	}
 	w.fail(nil)
 	b.wants("k", "v")
@@ -217,10 +217,10 @@ func lazyUntouched(t *checkT) {
 	a.wants(t, http.StatusOK, "plain")
 	a.withheld(t)
 	if n := w.count() - calls; n != 0 {
-		t.Errorf("the store was called %d times", n)
+		t.Errorf("the store was called %d times, want none", n)
 	}
 	if got := a.header["Vary"]; len(got) != 0 {
-		t.Errorf("Vary is %q, though the response did not use the session", got)
+		t.Errorf("Vary is %q, want none: the response did not use the session", got)
 	}
 }
 
@@ -234,7 +234,7 @@ func lazyUsed(t *checkT) {
 	calls := w.count()
 	b.get("/keys").wants(t, http.StatusOK, "keys k")
 	if n := w.count() - calls; n != 1 {
-		t.Errorf("a read called the store %d times, want once", n)
+		t.Errorf("a read called the store %d times, want 1", n)
 	}
 	b.get("/destroy")
 	b.wants("k", none)
@@ -265,7 +265,7 @@ func failureTyped(t *checkT) {
 		var typed *adapters.Error
 		switch {
 		case len(told) != 1:
-			t.Errorf("%s: OnError was called %d times, want once", op, len(told))
+			t.Errorf("%s: OnError was called %d times, want 1", op, len(told))
 		case !errors.As(told[0], &typed) || typed.Op != op || !errors.Is(told[0], errStore):
 			t.Errorf("%s: OnError got %v, want an *adapters.Error with this Op and the store's error", op,
 				told[0])

@@ -76,12 +76,12 @@ func featureEventStream(t *checkT) {
 	s.lacking()
 	first := make([]byte, len("data: one\n\n"))
 	if _, err := io.ReadFull(res.Body, first); err != nil || string(first) != "data: one\n\n" {
-		t.Fatalf("the first event is %q, %v", first, err)
+		t.Fatalf("first event: got %q, error %v", first, err)
 	}
 	s.kept(b, b.answer(res, ""), "k", "v") // while the stream is still open
 	g.open()
 	if rest, err := io.ReadAll(res.Body); err != nil || string(rest) != "data: two\n\n" {
-		t.Errorf("the rest of the stream is %q, %v", rest, err)
+		t.Errorf("rest of the stream: got %q, error %v", rest, err)
 	}
 }
 
@@ -133,14 +133,14 @@ func featureLateChange(t *checkT) {
 	select {
 	case e := <-late:
 		if e.ID != scskit.HashToken(b.token()) {
-			t.Errorf("the event has the id %q, want that of the session", e.ID)
+			t.Errorf("the event has the id %q, want the id of the session", e.ID)
 		}
 	case <-time.After(t.reach()):
 		t.Error("no event of scskit.KindLate")
 	}
 	b.wants("k", "in time")
 	if n := len(late); n != 0 {
-		t.Errorf("%d more events of scskit.KindLate than there were late changes", n)
+		t.Errorf("%d events of scskit.KindLate without a late change", n)
 	}
 }
 
@@ -213,7 +213,7 @@ func featureUpgrade(t *checkT) {
 	s.kept(b, b.answer(res, ""), "k", "v")
 	fmt.Fprint(conn, "hello\n")
 	if line, err := r.ReadString('\n'); err != nil || line != "you said hello\n" {
-		t.Errorf("the connection answers %q, %v", line, err)
+		t.Errorf("upgraded connection: got %q, error %v", line, err)
 	}
 }
 

@@ -64,7 +64,7 @@ func beside(kind Neighbour, more ...func(*neighbourhood)) func(*checkT) {
 // needs ends the check as not applicable if the harness does not list the neighbour.
 func (t *checkT) needs(kind Neighbour) {
 	if !slices.Contains(t.adapter.Neighbours, kind) {
-		t.notApplicable("the adapter's Neighbours have no " + string(kind))
+		t.notApplicable("Adapter.Neighbours does not have " + string(kind))
 	}
 }
 
@@ -153,12 +153,12 @@ func (s *site) visit(b *browser, path string) *answer {
 	}
 	unpacked, err := gzip.NewReader(strings.NewReader(a.body))
 	if err != nil {
-		s.t.Errorf("%s: the response says it is gzip: %v, in %s", path, err, brief([]byte(a.body)))
+		s.t.Errorf("%s: the response is not valid gzip: %v: %s", path, err, brief([]byte(a.body)))
 		return a
 	}
 	body, err := io.ReadAll(unpacked)
 	if err != nil {
-		s.t.Errorf("%s: the response cannot be unpacked: %v", path, err)
+		s.t.Errorf("%s: decompress the response: %v", path, err)
 	}
 	a.body = string(body)
 	return a
@@ -184,7 +184,7 @@ func (s *site) apologizes(path string, a *answer) {
 			brief([]byte(a.body)))
 	}
 	if got := a.header.Get("X-Accel-Redirect"); got != "" {
-		s.t.Errorf("%s: the error page has X-Accel-Redirect %q of the handler", path, got)
+		s.t.Errorf("%s: the error page has the handler's X-Accel-Redirect %q", path, got)
 	}
 }
 
@@ -212,7 +212,7 @@ func (n *neighbourhood) panicking() {
 	}
 	a.withheld(n.t)
 	if got := n.w.count("commit") - commits; got != 0 {
-		n.t.Errorf("/panic: the store was asked to commit %d times", got)
+		n.t.Errorf("/panic: the store got %d commits, want none", got)
 	}
 }
 
@@ -250,12 +250,12 @@ func (n *neighbourhood) static() {
 		if n.app.Beside == Outside {
 			vary, control := a.header.Get("Vary"), a.header.Get("Cache-Control")
 			if strings.Contains(vary, "Cookie") || strings.Contains(control, "no-store") {
-				n.t.Errorf("a static file that no session was near: Vary %q, Cache-Control %q", vary, control)
+				n.t.Errorf("static file outside the session: Vary %q, Cache-Control %q", vary, control)
 			}
 		}
 	}
 	if got := n.w.count("commit") - commits; got != 0 {
-		n.t.Errorf("for static files the store was asked to commit %d times", got)
+		n.t.Errorf("static file: the store got %d commits, want none", got)
 	}
 }
 

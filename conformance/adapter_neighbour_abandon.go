@@ -64,7 +64,7 @@ func abandon(t *checkT) {
 	visit := func(path string) {
 		a := b.get(path)
 		if a.status < http.StatusBadRequest {
-			t.Errorf("%s: status %d: the middleware has not answered", path, a.status)
+			t.Errorf("%s: status %d: the middleware did not answer", path, a.status)
 		}
 		a.withheld(t)
 	}
@@ -83,7 +83,7 @@ func abandon(t *checkT) {
 		told()
 	}
 	if n := w.count("commit") - commits; n != 0 {
-		t.Errorf("the store was asked to commit %d times", n)
+		t.Errorf("the store got %d commits, want none", n)
 	}
 	b.wants("k", "v")
 }

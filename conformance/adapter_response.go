@@ -219,7 +219,7 @@ func responseAbort(t *checkT) {
 			return c.Send(http.StatusForbidden, c.Query("body"))
 		},
 		Handler: func(Context) error {
-			t.Error("the handler ran behind a guard that had ended the chain")
+			t.Error("the handler ran after the guard had ended the chain")
 			return nil
 		},
 	})
@@ -277,7 +277,7 @@ func responseNested(t *checkT) {
 	finds, commits := w.count("find"), w.count("commit")
 	s.kept(b, b.put("k", "w"), "k", "w")
 	if f, c := w.count("find")-finds, w.count("commit")-commits; f != 2 || c != 1 {
-		t.Errorf("a write and a read: the store was asked %d times to find and %d times to commit, "+
+		t.Errorf("a write and a read: the store got %d finds and %d commits, "+
 			"want 2 and 1", f, c)
 	}
 }
@@ -326,7 +326,7 @@ func responseSkip(t *checkT) {
 	calls := w.count()
 	b.get("/skip%20me").wants(t, http.StatusNotFound, "has none")
 	if n := w.count() - calls; n != 0 {
-		t.Errorf("a request that is skipped called the store %d times", n)
+		t.Errorf("a skipped request called the store %d times, want none", n)
 	}
 	b.get("/skip").wants(t, http.StatusNotFound, "has a session")
 	b.wants("k", "v")
@@ -356,7 +356,7 @@ func responseCommitsOnce(t *checkT) {
 		b.get(visit.path)
 		if f, c := w.count("find")-finds, w.count("commit")-commits; f != visit.finds ||
 			c != visit.commits {
-			t.Errorf("%s: the store was asked %d times to find and %d times to commit, want %d and %d",
+			t.Errorf("%s: the store got %d finds and %d commits, want %d and %d",
 				visit.path, f, c, visit.finds, visit.commits)
 		}
 	}

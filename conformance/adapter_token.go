@@ -23,7 +23,7 @@ func tokenRandom(t *checkT) {
 	for range n {
 		token := s.browser().put("k", "v").given(t).value
 		if tokens[token] {
-			t.Fatal("the same token was given twice")
+			t.Fatal("two sessions got the same token")
 		}
 		tokens[token] = true
 		for i := range len(token) {
@@ -42,7 +42,7 @@ func tokenRandom(t *checkT) {
 		}
 	}
 	if bits < 128 {
-		t.Errorf("some %d bits of a token are random, want 128", bits)
+		t.Errorf("about %d bits of a token are random, want 128", bits)
 	}
 }
 

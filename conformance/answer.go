@@ -72,11 +72,11 @@ func (a *answer) refused(t *checkT) {
 		t.Errorf("response: status %d, want an error", a.status)
 	}
 	if strings.Contains(a.body, "the handler's") || a.header.Get("Location") != "" {
-		t.Errorf("response: body %s and Location %q: they are the handler's", brief([]byte(a.body)),
-			a.header.Get("Location"))
+		t.Errorf("response: body %s and Location %q are the handler's, want an error page",
+			brief([]byte(a.body)), a.header.Get("Location"))
 	}
 	if strings.Contains(a.body, errStore.Error()) {
-		t.Errorf("response: the body tells the store's error to the client: %s", brief([]byte(a.body)))
+		t.Errorf("response: the body shows the store's error: %s", brief([]byte(a.body)))
 	}
 	a.withheld(t)
 }

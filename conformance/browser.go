@@ -168,7 +168,7 @@ func (b *browser) put(key, value string) *answer {
 func (b *browser) wants(key, value string) {
 	b.s.t.Helper()
 	if a := b.get("/get?k=" + url.QueryEscape(key)); a.status != http.StatusOK || a.body != value {
-		b.s.t.Fatalf("the session has under %q: %q, want %q (status %d)", key, a.body, value, a.status)
+		b.s.t.Fatalf("session key %q: got %q, want %q (status %d)", key, a.body, value, a.status)
 	}
 }
 
@@ -176,7 +176,7 @@ func (b *browser) wants(key, value string) {
 func (b *browser) holds(size int) {
 	b.s.t.Helper()
 	if a := b.get("/get?k=k"); a.status != http.StatusOK || a.body != strings.Repeat("x", size) {
-		b.s.t.Fatalf("with %d bytes in the session: status %d and %d bytes", size, a.status, len(a.body))
+		b.s.t.Fatalf("session of %d bytes: status %d and %d bytes", size, a.status, len(a.body))
 	}
 }
 

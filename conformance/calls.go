@@ -39,8 +39,8 @@ func (t *checkT) newStore() scs.Store {
 		t.Fatal("Store.New returned nil")
 	}
 	if _, ok := carrierOf(s); ok && t.adapter == nil {
-		t.notApplicable("the session travels in the cookie: the store keeps nothing, and works behind " +
-			"an adapter only; what the two promise together is checked there")
+		t.notApplicable("the session travels in the cookie: the store works only behind an adapter, " +
+			"where the checks of LevelPair cover it")
 	}
 	return t.patient(s)
 }
@@ -188,9 +188,9 @@ func (t *checkT) wantData(s scs.Store, token string, want []byte) {
 func (t *checkT) wantNone(s scs.Store, token string) {
 	t.Helper()
 	if data, found := t.find(s, token); found {
-		t.Fatalf("find: found a session that must not be there: %s", brief(data))
+		t.Fatalf("find: got a session with data %s, want none", brief(data))
 	} else if len(data) != 0 {
-		t.Fatalf("find: not found, but with data: %s", brief(data))
+		t.Fatalf("find: got found false, but data %s", brief(data))
 	}
 }
 

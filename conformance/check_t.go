@@ -205,7 +205,7 @@ func (t *checkT) Skipf(format string, args ...any) {
 func (t *checkT) SkipNow() {
 	t.mu.Lock()
 	t.skipped, t.failed = true, true
-	t.lines = append(t.lines, "the subject skipped the check; a check that it fails is named in Exempt")
+	t.lines = append(t.lines, "the subject skipped the check: name checks that it fails in Exempt")
 	t.mu.Unlock()
 	runtime.Goexit()
 }

@@ -36,8 +36,9 @@ func TestOutcomes(t *testing.T) {
 		{"fail and go on", func(t *checkT) { t.Error("one"); t.Error("two") }, nil, Failed, "two"},
 		{"fatal", func(t *checkT) { t.Fatalf("no %d", 1); panic("not reached") }, nil, Failed, ": no 1"},
 		{"fail now", func(t *checkT) { t.FailNow(); panic("not reached") }, nil, Failed, ""},
-		{"fail in a goroutine", func(t *checkT) { t.each(3, func(i int) { t.Fatalf("goroutine %d", i) }) },
-			nil, Failed, "goroutine 1"},
+		{"fail in a goroutine", func(t *checkT) {
+			t.each(3, func(i int) { t.Fatalf("goroutine %d", i) })
+		}, nil, Failed, "goroutine 1"},
 		{"panic", func(*checkT) { panic("oh") }, nil, Failed, "panic: oh"},
 		{"panic in a goroutine", func(t *checkT) { t.each(2, func(int) { panic("oh") }) }, nil, Failed,
 			"panic: oh"},

@@ -33,8 +33,8 @@
 // A check in which nothing happens for 20 seconds, or longer on a slow backend, hangs. It fails
 // with the place where it waits, and the run goes on. Its goroutines are left behind.
 //
-// A panic in a check or in a handler fails the check, with the place. The kit cannot recover a panic
-// in a goroutine of the subject.
+// A panic in a check or in a handler fails the check, with the place. The kit cannot recover a
+// panic in a goroutine of the subject.
 //
 // # Reports
 //
@@ -49,10 +49,10 @@
 // otherwise tries often. A subject that fails is wrong.
 //
 // A store may return memory that it later unmaps, as a store over mapped files easily does. If a
-// goroutine of the kit reads such memory, the check fails and the run goes on; the checks data/stays
-// and driver/data-stays report the call. If a goroutine of the subject or of a framework reads it,
-// the program ends. So run TestStore or TestDriver first, and TestMatrix and TestAdapter when it
-// passes.
+// goroutine of the kit reads such memory, the check fails and the run goes on; the checks
+// data/stays and driver/data-stays report the call. If a goroutine of the subject or of a framework
+// reads it, the program ends. So run TestStore or TestDriver first, and TestMatrix and TestAdapter
+// when it passes.
 //
 // These promises have no check yet: sealed records (truncated, altered, swapped, copied to another
 // id, under a retired key, plaintext), locks, sessions that travel in the cookie (parts, size), TTL

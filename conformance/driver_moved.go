@@ -139,10 +139,10 @@ func (t *checkT) sparesMoved(moves ...move) {
 	})
 	for range 2 { // the second may go by what the first has removed from an index
 		if n := t.sweepRecords(s, 100); n != 0 {
-			t.Errorf("sweep: counts %d as removed, where every record lives by its new expiry", n)
+			t.Errorf("sweep: removed %d, want 0: every record is live by its new expiry", n)
 		}
 	}
-	t.wantSpared(d, live, "whose earlier expiry was over")
+	t.wantSpared(d, live, "whose earlier expiry has passed")
 }
 
 // wantSpared ends the check unless the records are there after a sweep.
@@ -183,7 +183,7 @@ func sweepDeleted(t *checkT) {
 		return nil
 	})
 	if n := t.sweepRecords(s, 100); n != 0 {
-		t.Errorf("sweep: removed %d where all records had been deleted", n)
+		t.Errorf("sweep: removed %d, want 0: all records were deleted", n)
 	}
 }
 

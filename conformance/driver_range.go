@@ -30,7 +30,7 @@ func (t *checkT) ranger() (driver.Driver, driver.Ranger) {
 	d := t.newDriver()
 	r, ok := driver.As[driver.Ranger](d)
 	if !ok {
-		t.notApplicable("the driver is no driver.Ranger")
+		t.notApplicable("the driver does not implement driver.Ranger")
 	}
 	return d, r
 }
@@ -65,7 +65,7 @@ func (t *checkT) wantRange(r driver.Ranger, want map[string]driver.Record) {
 		}
 		w, ok := want[rec.ID]
 		if !ok {
-			t.Fatalf("range: a record with data %s that must not be there", brief(rec.Data))
+			t.Fatalf("range: got a record with data %s that is not wanted", brief(rec.Data))
 		}
 		if diff := difference(rec, w); diff != "" {
 			t.Fatalf("range: %s", diff)
@@ -140,7 +140,7 @@ func rangeCalls(t *checkT) {
 		}
 	}
 	if len(want) != 0 {
-		t.Errorf("range: %d records were left out", len(want))
+		t.Errorf("range: %d records are missing", len(want))
 	}
 }
 
@@ -170,7 +170,7 @@ func rangeContext(t *checkT) {
 		failures++
 		t.wantErr("range", err, context.Canceled)
 		if rec.ID != "" || rec.Data != nil {
-			t.Error("range: an error with a record")
+			t.Error("range: got a record together with an error")
 		}
 	}
 	// The driver may yield records that it has already read, and end without another read.

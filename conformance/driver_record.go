@@ -190,18 +190,18 @@ func (t *checkT) race(d driver.Driver, id string, cond driver.Condition) {
 		err := d.Save(t.Context(), rec, cond)
 		if err == nil {
 			if won.Add(1) > 1 {
-				t.Error("save: more than one won")
+				t.Error("save: more than one succeeded")
 			}
 		} else {
 			t.wantErr("save", err, driver.ErrConflict, driver.ErrNotFound)
 		}
 	})
 	if won.Load() != 1 {
-		t.Fatalf("save: %d of %d won, want 1", won.Load(), writers)
+		t.Fatalf("save: %d of %d succeeded, want 1", won.Load(), writers)
 	}
 	rec, err := d.Load(t.Context(), id)
 	if err != nil || fmt.Sprint(rec.Version-1000) != string(rec.Data) {
-		t.Fatalf("load: error %v, version %d, data %s: not what one of them saved", err, rec.Version,
+		t.Fatalf("load: got error %v, version %d and data %s, which no save has stored", err, rec.Version,
 			brief(rec.Data))
 	}
 }

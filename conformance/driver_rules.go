@@ -141,7 +141,7 @@ func driverIDs(t *checkT) {
 		}
 		if i+1 < len(ids) {
 			if _, err := d.Load(t.Context(), ids[i+1]); err != nil {
-				t.Fatalf("delete of id %s: id %s is gone too: %v", brief([]byte(id)),
+				t.Fatalf("delete of id %s also removed id %s: %v", brief([]byte(id)),
 					brief([]byte(ids[i+1])), err)
 			}
 		}

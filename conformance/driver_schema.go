@@ -31,7 +31,7 @@ func (t *checkT) schemaManager() (driver.Driver, driver.SchemaManager) {
 	d := t.newDriver()
 	m, ok := driver.As[driver.SchemaManager](d)
 	if !ok {
-		t.notApplicable("the driver is no driver.SchemaManager")
+		t.notApplicable("the driver does not implement driver.SchemaManager")
 	}
 	return d, m
 }
@@ -41,7 +41,7 @@ func limitExact(t *checkT) {
 	d := t.newDriver()
 	l, ok := driver.As[driver.SizeLimiter](d)
 	if !ok {
-		t.notApplicable("the driver is no driver.SizeLimiter")
+		t.notApplicable("the driver does not implement driver.SizeLimiter")
 	}
 	limit := l.MaxData()
 	if limit <= 0 {
@@ -68,7 +68,7 @@ func limitExact(t *checkT) {
 				len(over.Data), err)
 		}
 		if len(err.Error()) > 1000 || strings.Contains(err.Error(), string(over.Data[:100])) {
-			t.Error("save of one byte more: the error holds the data")
+			t.Error("save of one byte more: the error has the data in its text")
 		}
 		t.wantRecord(d, rec)
 	}
@@ -105,7 +105,7 @@ func schemaCheck(t *checkT) {
 	err := m.CheckSchema(t.Context())
 	t.wantErr("check after drop", err, driver.ErrNoSchema)
 	if err != nil && len(err.Error()) < len(driver.ErrNoSchema.Error())+10 {
-		t.Errorf("check after drop: the error %q does not say what is missing and how to create it", err)
+		t.Errorf("check after drop: error %q does not say what is missing and how to create it", err)
 	}
 	if err := m.CreateSchema(t.Context()); err != nil {
 		t.Fatalf("create: %v", err)
@@ -141,6 +141,6 @@ func schemaMissing(t *checkT) {
 func schemaText(t *checkT) {
 	_, m := t.schemaManager()
 	if strings.TrimSpace(m.Schema()) == "" {
-		t.Error("Schema returned nothing")
+		t.Error("Schema returned an empty text")
 	}
 }

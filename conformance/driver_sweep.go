@@ -25,7 +25,7 @@ func (t *checkT) sweepingDriver() (driver.Driver, driver.Sweeper) {
 	d := t.newDriver()
 	s, ok := driver.As[driver.Sweeper](d)
 	if !ok {
-		t.notApplicable("the driver is no driver.Sweeper")
+		t.notApplicable("the driver does not implement driver.Sweeper")
 	}
 	return d, s
 }
@@ -67,7 +67,7 @@ func sweepExpired(t *checkT) {
 		d, s := t.sweepingDriver()
 		live := t.populate(d, 10)
 		if n := t.sweepRecords(s, 100); n != 0 {
-			t.Errorf("sweep: removed %d where all records live", n)
+			t.Errorf("sweep: removed %d, want 0: all records are live", n)
 		}
 		t.populateExpired(d, 10)
 		removed := t.sweepRecords(s, 100)
@@ -150,7 +150,7 @@ func sweepRenewed(t *checkT) {
 	})
 	for _, id := range ids {
 		if _, err := d.Load(t.Context(), id); err != nil {
-			t.Fatalf("load of a record that was saved again: %v", err)
+			t.Fatalf("load of a record that was saved during a sweep: %v", err)
 		}
 	}
 }

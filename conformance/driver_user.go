@@ -29,7 +29,7 @@ func (t *checkT) userIndex() (driver.Driver, driver.UserIndex) {
 	d := t.newDriver()
 	i, ok := driver.As[driver.UserIndex](d)
 	if !ok {
-		t.notApplicable("the driver is no driver.UserIndex")
+		t.notApplicable("the driver does not implement driver.UserIndex")
 	}
 	return d, i
 }
@@ -56,7 +56,7 @@ func (t *checkT) wantUser(i driver.UserIndex, user string, want ...driver.Record
 			}
 			w, ok := known[rec.ID]
 			if !ok {
-				t.Fatal("range user: a record that is not the user's")
+				t.Fatal("range user: got a record of another user, or an old one")
 			}
 			if rec.User != user || !bytes.Equal(rec.Data, w.Data) {
 				t.Fatalf("range user: got user %q with data %s, want %q with %s", rec.User, brief(rec.Data),
@@ -159,10 +159,10 @@ func userContext(t *checkT) {
 		n++
 		t.wantErr("range user", err, context.Canceled)
 		if rec.ID != "" || rec.Data != nil {
-			t.Error("range user: an error with a record")
+			t.Error("range user: got a record together with an error")
 		}
 	}
 	if n != 1 {
-		t.Errorf("range user: yielded %d times, want one error", n)
+		t.Errorf("range user: yielded %d times, want 1, an error", n)
 	}
 }

@@ -37,7 +37,7 @@ func (g *gate) await(n int) {
 		case <-g.entered:
 		case <-timeout.C:
 			g.open()
-			g.t.Fatalf("the handlers did not run: %d of them were expected", n)
+			g.t.Fatalf("%d handlers should run, but not all of them started", n)
 		}
 	}
 }

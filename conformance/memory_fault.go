@@ -19,7 +19,7 @@ func fault(p any) (text string, ok bool) {
 	if !isErr || !errors.As(err, &addressed) {
 		return "", false
 	}
-	return "returned memory that is no longer valid, or may not be written to, in\n" + panicked(), true
+	return "returned memory that is not valid any more, or is read-only, in\n" + panicked(), true
 }
 
 // dataStays ends the check unless data that the driver has returned stays readable and unchanged
@@ -99,7 +99,7 @@ func (t *checkT) stays(method, later string, got, want driver.Record) {
 		}
 	}()
 	if got.ID != want.ID || !bytes.Equal(got.Data, want.Data) {
-		t.Fatalf("driver: what %s returned is another after %s: data %s, want %s",
+		t.Fatalf("driver: the record that %s returned has changed after %s: data %s, want %s",
 			method, later, brief(got.Data), brief(want.Data))
 	}
 }

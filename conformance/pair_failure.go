@@ -32,10 +32,10 @@ func pairTokenSecret(t *checkT) {
 	for _, plainIDs := range []bool{false, true} {
 		p, ok := t.newStore().(*scskit.Store)
 		if !ok {
-			t.Fatal("the store is not a *scskit.Store: what it keeps and tells cannot be looked at")
+			t.Fatal("the store is not a *scskit.Store: the check cannot read its records and events")
 		}
 		if _, ok := carrierOf(p); ok {
-			t.notApplicable("the session travels in the cookie: there is neither a token nor a backend")
+			t.notApplicable("the session travels in the cookie: it has no token and no backend")
 		}
 		t.keepsSecret(t.tap(p.Driver()), plainIDs)
 	}
@@ -66,7 +66,7 @@ func (t *checkT) keepsSecret(d *tap, plainIDs bool) {
 	if !plainIDs {
 		rec := b.record(d.Driver)
 		if strings.Contains(rec.ID+string(rec.Data), token) {
-			t.Error("the record has the token in it")
+			t.Error("the record holds the token")
 		}
 		s.with(rec.ID).wants("k", none) // an id of the backend is no token
 	}
@@ -87,7 +87,7 @@ func (t *checkT) keepsSecret(d *tap, plainIDs bool) {
 	b.wants("k", "v")
 	for len(told) > 0 {
 		if text := <-told; strings.Contains(text, token) {
-			t.Errorf("with PlainIDs %v the token was told: %s", plainIDs,
+			t.Errorf("PlainIDs %v: the token is in an event or an error: %s", plainIDs,
 				strings.ReplaceAll(text, token, "[the token]"))
 		}
 	}
@@ -156,10 +156,10 @@ func pairCommitFailure(t *checkT) {
 		b.get(path).refused(t)
 		s.browser().get(path).refused(t)
 		if n := w.count("commit") - commits; n != 2 {
-			t.Errorf("%s: two requests asked the store to commit %d times", path, n)
+			t.Errorf("%s: two requests caused %d commits, want 2", path, n)
 		}
 		if t.Failed() {
-			t.Fatalf("that was %s", path)
+			t.Fatalf("the path was %s", path)
 		}
 	}
 	w.fail(nil)
@@ -170,7 +170,7 @@ func pairCommitFailure(t *checkT) {
 func pairTooLarge(t *checkT) {
 	s := t.newSite()
 	if _, ok := s.store.(*scskit.Store); !ok {
-		t.notApplicable("the store is not a *scskit.Store: it has no limit that is known")
+		t.notApplicable("the store is not a *scskit.Store: its limit is unknown")
 	}
 	s.fill()
 	failed := make(chan error, 1)
@@ -185,7 +185,7 @@ func pairTooLarge(t *checkT) {
 	select {
 	case err := <-failed:
 		if !errors.Is(err, driver.ErrTooLarge) {
-			t.Errorf("the error is no driver.ErrTooLarge: %v", err)
+			t.Errorf("got error %v, want driver.ErrTooLarge", err)
 		}
 	default: // adapter/failure-typed covers adapters that do not call OnError
 	}
@@ -203,7 +203,7 @@ func pairClientGone(t *checkT) {
 				select {
 				case <-gone:
 				case <-time.After(t.reach()):
-					t.Error("the request's context did not end when the client was gone")
+					t.Error("the request's context did not end after the client had hung up")
 				}
 			}
 			s.sm.Put(c.Context(), "k", "w")

@@ -36,7 +36,7 @@ var pairPolicyChecks = []check{
 func (t *checkT) needsBackend(s *site) {
 	if p, ok := s.sm.Store.(*scskit.Store); ok {
 		if _, carried := p.CookieName(); carried {
-			t.notApplicable("the session travels in the cookie: there is no backend that could be down")
+			t.notApplicable("the session travels in the cookie: no backend can be down")
 		}
 	}
 }
@@ -68,7 +68,7 @@ func failOpenLoad(t *checkT) {
 			a.withheld(t)
 		}
 		if n := w.count("commit", "delete") - writes; n != 0 {
-			t.Errorf("the store was asked %d times to write a session that was not loaded", n)
+			t.Errorf("the store got %d writes of a session that was not loaded, want none", n)
 		}
 		w.fail(nil)
 		b.get("/keys").wants(t, http.StatusOK, "keys k")
@@ -120,7 +120,7 @@ func failOpenDestroy(t *checkT) {
 		w.fail(failing("find"))
 		for _, path := range []string{"/destroy", "/sign-out", "/renew"} {
 			if b.get(path).refused(t); t.Failed() {
-				t.Fatalf("that was %s", path)
+				t.Fatalf("the path was %s", path)
 			}
 		}
 		w.fail(nil)
@@ -208,7 +208,7 @@ func failHook(t *checkT) {
 		h.note(nil)
 		visit().refused(t)
 		if err := h.last(); !errors.Is(err, busy) {
-			t.Errorf("the application got %v, want what OnError has returned", err)
+			t.Errorf("the application got error %v, want the one of OnError", err)
 		}
 	}
 	h.set(func(string) error { panic("in the hook") })
@@ -223,7 +223,7 @@ func failTimeout(t *checkT) {
 	t.needsBackend(here)
 	p, ok := here.sm.Store.(*scskit.Store)
 	if !ok {
-		t.notApplicable("the store is not a *scskit.Store: how long it waits is its own affair")
+		t.notApplicable("the store is not a *scskit.Store: it has no Options.Timeout")
 	}
 	here.open()
 	b := here.browser()

@@ -89,7 +89,7 @@ func raceParallelClients(t *checkT) {
 	for i, v := range visits {
 		token := v.wait().given(t).value
 		if other, ok := owners[token]; ok {
-			t.Fatalf("clients %d and %d were given the same session", other, i)
+			t.Fatalf("clients %d and %d got the same session", other, i)
 		}
 		owners[token] = i
 	}
@@ -102,7 +102,7 @@ func raceParallelClients(t *checkT) {
 			owner, ok := owners[browsers[i].token()]
 			mu.Unlock()
 			if !s.carried() && (!ok || owner != i) {
-				t.Errorf("client %d has another session now", i)
+				t.Errorf("client %d got another session", i)
 			}
 		}
 		browsers[i].wants("again", name)
@@ -113,7 +113,7 @@ func raceParallelClients(t *checkT) {
 func (s *site) wantsDead(token string) {
 	s.t.Helper()
 	if !s.t.gone(s.sm.Store, token) {
-		s.t.Error("the session is in the store again")
+		s.t.Error("the destroyed session is in the store")
 	}
 	s.with(token).get("/keys").wants(s.t, http.StatusOK, "keys ")
 }
@@ -283,7 +283,7 @@ func raceRememberMerged(t *checkT) {
 	b.get("/remember").wants(t, http.StatusOK, "remembered")
 	g.open()
 	if c := v.wait().given(t); !c.has("max-age") {
-		t.Error("the cookie of a remembered session ends with the browser")
+		t.Error("the cookie of a remembered session has no Max-Age")
 	}
 	b.wants("k", "v")
 }

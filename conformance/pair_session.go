@@ -54,7 +54,7 @@ func pairPutThenRead(t *checkT) {
 	token := b.token()
 	s.kept(b, b.put("k", "w"), "k", "w")
 	if b.token() != token && !s.carried() {
-		t.Error("the second request of a session has changed its token")
+		t.Error("the second request changed the token")
 	}
 	s.browser().wants("k", none)
 }
@@ -104,14 +104,14 @@ func pairUnchanged(t *checkT) {
 	b.wants("k", none)
 	b.get("/get?k=k").withheld(t)
 	if n := w.count("commit"); n != 0 {
-		t.Errorf("the store was asked to commit %d times for clients without a session", n)
+		t.Errorf("clients without a session: the store got %d commits, want none", n)
 	}
 	b.put("k", "v")
 	commits := w.count("commit")
 	b.get("/plain").withheld(t)
 	b.get("/get?k=k").withheld(t)
 	if n := w.count("commit") - commits; n != 0 {
-		t.Errorf("the store was asked to commit %d times for requests that changed nothing", n)
+		t.Errorf("requests without a change: the store got %d commits, want none", n)
 	}
 }
 
@@ -161,7 +161,7 @@ func pairRenew(t *checkT) {
 	old := b.token()
 	b.get("/renew").given(t)
 	if b.token() == old {
-		t.Fatal("the token is still the old one")
+		t.Fatal("renew: the token has not changed")
 	}
 	b.wants("k", "v")
 	s.with(old).wants("k", none)
@@ -175,7 +175,7 @@ func pairUnknownToken(t *checkT) {
 		b = s.with(token)
 		b.put("k", "v").given(t)
 		if b.token() == token {
-			t.Errorf("the session has the token that the client sent, of %d bytes", len(token))
+			t.Errorf("the session got the token of %d bytes that the client had sent", len(token))
 		}
 		b.wants("k", "v")
 		s.with(token).wants("k", none)
@@ -186,14 +186,14 @@ func pairStaleCookie(t *checkT) {
 	s := t.newSite().open()
 	b := s.with(newToken())
 	if c := b.get("/get?k=k").session(t); c == nil || !c.deletes() {
-		t.Error("a cookie of no session was not cleared")
+		t.Error("the cookie of an unknown session was not cleared")
 	}
 	b.get("/get?k=k").withheld(t)
 
 	b.put("k", "v")
 	t.remove(s.sm.Store, b.token())
 	if c := b.get("/get?k=k").session(t); c == nil || !c.deletes() {
-		t.Error("the cookie of a session that was destroyed was not cleared")
+		t.Error("the cookie of a destroyed session was not cleared")
 	}
 }
 
@@ -232,7 +232,7 @@ func (s *site) portableStore() *scskit.Store {
 	s.t.Helper()
 	p, ok := s.sm.Store.(*scskit.Store)
 	if !ok {
-		s.t.Fatal("the store is not a *scskit.Store: its records cannot be looked at")
+		s.t.Fatal("the store is not a *scskit.Store: the check cannot read its records")
 	}
 	return p
 }
@@ -247,7 +247,7 @@ func (s *site) lasts(c *setCookie, until time.Time) {
 		t.Fatalf("cookie: Expires: %v", err)
 	}
 	if expires.Before(until) || expires.After(until.Add(2*time.Second)) {
-		t.Errorf("cookie: expires %v after the record, want the same time, rounded up to a second or two",
+		t.Errorf("cookie: expires %v after the record, want 0 to 2 s",
 			expires.Sub(until))
 	}
 	age, err := strconv.Atoi(c.attributes["max-age"])
@@ -256,7 +256,7 @@ func (s *site) lasts(c *setCookie, until time.Time) {
 	}
 	least, most := int(time.Until(until)/time.Second), int(until.Sub(s.opened)/time.Second)+2
 	if age < least || age > most {
-		t.Errorf("cookie: Max-Age=%d, want %d to %d: what is left of the record's time", age, least, most)
+		t.Errorf("cookie: Max-Age=%d, want %d to %d, the remaining time of the record", age, least, most)
 	}
 }
 
@@ -298,7 +298,7 @@ func pairIdle(t *checkT) {
 
 	b.get("/get?k=k").withheld(t)
 	if again := b.record(d); !again.Expiry.Equal(first.Expiry) || again.Version != first.Version {
-		t.Error("a read right after a write has written the record again")
+		t.Error("a read right after a write wrote the record again")
 	}
 
 	// As if most of the idle timeout had passed.
@@ -311,7 +311,7 @@ func pairIdle(t *checkT) {
 	}
 	s.lasts(c, slid.Expiry)
 	if n := w.count("delete"); n != 0 {
-		t.Errorf("the store was asked to delete %d times", n)
+		t.Errorf("the store got %d deletes, want none", n)
 	}
 	b.wants("k", "v")
 }

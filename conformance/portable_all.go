@@ -38,7 +38,7 @@ func allIterateDestroy(t *checkT) {
 		t.wantNone(s, token)
 	}
 	if all := t.all(s); len(all) != 0 {
-		t.Errorf("all: %d sessions after all were destroyed", len(all))
+		t.Errorf("all: %d sessions after all were destroyed, want none", len(all))
 	}
 }
 
@@ -60,7 +60,7 @@ func allIterateCommit(t *checkT) {
 		t.Errorf("the session holds %v", sm.Keys(r.ctx))
 	}
 	if all := t.all(s); len(all) != 1 {
-		t.Errorf("all: %d sessions, want the one", len(all))
+		t.Errorf("all: %d sessions, want 1", len(all))
 	}
 }
 
@@ -87,7 +87,7 @@ func allIterateOverwritesNothing(t *checkT) {
 			want = "map[k:1 role:revoked]"
 		}
 		if tracked != (err == nil) || err != nil && !errors.Is(err, driver.ErrConflict) {
-			t.Errorf("with a tracker: %v: error %v", tracked, err)
+			t.Errorf("tracker %v: error %v", tracked, err)
 		}
 		t.wantValues(t.values(s, token), want)
 
@@ -100,7 +100,7 @@ func allIterateOverwritesNothing(t *checkT) {
 			return err
 		})
 		if err != nil {
-			t.Errorf("iterate, with a session saved as it was listed: %v", err)
+			t.Errorf("iterate and commit without a change: %v", err)
 		}
 		t.wantValues(t.values(s, token), "map[k:3 role:revoked]")
 	}
@@ -139,7 +139,7 @@ func allKeyNeverCreates(t *checkT) {
 	t.remove(s, token)
 	if err := s.CommitCtx(t.Context(), keys[0], t.encode(map[string]any{"k": 2}),
 		in(lifetime)); err == nil {
-		t.Error("commit under the key of a destroyed session: no error")
+		t.Error("commit under the key of a destroyed session: got no error")
 	}
 	t.wantNone(s, token)
 	t.wantNone(s, keys[0])

@@ -57,7 +57,7 @@ func (t *checkT) sweeper(opts *scskit.Options) (portable, *tap) {
 	t.Helper()
 	s, d := t.newPortable(opts)
 	if _, ok := driver.As[driver.Sweeper](d.Driver); !ok {
-		t.notApplicable("the driver is no driver.Sweeper: the backend removes what has expired")
+		t.notApplicable("the driver does not implement driver.Sweeper: the backend itself sweeps")
 	}
 	return s, d
 }
@@ -131,11 +131,11 @@ func cleanupMoved(t *checkT) {
 		return nil
 	})
 	if removed := t.sweep(s); removed != 0 {
-		t.Errorf("sweep: removed %d, where every session lives by its new expiry", removed)
+		t.Errorf("sweep: removed %d, want 0: every session is live by its new expiry", removed)
 	}
 	for what, token := range live {
 		if t.gone(s, token) {
-			t.Errorf("sweep: removed a live session: it was %s with a later expiry", what)
+			t.Errorf("sweep: removed a live session that was %s with a later expiry", what)
 		}
 	}
 }
@@ -204,7 +204,7 @@ func cleanupLeaksNothing(t *checkT) {
 	})
 	t.soon("sweeps are running", func() bool { return d.count("sweep") > 5 })
 	if left() == 0 {
-		t.Log("StartSweep has no goroutine of its own")
+		t.Log("StartSweep starts no goroutine")
 	}
 	for _, stop := range stops {
 		stop()
@@ -212,7 +212,7 @@ func cleanupLeaksNothing(t *checkT) {
 	after := d.count("sweep")
 	t.pause(20 * time.Millisecond)
 	if n := d.count("sweep"); n != after {
-		t.Errorf("%d sweeps began after stop had returned", n-after)
+		t.Errorf("%d sweeps began after stop returned", n-after)
 	}
 	// A goroutine may live on for a moment after it has signalled its end.
 	t.soon("no goroutine is left after stop", func() bool { return left() == 0 })

@@ -54,12 +54,12 @@ func cleanupBatches(t *checkT) {
 	s := t.portableOver(sweeps, nil)
 	removed := t.sweep(s)
 	if len(sweeps.limits) != 4 {
-		t.Fatalf("sweep: %d batches for three full ones and one that is not, want 4", len(sweeps.limits))
+		t.Fatalf("sweep: %d batches, want 4: three full ones and one that is not", len(sweeps.limits))
 	}
 	want := 7
 	for i, limit := range sweeps.limits {
 		if limit <= 0 || limit > most {
-			t.Errorf("batch %d: at most %d records", i, limit)
+			t.Errorf("batch %d: limit %d, want 1 to 10000", i, limit)
 		}
 		if i < 3 {
 			want += limit
@@ -80,10 +80,10 @@ func cleanupPartialFailure(t *checkT) {
 		t.Fatalf("sweep: got error %v, want the backend's", err)
 	}
 	if want := sweeps.limits[0] + 5; removed != want {
-		t.Errorf("a sweep that failed: removed %d, want %d", removed, want)
+		t.Errorf("failed sweep: removed %d, want %d", removed, want)
 	}
 	if removed, want := t.sweep(s), sweeps.limits[0]+3; removed != want {
-		t.Errorf("the sweep after it: removed %d, want %d", removed, want)
+		t.Errorf("next sweep: removed %d, want %d", removed, want)
 	}
 }
 
@@ -91,7 +91,7 @@ func cleanupUnsupported(t *checkT) {
 	_, d := t.newPortable(nil)
 	s := t.portableOver(struct{ driver.Driver }{d.Driver}, nil)
 	if removed := t.sweep(s); removed != 0 {
-		t.Errorf("sweep: removed %d from a backend that cannot sweep", removed)
+		t.Errorf("sweep: removed %d, want 0: the driver cannot sweep", removed)
 	}
 	s.StartSweep(time.Hour)()
 }
@@ -105,15 +105,16 @@ func cleanupEvent(t *checkT) {
 	_, _ = s.Sweep(t.Context())
 	events := log.of(scskit.KindSweep)
 	if len(events) != 2 {
-		t.Fatalf("%d events for two sweeps", len(events))
+		t.Fatalf("%d events for two sweeps, want 2", len(events))
 	}
 	if e := events[0]; e.Outcome != scskit.OutcomeOK || e.Count != 4 || e.Duration <= 0 || e.ID != "" {
-		t.Errorf("a sweep of 4: outcome %v, count %d, duration %v, id %q", e.Outcome, e.Count,
+		t.Errorf("event of a sweep of 4: outcome %v, count %d, duration %v, id %q", e.Outcome, e.Count,
 			e.Duration, e.ID)
 	}
 	if e := events[1]; e.Outcome != scskit.OutcomeFailed || e.Count != 5 ||
 		!errors.Is(e.Err, errDown) {
-		t.Errorf("a sweep that failed after 5: outcome %v, count %d, error %v", e.Outcome, e.Count, e.Err)
+		t.Errorf("event of a sweep that failed after 5: outcome %v, count %d, error %v", e.Outcome,
+			e.Count, e.Err)
 	}
 }
 
@@ -137,11 +138,11 @@ func cleanupDecorated(t *checkT) {
 	token := t.begin(manager(s), "k", 1)
 	t.values(s, token)
 	if m.loads.Load() == 0 {
-		t.Error("find: the driver outside was passed over")
+		t.Error("find: the outer driver was not called")
 	}
 	t.sweep(s)
 	if d.count("sweep") == 0 {
-		t.Error("sweep: the driver inside was not asked")
+		t.Error("sweep: the inner driver was not called")
 	}
 	if _, ok := driver.As[driver.Ranger](d.Driver); !ok {
 		return

@@ -51,7 +51,7 @@ func (t *checkT) signOut(sm *scs.SessionManager, token string) {
 func (t *checkT) wantGone(s portable, r *request, token string) {
 	t.Helper()
 	if _, state := r.end(); state != scskit.CommitGone {
-		t.Errorf("the commit to a session that is gone: state %d, want Gone", state)
+		t.Errorf("commit of a destroyed session: state %d, want Gone", state)
 	}
 	t.wantNone(s, token)
 }
@@ -94,7 +94,7 @@ func concurrencyRenewBeatsOld(t *checkT) {
 	reader.late()
 	t.wantGone(s, reader, token)
 	if renewed == token {
-		t.Error("renew: the token is still the same")
+		t.Error("renew: the token has not changed")
 	}
 	t.wantValues(t.values(s, renewed), "map[k:1]")
 }
@@ -119,7 +119,7 @@ func concurrencyStormEnds(t *checkT) {
 		t.Errorf("commit: got error %v, want driver.ErrConflict", err)
 	}
 	if n := d.count("save"); n < 10 {
-		t.Errorf("commit gave up after %d attempts", n)
+		t.Errorf("commit gave up after %d attempts, want at least 10", n)
 	}
 }
 
@@ -158,7 +158,7 @@ func concurrencyNoStrangerWaits(t *checkT) {
 	select {
 	case <-held:
 	case <-merged:
-		t.Fatal("the commit did not look for what it has to merge")
+		t.Fatal("the commit did not load the session to merge")
 	}
 	ended := t.start(func() {
 		for _, r := range strangers {
@@ -171,7 +171,7 @@ func concurrencyNoStrangerWaits(t *checkT) {
 	select {
 	case <-ended:
 	case <-timeout.C:
-		t.Error("a merge of one session waits for that of another")
+		t.Error("a merge of one session waits for a merge of another")
 	}
 	close(release)
 	<-merged

@@ -117,7 +117,7 @@ func (t *checkT) wantTooLarge(err error, size, limit int) {
 		t.Fatalf("commit: got error %v, want driver.ErrTooLarge", err)
 	}
 	if tooLarge.Size != size || tooLarge.Limit != limit {
-		t.Errorf("commit: %d bytes over a limit of %d: the error says %d and %d", size, limit,
+		t.Errorf("commit of %d bytes, limit %d: the error has %d and %d", size, limit,
 			tooLarge.Size, tooLarge.Limit)
 	}
 }
@@ -172,7 +172,7 @@ func dataBackendLimit(t *checkT) {
 	s, d := t.newPortable(&scskit.Options{MaxSize: most})
 	limit := d.MaxData()
 	if limit >= most {
-		t.notApplicable("the driver is no driver.SizeLimiter, or its limit is more than 32 MiB")
+		t.notApplicable("the driver does not implement driver.SizeLimiter, or its limit is over 32 MiB")
 	}
 	token := newToken()
 	t.commit(s, token, []byte("small"), in(lifetime))
@@ -180,7 +180,7 @@ func dataBackendLimit(t *checkT) {
 	t.wantTooLarge(s.CommitCtx(t.Context(), token, bytes.Repeat([]byte{'x'}, limit+1), in(lifetime)),
 		limit+1, limit)
 	if d.count("save") != saves {
-		t.Error("the backend was asked to store what it cannot hold")
+		t.Error("the driver was called to save data over its limit")
 	}
 	t.wantData(s, token, []byte("small"))
 }

@@ -76,16 +76,16 @@ func (t *checkT) keepsForeigner(theirs scs.Codec) {
 		_, values, err := scskit.Codec{}.Decode(naturalize(t.stored(d, token).Data))
 		if got, ok := values["foreign"].(foreigner); !ok || fmt.Sprint(got) != fmt.Sprint(want) ||
 			values["user"] != "ada" {
-			t.Fatalf("%s: the program that knows the type finds %v, error %v", step, values, err)
+			t.Fatalf("%s: a program that knows the type gets %v, error %v", step, values, err)
 		}
 	}
 
 	r := t.request(sm, token)
 	if sm.GetString(r.ctx, "user") != "ada" {
-		t.Fatalf("a session with a value of an unknown type: keys %v", sm.Keys(r.ctx))
+		t.Fatalf("session with a value of an unknown type: keys %v", sm.Keys(r.ctx))
 	}
 	if v, ok := sm.Get(r.ctx, "foreign").(scskit.Unknown); !ok || v.Type() != alienName {
-		t.Errorf("the value of an unknown type is a %T", sm.Get(r.ctx, "foreign"))
+		t.Errorf("the value of an unknown type is a %T, want scskit.Unknown", sm.Get(r.ctx, "foreign"))
 	}
 	came("load")
 	sm.Put(r.ctx, "here", 1)
@@ -117,7 +117,7 @@ func dataNewerFormat(t *checkT) {
 		t.Errorf("load: got error %v, want scskit.ErrNewer", err)
 	}
 	if rec := t.stored(d, token); !bytes.Equal(rec.Data, data) {
-		t.Error("the record is not what it was")
+		t.Error("the record has changed")
 	}
 }
 
@@ -151,7 +151,7 @@ func dataDecoratedCodec(t *checkT) {
 	r.end()
 	t.wantValues(t.values(s, token), fmt.Sprint(map[string]any{"k": 1, "one": 1}))
 	if idle := time.Until(t.stored(d, token).Expiry); idle > lifetime*9/10 {
-		t.Errorf("the idle time-out of %v became %v", sm.IdleTimeout, idle)
+		t.Errorf("the idle timeout is %v, but the record expires in %v", sm.IdleTimeout, idle)
 	}
 }
 
@@ -167,16 +167,16 @@ func dataLegacyGob(t *checkT) {
 
 	r := t.request(sm, token)
 	if sm.GetString(r.ctx, "user") != "ada" || sm.GetInt(r.ctx, "n") != 7 {
-		t.Fatalf("a session in scs's format: keys %v", sm.Keys(r.ctx))
+		t.Fatalf("session in the format of scs.GobCodec: keys %v", sm.Keys(r.ctx))
 	}
 	sm.Put(r.ctx, "new", true)
 	if _, state := r.end(); state != scskit.CommitStored {
 		t.Errorf("commit: state %d, want Stored", state)
 	}
 	if v := t.values(s, token); len(v) != 3 || v["user"] != "ada" || v["n"] != 7 || v["new"] != true {
-		t.Errorf("after the rewrite the session holds %v", v)
+		t.Errorf("after the change the session holds %v", v)
 	}
 	if _, _, err := (scs.GobCodec{}).Decode(t.stored(d, token).Data); err == nil {
-		t.Error("the session that was changed is still in scs's format")
+		t.Error("the changed session is still in the format of scs.GobCodec")
 	}
 }

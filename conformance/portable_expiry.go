@@ -39,7 +39,7 @@ func expiryTrackedPast(t *checkT) {
 			t.Fatalf("commit: %v", err)
 		}
 		if c, _ := scskit.LastCommit(ctx, token); c.State != scskit.CommitGone {
-			t.Errorf("a commit that has expired: state %d, want Gone", c.State)
+			t.Errorf("commit with a past expiry: state %d, want Gone", c.State)
 		}
 		t.wantNone(s, token)
 		if _, err := d.Driver.Load(t.Context(), idOf(token)); err == nil {
@@ -62,10 +62,11 @@ func expiryAbsolute(t *checkT) {
 			}
 			t.trackedCommit(s, token, data, expiry)
 			if got := t.stored(d, token).Expiry; got.After(deadline.Add(time.Millisecond)) {
-				t.Fatalf("touch interval %v: the record outlives the deadline by %v", interval,
+				t.Fatalf("touch interval %v: the record expires %v after the deadline", interval,
 					got.Sub(deadline))
 			} else if got.Before(expiry.Truncate(time.Millisecond)) {
-				t.Fatalf("touch interval %v: the record ends %v before its expiry", interval, expiry.Sub(got))
+				t.Fatalf("touch interval %v: the record expires %v before the idle timeout", interval,
+					expiry.Sub(got))
 			}
 		}
 	}
@@ -118,7 +119,7 @@ func (r reads) play(t *checkT, seen func(promised, stored time.Time)) (writes in
 func expiryTouchThrottled(t *checkT) {
 	for _, r := range readCases {
 		if n := r.play(t, func(_, _ time.Time) {}); n > r.writes {
-			t.Errorf("touch interval %v, idle time-out %v: %d writes for %d reads in %v, want at most %d",
+			t.Errorf("touch interval %v, idle timeout %v: %d writes for %d reads in %v, want at most %d",
 				r.interval, r.idle, n, r.n, time.Duration(r.n)*r.step, r.writes)
 		}
 	}
@@ -128,7 +129,7 @@ func expiryTouchNeverEarly(t *checkT) {
 	for _, r := range readCases {
 		r.play(t, func(promised, stored time.Time) {
 			if stored.Before(promised.Truncate(time.Millisecond)) {
-				t.Fatalf("touch interval %v: the record ends %v before the expiry that scs promised",
+				t.Fatalf("touch interval %v: the record expires %v before the expiry that scs has set",
 					r.interval, promised.Sub(stored))
 			}
 		})
@@ -156,7 +157,7 @@ func expiryMerged(t *checkT) {
 		t.Fatalf("commit: %v", err)
 	}
 	if got := t.stored(d, token).Expiry; got.Before(promised.Truncate(time.Millisecond)) {
-		t.Errorf("the merged record ends %v before the expiry that was promised", promised.Sub(got))
+		t.Errorf("the merged record expires %v before the later of the two expiries", promised.Sub(got))
 	}
 	t.wantValues(t.values(s, token), "map[early:1 k:1 late:1]")
 }
@@ -170,7 +171,7 @@ func expiryDeadlineMoved(t *checkT) {
 		sm.SetDeadline(r.ctx, deadline)
 		r.end()
 		if off := t.stored(d, token).Expiry.Sub(deadline).Abs(); off > time.Second {
-			t.Errorf("the record's expiry is %v off the deadline that was set", off)
+			t.Errorf("the record's expiry differs by %v from the new deadline", off)
 		}
 	}
 }
@@ -186,11 +187,11 @@ func expiryIdleShortened(t *checkT) {
 	expiry := t.stored(d, token).Expiry
 	if least, most := began.Add(20*time.Minute),
 		time.Now().Add(22*time.Minute); expiry.Before(least) || expiry.After(most) {
-		t.Errorf("the record expires in %v, with an idle time-out of 20 minutes", time.Until(expiry))
+		t.Errorf("the record expires in %v, want the idle timeout of 20 minutes", time.Until(expiry))
 	}
 	writes := d.count("save", "touch")
 	t.request(sm, token).end()
 	if n := d.count("save", "touch") - writes; n != 0 {
-		t.Errorf("the next request writes again, %d times", n)
+		t.Errorf("the next request caused %d writes, want none", n)
 	}
 }

@@ -98,7 +98,7 @@ func faultsSlow(t *checkT) {
 		if op.name == "all" {
 			continue
 		}
-		t.promptly(op.name+", with a time-out of 20 ms", time.Second, func() time.Duration {
+		t.promptly(op.name+", with a timeout of 20 ms", time.Second, func() time.Duration {
 			begin := time.Now()
 			err := op.do(t.Context(), s, newToken(), t.encode(nil))
 			if !errors.Is(err, context.DeadlineExceeded) {
@@ -151,7 +151,7 @@ func faultsFailedWrite(t *checkT) {
 	d.on(nil)
 	t.wantValues(t.values(s, token), "map[k:1]")
 	if _, state := r.end(); state != scskit.CommitStored {
-		t.Errorf("the commit, tried again: state %d, want Stored", state)
+		t.Errorf("repeated commit: state %d, want Stored", state)
 	}
 	t.wantValues(t.values(s, token), "map[k:2]")
 }
@@ -176,7 +176,7 @@ func faultsAnswerLost(t *checkT) {
 	}
 	lose(false)
 	if _, state := r.end(); state != scskit.CommitStored && state != scskit.CommitKept {
-		t.Errorf("the commit, tried again: state %d, want Stored or Kept", state)
+		t.Errorf("repeated commit: state %d, want Stored or Kept", state)
 	}
 	t.wantValues(t.values(s, token), "map[k:2]")
 }
@@ -199,7 +199,7 @@ func faultsSaveRepeated(t *checkT) {
 	r := t.request(sm, token)
 	sm.Put(r.ctx, "k", 2)
 	if _, state := r.end(); state != scskit.CommitStored {
-		t.Errorf("a commit whose save was repeated: state %d, want Stored", state)
+		t.Errorf("commit whose save was repeated: state %d, want Stored", state)
 	}
 	t.wantValues(t.values(s, token), "map[k:2]")
 }
@@ -216,15 +216,15 @@ func faultsFailedTouch(t *checkT) {
 	d.refuse(errFull, "touch", "save")
 	r := t.request(&slid, token)
 	if _, state := r.end(); state != scskit.CommitKept {
-		t.Errorf("the commit of a session that was only read: state %d, want Kept", state)
+		t.Errorf("commit of a session that was only read: state %d, want Kept", state)
 	}
 	if events := log.of(scskit.KindTouch); len(events) != 1 || !errors.Is(events[0].Err, errFull) {
-		t.Errorf("events %v, want one of a failed touch", events)
+		t.Errorf("events %v, want one, of a failed touch", events)
 	}
 	r = t.request(&slid, token)
 	sm.Put(r.ctx, "k", 2)
 	if _, _, err := slid.Commit(r.ctx); !errors.Is(err, errFull) {
-		t.Errorf("a commit that changes something: got error %v, want the backend's", err)
+		t.Errorf("commit of a change: got error %v, want the backend's", err)
 	}
 	d.on(nil)
 	t.wantValues(t.values(s, token), "map[k:1]")
@@ -260,7 +260,7 @@ var operations = []struct {
 	{"find", func(ctx context.Context, s portable, token string, _ []byte) error {
 		_, found, err := s.FindCtx(ctx, token)
 		if found && err != nil {
-			return errors.New("found, and an error")
+			return errors.New("got found true together with an error")
 		}
 		return err
 	}},

@@ -88,7 +88,7 @@ func faultsEvents(t *checkT) {
 		}
 	}
 	if n := len(log.of(scskit.KindSweep)); n > 1 {
-		t.Errorf("sweep: %d events for one sweep", n)
+		t.Errorf("sweep: %d events, want at most 1", n)
 	}
 }
 
@@ -105,7 +105,8 @@ func faultsEventFailure(t *checkT) {
 		events := log.of()[before:]
 		if len(events) != 1 || events[0].Outcome != scskit.OutcomeFailed ||
 			!errors.Is(events[0].Err, errDown) {
-			t.Errorf("%s: events %v, want one with outcome error and the backend's error", op.name, events)
+			t.Errorf("%s: events %v, want one with the outcome failed and the backend's error", op.name,
+				events)
 		}
 	}
 }
@@ -131,7 +132,7 @@ func faultsEventSecrecy(t *checkT) {
 			}
 			if e.Kind != scskit.KindSweep && e.ID != idOf(tokens[0]) && e.ID != idOf(tokens[1]) &&
 				len(e.ID) != len(idOf("")) {
-				t.Errorf("plain ids %v: an event of the kind %v has an id that is no SHA-256", plain, e.Kind)
+				t.Errorf("plain ids %v: an event of the kind %v has an id that is not a SHA-256", plain, e.Kind)
 			}
 		}
 	}
@@ -167,7 +168,7 @@ func faultsErrorSecrecy(t *checkT) {
 			}
 			err := op.do(t.Context(), s, token, t.encode(map[string]any{secret: secret}))
 			if !errors.Is(err, errDown) {
-				t.Errorf("%s: got error %v, want one that is the backend's", op.name, err)
+				t.Errorf("%s: got error %v, want the backend's", op.name, err)
 			}
 			if text := causes(err); strings.Contains(text, token) || strings.Contains(text, secret) {
 				t.Errorf("plain ids %v: %s: the error holds the token or data", plain, op.name)
@@ -176,7 +177,8 @@ func faultsErrorSecrecy(t *checkT) {
 		big := t.encode(map[string]any{"k": strings.Repeat(secret, 100)})
 		if err := s.CommitCtx(t.Context(), token, big, in(lifetime)); err == nil ||
 			strings.Contains(causes(err), secret) || strings.Contains(causes(err), token) {
-			t.Errorf("plain ids %v: commit of too much: the error is nil, or holds the token or data", plain)
+			t.Errorf("plain ids %v: commit over the limit: the error is nil, or holds the token or data",
+				plain)
 		}
 	}
 }
@@ -204,7 +206,7 @@ func faultsStockMiddleware(t *checkT) {
 		}
 	}
 	if n := len(log.of(scskit.KindUntracked)); n != 2 {
-		t.Errorf("%d events for two requests, want 2", n)
+		t.Errorf("%d events of two requests, want 2", n)
 	}
 	t.begin(sm, "k", 1) // in a context with a tracker
 	if n := len(log.of(scskit.KindUntracked)); n != 2 {

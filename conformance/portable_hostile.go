@@ -34,9 +34,9 @@ func hostileNoCall(t *checkT) {
 				t.Errorf("find: found %v, error %v", found, err)
 			}
 			if err := s.CommitCtx(ctx, v, t.encode(nil), in(lifetime)); err == nil {
-				t.Errorf("commit under a token of %d bytes: no error", len(v))
+				t.Errorf("commit under a token of %d bytes: got no error", len(v))
 			} else if len(err.Error()) > 1000 {
-				t.Errorf("commit: the error's text has %d bytes", len(err.Error()))
+				t.Errorf("commit: the text of the error has %d bytes, want at most 1000", len(err.Error()))
 			}
 			if err := s.DeleteCtx(ctx, v); err != nil {
 				t.Errorf("delete: %v", err)
@@ -44,7 +44,7 @@ func hostileNoCall(t *checkT) {
 		}
 	}
 	if n := d.count(); n != 0 {
-		t.Errorf("%d calls of the driver", n)
+		t.Errorf("%d calls of the driver, want none", n)
 	}
 }
 
@@ -53,7 +53,7 @@ func hostileStoredID(t *checkT) {
 	token := t.begin(manager(s), "k", 1)
 	rec := t.stored(d, token)
 	if rec.ID == token || strings.Contains(rec.ID, token) {
-		t.Error("the backend's id holds the token")
+		t.Error("the id of the record holds the token")
 	}
 	for _, id := range []string{rec.ID, "id." + rec.ID, "id." + rec.ID + ".",
 		"id." + rec.ID + "." + rec.ID} {
@@ -62,7 +62,7 @@ func hostileStoredID(t *checkT) {
 	}
 	t.wantData(s, token, rec.Data)
 	if _, err := d.Driver.Load(t.Context(), token); err == nil {
-		t.Error("the backend knows the token")
+		t.Error("the driver has a record under the token")
 	}
 }
 
@@ -106,15 +106,15 @@ func hostileCorruptRecord(t *checkT) {
 		t.plant(d, token, data)
 		r := t.request(sm, token)
 		if len(sm.Keys(r.ctx)) != 0 {
-			t.Errorf("%s: the session has keys %v", brief(data), sm.Keys(r.ctx))
+			t.Errorf("%s: the session has keys %v, want none", brief(data), sm.Keys(r.ctx))
 		}
 		sm.Put(r.ctx, "k", 1)
 		if fresh, state := r.end(); state != scskit.CommitStored || fresh == token {
-			t.Errorf("%s: the request's own session: state %d, want Stored under a new token", brief(data),
+			t.Errorf("%s: new session: state %d, want Stored under a new token", brief(data),
 				state)
 		}
 		if _, err := d.Driver.Load(t.Context(), idOf(token)); err == nil {
-			t.Errorf("%s: the record is still there", brief(data))
+			t.Errorf("%s: the record was not deleted", brief(data))
 		}
 	}
 }
@@ -131,7 +131,7 @@ func hostileCorruptOnce(t *checkT) {
 		}
 	})
 	if n := len(log.of(scskit.KindCorrupt)); n != 1 {
-		t.Errorf("%d events of the kind corrupt for one record, want 1", n)
+		t.Errorf("%d events of the kind corrupt, want 1", n)
 	}
 }
 

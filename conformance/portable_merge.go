@@ -56,7 +56,7 @@ func mergeDifferentKeys(t *checkT) {
 	})
 	v := t.values(s, token)
 	if len(v) != crowd+1 || v["seed"] != "sown" {
-		t.Errorf("%d keys after %d requests put one each beside the seed", len(v), crowd)
+		t.Errorf("%d keys after %d requests that put one each, want those and the seed", len(v), crowd)
 	}
 	for i := range crowd {
 		if v[fmt.Sprintf("key %d", i)] != i {
@@ -81,7 +81,7 @@ func mergeSameKey(t *checkT) {
 	got, _ := v["k"].(string)
 	var i int
 	if _, err := fmt.Sscanf(got, "%02d", &i); err != nil || got != value(i) {
-		t.Errorf("the key holds what no request put: %s", brief([]byte(got)))
+		t.Errorf("the key holds a value that no request has put: %s", brief([]byte(got)))
 	}
 	if len(v) != 2 || v["seed"] != "sown" {
 		t.Error("another key was lost")
@@ -196,11 +196,11 @@ func mergeUnchangedWritesNothing(t *checkT) {
 		r := t.request(sm, token)
 		sm.Put(r.ctx, "k", sm.GetInt(r.ctx, "k")) // marks the session as modified
 		if _, state := r.end(); state != scskit.CommitKept {
-			t.Errorf("commit of what is stored already: state %d, want Kept", state)
+			t.Errorf("commit without a change: state %d, want Kept", state)
 		}
 	}
 	if n := d.count("save", "touch", "delete") - before; n != 0 {
-		t.Errorf("%d writes by requests that changed nothing", n)
+		t.Errorf("requests without a change: %d writes, want none", n)
 	}
 }
 

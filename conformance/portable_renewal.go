@@ -63,7 +63,8 @@ func renewalTwoAtOnce(t *checkT) {
 		}
 		second, state := two.end()
 		if state != scskit.CommitStored || first == second {
-			t.Fatalf("the second renewal (interleaved: %v): state %d", interleaved, state)
+			t.Fatalf("second renewal (interleaved: %v): state %d, want Stored under a token of its own",
+				interleaved, state)
 		}
 		for _, token := range []string{first, second} {
 			t.wantValues(t.values(s, token), "map[user:ada]")
@@ -88,12 +89,12 @@ func renewalAfterLogout(t *checkT) {
 		sm.Put(r.ctx, "user", "bob")
 		renewed, state := r.end()
 		if state != scskit.CommitGone {
-			t.Errorf("the commit of a renewal after a sign-out: state %d, want Gone", state)
+			t.Errorf("commit of a renewal after a sign-out: state %d, want Gone", state)
 		}
 		t.wantNone(s, token)
 		t.wantNone(s, renewed)
 		if _, err := d.Driver.Load(t.Context(), idOf(renewed)); !errors.Is(err, driver.ErrNotFound) {
-			t.Error("the new session is in the backend all the same")
+			t.Error("the new session is in the backend")
 		}
 	}
 }
@@ -147,7 +148,7 @@ func renewalFailed(t *checkT) {
 	t.wantValues(t.values(s, token), "map[k:1]")
 	if _, err := d.Driver.Load(t.Context(), idOf(sm.Token(r.ctx))); !errors.Is(err,
 		driver.ErrNotFound) {
-		t.Errorf("the new session, of which nobody was told, is left: load gives error %v", err)
+		t.Errorf("the new session is left in the backend: load: error %v, want ErrNotFound", err)
 	}
 }
 
@@ -180,7 +181,7 @@ func renewalAgain(t *checkT) {
 		r.renew()
 		token, state := r.end()
 		if state != scskit.CommitStored {
-			t.Fatalf("the commit of a renewal: state %d, want Stored", state)
+			t.Fatalf("commit of a renewal: state %d, want Stored", state)
 		}
 		for _, old := range tokens {
 			t.wantNone(s, old)
@@ -207,7 +208,7 @@ func renewalThenDestroyed(t *checkT) {
 	r.renew()
 	sm.SetDeadline(r.ctx, time.Now().Add(-time.Second))
 	if ended, state := r.end(); state != scskit.CommitGone {
-		t.Errorf("the commit of a renewed session whose deadline has passed: state %d, want Gone", state)
+		t.Errorf("commit of a renewed session after its deadline: state %d, want Gone", state)
 	} else {
 		t.wantNone(s, ended)
 	}
@@ -242,13 +243,13 @@ func renewalFreshAfterLogout(t *checkT) {
 		if strings.HasSuffix(how, "before") {
 			sm.Put(slow.ctx, "n", 1)
 			if _, state := slow.end(); state != scskit.CommitGone {
-				t.Errorf("%s: a commit after a sign-out: state %d, want Gone", how, state)
+				t.Errorf("%s: commit after a sign-out: state %d, want Gone", how, state)
 			}
 		}
 		if how == "commits and renews before" {
 			slow.renew()
 			if _, state := slow.end(); state != scskit.CommitGone {
-				t.Errorf("%s: the commit of a renewal after a sign-out: state %d, want Gone", how, state)
+				t.Errorf("%s: commit of a renewal after a sign-out: state %d, want Gone", how, state)
 			}
 		}
 		slow.destroy()
@@ -258,8 +259,8 @@ func renewalFreshAfterLogout(t *checkT) {
 		sm.Put(slow.ctx, "user", "ada") // the user signs in again
 		fresh, state := slow.end()
 		if state != scskit.CommitStored || fresh == token {
-			t.Fatalf("%s: a new session after a lost Destroy: state %d, want Stored under a new token", how,
-				state)
+			t.Fatalf("%s: new session after a Destroy that came second: state %d, want Stored under a new "+
+				"token", how, state)
 		}
 		t.wantValues(t.values(s, fresh), "map[user:ada]")
 		t.wantNone(s, token)
@@ -310,14 +311,14 @@ func renewalUnlisted(t *checkT) {
 	if _, ok := driver.As[driver.Ranger](d.Driver); ok {
 		all, err := s.AllCtx(t.Context())
 		if err != nil || len(all) != 1 {
-			t.Errorf("all: %d sessions, error %v; want the renewed one", len(all), err)
+			t.Errorf("all: %d sessions, error %v; want 1, the renewed one", len(all), err)
 		}
 	}
 	t.signOut(sm, renewed)
 	t.wantNone(s, renewed)
 	fresh := t.request(sm, token) // with the old cookie
 	if fresh.sm.Token(fresh.ctx) != "" {
-		t.Error("load: the old token has a session")
+		t.Error("load: the old token still has a session")
 	}
 	// A commit without a tracker overwrites anything.
 	t.commit(s, token, t.encode(map[string]any{"k": 2}), in(time.Hour))

@@ -62,7 +62,7 @@ func renewalMergeFailed(t *checkT) {
 		abandoned.merge(cart)
 		r.merge(cart)
 		if _, found := t.find(s, cart); !found {
-			t.Fatal("the session is gone before its values are stored in the other")
+			t.Fatal("the merged session is gone before its values are stored in the other")
 		}
 		if renews {
 			r.renew()
@@ -81,7 +81,7 @@ func renewalMergeFailed(t *checkT) {
 		sm.Put(r.ctx, "user", "ada")
 		stored, state := r.end()
 		if state != scskit.CommitStored {
-			t.Errorf("state %d, want Stored", state)
+			t.Errorf("commit: state %d, want Stored", state)
 		}
 		t.wantValues(t.values(s, stored), "map[cart:2 coupon:x user:ada]")
 		t.wantNone(s, cart)

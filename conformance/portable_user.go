@@ -59,7 +59,7 @@ func (t *checkT) sessionsOf(s portable, user string) map[string]scskit.UserSessi
 			t.Fatalf("sessions of a user: %v", err)
 		}
 		if _, again := all[session.ID]; again {
-			t.Fatal("sessions of a user: one came twice")
+			t.Fatal("sessions of a user: got a session twice")
 		}
 		all[session.ID] = session
 	}
@@ -77,7 +77,7 @@ func (t *checkT) wantSessions(
 		all = t.sessionsOf(s, user)
 		for id := range all {
 			if !slices.ContainsFunc(tokens, func(token string) bool { return idOf(token) == id }) {
-				t.Fatal("sessions of a user: found one that is not the user's, or not any more")
+				t.Fatal("sessions of a user: got a session that is not, or no longer, the user's")
 			}
 		}
 		return len(all) == len(tokens)
@@ -116,12 +116,12 @@ func userSessionsOf(t *checkT) {
 		n, _ := session.Values["n"].(int)
 		numbers = append(numbers, n)
 		if len(session.Values) != 2 || session.Values["user"] != "alice" {
-			t.Errorf("a session of alice's holds %v", session.Values)
+			t.Errorf("a session of alice holds %v", session.Values)
 		}
 		for what, at := range map[string]time.Time{"created": session.Created, "updated": session.Updated,
 			"deadline": session.Deadline.Add(-lifetime), "expiry": session.Expiry.Add(-lifetime)} {
 			if time.Since(at).Abs() > time.Minute {
-				t.Errorf("%s is %v off", what, time.Since(at))
+				t.Errorf("%s differs by %v from the expected time", what, time.Since(at))
 			}
 		}
 		if _, found := t.find(s, session.Key); !found {
@@ -133,13 +133,13 @@ func userSessionsOf(t *checkT) {
 	}
 	for _, err := range s.SessionsOf(t.Context(), "alice") {
 		if err != nil {
-			t.Errorf("sessions of a user, broken off: %v", err)
+			t.Errorf("sessions of a user, with a break: %v", err)
 		}
 		break
 	}
 	for _, err := range s.SessionsOf(t.Context(), "") {
 		if err == nil {
-			t.Error("whose user is empty has sessions")
+			t.Error("sessions of the empty user: got no error")
 		}
 	}
 }
@@ -197,7 +197,7 @@ func userIntegers(t *checkT) {
 		r := t.request(sm, tokens[0])
 		sm.Put(r.ctx, "user", v)
 		if _, _, err := sm.Commit(r.ctx); err == nil {
-			t.Errorf("commit of a user that is a %T: no error", v)
+			t.Errorf("commit of a user that is a %T: got no error", v)
 		}
 	}
 	t.wantSessions(s, "42", tokens...)
@@ -214,14 +214,14 @@ func userNeedsKey(t *checkT) {
 		}
 	}
 	if n != 1 {
-		t.Errorf("sessions of a user: yielded %d times, want once", n)
+		t.Errorf("sessions of a user: yielded %d times, want 1", n)
 	}
 	if n, err := s.DestroySessionsOf(t.Context(), "alice"); n != 0 ||
 		!errors.Is(err, scskit.ErrNoUserKey) {
 		t.Errorf("destroy: %d, %v, want ErrNoUserKey", n, err)
 	}
 	if t.gone(s, token) {
-		t.Error("a session is gone")
+		t.Error("a session was destroyed without a user key")
 	}
 }
 
@@ -276,7 +276,7 @@ func userHidesNames(t *checkT) {
 	sm.Put(r.ctx, "user", []string{name})
 	_, _, err := sm.Commit(r.ctx)
 	if err == nil {
-		t.Error("commit of a user that is a list: no error")
+		t.Error("commit of a user that is a list: got no error")
 	}
 	l.note(fmt.Sprint(err))
 	for _, session := range t.sessionsOf(s, name) {
@@ -285,7 +285,7 @@ func userHidesNames(t *checkT) {
 	l.fail = errDown
 	for _, err := range s.SessionsOf(t.Context(), name) {
 		if !errors.Is(err, errDown) {
-			t.Errorf("sessions of a user, from an index that is down: got error %v", err)
+			t.Errorf("sessions of a user, with a failing index: got error %v, want the backend's", err)
 		}
 		l.note(fmt.Sprint(err))
 	}
@@ -295,7 +295,7 @@ func userHidesNames(t *checkT) {
 	defer l.mu.Unlock()
 	for _, told := range l.told {
 		if strings.Contains(told, name) {
-			t.Fatal("the name of a user is told")
+			t.Fatal("the name of a user is in an id, a record, an event or an error")
 		}
 	}
 }

@@ -36,29 +36,32 @@ func userDestroy(t *checkT) {
 	flight.sm.Put(flight.ctx, "late", true)
 	n, err := s.DestroySessionsOf(t.Context(), "alice", alices[3], bobs, "")
 	if err != nil || n != 3 {
-		t.Fatalf("destroy: %d, %v, want 3", n, err)
+		t.Fatalf("destroy: %d, error %v, want 3", n, err)
 	}
 	if _, state := flight.end(); state != scskit.CommitGone {
-		t.Errorf("a commit after that: state %d, want Gone", state)
+		t.Errorf("commit of a request in flight: state %d, want Gone", state)
 	}
 	for _, token := range alices[:3] {
 		t.wantNone(s, token)
 	}
 	for _, token := range []string{alices[3], bobs, nobodys} {
 		if t.gone(s, token) {
-			t.Error("a session is gone that was not to be destroyed")
+			t.Error("a session of another user, or an excepted one, was destroyed")
 		}
 	}
 	t.wantSessions(s, "alice", alices[3])
 	if n, err := s.DestroySessionsOf(t.Context(), "alice"); err != nil || n != 1 {
-		t.Errorf("destroy the rest: %d, %v, want 1", n, err)
+		t.Errorf("destroy the excepted session: %d, error %v, want 1", n, err)
 	}
 	t.wantSessions(s, "alice")
 	if n, err := s.DestroySessionsOf(t.Context(), "alice"); err != nil || n != 0 {
-		t.Errorf("destroy nothing: %d, %v, want 0", n, err)
+		t.Errorf("destroy without sessions: %d, error %v, want 0", n, err)
 	}
-	if _, err := s.DestroySessionsOf(t.Context(), ""); err == nil || t.gone(s, nobodys) {
-		t.Errorf("destroy the sessions of nobody: got error %v", err)
+	if _, err := s.DestroySessionsOf(t.Context(), ""); err == nil {
+		t.Error("destroy the sessions of the empty user: got no error")
+	}
+	if t.gone(s, nobodys) {
+		t.Error("destroy the sessions of the empty user: a session without a user is gone")
 	}
 }
 
@@ -92,7 +95,7 @@ func userDestroyRenewing(t *checkT) {
 	<-destroyed
 	for _, token := range tokens {
 		if _, found := t.find(s, token); found {
-			t.Fatal("a session that was renewed meanwhile lives on")
+			t.Fatal("a session that was renewed during the destruction is alive")
 		}
 	}
 }
@@ -136,7 +139,7 @@ func userDestroyMerging(t *checkT) {
 		t.wantNone(s, signedIn[i])
 		token := sm.Token(r.ctx)
 		if _, found := t.find(s, token); found && t.values(s, token)["user"] != nil {
-			t.Fatal("a session that was merged meanwhile lives on in another")
+			t.Fatal("the values of a session that was merged during the destruction are alive")
 		}
 	}
 }
@@ -153,11 +156,11 @@ func userDestroyAllButOwn(t *checkT) {
 	r.merge(merged)
 	n, err := s.DestroySessionsOf(r.ctx, "alice", sm.Token(r.ctx))
 	if err != nil || n != 1 {
-		t.Errorf("destroyed %d, error %v; want the other session", n, err)
+		t.Errorf("destroyed %d sessions, error %v; want 1, the other one", n, err)
 	}
 	renewed, state := r.end()
 	if state != scskit.CommitStored {
-		t.Errorf("the request's own renewal: state %d, want Stored", state)
+		t.Errorf("renewal by the request itself: state %d, want Stored", state)
 	}
 	t.wantNone(s, other)
 	t.wantNone(s, own)

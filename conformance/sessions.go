@@ -113,7 +113,7 @@ func (r *request) end() (string, scskit.CommitState) {
 	}
 	c, ok := scskit.LastCommit(r.ctx, token)
 	if !ok {
-		r.t.Fatal("LastCommit knows nothing of a tracked commit")
+		r.t.Fatal("LastCommit returns false after a tracked commit")
 	}
 	return token, c.State
 }
@@ -158,7 +158,7 @@ func (t *checkT) begin(sm *scs.SessionManager, pairs ...any) string {
 	}
 	token, state := r.end()
 	if state != scskit.CommitStored {
-		t.Fatalf("the first commit of a session: state %d, want Stored", state)
+		t.Fatalf("first commit of a session: state %d, want Stored", state)
 	}
 	return token
 }

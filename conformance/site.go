@@ -126,7 +126,7 @@ func (s *site) guarded() App {
 		return func(c Context) (err error) {
 			defer func() {
 				if p := recover(); p != nil {
-					s.t.Errorf("a handler panics: %v, in\n%s", p, panicked())
+					s.t.Errorf("a handler panicked: %v, in\n%s", p, panicked())
 					err = errPanicked
 				}
 			}()
@@ -163,8 +163,8 @@ func offers[F any](s *site, c Context) (F, error) {
 	if ok {
 		return f, nil
 	}
-	lack := fmt.Sprintf("the harness's Context is no %s: the framework has no means for it",
-		strings.TrimPrefix(fmt.Sprintf("%T", (*F)(nil)), "*conformance."))
+	name := strings.TrimPrefix(fmt.Sprintf("%T", (*F)(nil)), "*conformance.")
+	lack := fmt.Sprintf("the harness's Context does not implement %s: the framework cannot do it", name)
 	s.lack.Store(&lack)
 	return f, errors.New(lack)
 }

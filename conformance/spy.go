@@ -80,7 +80,7 @@ func (w *spy) ended(t *checkT, op string) {
 				return
 			}
 		case <-timeout.C:
-			t.Fatalf("the store was not called for a %s", op)
+			t.Fatalf("the store got no %s", op)
 		}
 	}
 }

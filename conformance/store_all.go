@@ -115,7 +115,7 @@ func allConcurrentDeletes(t *checkT) {
 			}
 			for data := range stay {
 				if !seen[data] {
-					t.Fatalf("all: a session that nobody deleted is left out")
+					t.Fatalf("all: a session that was not deleted is missing")
 				}
 			}
 		})
@@ -130,10 +130,10 @@ func (t *checkT) wantAll(s scs.Store, want map[string]string) {
 	seen := make(map[string]bool)
 	for _, data := range all {
 		if _, ok := want[string(data)]; !ok {
-			t.Fatalf("all: a session with data %s, which no live session has", brief(data))
+			t.Fatalf("all: got a session with data %s, which no live session has", brief(data))
 		}
 		if seen[string(data)] {
-			t.Fatalf("all: two sessions with data %s", brief(data))
+			t.Fatalf("all: got two sessions with data %s", brief(data))
 		}
 		seen[string(data)] = true
 	}

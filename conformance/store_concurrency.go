@@ -28,7 +28,7 @@ func concurrencyFirstWriters(t *checkT) {
 	data, found := t.find(s, token)
 	var i int
 	if n, err := fmt.Sscanf(string(data), "writer %d", &i); !found || n != 1 || err != nil {
-		t.Errorf("find after %d first commits: found %v, %s", crowd, found, brief(data))
+		t.Errorf("find after %d first commits: found %v, data %s", crowd, found, brief(data))
 	}
 }
 
@@ -52,7 +52,7 @@ func concurrencyTornReads(t *checkT) {
 		for reads := 0; writing.Load() > 0 && reads < most; reads++ {
 			data, found := t.find(s, token)
 			if !found || len(data) == 0 || !bytes.Equal(data, payload(int(data[0]-'a'))) {
-				t.Fatalf("find: found %v, %d bytes that no writer wrote: %s", found, len(data), brief(data))
+				t.Fatalf("find: found %v, data that no writer has written: %s", found, brief(data))
 			}
 		}
 	})

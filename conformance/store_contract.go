@@ -222,7 +222,7 @@ func contractFindCreatesNothing(t *checkT) {
 	switch s.(type) {
 	case scs.IterableStore, scs.IterableCtxStore:
 		if all := t.all(s); len(all) != 0 {
-			t.Errorf("all: %d sessions after looking for one that is not there", len(all))
+			t.Errorf("all: %d sessions after finds of an unknown token, want none", len(all))
 		}
 	}
 }

@@ -13,7 +13,7 @@ func (t *checkT) until(deadline time.Time, what string, holds func() bool) {
 			return
 		}
 		if late {
-			t.Fatalf("still not so: %s", what)
+			t.Fatalf("timed out: %s", what)
 		}
 		t.pause(10 * time.Millisecond)
 	}
@@ -33,7 +33,7 @@ func (t *checkT) pause(d time.Duration) {
 	select {
 	case <-timer.C:
 	case <-t.Context().Done():
-		t.Fatal("the check was called off")
+		t.Fatal("the run was cancelled")
 	}
 }
 
@@ -51,6 +51,6 @@ func (t *checkT) promptly(what string, most time.Duration, f func() time.Duratio
 		best = min(best, f())
 	}
 	if best > most {
-		t.Errorf("%s: returned %v after its time was over, at best", what, best)
+		t.Errorf("%s: returned %v after its time was over, at best: too late", what, best)
 	}
 }

@@ -38,11 +38,11 @@ func (t *checkT) watch(done <-chan struct{}, limit time.Duration) error {
 		if now := t.beats.Load(); now != seen {
 			seen, left = now, limit
 		} else if left -= step; left <= 0 {
-			return fmt.Errorf("the check hangs: nothing has happened for %v. It waits in\n%s", limit,
+			return fmt.Errorf("the check hangs: nothing has happened for %v; it waits in\n%s", limit,
 				t.waiting())
 		}
 		if time.Since(begin) > longest {
-			return fmt.Errorf("the check did not end within %v. It is in\n%s", longest, t.waiting())
+			return fmt.Errorf("the check did not end within %v; it is in\n%s", longest, t.waiting())
 		}
 	}
 }
