@@ -50,7 +50,7 @@ var adapterCookieChecks = []check{
 
 func cookieDefaults(t *checkT) {
 	s := t.newSite().open()
-	c := s.browser().put("k", "v").given(t)
+	c := s.browser().put("k", "v").wantCookie(t)
 	expires, age := c.attributes["expires"], c.attributes["max-age"]
 	delete(c.attributes, "expires")
 	delete(c.attributes, "max-age")
@@ -75,7 +75,7 @@ func cookieAttributes(t *checkT) {
 	s := t.newSite()
 	strictest(&s.app)
 	s.open()
-	c := s.browser().put("k", "v").given(t)
+	c := s.browser().put("k", "v").wantCookie(t)
 	delete(c.attributes, "expires")
 	delete(c.attributes, "max-age")
 	want := map[string]string{
@@ -90,7 +90,7 @@ func cookieAttributes(t *checkT) {
 	bare.sm.Cookie.HttpOnly, bare.sm.Cookie.SameSite, bare.sm.Cookie.Path = false, 0, ""
 	bare.sm.Cookie.Persist = false
 	bare.open()
-	if c := bare.browser().put("k", "v").given(t); len(c.attributes) != 0 {
+	if c := bare.browser().put("k", "v").wantCookie(t); len(c.attributes) != 0 {
 		t.Errorf("cookie: attributes %v, want none", c.attributes)
 	}
 }
@@ -99,7 +99,7 @@ func cookieBrowserSession(t *checkT) {
 	s := t.newSite()
 	s.sm.Cookie.Persist = false
 	s.open()
-	if c := s.browser().put("k", "v").given(t); c.has("expires") || c.has("max-age") {
+	if c := s.browser().put("k", "v").wantCookie(t); c.has("expires") || c.has("max-age") {
 		t.Errorf("cookie: attributes %v, want neither Expires nor Max-Age", c.attributes)
 	}
 }
@@ -113,13 +113,13 @@ func cookieRememberMe(t *checkT) {
 	})
 	s.open()
 	b := s.browser()
-	if c := b.get("/remember?yes=1").given(t); !c.has("expires") || !c.has("max-age") {
+	if c := b.get("/remember?yes=1").wantCookie(t); !c.has("expires") || !c.has("max-age") {
 		t.Errorf("cookie after RememberMe(true): attributes %v, want Expires and Max-Age", c.attributes)
 	}
-	if c := b.put("k", "v").given(t); !c.has("max-age") {
+	if c := b.put("k", "v").wantCookie(t); !c.has("max-age") {
 		t.Error("cookie of a later request: no Max-Age, want one")
 	}
-	if c := b.get("/remember").given(t); c.has("expires") || c.has("max-age") {
+	if c := b.get("/remember").wantCookie(t); c.has("expires") || c.has("max-age") {
 		t.Errorf("cookie after RememberMe(false): attributes %v, want neither Expires nor Max-Age",
 			c.attributes)
 	}
@@ -130,7 +130,7 @@ func cookieMaxAge(t *checkT) {
 	s := t.newSite()
 	s.sm.Lifetime = most
 	s.open()
-	c := s.browser().put("k", "v").given(t)
+	c := s.browser().put("k", "v").wantCookie(t)
 	seconds := int(most / time.Second)
 	age, err := strconv.Atoi(c.attributes["max-age"])
 	if err != nil || age > seconds || age < seconds-60 {
@@ -147,7 +147,7 @@ func cookieDeletion(t *checkT) {
 	strictest(&s.app)
 	s.open()
 	b := s.browser()
-	given := b.put("k", "v").given(t)
+	given := b.put("k", "v").wantCookie(t)
 	a := b.get("/destroy")
 	c := a.session(t)
 	if c == nil {
@@ -180,19 +180,19 @@ func cookieOnce(t *checkT) {
 	for _, own := range []string{"theme=dark", "session2=two", "Session=upper", "sess=part"} {
 		b := s.browser()
 		a := b.get("/own?cookie=" + own)
-		a.given(t)
+		a.wantCookie(t)
 		if lines := a.header["Set-Cookie"]; len(lines) != 2 || !slices.Contains(lines, own) {
 			t.Errorf("Set-Cookie has %d lines, want the session's and %q", len(lines), own)
 		}
-		b.wants("k", "v")
+		b.wantValue("k", "v")
 	}
 	b := s.browser()
-	if a := b.get("/own?cookie=session=forged"); a.given(t).value == "forged" ||
+	if a := b.get("/own?cookie=session=forged"); a.wantCookie(t).value == "forged" ||
 		len(a.header["Set-Cookie"]) != 1 {
 		t.Errorf("a cookie that the handler has set under the session's name: %d lines, want the "+
 			"session's own in its place", len(a.header["Set-Cookie"]))
 	}
-	b.wants("k", "v")
+	b.wantValue("k", "v")
 }
 
 func cookieNoStore(t *checkT) {

@@ -52,8 +52,8 @@ func errorHandler(t *checkT) {
 	s.open()
 	b := s.browser()
 	a := b.get("/fail")
-	a.wants(t, http.StatusTeapot, "sorry: "+errTeapot.Error())
-	s.kept(b, a, "flash", "try again")
+	a.want(t, http.StatusTeapot, "sorry: "+errTeapot.Error())
+	s.wantStored(b, a, "flash", "try again")
 }
 
 func errorDefault(t *checkT) {
@@ -68,13 +68,13 @@ func errorDefault(t *checkT) {
 	if a.status != http.StatusInternalServerError {
 		t.Fatalf("response: status %d, want 500", a.status)
 	}
-	s.kept(b, a, "flash", "try again")
+	s.wantStored(b, a, "flash", "try again")
 }
 
 func errorReset(t *checkT) {
 	s := t.newSite()
 	s.app.OnError = func(c Context, _ error) error {
-		r, err := offers[Resetter](s, c)
+		r, err := contextAs[Resetter](s, c)
 		if err != nil {
 			return c.Send(http.StatusNotImplemented, err.Error())
 		}
@@ -89,18 +89,19 @@ func errorReset(t *checkT) {
 	s.open()
 	b := s.browser()
 	a := b.get("/fail")
-	a.wants(t, http.StatusTeapot, "sorry")
+	a.want(t, http.StatusTeapot, "sorry")
 	if got := a.header.Get("X-Own"); got != "" {
 		t.Errorf("X-Own is %q after the response was reset", got)
 	}
-	s.kept(b, a, "flash", "try again")
+	s.wantStored(b, a, "flash", "try again")
 }
 
-// agrees checks that the response has a session cookie if, and only if, the session was stored.
-func (s *site) agrees(w *spy, b *browser, a *answer, key, value string) {
+// wantAgreement checks that the response has a session cookie if, and only if, the session was
+// stored.
+func (s *site) wantAgreement(w *spy, b *browser, a *answer, key, value string) {
 	s.t.Helper()
 	if a.session(s.t) != nil {
-		s.kept(b, a, key, value)
+		s.wantStored(b, a, key, value)
 	} else if n := w.count("commit"); n != 0 {
 		s.t.Errorf("the response has no session cookie, but the store got %d commits", n)
 	}
@@ -119,15 +120,15 @@ func panicOutside(t *checkT) {
 	if a.status != http.StatusInternalServerError {
 		t.Errorf("response: status %d, want 500", a.status)
 	}
-	a.withheld(t)
+	a.wantNoCookie(t)
 	if n := w.count("commit"); n != 0 {
 		t.Errorf("the store got %d commits after a panic", n)
 	}
 
 	b := s.browser()
 	b.put("k", "whole")
-	b.get("/panic").withheld(t)
-	b.wants("k", "whole")
+	b.get("/panic").wantNoCookie(t)
+	b.wantValue("k", "whole")
 }
 
 func panicAfterWrite(t *checkT) {
@@ -144,7 +145,7 @@ func panicAfterWrite(t *checkT) {
 	w := s.watch()
 	s.open()
 	b := s.browser()
-	s.agrees(w, b, b.get("/panic"), "k", "v")
+	s.wantAgreement(w, b, b.get("/panic"), "k", "v")
 }
 
 func panicInside(t *checkT) {
@@ -160,7 +161,7 @@ func panicInside(t *checkT) {
 	if a.status != http.StatusInternalServerError {
 		t.Errorf("response: status %d, want 500", a.status)
 	}
-	s.kept(b, a, "k", "v")
+	s.wantStored(b, a, "k", "v")
 }
 
 func loadFailure(t *checkT) {
@@ -174,9 +175,9 @@ func loadFailure(t *checkT) {
 	b := s.browser()
 	b.put("k", "v")
 	w.fail(failing("find"))
-	b.get("/handler").refused(t)
+	b.get("/handler").wantError(t)
 	w.fail(nil)
-	b.wants("k", "v")
+	b.wantValue("k", "v")
 }
 
 func lazyFailure(t *checkT) {
@@ -196,13 +197,13 @@ func lazyFailure(t *checkT) {
 	b.put("k", "v")
 	commits := w.count("commit")
 	w.fail(failing("find"))
-	b.get("/handler").refused(t)
-	b.get("/write").refused(t)
+	b.get("/handler").wantError(t)
+	b.get("/write").wantError(t)
 	if n := w.count("commit") - commits; n != 0 {
 		t.Errorf("the store got %d commits of a session that was not loaded", n)
 	}
 	w.fail(nil)
-	b.wants("k", "v")
+	b.wantValue("k", "v")
 }
 
 func lazyUntouched(t *checkT) {
@@ -214,8 +215,8 @@ func lazyUntouched(t *checkT) {
 	b.put("k", "v")
 	calls := w.count()
 	a := b.get("/plain")
-	a.wants(t, http.StatusOK, "plain")
-	a.withheld(t)
+	a.want(t, http.StatusOK, "plain")
+	a.wantNoCookie(t)
 	if n := w.count() - calls; n != 0 {
 		t.Errorf("the store was called %d times, want none", n)
 	}
@@ -230,24 +231,24 @@ func lazyUsed(t *checkT) {
 	w := s.watch()
 	s.open()
 	b := s.browser()
-	s.kept(b, b.put("k", "v"), "k", "v")
+	s.wantStored(b, b.put("k", "v"), "k", "v")
 	calls := w.count()
-	b.get("/keys").wants(t, http.StatusOK, "keys k")
+	b.get("/keys").want(t, http.StatusOK, "keys k")
 	if n := w.count() - calls; n != 1 {
 		t.Errorf("a read called the store %d times, want 1", n)
 	}
 	b.get("/destroy")
-	b.wants("k", none)
+	b.wantValue("k", none)
 }
 
 func failureTyped(t *checkT) {
 	s := t.newSite()
 	var mu sync.Mutex
-	var told []error
+	var failures []error
 	s.option(adapters.OnError(func(_ context.Context, err error) error {
 		mu.Lock()
 		defer mu.Unlock()
-		told = append(told, err)
+		failures = append(failures, err)
 		return nil
 	}))
 	w := s.watch()
@@ -256,19 +257,19 @@ func failureTyped(t *checkT) {
 	b.put("k", "v")
 	for op, call := range map[string]string{"load": "find", "commit": "commit"} {
 		mu.Lock()
-		told = nil
+		failures = nil
 		mu.Unlock()
 		w.fail(failing(call))
-		b.put("k", "w").refused(t)
+		b.put("k", "w").wantError(t)
 		w.fail(nil)
 		mu.Lock()
 		var typed *adapters.Error
 		switch {
-		case len(told) != 1:
-			t.Errorf("%s: OnError was called %d times, want 1", op, len(told))
-		case !errors.As(told[0], &typed) || typed.Op != op || !errors.Is(told[0], errStore):
+		case len(failures) != 1:
+			t.Errorf("%s: OnError was called %d times, want 1", op, len(failures))
+		case !errors.As(failures[0], &typed) || typed.Op != op || !errors.Is(failures[0], errStore):
 			t.Errorf("%s: OnError got %v, want an *adapters.Error with this Op and the store's error", op,
-				told[0])
+				failures[0])
 		}
 		mu.Unlock()
 	}

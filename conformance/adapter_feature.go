@@ -41,7 +41,7 @@ func featureEventStream(t *checkT) {
 	s := t.newSite()
 	g := t.gate()
 	s.route("/events", func(c Context) error {
-		f, err := offers[Streamer](s, c)
+		f, err := contextAs[Streamer](s, c)
 		if err != nil {
 			return err
 		}
@@ -73,12 +73,12 @@ func featureEventStream(t *checkT) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	s.lacking()
+	s.checkSupport()
 	first := make([]byte, len("data: one\n\n"))
 	if _, err := io.ReadFull(res.Body, first); err != nil || string(first) != "data: one\n\n" {
 		t.Fatalf("first event: got %q, error %v", first, err)
 	}
-	s.kept(b, b.answer(res, ""), "k", "v") // while the stream is still open
+	s.wantStored(b, b.answer(res, ""), "k", "v") // while the stream is still open
 	g.open()
 	if rest, err := io.ReadAll(res.Body); err != nil || string(rest) != "data: two\n\n" {
 		t.Errorf("rest of the stream: got %q, error %v", rest, err)
@@ -110,7 +110,7 @@ func featureLateChange(t *checkT) {
 		}
 	}))
 	s.route("/late", func(c Context) error {
-		f, err := offers[Streamer](s, c)
+		f, err := contextAs[Streamer](s, c)
 		if err != nil {
 			return err
 		}
@@ -128,17 +128,17 @@ func featureLateChange(t *checkT) {
 	})
 	s.open()
 	b := s.browser()
-	s.kept(b, b.get("/late"), "k", "in time") // not late, since nothing changes afterwards
-	b.get("/late?v=late").wants(t, http.StatusOK, begun)
+	s.wantStored(b, b.get("/late"), "k", "in time") // not late, since nothing changes afterwards
+	b.get("/late?v=late").want(t, http.StatusOK, begun)
 	select {
 	case e := <-late:
 		if e.ID != scskit.HashToken(b.token()) {
 			t.Errorf("the event has the id %q, want the id of the session", e.ID)
 		}
-	case <-time.After(t.reach()):
+	case <-time.After(t.eventTimeout()):
 		t.Error("no event of scskit.KindLate")
 	}
-	b.wants("k", "in time")
+	b.wantValue("k", "in time")
 	if n := len(late); n != 0 {
 		t.Errorf("%d events of scskit.KindLate without a late change", n)
 	}
@@ -146,9 +146,9 @@ func featureLateChange(t *checkT) {
 
 func featureLateRenewal(t *checkT) {
 	s := t.newSite()
-	told := make(chan error, 1)
+	renewed := make(chan error, 1)
 	s.route("/late", func(c Context) error {
-		f, err := offers[Streamer](s, c)
+		f, err := contextAs[Streamer](s, c)
 		if err != nil {
 			return err
 		}
@@ -156,7 +156,7 @@ func featureLateRenewal(t *checkT) {
 		s.sm.Put(ctx, "k", "w")
 		return f.Stream(func(w io.Writer, flush func() error) error {
 			err := begin(w, flush)
-			told <- s.sm.RenewToken(ctx)
+			renewed <- s.sm.RenewToken(ctx)
 			return err
 		})
 	})
@@ -164,20 +164,20 @@ func featureLateRenewal(t *checkT) {
 	b := s.browser()
 	b.put("k", "v")
 	token := b.token()
-	b.get("/late").wants(t, http.StatusOK, begun)
-	if err := <-told; !errors.Is(err, scskit.ErrLate) {
+	b.get("/late").want(t, http.StatusOK, begun)
+	if err := <-renewed; !errors.Is(err, scskit.ErrLate) {
 		t.Errorf("renew: got error %v, want scskit.ErrLate", err)
 	}
 	if b.token() != token {
 		t.Error("the token has changed")
 	}
-	b.wants("k", "w")
+	b.wantValue("k", "w")
 }
 
 func featureUpgrade(t *checkT) {
 	s := t.newSite()
 	s.route("/upgrade", func(c Context) error {
-		u, err := offers[Upgrader](s, c)
+		u, err := contextAs[Upgrader](s, c)
 		if err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ func featureUpgrade(t *checkT) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(t.reach()))
+	_ = conn.SetDeadline(time.Now().Add(t.eventTimeout()))
 	fmt.Fprint(conn, "GET /upgrade HTTP/1.1\r\nHost: example.org\r\nConnection: Upgrade\r\nUpgrade: "+
 		"echo\r\n\r\n")
 	r := bufio.NewReader(conn)
@@ -204,13 +204,13 @@ func featureUpgrade(t *checkT) {
 		t.Fatal(err)
 	}
 	defer res.Body.Close()
-	s.lacking()
+	s.checkSupport()
 	if res.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("response: status %d, want 101", res.StatusCode)
 	}
 	b := s.browser()
 	b.keep(res.Header)
-	s.kept(b, b.answer(res, ""), "k", "v")
+	s.wantStored(b, b.answer(res, ""), "k", "v")
 	fmt.Fprint(conn, "hello\n")
 	if line, err := r.ReadString('\n'); err != nil || line != "you said hello\n" {
 		t.Errorf("upgraded connection: got %q, error %v", line, err)
@@ -220,7 +220,7 @@ func featureUpgrade(t *checkT) {
 func featureEarlyHints(t *checkT) {
 	s := t.newSite()
 	s.route("/hints", func(c Context) error {
-		h, err := offers[Hinter](s, c)
+		h, err := contextAs[Hinter](s, c)
 		if err != nil {
 			return err
 		}
@@ -244,19 +244,19 @@ func featureEarlyHints(t *checkT) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.lacking()
-	a.wants(t, http.StatusOK, "hinted")
+	s.checkSupport()
+	a.want(t, http.StatusOK, "hinted")
 	if len(hints) != 1 || hints[0].Get("Link") == "" || hints[0].Get("Set-Cookie") != "" {
 		t.Errorf("informational responses: %v, want one with a Link and no cookie", hints)
 	}
-	s.kept(b, a, "before", "v")
-	b.wants("after", "w")
+	s.wantStored(b, a, "before", "v")
+	b.wantValue("after", "w")
 }
 
 // mount returns a Handler that passes the request on to h.
 func (s *site) mount(h http.HandlerFunc) Handler {
 	return func(c Context) error {
-		m, err := offers[Mounter](s, c)
+		m, err := contextAs[Mounter](s, c)
 		if err != nil {
 			return err
 		}
@@ -276,8 +276,8 @@ func featureStdHandler(t *checkT) {
 	b := s.browser()
 	b.put("user", "ada")
 	a := b.get("/std")
-	a.wants(t, http.StatusAccepted, "hello, ada")
-	s.kept(b, a, "std", "yes")
+	a.want(t, http.StatusAccepted, "hello, ada")
+	s.wantStored(b, a, "std", "yes")
 }
 
 func featureWriter(t *checkT) {
@@ -298,5 +298,5 @@ func featureWriter(t *checkT) {
 	b := s.browser()
 	b.put("k", "v")
 	bare := b.get("/bare")
-	b.get("/wrapped").wants(t, http.StatusOK, bare.body)
+	b.get("/wrapped").want(t, http.StatusOK, bare.body)
 }

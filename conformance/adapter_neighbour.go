@@ -53,7 +53,7 @@ func beside(kind Neighbour, more ...func(*neighbourhood)) func(*checkT) {
 			n.healthy()
 			n.panicking()
 			n.failing()
-			n.mixed()
+			n.concurrent()
 			for _, f := range more {
 				f(n)
 			}
@@ -106,7 +106,7 @@ func (s *site) pages(kind Neighbour) map[string]page {
 	add("/error", page{http.StatusTeapot, "teapot", ""},
 		func(Context, string) error { return errTeapot })
 	add("/redirect", page{http.StatusSeeOther, "*", "/elsewhere"}, func(c Context, _ string) error {
-		r, err := offers[Renderer](s, c)
+		r, err := contextAs[Renderer](s, c)
 		if err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (s *site) pages(kind Neighbour) map[string]page {
 	})
 	if kind != Timeout { // http.TimeoutHandler buffers the whole response
 		add("/stream", page{http.StatusOK, long + long, ""}, func(c Context, body string) error {
-			r, err := offers[Streamer](s, c)
+			r, err := contextAs[Streamer](s, c)
 			if err != nil {
 				return err
 			}
@@ -164,8 +164,8 @@ func (s *site) visit(b *browser, path string) *answer {
 	return a
 }
 
-// answers checks that the response is the page, for the user.
-func (p page) answers(t *checkT, path string, a *answer, user string) {
+// wantResponse checks that the response is the page, for the user.
+func (p page) wantResponse(t *checkT, path string, a *answer, user string) {
 	t.Helper()
 	if want := p.of(user); a.status != p.status || p.body != "*" && a.body != want ||
 		a.header.Get("Location") != p.location {
@@ -175,10 +175,10 @@ func (p page) answers(t *checkT, path string, a *answer, user string) {
 	}
 }
 
-// apologizes checks that the response is the error page, with nothing of the handler's response.
-func (s *site) apologizes(path string, a *answer) {
+// wantErrorPage checks that the response is the error page, with nothing of the handler's response.
+func (s *site) wantErrorPage(path string, a *answer) {
 	s.t.Helper()
-	a.refused(s.t)
+	a.wantError(s.t)
 	if a.status != http.StatusInternalServerError || strings.TrimSpace(a.body) != sorry {
 		s.t.Errorf("%s: status %d and body %s, want the error page", path, a.status,
 			brief([]byte(a.body)))
@@ -193,8 +193,8 @@ func (n *neighbourhood) healthy() {
 	for path, p := range n.paths {
 		b := n.browser()
 		a := n.visit(b, path+"?user=ada")
-		p.answers(n.t, path, a, "ada")
-		n.kept(b, a, "user", "ada")
+		p.wantResponse(n.t, path, a, "ada")
+		n.wantStored(b, a, "user", "ada")
 	}
 }
 
@@ -207,10 +207,10 @@ func (n *neighbourhood) panicking() {
 		n.t.Errorf("/panic: status %d, want 500", a.status)
 	}
 	if n.app.Beside == Inside && slices.Contains(n.t.adapter.Recovers, n.app.Neighbour) {
-		n.kept(b, a, "user", "half done")
+		n.wantStored(b, a, "user", "half done")
 		return
 	}
-	a.withheld(n.t)
+	a.wantNoCookie(n.t)
 	if got := n.w.count("commit") - commits; got != 0 {
 		n.t.Errorf("/panic: the store got %d commits, want none", got)
 	}
@@ -221,18 +221,18 @@ func (n *neighbourhood) failing() {
 	n.w.fail(failing("commit"))
 	defer n.w.fail(nil)
 	for path := range n.paths {
-		n.apologizes(path, n.visit(n.browser(), path+"?user=ada"))
+		n.wantErrorPage(path, n.visit(n.browser(), path+"?user=ada"))
 	}
 }
 
-// mixed runs requests that fail and requests that succeed concurrently. Each must get its own
+// concurrent runs requests that fail and requests that succeed concurrently. Each must get its own
 // response.
-func (n *neighbourhood) mixed() {
+func (n *neighbourhood) concurrent() {
 	n.t.Helper()
 	n.t.each(n.t.crowd(8, 20), func(int) {
 		for visit := 0; visit < 10 && !n.t.Failed(); visit++ {
-			n.apologizes("/page", n.visit(n.browser(), "/page?user=ada&fail=1"))
-			n.paths["/page"].answers(n.t, "/page", n.visit(n.browser(), "/page?user=bob"), "bob")
+			n.wantErrorPage("/page", n.visit(n.browser(), "/page?user=ada&fail=1"))
+			n.paths["/page"].wantResponse(n.t, "/page", n.visit(n.browser(), "/page?user=bob"), "bob")
 		}
 	})
 }
@@ -245,8 +245,8 @@ func (n *neighbourhood) static() {
 	commits := n.w.count("commit")
 	for _, b := range []*browser{b, n.browser()} {
 		a := n.visit(b, "/"+staticFile)
-		a.wants(n.t, http.StatusOK, staticText)
-		a.withheld(n.t)
+		a.want(n.t, http.StatusOK, staticText)
+		a.wantNoCookie(n.t)
 		if n.app.Beside == Outside {
 			vary, control := a.header.Get("Vary"), a.header.Get("Cache-Control")
 			if strings.Contains(vary, "Cookie") || strings.Contains(control, "no-store") {
@@ -266,7 +266,7 @@ func forwarded(t *checkT) {
 		return c.Send(http.StatusInternalServerError, sorry)
 	}
 	s.route("/from", func(c Context) error {
-		f, err := offers[Forwarder](s, c)
+		f, err := contextAs[Forwarder](s, c)
 		if err != nil {
 			return err
 		}
@@ -284,11 +284,11 @@ func forwarded(t *checkT) {
 	b := s.browser()
 	for range 2 {
 		a := b.get("/from")
-		a.wants(t, http.StatusOK, "the handler's")
-		s.kept(b, a, "k", "v")
+		a.want(t, http.StatusOK, "the handler's")
+		s.wantStored(b, a, "k", "v")
 	}
 	w.fail(failing("commit"))
-	s.apologizes("/from", s.browser().get("/from"))
+	s.wantErrorPage("/from", s.browser().get("/from"))
 }
 
 func proxied(t *checkT) {
@@ -309,7 +309,7 @@ func proxied(t *checkT) {
 		return c.Send(http.StatusInternalServerError, sorry)
 	}
 	s.route("/proxy", func(c Context) error {
-		m, err := offers[Mounter](s, c)
+		m, err := contextAs[Mounter](s, c)
 		if err != nil {
 			return err
 		}
@@ -323,7 +323,7 @@ func proxied(t *checkT) {
 	if a.status != http.StatusOK {
 		t.Errorf("/proxy: status %d, want 200", a.status)
 	}
-	s.kept(b, a, "k", "v")
+	s.wantStored(b, a, "k", "v")
 	w.fail(failing("commit"))
-	s.apologizes("/proxy", s.browser().get("/proxy"))
+	s.wantErrorPage("/proxy", s.browser().get("/proxy"))
 }

@@ -50,7 +50,7 @@ func abandon(t *checkT) {
 		}
 		select {
 		case <-answered:
-		case <-time.After(t.reach()):
+		case <-time.After(t.eventTimeout()):
 		}
 		return c.Send(http.StatusOK, "late")
 	}
@@ -59,31 +59,31 @@ func abandon(t *checkT) {
 	w := s.watch()
 	s.open()
 	b := s.browser()
-	s.kept(b, b.get("/begin"), "k", "v")
+	s.wantStored(b, b.get("/begin"), "k", "v")
 	commits := w.count("commit")
 	visit := func(path string) {
 		a := b.get(path)
 		if a.status < http.StatusBadRequest {
 			t.Errorf("%s: status %d: the middleware did not answer", path, a.status)
 		}
-		a.withheld(t)
+		a.wantNoCookie(t)
 	}
-	told := func() {
+	wantLate := func() {
 		select {
 		case <-late:
-		case <-time.After(t.reach()):
+		case <-time.After(t.eventTimeout()):
 			t.Error("no event of scskit.KindLate")
 		}
 	}
 	visit("/slow")
 	close(answered)
-	told()
+	wantLate()
 	for range 10 {
 		visit("/hurried")
-		told()
+		wantLate()
 	}
 	if n := w.count("commit") - commits; n != 0 {
 		t.Errorf("the store got %d commits, want none", n)
 	}
-	b.wants("k", "v")
+	b.wantValue("k", "v")
 }

@@ -49,11 +49,11 @@ var adapterResponseChecks = []check{
 		"one behaviour everywhere: a request loads once and stores once"},
 }
 
-// kept checks that the response has a session cookie, and that the session holds the value.
-func (s *site) kept(b *browser, a *answer, key, value string) {
+// wantStored checks that the response has a session cookie, and that the session holds the value.
+func (s *site) wantStored(b *browser, a *answer, key, value string) {
 	s.t.Helper()
-	a.given(s.t)
-	b.wants(key, value)
+	a.wantCookie(s.t)
+	b.wantValue(key, value)
 }
 
 func responseEmpty(t *checkT) {
@@ -65,8 +65,8 @@ func responseEmpty(t *checkT) {
 	s.open()
 	b := s.browser()
 	a := b.get("/empty")
-	a.wants(t, http.StatusOK, "")
-	s.kept(b, a, "k", "v")
+	a.want(t, http.StatusOK, "")
+	s.wantStored(b, a, "k", "v")
 }
 
 func responseStatusOnly(t *checkT) {
@@ -83,8 +83,8 @@ func responseStatusOnly(t *checkT) {
 	for _, status := range []int{http.StatusOK, http.StatusNoContent, http.StatusNotModified} {
 		b := s.browser()
 		a := b.get("/status?status=" + strconv.Itoa(status))
-		a.wants(t, status, "")
-		s.kept(b, a, "k", "v")
+		a.want(t, status, "")
+		s.wantStored(b, a, "k", "v")
 	}
 }
 
@@ -104,11 +104,11 @@ func responseStatus(t *checkT) {
 		http.StatusServiceUnavailable} {
 		b := s.browser()
 		a := b.get("/status?status=" + strconv.Itoa(status))
-		a.wants(t, status, "body")
+		a.want(t, status, "body")
 		if got := a.header.Get("X-Own"); got != "own" {
 			t.Errorf("the handler's header is %q, want %q", got, "own")
 		}
-		s.kept(b, a, "k", "v")
+		s.wantStored(b, a, "k", "v")
 	}
 }
 
@@ -122,14 +122,14 @@ func responseLargeBody(t *checkT) {
 	s.open()
 	b := s.browser()
 	a := b.get("/large")
-	a.wants(t, http.StatusOK, body)
-	s.kept(b, a, "k", "v")
+	a.want(t, http.StatusOK, body)
+	s.wantStored(b, a, "k", "v")
 }
 
 func responseRedirect(t *checkT) {
 	s := t.newSite()
 	s.route("/sign-in", func(c Context) error {
-		r, err := offers[Renderer](s, c)
+		r, err := contextAs[Renderer](s, c)
 		if err != nil {
 			return err
 		}
@@ -145,14 +145,14 @@ func responseRedirect(t *checkT) {
 	if got := a.header.Get("Location"); a.status != http.StatusSeeOther || got != "/get?k=user" {
 		t.Fatalf("response: status %d and Location %q, want 303 and /get?k=user", a.status, got)
 	}
-	a.given(t)
-	b.get(a.header.Get("Location")).wants(t, http.StatusOK, "ada")
+	a.wantCookie(t)
+	b.get(a.header.Get("Location")).want(t, http.StatusOK, "ada")
 }
 
 func responseJSON(t *checkT) {
 	s := t.newSite()
 	s.route("/json", func(c Context) error {
-		r, err := offers[Renderer](s, c)
+		r, err := contextAs[Renderer](s, c)
 		if err != nil {
 			return err
 		}
@@ -171,7 +171,7 @@ func responseJSON(t *checkT) {
 	if typ := a.header.Get("Content-Type"); !strings.HasPrefix(typ, "application/json") {
 		t.Errorf("response: Content-Type is %q, want application/json", typ)
 	}
-	s.kept(b, a, "k", "v")
+	s.wantStored(b, a, "k", "v")
 }
 
 func responseFile(t *checkT) {
@@ -182,7 +182,7 @@ func responseFile(t *checkT) {
 	}
 	s := t.newSite()
 	s.route("/file", func(c Context) error {
-		r, err := offers[Renderer](s, c)
+		r, err := contextAs[Renderer](s, c)
 		if err != nil {
 			return err
 		}
@@ -192,8 +192,8 @@ func responseFile(t *checkT) {
 	s.open()
 	b := s.browser()
 	a := b.get("/file")
-	a.wants(t, http.StatusOK, string(content))
-	s.kept(b, a, "k", "v")
+	a.want(t, http.StatusOK, string(content))
+	s.wantStored(b, a, "k", "v")
 }
 
 func responseHead(t *checkT) {
@@ -206,8 +206,8 @@ func responseHead(t *checkT) {
 	s.open()
 	b := s.browser()
 	a := b.do(http.MethodHead, "/head")
-	a.wants(t, http.StatusOK, "")
-	s.kept(b, a, "k", "v")
+	a.want(t, http.StatusOK, "")
+	s.wantStored(b, a, "k", "v")
 }
 
 func responseAbort(t *checkT) {
@@ -227,8 +227,8 @@ func responseAbort(t *checkT) {
 	for _, body := range []string{"", "sign in first"} {
 		b := s.browser()
 		a := b.get("/guarded?body=" + url.QueryEscape(body))
-		a.wants(t, http.StatusForbidden, body)
-		s.kept(b, a, "back", "/guarded")
+		a.want(t, http.StatusForbidden, body)
+		s.wantStored(b, a, "back", "/guarded")
 	}
 }
 
@@ -236,14 +236,14 @@ func responseNotFound(t *checkT) {
 	s := t.newSite()
 	s.app.NotFound = s.page(http.StatusNotFound)
 	s.open()
-	s.wantsPage(http.MethodGet, "/nowhere", http.StatusNotFound)
+	s.wantPage(http.MethodGet, "/nowhere", http.StatusNotFound)
 }
 
 func responseNotAllowed(t *checkT) {
 	s := t.newSite()
 	s.app.NotAllowed = s.page(http.StatusMethodNotAllowed)
 	s.open()
-	s.wantsPage(http.MethodPost, "/plain", http.StatusMethodNotAllowed)
+	s.wantPage(http.MethodPost, "/plain", http.StatusMethodNotAllowed)
 }
 
 // page returns an error page that reads and writes the session.
@@ -258,13 +258,13 @@ func (s *site) page(status int) Handler {
 	}
 }
 
-func (s *site) wantsPage(method, path string, status int) {
+func (s *site) wantPage(method, path string, status int) {
 	s.t.Helper()
 	b := s.browser()
 	b.put("user", "ada")
 	a := b.do(method, path)
-	a.wants(s.t, status, "ada is lost")
-	s.kept(b, a, "lost", "yes")
+	a.want(s.t, status, "ada is lost")
+	s.wantStored(b, a, "lost", "yes")
 }
 
 func responseNested(t *checkT) {
@@ -273,9 +273,9 @@ func responseNested(t *checkT) {
 	w := s.watch()
 	s.open()
 	b := s.browser()
-	s.kept(b, b.put("k", "v"), "k", "v")
+	s.wantStored(b, b.put("k", "v"), "k", "v")
 	finds, commits := w.count("find"), w.count("commit")
-	s.kept(b, b.put("k", "w"), "k", "w")
+	s.wantStored(b, b.put("k", "w"), "k", "w")
 	if f, c := w.count("find")-finds, w.count("commit")-commits; f != 2 || c != 1 {
 		t.Errorf("a write and a read: the store got %d finds and %d commits, "+
 			"want 2 and 1", f, c)
@@ -299,13 +299,13 @@ func responseTwoManagers(t *checkT) {
 	s.open()
 	b := s.browser()
 	a := b.get("/both")
-	a.given(t)
+	a.wantCookie(t)
 	if n := len(a.header["Set-Cookie"]); n != 2 {
 		t.Fatalf("Set-Cookie has %d lines, want one for each manager", n)
 	}
-	b.get("/values").wants(t, http.StatusOK, "first and second")
+	b.get("/values").want(t, http.StatusOK, "first and second")
 	b.put("k", "third")
-	b.get("/values").wants(t, http.StatusOK, "third and second")
+	b.get("/values").want(t, http.StatusOK, "third and second")
 }
 
 func responseSkip(t *checkT) {
@@ -324,12 +324,12 @@ func responseSkip(t *checkT) {
 	b := s.browser()
 	b.put("k", "v")
 	calls := w.count()
-	b.get("/skip%20me").wants(t, http.StatusNotFound, "has none")
+	b.get("/skip%20me").want(t, http.StatusNotFound, "has none")
 	if n := w.count() - calls; n != 0 {
 		t.Errorf("a skipped request called the store %d times, want none", n)
 	}
-	b.get("/skip").wants(t, http.StatusNotFound, "has a session")
-	b.wants("k", "v")
+	b.get("/skip").want(t, http.StatusNotFound, "has a session")
+	b.wantValue("k", "v")
 }
 
 func responseCommitsOnce(t *checkT) {

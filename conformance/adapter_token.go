@@ -21,7 +21,7 @@ func tokenRandom(t *checkT) {
 	tokens := make(map[string]bool)
 	varies := make(map[int]map[byte]bool)
 	for range n {
-		token := s.browser().put("k", "v").given(t).value
+		token := s.browser().put("k", "v").wantCookie(t).value
 		if tokens[token] {
 			t.Fatal("two sessions got the same token")
 		}
@@ -65,7 +65,7 @@ func tokenCookieOnly(t *checkT) {
 		thief.do(http.MethodGet, "/get?k=k", "X-Session", token),
 		thief.do(http.MethodGet, "/get?k=k", "Authorization", "Bearer "+token),
 	} {
-		a.wants(t, http.StatusOK, none)
+		a.want(t, http.StatusOK, none)
 	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.base+"/form",
 		strings.NewReader("session="+token))
@@ -77,8 +77,8 @@ func tokenCookieOnly(t *checkT) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.wants(t, http.StatusOK, none)
-	owner.wants("k", "secret")
+	a.want(t, http.StatusOK, none)
+	owner.wantValue("k", "secret")
 }
 
 func tokenCookieExact(t *checkT) {
@@ -87,7 +87,7 @@ func tokenCookieExact(t *checkT) {
 	b.put("k", "secret")
 	for _, name := range []string{"Session", "SESSION", "session2", "sess", "xsession"} {
 		a := s.browser().do(http.MethodGet, "/get?k=k", "Cookie", name+"="+b.token())
-		a.wants(t, http.StatusOK, none)
+		a.want(t, http.StatusOK, none)
 	}
 	for _, line := range []string{
 		"session=" + b.token(),
@@ -96,6 +96,6 @@ func tokenCookieExact(t *checkT) {
 		"broken; ;=; session=" + b.token(),
 	} {
 		a := s.browser().do(http.MethodGet, "/get?k=k", "Cookie", line)
-		a.wants(t, http.StatusOK, "secret")
+		a.want(t, http.StatusOK, "secret")
 	}
 }

@@ -13,8 +13,8 @@ type answer struct {
 	names  []string // the names of the session cookies
 }
 
-// wants ends the check unless the response has the status and the body.
-func (a *answer) wants(t *checkT, status int, body string) {
+// want ends the check unless the response has the status and the body.
+func (a *answer) want(t *checkT, status int, body string) {
 	t.Helper()
 	if a.status != status || a.body != body {
 		t.Fatalf("response: status %d and body %s, want %d and %s", a.status, brief([]byte(a.body)),
@@ -40,9 +40,9 @@ func (a *answer) session(t *checkT) *setCookie {
 	return found
 }
 
-// given returns the session cookie of the response. It ends the check if there is none, or if it
-// deletes.
-func (a *answer) given(t *checkT) *setCookie {
+// wantCookie returns the session cookie of the response. It ends the check if there is none, or if
+// it deletes.
+func (a *answer) wantCookie(t *checkT) *setCookie {
 	t.Helper()
 	c := a.session(t)
 	if c == nil {
@@ -54,8 +54,8 @@ func (a *answer) given(t *checkT) *setCookie {
 	return c
 }
 
-// withheld ends the check if the response has a session cookie.
-func (a *answer) withheld(t *checkT) {
+// wantNoCookie ends the check if the response has a session cookie.
+func (a *answer) wantNoCookie(t *checkT) {
 	t.Helper()
 	if c := a.session(t); c != nil && c.deletes() {
 		t.Fatalf("the response deletes the session cookie (status %d)", a.status)
@@ -64,9 +64,9 @@ func (a *answer) withheld(t *checkT) {
 	}
 }
 
-// refused checks that the response is an error, has no session cookie and nothing of the handler's
-// response, and does not show the error of the store.
-func (a *answer) refused(t *checkT) {
+// wantError checks that the response is an error, has no session cookie and nothing of the
+// handler's response, and does not show the error of the store.
+func (a *answer) wantError(t *checkT) {
 	t.Helper()
 	if a.status < 500 {
 		t.Errorf("response: status %d, want an error", a.status)
@@ -78,7 +78,7 @@ func (a *answer) refused(t *checkT) {
 	if strings.Contains(a.body, errStore.Error()) {
 		t.Errorf("response: the body shows the store's error: %s", brief([]byte(a.body)))
 	}
-	a.withheld(t)
+	a.wantNoCookie(t)
 }
 
 // setCookie is a Set-Cookie header, parsed as RFC 6265 demands of browsers.

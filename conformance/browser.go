@@ -51,7 +51,7 @@ func (b *browser) do(method, path string, header ...string) *answer {
 	if err != nil {
 		b.s.t.Fatalf("%s %s: %v", method, path, err)
 	}
-	b.s.lacking()
+	b.s.checkSupport()
 	return a
 }
 
@@ -154,7 +154,7 @@ func (v *visit) wait() *answer {
 	if v.err != nil {
 		v.b.s.t.Fatalf("GET %s: %v", v.path, v.err)
 	}
-	v.b.s.lacking()
+	v.b.s.checkSupport()
 	return v.a
 }
 
@@ -164,16 +164,16 @@ func (b *browser) put(key, value string) *answer {
 	return b.get("/put?k=" + url.QueryEscape(key) + "&v=" + url.QueryEscape(value))
 }
 
-// wants ends the check unless the session has the value under the key.
-func (b *browser) wants(key, value string) {
+// wantValue ends the check unless the session has the value under the key.
+func (b *browser) wantValue(key, value string) {
 	b.s.t.Helper()
 	if a := b.get("/get?k=" + url.QueryEscape(key)); a.status != http.StatusOK || a.body != value {
 		b.s.t.Fatalf("session key %q: got %q, want %q (status %d)", key, a.body, value, a.status)
 	}
 }
 
-// holds ends the check unless the session holds the value of that size from the route of fill.
-func (b *browser) holds(size int) {
+// wantSize ends the check unless the session holds the value of that size from the route of fill.
+func (b *browser) wantSize(size int) {
 	b.s.t.Helper()
 	if a := b.get("/get?k=k"); a.status != http.StatusOK || a.body != strings.Repeat("x", size) {
 		b.s.t.Fatalf("session of %d bytes: status %d and %d bytes", size, a.status, len(a.body))
@@ -184,7 +184,7 @@ func (b *browser) holds(size int) {
 func (b *browser) record(d driver.Driver) driver.Record {
 	b.s.t.Helper()
 	id := b.token()
-	if !b.s.carried() {
+	if !b.s.inCookie() {
 		id = idOf(id)
 	}
 	rec, err := d.Load(b.s.t.Context(), id)

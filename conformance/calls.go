@@ -42,7 +42,7 @@ func (t *checkT) newStore() scs.Store {
 		t.notApplicable("the session travels in the cookie: the store works only behind an adapter, " +
 			"where the checks of LevelPair cover it")
 	}
-	return t.patient(s)
+	return t.withLongTimeout(s)
 }
 
 // reopen returns another instance of s, over the same backend.
@@ -60,17 +60,17 @@ func (t *checkT) reopen(s scs.Store) scs.Store {
 	if again == nil {
 		t.Fatal("Store.Reopen returned nil")
 	}
-	return t.patient(again)
+	return t.withLongTimeout(again)
 }
 
-// patient returns s with a long timeout if it is a *scskit.Store: no check depends on the speed of
-// the backend. reopen needs the original, which made keeps.
-func (t *checkT) patient(s scs.Store) scs.Store {
+// withLongTimeout returns s with a long timeout if it is a *scskit.Store: no check depends on the
+// speed of the backend. reopen needs the original, which made keeps.
+func (t *checkT) withLongTimeout(s scs.Store) scs.Store {
 	p, ok := s.(*scskit.Store)
 	if !ok {
 		return s
 	}
-	patient := p.WithTimeout(t.ordeal())
+	patient := p.WithTimeout(t.crowdTimeout())
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.made == nil {

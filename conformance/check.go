@@ -107,9 +107,9 @@ func exempt(c check, exemptions ...map[string]string) (reason string, ok bool) {
 	return "", false
 }
 
-// unknownExemptions returns what is wrong with the exemptions of a subject: ids that no check of
+// exemptionProblems returns what is wrong with the exemptions of a subject: ids that no check of
 // the levels has, and missing reasons.
-func unknownExemptions(exemptions map[string]string, levels ...Level) []string {
+func exemptionProblems(exemptions map[string]string, levels ...Level) []string {
 	var problems []string
 	known := checksOf(levels...)
 	for id, reason := range exemptions {

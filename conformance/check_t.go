@@ -61,7 +61,7 @@ func (t *checkT) each(n int, f func(i int)) {
 		all.Go(func() {
 			defer t.alive()
 			defer t.recovered()
-			survive()
+			panicOnFault()
 			<-begin
 			f(i)
 		})
@@ -80,7 +80,7 @@ func (t *checkT) start(f func()) (ended <-chan struct{}) {
 	go func() {
 		defer close(done)
 		defer t.recovered()
-		survive()
+		panicOnFault()
 		f()
 	}()
 	return done
@@ -242,7 +242,7 @@ func (t *checkT) clean() {
 		go func() {
 			defer close(done)
 			defer t.recovered()
-			survive()
+			panicOnFault()
 			f()
 		}()
 		<-done

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// try runs a check of a store that nothing is known about.
+// try runs a check of the reference store.
 func try(limit time.Duration, exemptions map[string]string, run func(t *checkT)) Result {
 	s := reference()
 	s.Exempt = exemptions
@@ -79,7 +79,7 @@ func TestHangs(t *testing.T) {
 		t.Errorf("got %s: %s", r.Outcome, r.Reason)
 	}
 	if n := strings.Count(r.Reason, "\n"); n > 4 {
-		t.Errorf("a hang is told in %d lines:\n%s", n, r.Reason)
+		t.Errorf("the report of a hang has %d lines:\n%s", n, r.Reason)
 	}
 	if strings.Contains(r.Reason, "too late") {
 		t.Error("what comes after the verdict is part of it")
@@ -91,7 +91,7 @@ func TestHangs(t *testing.T) {
 	}
 }
 
-// forever waits, as a store does that never answers.
+// forever waits for a store that never answers.
 func forever(t *checkT) { <-t.Context().Done() }
 
 // A check may take longer than the limit, as long as something happens.

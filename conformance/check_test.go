@@ -9,6 +9,7 @@ import (
 func TestChecksAreWellFormed(t *testing.T) {
 	t.Parallel()
 	id := regexp.MustCompile(`^[a-z]+/[a-z0-9]+(-[a-z0-9]+)*$`)
+	levels := []Level{LevelStore, LevelPortable, LevelDriver, LevelAdapter, LevelPair}
 	seen := make(map[string]bool)
 	for _, c := range Checks() {
 		if !id.MatchString(c.ID) {
@@ -21,8 +22,7 @@ func TestChecksAreWellFormed(t *testing.T) {
 		if len(c.Why) < 20 {
 			t.Errorf("%s: why is %q", c.ID, c.Why)
 		}
-		if !slices.Contains([]Level{LevelStore, LevelPortable, LevelDriver, LevelAdapter, LevelPair},
-			c.Level) {
+		if !slices.Contains(levels, c.Level) {
 			t.Errorf("%s: level %q", c.ID, c.Level)
 		}
 	}

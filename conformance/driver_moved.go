@@ -67,7 +67,7 @@ func expiryMoved(t *checkT) {
 	var d driver.Driver
 	var live map[string]driver.Record
 	var ended []string
-	t.aged(func(near time.Time) (err error) {
+	t.arrangeExpiry(func(near time.Time) (err error) {
 		d = t.newDriver()
 		live, ended, err = t.moveAll(d, near, anyRecord)
 		return err
@@ -93,7 +93,7 @@ func expiryMoved(t *checkT) {
 func rangeMoved(t *checkT) {
 	var r driver.Ranger
 	var live map[string]driver.Record
-	t.aged(func(near time.Time) (err error) {
+	t.arrangeExpiry(func(near time.Time) (err error) {
 		var d driver.Driver
 		d, r = t.ranger()
 		live, _, err = t.moveAll(d, near, anyRecord)
@@ -107,7 +107,7 @@ func userMoved(t *checkT) {
 	var d driver.Driver
 	var i driver.UserIndex
 	var live map[string]driver.Record
-	t.aged(func(near time.Time) (err error) {
+	t.arrangeExpiry(func(near time.Time) (err error) {
 		d, i = t.userIndex()
 		live, _, err = t.moveAll(d, near, func() driver.Record { return ownedRecord(alice) })
 		return err
@@ -116,14 +116,14 @@ func userMoved(t *checkT) {
 	t.wantAsLoaded(d, i, alice)
 }
 
-// sparesMoved checks that sweeps neither remove nor count records whose expiry the moves have
+// wantMovedSpared checks that sweeps neither remove nor count records whose expiry the moves have
 // postponed, once the earlier expiry has passed.
-func (t *checkT) sparesMoved(moves ...move) {
+func (t *checkT) wantMovedSpared(moves ...move) {
 	t.Helper()
 	var d driver.Driver
 	var s driver.Sweeper
 	var live []string
-	t.aged(func(near time.Time) error {
+	t.arrangeExpiry(func(near time.Time) error {
 		d, s = t.sweepingDriver()
 		live = nil
 		for range 5 {
@@ -159,15 +159,15 @@ func (t *checkT) wantSpared(d driver.Driver, ids []string, which string) {
 	}
 }
 
-func sweepTouched(t *checkT) { t.sparesMoved(byTouch) }
+func sweepTouched(t *checkT) { t.wantMovedSpared(byTouch) }
 
-func sweepSavedLater(t *checkT) { t.sparesMoved(bySave, bySaveIfVersion) }
+func sweepSavedLater(t *checkT) { t.wantMovedSpared(bySave, bySaveIfVersion) }
 
-func sweepRecreated(t *checkT) { t.sparesMoved(byCreation) }
+func sweepRecreated(t *checkT) { t.wantMovedSpared(byCreation) }
 
 func sweepDeleted(t *checkT) {
 	var s driver.Sweeper
-	t.aged(func(near time.Time) error {
+	t.arrangeExpiry(func(near time.Time) error {
 		var d driver.Driver
 		d, s = t.sweepingDriver()
 		for range 5 {
@@ -187,16 +187,16 @@ func sweepDeleted(t *checkT) {
 	}
 }
 
-// sweepsMoved checks that sweeps remove records after each kind of move, once the new expiry has
+// wantMovedSwept checks that sweeps remove records after each kind of move, once the new expiry has
 // passed.
-func (t *checkT) sweepsMoved(expiries func(near time.Time) (from, to time.Time)) {
+func (t *checkT) wantMovedSwept(expiries func(near time.Time) (from, to time.Time)) {
 	t.Helper()
 	const each = 3
 	for _, m := range moves {
-		t.removes(each, func() int {
+		t.wantRemoved(each, func() int {
 			var s driver.Sweeper
 			var last time.Time
-			t.aged(func(near time.Time) error {
+			t.arrangeExpiry(func(near time.Time) error {
 				var d driver.Driver
 				d, s = t.sweepingDriver()
 				from, to := expiries(near)
@@ -219,18 +219,18 @@ func (t *checkT) sweepsMoved(expiries func(near time.Time) (from, to time.Time))
 }
 
 func sweepShortened(t *checkT) {
-	t.sweepsMoved(func(near time.Time) (from, to time.Time) { return far(), near })
+	t.wantMovedSwept(func(near time.Time) (from, to time.Time) { return far(), near })
 }
 
 func sweepExtended(t *checkT) {
-	t.sweepsMoved(func(near time.Time) (from, to time.Time) { return near, near.Add(patience) })
+	t.wantMovedSwept(func(near time.Time) (from, to time.Time) { return near, near.Add(patience) })
 }
 
 func sweepLimitMoved(t *checkT) {
 	const limit = 5
-	t.removes(2*limit, func() (removed int) {
+	t.wantRemoved(2*limit, func() (removed int) {
 		var s driver.Sweeper
-		t.aged(func(near time.Time) error {
+		t.arrangeExpiry(func(near time.Time) error {
 			var d driver.Driver
 			d, s = t.sweepingDriver()
 			later := near.Add(10 * time.Millisecond) // after the entries that an index may still hold
@@ -262,11 +262,11 @@ func sweepLimitMoved(t *checkT) {
 
 func sweepDates(t *checkT) {
 	zones := []*time.Location{time.FixedZone("west", -12*60*60), time.FixedZone("east", 14*60*60)}
-	t.removes(len(zones), func() int {
+	t.wantRemoved(len(zones), func() int {
 		var d driver.Driver
 		var s driver.Sweeper
 		var live []string
-		t.aged(func(near time.Time) error {
+		t.arrangeExpiry(func(near time.Time) error {
 			d, s = t.sweepingDriver()
 			live = nil
 			expiries := []time.Time{near.In(zones[0]), near.In(zones[1])}

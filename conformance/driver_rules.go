@@ -120,8 +120,8 @@ func driverIDs(t *checkT) {
 	d := t.newDriver()
 	ids := nearIDs()
 	for i, id := range ids {
-		if err := d.Save(t.Context(), record(id, fmt.Sprint("data of ", i)),
-			driver.IfAbsent()); err != nil {
+		rec := record(id, fmt.Sprint("data of ", i))
+		if err := d.Save(t.Context(), rec, driver.IfAbsent()); err != nil {
 			t.Fatalf("save if absent: id %s: %v", brief([]byte(id)), err)
 		}
 	}

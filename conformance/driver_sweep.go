@@ -63,7 +63,7 @@ func (t *checkT) sweepRecords(s driver.Sweeper, limit int) int {
 }
 
 func sweepExpired(t *checkT) {
-	t.removes(10, func() int {
+	t.wantRemoved(10, func() int {
 		d, s := t.sweepingDriver()
 		live := t.populate(d, 10)
 		if n := t.sweepRecords(s, 100); n != 0 {
@@ -82,7 +82,7 @@ func sweepExpired(t *checkT) {
 }
 
 func sweepLimit(t *checkT) {
-	t.removes(25, func() (removed int) {
+	t.wantRemoved(25, func() (removed int) {
 		d, s := t.sweepingDriver()
 		t.populateExpired(d, 25)
 		for _, want := range []int{10, 10, 5, 0} {
@@ -97,7 +97,7 @@ func sweepLimit(t *checkT) {
 }
 
 func sweepAtOnce(t *checkT) {
-	t.removes(40, func() int {
+	t.wantRemoved(40, func() int {
 		d, s := t.sweepingDriver()
 		t.populateExpired(d, 40)
 		var removed atomic.Int64

@@ -9,7 +9,7 @@ import (
 	"github.com/scskit/scskit/conformance"
 )
 
-// In a file of a store's own tests, this is all there is to write.
+// This is all that the test of a store needs.
 func ExampleTestStore() {
 	_ = func(t *testing.T) { // func TestConformance(t *testing.T)
 		conformance.TestStore(t, conformance.Store{Name: "mystore", New: func(tb testing.TB) scs.Store {

@@ -23,14 +23,14 @@ func (g *gate) pass() {
 	select {
 	case <-g.opened:
 	case <-g.t.Context().Done():
-	case <-time.After(g.t.ordeal()): // await fails the check
+	case <-time.After(g.t.crowdTimeout()): // await fails the check
 	}
 }
 
 // await waits until the gate holds n handlers.
 func (g *gate) await(n int) {
 	g.t.Helper()
-	timeout := time.NewTimer(g.t.ordeal())
+	timeout := time.NewTimer(g.t.crowdTimeout())
 	defer timeout.Stop()
 	for range n {
 		select {

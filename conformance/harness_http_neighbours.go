@@ -17,7 +17,7 @@ import (
 
 // httpNeighbours is the middleware of net/http, and middleware that its users write themselves.
 var httpNeighbours = map[Neighbour]func(http.Handler) http.Handler{
-	Compress: compressed,
+	Compress: withCompression,
 	Timeout: func(next http.Handler) http.Handler {
 		return http.TimeoutHandler(next, 10*time.Minute, "too late")
 	},
@@ -45,8 +45,8 @@ var httpNeighbours = map[Neighbour]func(http.Handler) http.Handler{
 			next.ServeHTTP(w, r)
 		})
 	},
-	ETag:  tagged,
-	Files: filed,
+	ETag:  withETag,
+	Files: withFiles,
 }
 
 const (
@@ -60,8 +60,8 @@ func StaticFiles() fs.FS {
 	return fstest.MapFS{staticFile: {Data: []byte(staticText), ModTime: time.Now().Add(-time.Hour)}}
 }
 
-// filed serves StaticFiles, and passes on all other requests.
-func filed(next http.Handler) http.Handler {
+// withFiles serves StaticFiles, and passes on all other requests.
+func withFiles(next http.Handler) http.Handler {
 	files := StaticFiles()
 	server := http.FileServerFS(files)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -86,8 +86,8 @@ func (w *tee) Write(b []byte) (int, error) {
 
 func (w *tee) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// compressed compresses responses with pooled compressors.
-func compressed(next http.Handler) http.Handler {
+// withCompression compresses responses with pooled compressors.
+func withCompression(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") {
 			next.ServeHTTP(w, r)
@@ -147,10 +147,10 @@ func (c *compressor) FlushError() error {
 
 func (c *compressor) Flush() { _ = c.FlushError() }
 
-// tagged buffers the response to compute its ETag.
-func tagged(next http.Handler) http.Handler {
+// withETag buffers the response to compute its ETag.
+func withETag(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		k := &keeper{ResponseWriter: w, status: http.StatusOK}
+		k := &bufferedWriter{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(k, r)
 		if k.status == http.StatusOK {
 			w.Header().Set("Etag", fmt.Sprintf(`"%x"`, crc32.ChecksumIEEE(k.body.Bytes())))
@@ -160,14 +160,14 @@ func tagged(next http.Handler) http.Handler {
 	})
 }
 
-type keeper struct {
+type bufferedWriter struct {
 	http.ResponseWriter
 	status int
 	body   bytes.Buffer
 }
 
-func (k *keeper) WriteHeader(status int) { k.status = status }
+func (k *bufferedWriter) WriteHeader(status int) { k.status = status }
 
-func (k *keeper) Write(b []byte) (int, error) { return k.body.Write(b) }
+func (k *bufferedWriter) Write(b []byte) (int, error) { return k.body.Write(b) }
 
-func (k *keeper) Flush() {}
+func (k *bufferedWriter) Flush() {}

@@ -35,8 +35,8 @@ func TestLayers(t *testing.T) {
 		"first recovery gzip": {Recover: Inside, Neighbour: Compress, Beside: Inside},
 	} {
 		app.Sessions, app.Options = first, []adapters.Option{adapters.Lazy()}
-		if got := Layers(app, session, "recovery",
-			map[Neighbour]string{Compress: "gzip"}); !slices.Equal(got, strings.Fields(want)) {
+		got := Layers(app, session, "recovery", map[Neighbour]string{Compress: "gzip"})
+		if !slices.Equal(got, strings.Fields(want)) {
 			t.Errorf("layers %v, want %s", got, want)
 		}
 	}
@@ -73,7 +73,7 @@ func TestListenWith(t *testing.T) {
 					return tt.build(l)
 				})
 				if tt.fails != "" {
-					t.until(in(t.reach()), "the check has failed", t.Failed)
+					t.until(in(t.eventTimeout()), "the check has failed", t.Failed)
 				}
 			}}}
 			r := j.run(t.Context(), stall)

@@ -9,8 +9,9 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// survive makes memory faults in the calling goroutine panic, so that recovered can report them.
-func survive() { debug.SetPanicOnFault(true) }
+// panicOnFault makes memory faults in the calling goroutine panic, so that recovered can report
+// them.
+func panicOnFault() { debug.SetPanicOnFault(true) }
 
 // fault returns the report of a memory fault, with its place, if p is the panic of one.
 func fault(p any) (text string, ok bool) {

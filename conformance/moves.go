@@ -62,10 +62,10 @@ func (t *checkT) moved(d driver.Driver, m move, rec driver.Record, from, to time
 	return rec, err
 }
 
-// aged calls arrange with an expiry in the near future and returns after it has passed. If it
-// passes before arrange returns, because the backend is slow, aged starts again with a later one:
-// arrange must create a new driver each time.
-func (t *checkT) aged(arrange func(expiry time.Time) error) {
+// arrangeExpiry calls arrange with an expiry in the near future and returns after it has passed. If
+// it passes before arrange returns, because the backend is slow, aged starts again with a later
+// one: arrange must create a new driver each time.
+func (t *checkT) arrangeExpiry(arrange func(expiry time.Time) error) {
 	t.Helper()
 	for span := t.short(); ; span *= 4 {
 		expiry := in(span).Truncate(time.Millisecond)

@@ -8,8 +8,7 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// besideMutant is an adapterMutant whose harness has neighbours. It runs no other checks of the
-// adapter than those of the kinds given.
+// besideMutant is an adapterMutant whose harness has neighbours. It runs only the neighbour checks.
 func besideMutant(name, check, defect string, m Middleware, kinds ...Neighbour) mutant {
 	mut := adapterMutant(name, check, defect, m)
 	mut.adapter.Neighbours = kinds
@@ -33,7 +32,7 @@ func adapterNeighbourMutants() []mutant {
 	}
 }
 
-// hidesWriter is an adapter that does not see which writer it is given.
+// hidesWriter hides the optional interfaces of the writer from the adapter.
 func hidesWriter(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 	return life(func(_ *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter,
 		r *http.Request, next http.Handler) {
@@ -44,7 +43,7 @@ func hidesWriter(sm *scs.SessionManager, opts ...adapters.Option) func(http.Hand
 	})(sm, opts...)
 }
 
-// keepsHeaders is an adapter whose error page has the headers of the page that it replaces.
+// keepsHeaders sends the headers of a page with the error page that replaces it.
 func keepsHeaders(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 	answer := sm.ErrorFunc
 	return life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter,

@@ -14,7 +14,7 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// editor is the writer below an adapter, and changes the headers of its responses.
+// editor is a writer, below the adapter, that changes the headers of responses.
 type editor struct {
 	http.ResponseWriter
 	edit func(h http.Header)
@@ -52,7 +52,7 @@ func (e *editor) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 func (e *editor) Unwrap() http.ResponseWriter { return e.ResponseWriter }
 
-// edited is the plain adapter, but for the headers of its responses.
+// edited is the plain adapter with changed response headers.
 func edited(edit func(sm *scs.SessionManager, r *http.Request, h http.Header)) Middleware {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 		session := plain(sm, opts...)
@@ -67,7 +67,8 @@ func edited(edit func(sm *scs.SessionManager, r *http.Request, h http.Header)) M
 	}
 }
 
-// lines is edited for session cookies: change returns what is sent in place of one, or nothing.
+// lines is the plain adapter with changed session cookies. change returns the new Set-Cookie line,
+// or "" for none.
 func lines(change func(line string, deletes bool) string) Middleware {
 	return edited(func(sm *scs.SessionManager, _ *http.Request, h http.Header) {
 		var changed []string
@@ -85,7 +86,7 @@ func lines(change func(line string, deletes bool) string) Middleware {
 	})
 }
 
-// without removes attributes, if the cookie does not delete or if it does.
+// without removes attributes from the cookies that delete, or from those that do not.
 func without(deletes bool, attributes string) Middleware {
 	re := regexp.MustCompile(`; (` + attributes + `)(=[^;]*)?`)
 	return lines(func(line string, d bool) string {

@@ -14,7 +14,7 @@ import (
 
 func adapterMutant(name, check, defect string, m Middleware) mutant {
 	a, s := HTTP(name, m), reference()
-	a.Neighbours = nil // see besideMutant
+	a.Neighbours = nil // besideMutant sets them
 	return mutant{
 		Mutant:  mutants.Mutant{Name: "adapter/" + name, Check: check, Defect: defect},
 		levels:  []Level{LevelAdapter, LevelPair},
@@ -22,7 +22,7 @@ func adapterMutant(name, check, defect string, m Middleware) mutant {
 	}
 }
 
-// requests is the plain adapter, but for the requests that it gets.
+// requests is the plain adapter with changed requests.
 func requests(change func(sm *scs.SessionManager, r *http.Request)) Middleware {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 		session := plain(sm, opts...)
@@ -36,7 +36,7 @@ func requests(change func(sm *scs.SessionManager, r *http.Request)) Middleware {
 	}
 }
 
-// life is an adapter that does with a session whatever serve does.
+// life is an adapter that passes each request with a session to serve.
 func life(serve func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter,
 	r *http.Request, next http.Handler)) Middleware {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
@@ -57,7 +57,7 @@ func life(serve func(l *adapters.Lifecycle, req *adapters.Request, w http.Respon
 	}
 }
 
-// writing is the plain adapter, but for the writer that handlers get.
+// writing is the plain adapter with another writer for the handlers.
 func writing(wrap func(sw *adapters.Writer,
 	below http.ResponseWriter) http.ResponseWriter) Middleware {
 	return life(func(l *adapters.Lifecycle, req *adapters.Request, w http.ResponseWriter,
@@ -70,7 +70,7 @@ func writing(wrap func(sw *adapters.Writer,
 	})
 }
 
-// full is a writer with every feature, each of which a mutant can replace.
+// full is a writer with all optional interfaces, whose methods a mutant can replace.
 type full struct {
 	http.ResponseWriter
 	writeHeader func(int)
@@ -101,7 +101,7 @@ func overriding(change func(f *full, below http.ResponseWriter)) Middleware {
 	})
 }
 
-// notFor is an adapter that forgets the session in responses with some status.
+// notFor is an adapter that saves no session in responses with certain statuses.
 func notFor(forgets func(status int) bool) Middleware {
 	return writing(func(sw *adapters.Writer, _ http.ResponseWriter) http.ResponseWriter {
 		f := newFull(sw.Handler())

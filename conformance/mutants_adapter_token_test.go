@@ -72,7 +72,8 @@ func adapterTokenMutants() []mutant {
 	}
 }
 
-// latestWins gives every handler the session of the request that began last, as reused buffers do.
+// latestWins gives every handler the session of the request that began last, as a reused buffer
+// would.
 func latestWins(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 	var mu sync.Mutex
 	var latest context.Context
@@ -102,7 +103,7 @@ type delegate struct {
 
 func (d *delegate) Value(key any) any { return d.to().Value(key) }
 
-// smallTokens numbers the sessions, and keeps the tokens to itself.
+// smallTokens sends consecutive numbers to clients instead of the tokens.
 func smallTokens() Middleware {
 	var mu sync.Mutex
 	var tokens []string

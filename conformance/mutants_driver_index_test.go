@@ -9,8 +9,8 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// expiryIndex is an index over expiries, as a driver over a plain key-value store keeps one beside
-// its records. It is sound by itself; each field is one thing that its author forgot.
+// expiryIndex is an index of expiries beside the records, as a driver over a plain key-value store
+// has. Each field adds one mistake.
 type expiryIndex struct {
 	mu      sync.Mutex
 	entries []indexEntry // sorted by expiry
@@ -20,19 +20,19 @@ type expiryIndex struct {
 	deleteKeeps bool // a delete leaves the entry
 	neverSooner bool // a change to an earlier expiry makes no entry
 	neverLater  bool // a change to a later expiry makes no entry
-	trusts      bool // a sweep removes the record of every entry that is due
+	trusts      bool // a sweep removes the record of every due entry without loading it
 	counts      bool // a sweep counts entries
 	fails       bool // a sweep fails if the record of an entry is gone
-	fills       bool // a sweep looks at as many entries as it may remove records
+	fills       bool // a sweep looks at no more entries than its limit
 }
 
 type indexEntry struct {
 	id     string
 	expiry time.Time
-	orphan bool // its record was deleted, and no save finds it
+	orphan bool // the record was deleted, and no save updates the entry
 }
 
-// put files a record under its expiry, and takes the old entries away unless they are kept.
+// put adds an entry for a record and drops the old ones unless keep is set.
 func (x *expiryIndex) put(id string, expiry time.Time, keep bool) {
 	for _, e := range x.entries {
 		if e.id == id && !e.orphan &&
@@ -58,7 +58,7 @@ func (x *expiryIndex) abandon(id string) {
 	}
 }
 
-// sweep removes what is due from d.
+// sweep removes the due records from d.
 func (x *expiryIndex) sweep(ctx context.Context, d *referenceDriver, limit int) (int, error) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -87,8 +87,8 @@ func (x *expiryIndex) sweep(ctx context.Context, d *referenceDriver, limit int) 
 	return n, ctx.Err()
 }
 
-// indexed makes the driver keep an index, and sweep by it.
-func (b *bent) indexed(x *expiryIndex) {
+// indexed makes the driver maintain an index, and use it for sweeps.
+func (b *fakeDriver) indexed(x *expiryIndex) {
 	b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 		x.mu.Lock()
 		defer x.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// listing makes the driver range over what list returns.
-func (b *bent) listing(list func() []driver.Record) {
+// listing makes Range yield what list returns.
+func (b *fakeDriver) listing(list func() []driver.Record) {
 	b.ranged = func(ctx context.Context) iter.Seq2[driver.Record, error] {
 		return func(yield func(driver.Record, error) bool) {
 			if err := ctx.Err(); err != nil {
@@ -30,8 +30,8 @@ func (b *bent) listing(list func() []driver.Record) {
 	}
 }
 
-// records returns what is stored and live, or has expired as well, and no copies.
-func (b *bent) records(expired bool) []driver.Record {
+// records returns the live records, and the expired ones if expired is set, without copying.
+func (b *fakeDriver) records(expired bool) []driver.Record {
 	b.backend.mu.Lock()
 	defer b.backend.mu.Unlock()
 	var all []driver.Record
@@ -50,11 +50,11 @@ func driverListMutants() []mutant {
 			"a sweep leaves one expired record, which RemovesExpired does not excuse", true),
 		driverMutant("range-with-expired", "driver/range-live",
 			"Range yields expired records",
-			func(b *bent) {
+			func(b *fakeDriver) {
 				b.listing(func() []driver.Record { return b.records(true) })
 			}),
 		driverMutant("range-without-data", "driver/range-live",
-			"Range yields records without data", func(b *bent) {
+			"Range yields records without data", func(b *fakeDriver) {
 				b.listing(func() []driver.Record {
 					all := b.records(false)
 					for i := range all {
@@ -65,7 +65,7 @@ func driverListMutants() []mutant {
 			}),
 		driverMutant("range-yields-nothing-once", "driver/range-empty",
 			"Range yields a zero record if there are none",
-			func(b *bent) {
+			func(b *fakeDriver) {
 				b.listing(func() []driver.Record {
 					if all := b.records(false); len(all) > 0 {
 						return all
@@ -74,18 +74,18 @@ func driverListMutants() []mutant {
 				})
 			}),
 		driverMutant("range-one-page", "driver/range-many",
-			"Range yields at most 1000 records", func(b *bent) {
+			"Range yields at most 1000 records", func(b *fakeDriver) {
 				b.listing(func() []driver.Record {
 					all := b.records(false)
 					return all[:min(len(all), 1000)]
 				})
 			}),
 		driverMutant("range-shares", "driver/range-copies",
-			"Range yields the slices that are stored", func(b *bent) {
+			"Range yields the slices that are stored", func(b *fakeDriver) {
 				b.listing(func() []driver.Record { return b.records(false) })
 			}),
 		driverMutant("range-leaks-connections", "driver/range-break",
-			"a Range that is broken off keeps its connection", func(b *bent) {
+			"a Range that is broken off keeps its connection", func(b *fakeDriver) {
 				pool := make(chan struct{}, 10)
 				b.ranged = func(ctx context.Context) iter.Seq2[driver.Record, error] {
 					return func(yield func(driver.Record, error) bool) {
@@ -105,7 +105,7 @@ func driverListMutants() []mutant {
 				}
 			}),
 		driverMutant("range-holds-the-only-connection", "driver/range-calls",
-			"Range holds the only connection while the body runs", func(b *bent) {
+			"Range holds the only connection while the body runs", func(b *fakeDriver) {
 				connection := make(chan struct{}, 1)
 				b.load = func(ctx context.Context, id string) (driver.Record, error) {
 					select {
@@ -128,7 +128,7 @@ func driverListMutants() []mutant {
 				}
 			}),
 		driverMutant("range-repeats-its-error", "driver/range-context",
-			"Range yields its error twice", func(b *bent) {
+			"Range yields its error twice", func(b *fakeDriver) {
 				b.ranged = func(ctx context.Context) iter.Seq2[driver.Record, error] {
 					return func(yield func(driver.Record, error) bool) {
 						for rec, err := range b.referenceDriver.Range(ctx) {
@@ -140,7 +140,7 @@ func driverListMutants() []mutant {
 				}
 			}),
 		driverMutant("sweeps-the-living", "driver/sweep-expired",
-			"a sweep with nothing to do removes live records", func(b *bent) {
+			"a sweep with nothing to do removes live records", func(b *fakeDriver) {
 				b.sweep = func(ctx context.Context, limit int) (int, error) {
 					n, err := b.referenceDriver.Sweep(ctx, limit)
 					if n == 0 && err == nil {
@@ -152,20 +152,20 @@ func driverListMutants() []mutant {
 				}
 			}),
 		driverMutant("sweep-without-limit", "driver/sweep-limit",
-			"Sweep ignores the limit", func(b *bent) {
+			"Sweep ignores the limit", func(b *fakeDriver) {
 				b.sweep = func(ctx context.Context, _ int) (int, error) {
 					return b.referenceDriver.Sweep(ctx, 1<<30)
 				}
 			}),
 		driverMutant("sweep-stops-early", "driver/sweep-limit",
-			"Sweep removes half of the limit", func(b *bent) {
+			"Sweep removes half of the limit", func(b *fakeDriver) {
 				b.sweep = func(ctx context.Context, limit int) (int, error) {
 					return b.referenceDriver.Sweep(ctx, limit/2)
 				}
 			}),
 		driverMutant("sweep-counts-twice", "driver/sweep-at-once",
 			"Sweep counts the records of an earlier sweep again",
-			func(b *bent) {
+			func(b *fakeDriver) {
 				var last atomic.Int64
 				b.sweep = func(ctx context.Context, limit int) (int, error) {
 					n, err := b.referenceDriver.Sweep(ctx, limit)
@@ -177,7 +177,7 @@ func driverListMutants() []mutant {
 				}
 			}),
 		driverMutant("sweep-reads-first", "driver/sweep-renewed",
-			"Sweep reads and deletes in two steps", func(b *bent) {
+			"Sweep reads and deletes in two steps", func(b *fakeDriver) {
 				b.sweep = func(ctx context.Context, limit int) (int, error) {
 					if err := ctx.Err(); err != nil {
 						return 0, err
@@ -200,7 +200,7 @@ func driverListMutants() []mutant {
 
 // sweepsAllButOne is a driver whose sweeps leave one record.
 func sweepsAllButOne(name, defect string, removesExpired bool) mutant {
-	m := driverMutant(name, "driver/sweep-expired", defect, func(b *bent) {
+	m := driverMutant(name, "driver/sweep-expired", defect, func(b *fakeDriver) {
 		b.sweep = func(ctx context.Context, limit int) (int, error) {
 			b.backend.mu.Lock()
 			left := ""

@@ -16,9 +16,9 @@ import (
 	"github.com/scskit/scskit/internal/mutants"
 )
 
-// mapping returns data in memory of its own, which is readable until the next change of what is
-// stored, as that of a memory-mapped store is. Until the check ends the pages keep their place,
-// without rights, so that nothing else is found there.
+// mapping returns data in memory of its own, which is readable until the next write, as in a
+// memory-mapped store. The pages stay mapped without access rights until the check ends, so that
+// nothing else gets their addresses.
 type mapping struct {
 	mu    sync.Mutex
 	pages [][]byte
@@ -59,8 +59,8 @@ func (m *mapping) unmap() {
 	m.pages = nil
 }
 
-// mapped makes the driver return such memory.
-func (b *bent) mapped(tb testing.TB) {
+// mapped makes the driver return data in a mapping.
+func (b *fakeDriver) mapped(tb testing.TB) {
 	m := new(mapping)
 	tb.Cleanup(m.unmap)
 	b.load = func(ctx context.Context, id string) (driver.Record, error) {
@@ -93,14 +93,14 @@ func (b *bent) mapped(tb testing.TB) {
 }
 
 func driverMappedMutants() []mutant {
-	made := func(tb testing.TB, records *backend) *bent {
-		return newBent(newReferenceDriver(records), func(b *bent) { b.mapped(tb) })
+	made := func(tb testing.TB, records *backend) *fakeDriver {
+		return newFakeDriver(newReferenceDriver(records), func(b *fakeDriver) { b.mapped(tb) })
 	}
 	d := driverMutant("maps-memory", "driver/data-stays",
-		"records are in memory that the next write unmaps", func(*bent) {})
+		"records are in memory that the next write unmaps", func(*fakeDriver) {})
 	d.driver.New = func(tb testing.TB) driver.Driver { return made(tb, new(backend)) }
 	d.driver.Reopen = func(tb testing.TB, d driver.Driver) driver.Driver {
-		return made(tb, d.(*bent).backend)
+		return made(tb, d.(*fakeDriver).backend)
 	}
 	s := Store{Name: "maps-memory", New: func(tb testing.TB) scs.Store {
 		return referenceStore(tb, made(tb, new(backend)))
@@ -110,7 +110,7 @@ func driverMappedMutants() []mutant {
 			Defect: "records are in memory that the next write unmaps"},
 		levels: []Level{LevelStore, LevelPortable},
 		store:  &s,
-		// A check trips if the store reads what it has loaded after a write.
+		// Any check may read loaded data after a write.
 		chance: true,
 	}}
 }

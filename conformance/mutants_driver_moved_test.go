@@ -9,17 +9,17 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// indexMutant is a driver with such an index.
+// indexMutant is a driver with an expiryIndex.
 func indexMutant(name, check, defect string, forget func(x *expiryIndex)) mutant {
-	return driverMutant("index-"+name, check, defect, func(b *bent) {
+	return driverMutant("index-"+name, check, defect, func(b *fakeDriver) {
 		x := new(expiryIndex)
 		forget(x)
 		b.indexed(x)
 	})
 }
 
-// copies makes the driver keep a copy of each record as it was saved, for ranges to go by.
-func (b *bent) copies() (list func() []driver.Record) {
+// copies makes the driver keep a copy of each saved record, and returns a function that lists them.
+func (b *fakeDriver) copies() (list func() []driver.Record) {
 	var mu sync.Mutex
 	copies := make(map[string]driver.Record)
 	b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
@@ -86,7 +86,7 @@ func driverMovedMutants() []mutant {
 			"a move to a later expiry leaves the index as it is",
 			func(x *expiryIndex) { x.neverLater = true }),
 		driverMutant("ttl-of-the-first-save", "driver/expiry-moved",
-			"Load goes by the expiry of the first save", func(b *bent) {
+			"Load goes by the expiry of the first save", func(b *fakeDriver) {
 				var first sync.Map
 				b.saving(func(rec *driver.Record) { first.LoadOrStore(rec.ID, rec.Expiry) })
 				b.load = func(ctx context.Context, id string) (driver.Record, error) {
@@ -97,20 +97,21 @@ func driverMovedMutants() []mutant {
 				}
 			}),
 		driverMutant("recycles-memory", "driver/data-stays",
-			"a save writes into the memory that Load has returned", func(b *bent) { b.recycling() }),
+			"a save writes into the memory that Load has returned", func(b *fakeDriver) { b.recycling() }),
 		driverMutant("range-of-copies", "driver/range-moved",
-			"Range yields copies that a touch does not change", func(b *bent) { b.listing(b.copies()) }),
+			"Range yields copies that a touch does not change",
+			func(b *fakeDriver) { b.listing(b.copies()) }),
 		driverUserMutant("index-of-copies", "driver/user-moved",
-			"RangeUser yields copies that a touch does not change", func(b *userBent) {
+			"RangeUser yields copies that a touch does not change", func(b *fakeUserDriver) {
 				list := b.copies()
 				b.indexing(func(user string) []driver.Record {
 					return slices.DeleteFunc(list(), func(rec driver.Record) bool { return rec.User != user })
 				})
 			}),
 		driverMutant("sweeps-by-wall-clock", "driver/sweep-dates",
-			"a sweep compares expiries without their zone", func(b *bent) {
+			"a sweep compares expiries without their zone", func(b *fakeDriver) {
 				const clock = "2006-01-02 15:04:05.000"
-				var wall sync.Map // what a sweep takes for the expiry
+				var wall sync.Map // the expiries that a sweep compares
 				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 					wall.Store(rec.ID, rec.Expiry.Format(clock))
 					return b.referenceDriver.Save(ctx, rec, cond)
@@ -125,7 +126,7 @@ func driverMovedMutants() []mutant {
 				})
 			}),
 		driverMutant("sweeps-by-32-bits", "driver/sweep-dates",
-			"a sweep compares 32 bits of seconds", func(b *bent) {
+			"a sweep compares 32 bits of seconds", func(b *fakeDriver) {
 				b.sweeping(func(rec driver.Record) bool {
 					return int64(int32(rec.Expiry.Unix())) < time.Now().Unix() && rec.Expiry.Year() > 2037 ||
 						expired(rec.Expiry)
@@ -134,8 +135,8 @@ func driverMovedMutants() []mutant {
 	}
 }
 
-// sweeping makes the driver sweep what due says is due.
-func (b *bent) sweeping(due func(rec driver.Record) bool) {
+// sweeping makes the driver sweep the records for which due returns true.
+func (b *fakeDriver) sweeping(due func(rec driver.Record) bool) {
 	b.sweep = func(ctx context.Context, limit int) (n int, err error) {
 		if err := ctx.Err(); err != nil {
 			return 0, err
@@ -152,8 +153,8 @@ func (b *bent) sweeping(due func(rec driver.Record) bool) {
 	}
 }
 
-// recycling makes the driver write what is saved into memory that it has returned.
-func (b *bent) recycling() {
+// recycling makes a save write into the memory that Load has returned.
+func (b *fakeDriver) recycling() {
 	var mu sync.Mutex
 	handed := make(map[string][]byte)
 	b.load = func(ctx context.Context, id string) (driver.Record, error) {

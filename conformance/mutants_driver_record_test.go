@@ -11,18 +11,18 @@ import (
 )
 
 func driverRecordMutants() []mutant {
-	var shared sync.Map // backends by the check that asked for them
+	var shared sync.Map // backends, by the check
 	one := driverMutant("one-backend-for-all", "driver/separate",
-		"every driver of a check shares its records", func(*bent) {})
+		"every driver of a check shares its records", func(*fakeDriver) {})
 	one.driver.New = func(tb testing.TB) driver.Driver {
 		b, _ := shared.LoadOrStore(tb, new(backend))
-		return newBent(newReferenceDriver(b.(*backend)), func(*bent) {})
+		return newFakeDriver(newReferenceDriver(b.(*backend)), func(*fakeDriver) {})
 	}
 	return []mutant{
 		one,
-		driverMutant("correct", "", "", func(*bent) {}),
+		driverMutant("correct", "", "", func(*fakeDriver) {}),
 		driverMutant("missing-is-nil", "driver/load-missing",
-			"Load returns no error if there is no record", func(b *bent) {
+			"Load returns no error if there is no record", func(b *fakeDriver) {
 				b.load = func(ctx context.Context, id string) (driver.Record, error) {
 					rec, err := b.referenceDriver.Load(ctx, id)
 					if errors.Is(err, driver.ErrNotFound) {
@@ -33,13 +33,13 @@ func driverRecordMutants() []mutant {
 			}),
 		driverMutant("no-updated", "driver/round-trip",
 			"Record.Updated is lost",
-			func(b *bent) { b.saving(func(rec *driver.Record) { rec.Updated = time.Time{} }) }),
+			func(b *fakeDriver) { b.saving(func(rec *driver.Record) { rec.Updated = time.Time{} }) }),
 		driverMutant("whole-seconds", "driver/round-trip",
-			"Record.Created is cut to whole seconds", func(b *bent) {
+			"Record.Created is cut to whole seconds", func(b *fakeDriver) {
 				b.saving(func(rec *driver.Record) { rec.Created = rec.Created.Truncate(time.Second) })
 			}),
 		driverMutant("expiry-in-whole-seconds", "driver/expiry-precision",
-			"an expiry within two seconds is rounded up to whole seconds", func(b *bent) {
+			"an expiry within two seconds is rounded up to whole seconds", func(b *fakeDriver) {
 				b.saving(func(rec *driver.Record) {
 					if rec.Expiry.Before(in(2 * time.Second)) {
 						rec.Expiry = rec.Expiry.Add(time.Second - 1).Truncate(time.Second)
@@ -47,7 +47,7 @@ func driverRecordMutants() []mutant {
 				})
 			}),
 		driverMutant("drops-zone", "driver/zones",
-			"the expiry is stored without its zone, and read as UTC", func(b *bent) {
+			"the expiry is stored without its zone, and read as UTC", func(b *fakeDriver) {
 				b.saving(func(rec *driver.Record) {
 					if e := rec.Expiry; e.Location() != time.Local {
 						rec.Expiry = time.Date(e.Year(), e.Month(), e.Day(), e.Hour(), e.Minute(), e.Second(),
@@ -56,7 +56,7 @@ func driverRecordMutants() []mutant {
 				})
 			}),
 		driverMutant("32-bit-time", "driver/far-future",
-			"expiries are stored as 32 bits of seconds", func(b *bent) {
+			"expiries are stored as 32 bits of seconds", func(b *fakeDriver) {
 				b.saving(func(rec *driver.Record) {
 					if rec.Expiry.Year() > 2037 {
 						rec.Expiry = time.Unix(int64(int32(rec.Expiry.Unix())), 0)
@@ -64,24 +64,24 @@ func driverRecordMutants() []mutant {
 				})
 			}),
 		driverMutant("version-is-a-double", "driver/versions",
-			"versions are stored as floating point", func(b *bent) {
+			"versions are stored as floating point", func(b *fakeDriver) {
 				b.saving(func(rec *driver.Record) { rec.Version = int64(float64(rec.Version)) & (1<<63 - 1) })
 			}),
 		driverMutant("never-overwrites", "driver/save-always",
-			"Save with Always keeps a record that is there", func(b *bent) {
+			"Save with Always keeps a record that is there", func(b *fakeDriver) {
 				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 					if cond == driver.Always() {
-						if err := b.referenceDriver.Save(ctx, rec, driver.IfAbsent()); !errors.Is(err,
-							driver.ErrConflict) {
-							return err
+						err := b.referenceDriver.Save(ctx, rec, driver.IfAbsent())
+						if errors.Is(err, driver.ErrConflict) {
+							return nil
 						}
-						return nil
+						return err
 					}
 					return b.referenceDriver.Save(ctx, rec, cond)
 				}
 			}),
 		driverMutant("if-absent-overwrites", "driver/save-if-absent",
-			"Save with IfAbsent overwrites", func(b *bent) {
+			"Save with IfAbsent overwrites", func(b *fakeDriver) {
 				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 					if cond.Absent() {
 						cond = driver.Always()
@@ -90,7 +90,7 @@ func driverRecordMutants() []mutant {
 				}
 			}),
 		driverMutant("if-version-overwrites", "driver/save-if-version",
-			"Save with IfVersion overwrites any version", func(b *bent) {
+			"Save with IfVersion overwrites any version", func(b *fakeDriver) {
 				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 					if _, ok := cond.Match(); ok {
 						old, err := b.referenceDriver.Load(ctx, rec.ID)
@@ -103,7 +103,7 @@ func driverRecordMutants() []mutant {
 				}
 			}),
 		driverMutant("if-version-creates", "driver/save-if-version-missing",
-			"Save with IfVersion creates a record", func(b *bent) {
+			"Save with IfVersion creates a record", func(b *fakeDriver) {
 				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 					if _, ok := cond.Match(); ok {
 						if _, there := b.raw(rec.ID); !there {
@@ -114,7 +114,7 @@ func driverRecordMutants() []mutant {
 				}
 			}),
 		driverMutant("forgets-created", "driver/created-kept",
-			"a save overwrites Record.Created", func(b *bent) {
+			"a save overwrites Record.Created", func(b *fakeDriver) {
 				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 					created := rec.Created
 					if err := b.referenceDriver.Save(ctx, rec, cond); err != nil {
@@ -127,7 +127,7 @@ func driverRecordMutants() []mutant {
 				}
 			}),
 		driverMutant("keeps-created-for-ever", "driver/expired-if-absent",
-			"a save over an expired record keeps its Created", func(b *bent) {
+			"a save over an expired record keeps its Created", func(b *fakeDriver) {
 				b.saving(func(rec *driver.Record) {
 					if old, ok := b.raw(rec.ID); ok {
 						rec.Created = old.Created
@@ -135,7 +135,7 @@ func driverRecordMutants() []mutant {
 				})
 			}),
 		driverMutant("if-absent-reads-first", "driver/if-absent-race",
-			"Save with IfAbsent reads and writes in two steps", func(b *bent) {
+			"Save with IfAbsent reads and writes in two steps", func(b *fakeDriver) {
 				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 					if cond.Absent() {
 						if _, err := b.referenceDriver.Load(ctx, rec.ID); err == nil {
@@ -148,7 +148,7 @@ func driverRecordMutants() []mutant {
 				}
 			}),
 		driverMutant("if-version-reads-first", "driver/if-version-race",
-			"Save with IfVersion reads and writes in two steps", func(b *bent) {
+			"Save with IfVersion reads and writes in two steps", func(b *fakeDriver) {
 				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 					if v, ok := cond.Match(); ok {
 						old, err := b.referenceDriver.Load(ctx, rec.ID)
@@ -165,7 +165,7 @@ func driverRecordMutants() []mutant {
 				}
 			}),
 		driverMutant("touch-updates", "driver/touch",
-			"Touch changes Record.Updated", func(b *bent) {
+			"Touch changes Record.Updated", func(b *fakeDriver) {
 				b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
 					if err := b.referenceDriver.Touch(ctx, id, version, e); err != nil {
 						return err
@@ -177,7 +177,7 @@ func driverRecordMutants() []mutant {
 				}
 			}),
 		driverMutant("touch-only-extends", "driver/touch",
-			"Touch moves the expiry only to a later one", func(b *bent) {
+			"Touch moves the expiry only to a later one", func(b *fakeDriver) {
 				b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
 					if old, ok := b.raw(id); ok && old.Expiry.After(e) {
 						e = old.Expiry
@@ -186,14 +186,14 @@ func driverRecordMutants() []mutant {
 				}
 			}),
 		driverMutant("touches-any-version", "driver/touch-version",
-			"Touch ignores the version", func(b *bent) {
+			"Touch ignores the version", func(b *fakeDriver) {
 				b.touch = func(ctx context.Context, id string, _ int64, e time.Time) error {
 					rec, _ := b.raw(id)
 					return b.referenceDriver.Touch(ctx, id, rec.Version, e)
 				}
 			}),
 		driverMutant("touch-creates", "driver/touch-missing",
-			"Touch creates a record", func(b *bent) {
+			"Touch creates a record", func(b *fakeDriver) {
 				b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
 					if _, ok := b.raw(id); !ok {
 						b.set(driver.Record{ID: id, Version: version, Expiry: e})
@@ -202,7 +202,7 @@ func driverRecordMutants() []mutant {
 				}
 			}),
 		driverMutant("touch-revives", "driver/expired-touch",
-			"Touch moves the expiry of an expired record", func(b *bent) {
+			"Touch moves the expiry of an expired record", func(b *fakeDriver) {
 				b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
 					if rec, ok := b.raw(id); ok && rec.Version == version && ctx.Err() == nil {
 						rec.Expiry = e

@@ -15,7 +15,7 @@ import (
 func driverRuleMutants() []mutant {
 	return []mutant{
 		driverMutant("delete-clears", "driver/delete",
-			"Delete removes every record", func(b *bent) {
+			"Delete removes every record", func(b *fakeDriver) {
 				b.delete = func(ctx context.Context, id string) error {
 					if err := b.referenceDriver.Delete(ctx, id); err != nil {
 						return err
@@ -27,7 +27,7 @@ func driverRuleMutants() []mutant {
 				}
 			}),
 		driverMutant("delete-is-always-ok", "driver/delete-missing",
-			"Delete returns no error if there is no record", func(b *bent) {
+			"Delete returns no error if there is no record", func(b *fakeDriver) {
 				b.delete = func(ctx context.Context, id string) error {
 					if err := b.referenceDriver.Delete(ctx, id); !errors.Is(err, driver.ErrNotFound) {
 						return err
@@ -36,7 +36,7 @@ func driverRuleMutants() []mutant {
 				}
 			}),
 		driverMutant("loads-the-expired", "driver/expired-load",
-			"Load returns expired records", func(b *bent) {
+			"Load returns expired records", func(b *fakeDriver) {
 				b.load = func(ctx context.Context, id string) (driver.Record, error) {
 					if rec, ok := b.raw(id); ok && ctx.Err() == nil {
 						rec.Data = slices.Clone(rec.Data)
@@ -46,7 +46,7 @@ func driverRuleMutants() []mutant {
 				}
 			}),
 		driverMutant("expired-in-the-way", "driver/expired-if-absent",
-			"Save with IfAbsent fails where an expired record is still stored", func(b *bent) {
+			"Save with IfAbsent fails where an expired record is still stored", func(b *fakeDriver) {
 				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 					if _, there := b.raw(rec.ID); there && cond.Absent() {
 						return driver.ErrConflict
@@ -55,7 +55,7 @@ func driverRuleMutants() []mutant {
 				}
 			}),
 		driverMutant("if-version-revives", "driver/expired-if-version",
-			"Save with IfVersion overwrites an expired record", func(b *bent) {
+			"Save with IfVersion overwrites an expired record", func(b *fakeDriver) {
 				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 					if v, ok := cond.Match(); ok {
 						if old, there := b.raw(rec.ID); there && old.Version == v && !old.Expiry.After(time.Now()) {
@@ -66,20 +66,20 @@ func driverRuleMutants() []mutant {
 				}
 			}),
 		driverMutant("folds-case", "driver/ids",
-			"ids are compared without regard to case", func(b *bent) { b.keyed(strings.ToLower) }),
+			"ids are compared without regard to case", func(b *fakeDriver) { b.keyed(strings.ToLower) }),
 		driverMutant("cuts-ids", "driver/ids",
 			"ids are cut to 255 bytes",
-			func(b *bent) { b.keyed(func(id string) string { return id[:min(len(id), 255)] }) }),
+			func(b *fakeDriver) { b.keyed(func(id string) string { return id[:min(len(id), 255)] }) }),
 		driverMutant("c-strings", "driver/data",
-			"data ends at the first NUL", func(b *bent) {
+			"data ends at the first NUL", func(b *fakeDriver) {
 				b.saving(func(rec *driver.Record) { rec.Data, _, _ = bytes.Cut(rec.Data, []byte{0}) })
 			}),
 		driverMutant("mysql-blob", "driver/data-sizes",
-			"data is cut to 65535 bytes", func(b *bent) {
+			"data is cut to 65535 bytes", func(b *fakeDriver) {
 				b.saving(func(rec *driver.Record) { rec.Data = rec.Data[:min(len(rec.Data), 1<<16-1)] })
 			}),
 		driverMutant("keeps-input", "driver/aliasing",
-			"Save keeps the slice of the caller", func(b *bent) {
+			"Save keeps the slice of the caller", func(b *fakeDriver) {
 				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 					if err := b.referenceDriver.Save(ctx, rec, cond); err != nil {
 						return err
@@ -91,7 +91,7 @@ func driverRuleMutants() []mutant {
 				}
 			}),
 		driverMutant("shares-output", "driver/aliasing",
-			"Load returns the slice that is stored", func(b *bent) {
+			"Load returns the slice that is stored", func(b *fakeDriver) {
 				b.load = func(ctx context.Context, id string) (driver.Record, error) {
 					rec, err := b.referenceDriver.Load(ctx, id)
 					if stored, _ := b.raw(id); err == nil {
@@ -101,13 +101,13 @@ func driverRuleMutants() []mutant {
 				}
 			}),
 		driverMutant("ignores-context", "driver/context",
-			"Save ignores its context", func(b *bent) {
+			"Save ignores its context", func(b *fakeDriver) {
 				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 					return b.referenceDriver.Save(context.WithoutCancel(ctx), rec, cond)
 				}
 			}),
 		driverMutant("one-buffer", "driver/concurrent",
-			"concurrent saves share a buffer", func(b *bent) {
+			"concurrent saves share a buffer", func(b *fakeDriver) {
 				var mu sync.Mutex
 				var buf []byte
 				b.saving(func(rec *driver.Record) {
@@ -121,7 +121,7 @@ func driverRuleMutants() []mutant {
 				})
 			}),
 		driverMutant("caches", "driver/second-instance",
-			"each instance caches what it has written", func(b *bent) {
+			"each instance caches what it has written", func(b *fakeDriver) {
 				var cache sync.Map
 				b.load = func(ctx context.Context, id string) (driver.Record, error) {
 					rec, err := b.referenceDriver.Load(ctx, id)
@@ -142,7 +142,7 @@ func driverRuleMutants() []mutant {
 				}
 			}),
 		driverMutant("error-is-not-typed", "driver/limit",
-			"the error for data over the limit is not a *TooLargeError", func(b *bent) {
+			"the error for data over the limit is not a *TooLargeError", func(b *fakeDriver) {
 				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 					err := b.referenceDriver.Save(ctx, rec, cond)
 					if errors.Is(err, driver.ErrTooLarge) {
@@ -152,11 +152,11 @@ func driverRuleMutants() []mutant {
 				}
 			}),
 		driverMutant("cuts-data", "driver/limit",
-			"Save cuts data to the limit", func(b *bent) {
+			"Save cuts data to the limit", func(b *fakeDriver) {
 				b.saving(func(rec *driver.Record) { rec.Data = rec.Data[:min(len(rec.Data), referenceLimit)] })
 			}),
 		driverMutant("schema-once", "driver/schema-create",
-			"CreateSchema fails if the schema is there", func(b *bent) {
+			"CreateSchema fails if the schema is there", func(b *fakeDriver) {
 				b.create = func(ctx context.Context) error {
 					if b.referenceDriver.CheckSchema(ctx) == nil {
 						return errors.New("table exists")
@@ -166,9 +166,9 @@ func driverRuleMutants() []mutant {
 			}),
 		driverMutant("schema-is-always-there", "driver/schema-check",
 			"CheckSchema always succeeds",
-			func(b *bent) { b.check = func(context.Context) error { return nil } }),
+			func(b *fakeDriver) { b.check = func(context.Context) error { return nil } }),
 		driverMutant("schema-drop-keeps", "driver/schema-drop",
-			"DropSchema keeps the records", func(b *bent) {
+			"DropSchema keeps the records", func(b *fakeDriver) {
 				b.drop = func(ctx context.Context) error {
 					b.backend.mu.Lock()
 					defer b.backend.mu.Unlock()
@@ -177,7 +177,7 @@ func driverRuleMutants() []mutant {
 				}
 			}),
 		driverMutant("no-schema-is-no-session", "driver/schema-missing",
-			"Load returns ErrNotFound where the schema is missing", func(b *bent) {
+			"Load returns ErrNotFound where the schema is missing", func(b *fakeDriver) {
 				b.load = func(ctx context.Context, id string) (driver.Record, error) {
 					rec, err := b.referenceDriver.Load(ctx, id)
 					if errors.Is(err, driver.ErrNoSchema) {
@@ -187,6 +187,6 @@ func driverRuleMutants() []mutant {
 				}
 			}),
 		driverMutant("no-schema-text", "driver/schema-text",
-			"Schema returns an empty text", func(b *bent) { b.text = "" }),
+			"Schema returns an empty text", func(b *fakeDriver) { b.text = "" }),
 	}
 }

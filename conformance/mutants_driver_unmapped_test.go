@@ -2,5 +2,5 @@
 
 package conformance
 
-// driverMappedMutants need memory that can be taken away.
+// driverMappedMutants needs mmap.
 func driverMappedMutants() []mutant { return nil }

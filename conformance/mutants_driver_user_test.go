@@ -11,19 +11,21 @@ import (
 	"github.com/scskit/scskit/internal/mutants"
 )
 
-// userBent is a driver of which a mutant replaces the index as well.
-type userBent struct {
-	*bent
+// fakeUserDriver is a fakeDriver whose index a mutant can replace, too.
+type fakeUserDriver struct {
+	*fakeDriver
 	rangeUser func(ctx context.Context, user string) iter.Seq2[driver.Record, error]
 }
 
-func (b *userBent) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
+func (b *fakeUserDriver) RangeUser(
+	ctx context.Context, user string,
+) iter.Seq2[driver.Record, error] {
 	return b.rangeUser(ctx, user)
 }
 
-func driverUserMutant(name, check, defect string, alter func(b *userBent)) mutant {
+func driverUserMutant(name, check, defect string, alter func(b *fakeUserDriver)) mutant {
 	made := func(d *referenceDriver) driver.Driver {
-		b := &userBent{bent: newBent(d, func(*bent) {}), rangeUser: d.RangeUser}
+		b := &fakeUserDriver{fakeDriver: newFakeDriver(d, func(*fakeDriver) {}), rangeUser: d.RangeUser}
 		alter(b)
 		return b
 	}
@@ -34,13 +36,13 @@ func driverUserMutant(name, check, defect string, alter func(b *userBent)) mutan
 			Name: name,
 			New:  func(testing.TB) driver.Driver { return made(newReferenceDriver(new(backend))) },
 			Reopen: func(_ testing.TB, d driver.Driver) driver.Driver {
-				return made(newReferenceDriver(d.(*userBent).backend))
+				return made(newReferenceDriver(d.(*fakeUserDriver).backend))
 			},
 		}}
 }
 
-// indexing makes the driver yield what list returns for a user.
-func (b *userBent) indexing(list func(user string) []driver.Record) {
+// indexing makes RangeUser yield what list returns.
+func (b *fakeUserDriver) indexing(list func(user string) []driver.Record) {
 	b.rangeUser = func(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
 		return func(yield func(driver.Record, error) bool) {
 			if err := ctx.Err(); err != nil {
@@ -56,8 +58,8 @@ func (b *userBent) indexing(list func(user string) []driver.Record) {
 	}
 }
 
-// of returns the user's records, whether or not they have expired.
-func (b *userBent) of(user string, expired bool) []driver.Record {
+// of returns the user's live records, and the expired ones if expired is set.
+func (b *fakeUserDriver) of(user string, expired bool) []driver.Record {
 	var all []driver.Record
 	for _, rec := range b.records(expired) {
 		if rec.User == user {
@@ -70,14 +72,14 @@ func (b *userBent) of(user string, expired bool) []driver.Record {
 func driverUserMutants() []mutant {
 	return []mutant{
 		driverUserMutant("index-of-all", "driver/user-range",
-			"RangeUser yields the records of every user", func(b *userBent) {
+			"RangeUser yields the records of every user", func(b *fakeUserDriver) {
 				b.rangeUser = func(ctx context.Context, _ string) iter.Seq2[driver.Record,
 					error] {
 					return b.Range(ctx)
 				}
 			}),
 		driverUserMutant("index-ignores-case", "driver/user-range",
-			"RangeUser compares users without regard to case", func(b *userBent) {
+			"RangeUser compares users without regard to case", func(b *fakeUserDriver) {
 				b.indexing(func(user string) []driver.Record {
 					var all []driver.Record
 					for _, rec := range b.records(false) {
@@ -89,18 +91,18 @@ func driverUserMutants() []mutant {
 				})
 			}),
 		driverUserMutant("index-with-expired", "driver/user-range",
-			"RangeUser yields expired records", func(b *userBent) {
+			"RangeUser yields expired records", func(b *fakeUserDriver) {
 				b.indexing(func(user string) []driver.Record { return b.of(user, true) })
 			}),
 		driverUserMutant("index-one-page", "driver/user-many",
-			"RangeUser yields at most 100 records", func(b *userBent) {
+			"RangeUser yields at most 100 records", func(b *fakeUserDriver) {
 				b.indexing(func(user string) []driver.Record {
 					all := b.of(user, false)
 					return all[:min(len(all), 100)]
 				})
 			}),
 		driverUserMutant("index-without-data", "driver/user-range",
-			"RangeUser yields records without data", func(b *userBent) {
+			"RangeUser yields records without data", func(b *fakeUserDriver) {
 				b.indexing(func(user string) []driver.Record {
 					all := b.of(user, false)
 					for i := range all {
@@ -110,7 +112,7 @@ func driverUserMutants() []mutant {
 				})
 			}),
 		driverUserMutant("user-of-creation", "driver/user-moves",
-			"a save keeps the user of the stored record", func(b *userBent) {
+			"a save keeps the user of the stored record", func(b *fakeUserDriver) {
 				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 					if old, ok := b.raw(rec.ID); ok {
 						rec.User = old.User
@@ -119,7 +121,7 @@ func driverUserMutants() []mutant {
 				}
 			}),
 		driverUserMutant("nobody-is-kept", "driver/user-moves",
-			"a save without a user keeps the user of the stored record", func(b *userBent) {
+			"a save without a user keeps the user of the stored record", func(b *fakeUserDriver) {
 				b.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 					if old, ok := b.raw(rec.ID); ok && rec.User == "" {
 						rec.User = old.User
@@ -128,7 +130,7 @@ func driverUserMutants() []mutant {
 				}
 			}),
 		driverUserMutant("touch-forgets-user", "driver/user-moves",
-			"a touch removes the user", func(b *userBent) {
+			"a touch removes the user", func(b *fakeUserDriver) {
 				b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
 					err := b.referenceDriver.Touch(ctx, id, version, e)
 					if rec, ok := b.raw(id); ok && err == nil {
@@ -139,7 +141,7 @@ func driverUserMutants() []mutant {
 				}
 			}),
 		driverUserMutant("index-without-context", "driver/user-context",
-			"RangeUser ignores its context", func(b *userBent) {
+			"RangeUser ignores its context", func(b *fakeUserDriver) {
 				b.rangeUser = func(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
 					return b.referenceDriver.RangeUser(context.WithoutCancel(ctx), user)
 				}

@@ -14,14 +14,13 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// failed is what a mutant keeps of one request: the tokens that the store failed to find and to
-// commit.
+// failed records the failures of the store in one request.
 type failed struct {
 	http.ResponseWriter
 	found, committed string
-	ctx              context.Context // with the session
+	ctx              context.Context // has the session
 	status           int
-	begin            func() // before the first byte of a response that is no error
+	begin            func() // called before the first byte of a response that is not an error
 }
 
 type failedKey struct{}
@@ -41,11 +40,11 @@ func (f *failed) WriteHeader(code int) {
 	f.ResponseWriter.WriteHeader(code)
 }
 
-// knowing is the plain adapter, but for what it does when the store has failed and the request goes
-// on all the same.
+// knowing is the plain adapter. If the store fails but the request succeeds, begin runs before the
+// response and end after it.
 func knowing(begin, end func(sm *scs.SessionManager, f *failed)) Middleware {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
-		session := bending(func(b *bentStore) {
+		session := withStore(func(b *fakeSiteStore) {
 			find, commit := b.find, b.commit
 			b.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 				data, found, err := find(ctx, token)
@@ -148,7 +147,7 @@ func pairPolicyMutants() []mutant {
 				return plain(sm, opts...)
 			}),
 		adapterMutant("late-is-missing", "pair/fail-timeout",
-			"a load that times out is taken for a missing session", bending(func(b *bentStore) {
+			"a load that times out is taken for a missing session", withStore(func(b *fakeSiteStore) {
 				find := b.find
 				b.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 					data, found, err := find(ctx, token)
@@ -159,13 +158,13 @@ func pairPolicyMutants() []mutant {
 				}
 			})),
 		adapterMutant("gives-up-for-good", "pair/recovers",
-			"after failures of every operation, the store is never called again", bending(breaker)),
+			"after failures of every operation, the store is never called again", withStore(breaker)),
 	}
 }
 
-// breaker makes a store fail for good once each of its operations has failed and none has succeeded
-// meanwhile.
-func breaker(b *bentStore) {
+// breaker makes the store fail for ever after each of its operations has failed, with no success
+// between.
+func breaker(b *fakeSiteStore) {
 	var mu sync.Mutex
 	failing := make(map[string]bool)
 	watch := func(op string, f func() error) error {

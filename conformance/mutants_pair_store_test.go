@@ -12,34 +12,36 @@ import (
 	"github.com/scskit/scskit/adapters"
 )
 
-// bentStore is the store of a site, of which a mutant replaces functions.
-type bentStore struct {
+// fakeSiteStore is the store of a site, whose methods a mutant can replace.
+type fakeSiteStore struct {
 	scs.Store
 	find   func(ctx context.Context, token string) ([]byte, bool, error)
 	commit func(ctx context.Context, token string, data []byte, e time.Time) error
 	delete func(ctx context.Context, token string) error
 }
 
-func (b *bentStore) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
+func (b *fakeSiteStore) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
 	return b.find(ctx, token)
 }
 
-func (b *bentStore) CommitCtx(ctx context.Context, token string, data []byte, e time.Time) error {
+func (b *fakeSiteStore) CommitCtx(
+	ctx context.Context, token string, data []byte, e time.Time,
+) error {
 	return b.commit(ctx, token, data, e)
 }
 
-func (b *bentStore) DeleteCtx(ctx context.Context, token string) error {
+func (b *fakeSiteStore) DeleteCtx(ctx context.Context, token string) error {
 	return b.delete(ctx, token)
 }
 
-// bending is the plain adapter over a store that does not do what it is told.
-func bending(change func(b *bentStore)) Middleware {
+// withStore is the plain adapter over a changed store.
+func withStore(change func(b *fakeSiteStore)) Middleware {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
 		s := sm.Store
-		if _, ok := s.(*bentStore); ok { // a nested group
+		if _, ok := s.(*fakeSiteStore); ok { // a nested group
 			return plain(sm, opts...)
 		}
-		b := &bentStore{
+		b := &fakeSiteStore{
 			Store: s,
 			find: func(ctx context.Context, token string) ([]byte, bool, error) {
 				return findCtx(ctx, s, token)
@@ -61,7 +63,7 @@ func pairStoreMutants() []mutant {
 	return []mutant{
 		adapterMutant("overwrites", "pair/parallel-keys",
 			"the store gets contexts without values, so that every commit overwrites",
-			bending(func(b *bentStore) {
+			withStore(func(b *fakeSiteStore) {
 				find, commit, remove := b.find, b.commit, b.delete
 				b.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 					return find(blank{ctx}, token)
@@ -73,18 +75,18 @@ func pairStoreMutants() []mutant {
 			})),
 		adapterMutant("commits-twice", "adapter/commits-once",
 			"every commit is sent twice",
-			bending(func(b *bentStore) {
+			withStore(func(b *fakeSiteStore) {
 				commit := b.commit
 				b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 					return errors.Join(commit(ctx, token, data, e), commit(ctx, token, data, e))
 				}
 			})),
 		adapterMutant("stores-nothing", "pair/put-then-read",
-			"nothing is stored", bending(func(b *bentStore) {
+			"nothing is stored", withStore(func(b *fakeSiteStore) {
 				b.commit = func(context.Context, string, []byte, time.Time) error { return nil }
 			})),
 		adapterMutant("ignores-commit-errors", "pair/commit-failure",
-			"a commit that fails is ignored", bending(func(b *bentStore) {
+			"a commit that fails is ignored", withStore(func(b *fakeSiteStore) {
 				commit := b.commit
 				b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 					_ = commit(ctx, token, data, e)
@@ -92,7 +94,7 @@ func pairStoreMutants() []mutant {
 				}
 			})),
 		adapterMutant("ignores-find-errors", "adapter/load-failure",
-			"a load that fails is taken for a missing session", bending(func(b *bentStore) {
+			"a load that fails is taken for a missing session", withStore(func(b *fakeSiteStore) {
 				find := b.find
 				b.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 					data, found, err := find(ctx, token)
@@ -100,12 +102,12 @@ func pairStoreMutants() []mutant {
 				}
 			})),
 		adapterMutant("delete-forgets", "pair/destroy",
-			"a destroyed session stays in the store", bending(func(b *bentStore) {
+			"a destroyed session stays in the store", withStore(func(b *fakeSiteStore) {
 				b.delete = func(context.Context, string) error { return nil }
 			})),
 		adapterMutant("delete-must-find", "pair/destroy-twice",
 			"destroying a session that is gone is an error",
-			bending(func(b *bentStore) {
+			withStore(func(b *fakeSiteStore) {
 				find, remove := b.find, b.delete
 				b.delete = func(ctx context.Context, token string) error {
 					if _, found, _ := find(context.WithoutCancel(blank{ctx}), token); !found && token != "" {
@@ -116,14 +118,14 @@ func pairStoreMutants() []mutant {
 			})),
 		adapterMutant("keeps-four-kilobytes", "pair/grow-and-shrink",
 			"data is cut to 4096 bytes",
-			bending(func(b *bentStore) {
+			withStore(func(b *fakeSiteStore) {
 				commit := b.commit
 				b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 					return commit(ctx, token, data[:min(len(data), 4096)], e)
 				}
 			})),
 		adapterMutant("names-the-token", "pair/token-secret",
-			"the error of a commit has the token in its text", bending(func(b *bentStore) {
+			"the error of a commit has the token in its text", withStore(func(b *fakeSiteStore) {
 				commit := b.commit
 				b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 					if err := commit(ctx, token, data, e); err != nil {
@@ -135,7 +137,7 @@ func pairStoreMutants() []mutant {
 		adapterMutant("dies-with-the-client", "pair/client-gone",
 			"a commit fails if the client has hung up",
 			func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
-				session := bending(func(b *bentStore) {
+				session := withStore(func(b *fakeSiteStore) {
 					commit := b.commit
 					b.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 						if r, ok := ctx.Value(requestContextKey{}).(context.Context); ok && r.Err() != nil {

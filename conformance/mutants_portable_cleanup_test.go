@@ -40,7 +40,7 @@ func portableCleanupMutants() []mutant {
 			}}),
 		portableMutant("sweeps-one-batch", "cleanup/batches",
 			"a sweep ends after one batch",
-			change{portable: func(k *bentPortable) {
+			change{portable: func(k *fakePortable) {
 				k.sweep = func(ctx context.Context) (int, error) {
 					ctx, cancel := context.WithTimeout(ctx, 10*time.Millisecond)
 					defer cancel()
@@ -53,7 +53,7 @@ func portableCleanupMutants() []mutant {
 				p.sweep = func(ctx context.Context, _ int) (int, error) { return p.swept(ctx, 1<<30) }
 			}}),
 		portableMutant("sweep-forgets-what-it-did", "cleanup/partial-failure",
-			"a sweep that fails returns a count of 0", change{portable: func(k *bentPortable) {
+			"a sweep that fails returns a count of 0", change{portable: func(k *fakePortable) {
 				k.sweep = func(ctx context.Context) (int, error) {
 					n, err := k.Store.Sweep(ctx)
 					if err != nil {
@@ -63,7 +63,7 @@ func portableCleanupMutants() []mutant {
 				}
 			}}),
 		portableMutant("sweep-needs-a-sweeper", "cleanup/unsupported",
-			"Sweep returns an error if the driver cannot sweep", change{portable: func(k *bentPortable) {
+			"Sweep returns an error if the driver cannot sweep", change{portable: func(k *fakePortable) {
 				k.sweep = func(ctx context.Context) (int, error) {
 					if _, ok := driver.As[driver.Sweeper](k.inner); !ok {
 						return 0, errors.ErrUnsupported
@@ -76,7 +76,7 @@ func portableCleanupMutants() []mutant {
 		portableMutant("stop-does-not-wait", "cleanup/stop",
 			"stop returns while a sweep runs", ticking(false, false)),
 		portableMutant("stop-stops-nothing", "cleanup/leaks-nothing",
-			"stop does nothing", change{portable: func(k *bentPortable) {
+			"stop does nothing", change{portable: func(k *fakePortable) {
 				k.start = func(interval time.Duration) func() { k.Store.StartSweep(interval); return func() {} }
 			}}),
 		portableMutant("sweeps-leave-goroutines", "cleanup/leaks-nothing",
@@ -87,7 +87,7 @@ func portableCleanupMutants() []mutant {
 				}
 			}}),
 		portableMutant("stops-once", "cleanup/stop",
-			"stop panics when it is called again", change{portable: func(k *bentPortable) {
+			"stop panics when it is called again", change{portable: func(k *fakePortable) {
 				k.start = func(interval time.Duration) func() {
 					stop, stopped := k.Store.StartSweep(interval), make(chan struct{})
 					return func() { close(stopped); stop() }

@@ -13,9 +13,9 @@ import (
 func portableExpiryMutants() []mutant {
 	return []mutant{
 		portableMutant("correct", "", "",
-			change{driver: func(*patch) {}, portable: func(*bentPortable) {}}),
+			change{driver: func(*patch) {}, portable: func(*fakePortable) {}}),
 		portableMutant("delete-takes-no-keys", "all/iterate-destroy",
-			"Delete ignores the keys of All", change{portable: func(k *bentPortable) {
+			"Delete ignores the keys of All", change{portable: func(k *fakePortable) {
 				k.delete = func(ctx context.Context, token string) error {
 					if strings.HasPrefix(token, "id.") {
 						return nil
@@ -24,13 +24,13 @@ func portableExpiryMutants() []mutant {
 				}
 			}}),
 		portableMutant("commit-takes-no-keys", "all/iterate-commit",
-			"Commit takes the keys of All for tokens", change{portable: func(k *bentPortable) {
+			"Commit takes the keys of All for tokens", change{portable: func(k *fakePortable) {
 				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 					return k.Store.CommitCtx(ctx, strings.Replace(token, "id.", "id:", 1), data, e)
 				}
 			}}),
 		portableMutant("keys-create", "all/key-never-creates",
-			"Commit under a key of All creates the session again", change{portable: func(k *bentPortable) {
+			"Commit under a key of All creates the session again", change{portable: func(k *fakePortable) {
 				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 					err := k.Store.CommitCtx(ctx, token, data, e)
 					if errors.Is(err, scskit.ErrGone) {
@@ -43,7 +43,7 @@ func portableExpiryMutants() []mutant {
 			}}),
 		portableMutant("past-lives-on", "expiry/tracked-past",
 			"a commit with an expiry in the past stores the session for an hour",
-			change{portable: func(k *bentPortable) {
+			change{portable: func(k *fakePortable) {
 				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 					if expired(e) {
 						e = in(lifetime)

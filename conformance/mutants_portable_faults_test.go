@@ -16,7 +16,7 @@ import (
 func portableFaultsMutants() []mutant {
 	return []mutant{
 		portableMutant("asks-for-nothing", "hostile/no-call",
-			"Find calls the driver for an empty token", change{portable: func(k *bentPortable) {
+			"Find calls the driver for an empty token", change{portable: func(k *fakePortable) {
 				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 					if token == "" {
 						_, _ = k.inner.Load(ctx, token)
@@ -25,7 +25,7 @@ func portableFaultsMutants() []mutant {
 				}
 			}}),
 		portableMutant("takes-ids", "hostile/stored-id",
-			"Find takes the id of a record for a token", change{portable: func(k *bentPortable) {
+			"Find takes the id of a record for a token", change{portable: func(k *fakePortable) {
 				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 					if rec, err := k.peek(token); err == nil {
 						return rec.Data, true, nil
@@ -34,7 +34,7 @@ func portableFaultsMutants() []mutant {
 				}
 			}}),
 		portableMutant("takes-forged-keys", "hostile/forged-key",
-			"Find takes a key of All with characters added", change{portable: func(k *bentPortable) {
+			"Find takes a key of All with characters added", change{portable: func(k *fakePortable) {
 				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 					if parts := strings.Split(token, "."); len(parts) == 5 && len(parts[4]) > 43 {
 						token = parts[1]
@@ -47,7 +47,7 @@ func portableFaultsMutants() []mutant {
 			}}),
 		portableMutant("corrupt-is-an-error", "hostile/corrupt-record",
 			"Find returns an error for a record that does not decode",
-			change{portable: func(k *bentPortable) {
+			change{portable: func(k *fakePortable) {
 				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 					_, before := k.peek(idOf(token))
 					data, found, err := k.Store.FindCtx(ctx, token)
@@ -74,13 +74,13 @@ func portableFaultsMutants() []mutant {
 				return scskit.Codec{}.Decode(data)
 			}})),
 		portableMutant("ignores-cancel", "faults/cancelled",
-			"Find ignores the end of its context", change{portable: func(k *bentPortable) {
+			"Find ignores the end of its context", change{portable: func(k *fakePortable) {
 				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 					return k.Store.FindCtx(context.WithoutCancel(ctx), token)
 				}
 			}}),
 		portableMutant("ignores-cancel-midway", "faults/cancelled-midway",
-			"Delete ignores a context that ends while it runs", change{portable: func(k *bentPortable) {
+			"Delete ignores a context that ends while it runs", change{portable: func(k *fakePortable) {
 				k.delete = func(ctx context.Context, token string) error {
 					if ctx.Err() == nil {
 						ctx = context.WithoutCancel(ctx)
@@ -93,7 +93,7 @@ func portableFaultsMutants() []mutant {
 			change{options: func(o *scskit.Options) { o.Timeout = -1 }}),
 		portableMutant("down-is-missing", "faults/down",
 			"Find takes a failure of the backend for a missing session",
-			change{portable: func(k *bentPortable) {
+			change{portable: func(k *fakePortable) {
 				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 					data, found, err := k.Store.FindCtx(ctx, token)
 					if err != nil && ctx.Err() == nil && !errors.Is(err, context.DeadlineExceeded) {
@@ -168,7 +168,7 @@ func portableFaultsMutants() []mutant {
 				}
 			}}),
 		portableMutant("error-holds-token", "faults/error-secrecy",
-			"the error of Delete has the token in its text", change{portable: func(k *bentPortable) {
+			"the error of Delete has the token in its text", change{portable: func(k *fakePortable) {
 				k.delete = func(ctx context.Context, token string) error {
 					if err := k.Store.DeleteCtx(ctx, token); err != nil {
 						return fmt.Errorf("delete %s: %w", token, err)
@@ -178,7 +178,7 @@ func portableFaultsMutants() []mutant {
 			}}),
 		portableMutant("observer-may-panic", "faults/panicking-observer",
 			"a panic of the Observer reaches the caller of Delete",
-			change{portable: func(k *bentPortable) {
+			change{portable: func(k *fakePortable) {
 				k.delete = func(ctx context.Context, token string) error {
 					err := k.Store.DeleteCtx(ctx, token)
 					if k.opts.Observer != nil && err == nil {

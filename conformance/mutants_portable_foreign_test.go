@@ -10,7 +10,7 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// portableForeignMutants do not respect what others have put into a session or around a driver.
+// portableForeignMutants mishandle values, codecs and drivers of the application.
 func portableForeignMutants() []mutant {
 	return []mutant{
 		portableMutant("drops-unknown-types", "data/unknown-type",
@@ -43,7 +43,7 @@ func portableForeignMutants() []mutant {
 				return deadline, values, err
 			}})),
 		portableMutant("drops-what-it-cannot-read", "data/newer-format",
-			"Find deletes a record in a newer format", change{portable: func(k *bentPortable) {
+			"Find deletes a record in a newer format", change{portable: func(k *fakePortable) {
 				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 					data, found, err := k.Store.FindCtx(ctx, token)
 					if errors.Is(err, scskit.ErrNewer) {
@@ -54,7 +54,7 @@ func portableForeignMutants() []mutant {
 			}}),
 		portableMutant("looks-through-a-codec", "data/decorated-codec",
 			"Find decodes with scskit.Codec where a codec embeds it",
-			change{portable: func(k *bentPortable) {
+			change{portable: func(k *fakePortable) {
 				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 					data, found, err := k.Store.FindCtx(ctx, token)
 					if _, ok := k.opts.Codec.(masked); ok && tracked(ctx) {
@@ -66,7 +66,7 @@ func portableForeignMutants() []mutant {
 				}
 			}}),
 		portableMutant("sweep-is-one-operation", "cleanup/slow-batch",
-			"Options.Timeout limits a whole sweep", change{portable: func(k *bentPortable) {
+			"Options.Timeout limits a whole sweep", change{portable: func(k *fakePortable) {
 				k.sweep = func(ctx context.Context) (int, error) {
 					if k.opts.Timeout > 0 {
 						var cancel context.CancelFunc

@@ -57,7 +57,7 @@ func portableMergeMutants() []mutant {
 				}
 			}}),
 		portableMutant("never-gives-up", "concurrency/storm-ends",
-			"a commit that loses the race is tried again for ever", change{portable: func(k *bentPortable) {
+			"a commit that loses the race is tried again for ever", change{portable: func(k *fakePortable) {
 				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 					for {
 						err := k.Store.CommitCtx(ctx, token, data, e)
@@ -81,7 +81,7 @@ func portableMergeMutants() []mutant {
 				}
 			}}),
 		portableMutant("keeps-all-keys", "concurrency/removed-by-us",
-			"a merge keeps every key that is stored", change{portable: func(k *bentPortable) {
+			"a merge keeps every key that is stored", change{portable: func(k *fakePortable) {
 				k.merging(func(ours, stored map[string]any) { // union
 					for key, v := range stored {
 						if _, ok := ours[key]; !ok {
@@ -92,10 +92,10 @@ func portableMergeMutants() []mutant {
 			}}),
 		portableMutant("removal-wins", "concurrency/changed-and-removed",
 			"a merge drops a changed key that another request has removed",
-			change{portable: func(k *bentPortable) {
+			change{portable: func(k *fakePortable) {
 				k.merging(func(ours, stored map[string]any) {
 					for key := range ours {
-						if _, ok := stored[key]; !ok && len(key) == 1 { // those that meet begins with
+						if _, ok := stored[key]; !ok && len(key) == 1 { // the keys of commitBoth
 							delete(ours, key)
 						}
 					}
@@ -109,20 +109,20 @@ func portableMergeMutants() []mutant {
 				return v
 			})),
 		portableMutant("writes-what-is-there", "concurrency/unchanged-writes-nothing",
-			"a commit without changes writes the expiry", change{portable: func(k *bentPortable) {
+			"a commit without changes writes the expiry", change{portable: func(k *fakePortable) {
 				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 					if err := k.Store.CommitCtx(ctx, token, data, e); err != nil || !tracked(ctx) {
 						return err
 					}
 					rec, err := k.inner.Load(ctx, idOf(token))
 					if err != nil {
-						return nil //nolint:nilerr // it is gone, and what matters is done
+						return nil //nolint:nilerr // the session is gone, but the commit has succeeded
 					}
 					return k.inner.Touch(ctx, rec.ID, rec.Version, rec.Expiry)
 				}
 			}}),
 		portableMutant("untracked-keeps", "concurrency/untracked-overwrites",
-			"a commit without a tracker keeps the stored session", change{portable: func(k *bentPortable) {
+			"a commit without a tracker keeps the stored session", change{portable: func(k *fakePortable) {
 				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 					if _, err := k.peek(idOf(token)); err == nil && !tracked(ctx) {
 						return nil

@@ -15,16 +15,15 @@ import (
 	"github.com/scskit/scskit/internal/tracking"
 )
 
-// isTombstone recognises the record that a renewal leaves behind.
+// isTombstone reports whether data is the record that a renewal leaves behind.
 func isTombstone(data []byte) bool { return bytes.HasPrefix(data, []byte("\x00scskit: renewed")) }
 
-// portableRenewalMutants are broken in what they make of renewals, and of requests that meet.
+// portableRenewalMutants mishandle renewals and concurrent requests.
 func portableRenewalMutants() []mutant {
 	return []mutant{
-		// As scs does with any other store.
 		portableMutant("deletes-at-once", "renewal/keeps-writes",
 			"Delete removes the record when a renewal begins, as with any other store",
-			change{portable: func(k *bentPortable) {
+			change{portable: func(k *fakePortable) {
 				k.delete = func(ctx context.Context, token string) error {
 					err := k.inner.Delete(ctx, idOf(token))
 					if errors.Is(err, driver.ErrNotFound) {
@@ -34,7 +33,7 @@ func portableRenewalMutants() []mutant {
 				}
 			}}),
 		portableMutant("dies-with-the-client", "faults/client-gone",
-			"Delete fails if its context ends while it runs", change{portable: func(k *bentPortable) {
+			"Delete fails if its context ends while it runs", change{portable: func(k *fakePortable) {
 				k.delete = func(ctx context.Context, token string) error {
 					err := k.Store.DeleteCtx(ctx, token)
 					if tracked(ctx) && ctx.Err() != nil {
@@ -78,7 +77,7 @@ func portableRenewalMutants() []mutant {
 			}}),
 		portableMutant("forgets-what-was-renewed", "renewal/after-logout",
 			"Delete ignores a session that is gone, so a sign-out before a renewal is lost",
-			change{portable: func(k *bentPortable) {
+			change{portable: func(k *fakePortable) {
 				k.delete = func(ctx context.Context, token string) error {
 					if _, err := k.peek(idOf(token)); errors.Is(err, driver.ErrNotFound) && token != "" {
 						return nil
@@ -88,7 +87,7 @@ func portableRenewalMutants() []mutant {
 			}}),
 		portableMutant("one-manager", "renewal/two-managers",
 			"every commit takes the first token that was loaded for its own",
-			change{portable: func(k *bentPortable) {
+			change{portable: func(k *fakePortable) {
 				var first atomic.Pointer[string]
 				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 					first.CompareAndSwap(nil, &token)
@@ -103,7 +102,7 @@ func portableRenewalMutants() []mutant {
 			}}),
 		portableMutant("finds-tombstones", "renewal/unlisted",
 			"Find returns an empty session for what a renewal leaves behind",
-			change{portable: func(k *bentPortable) {
+			change{portable: func(k *fakePortable) {
 				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 					if rec, err := k.peek(idOf(token)); err == nil && isTombstone(rec.Data) {
 						data, err := k.Codec().Encode(in(lifetime), map[string]any{})
@@ -113,7 +112,7 @@ func portableRenewalMutants() []mutant {
 				}
 			}}),
 		portableMutant("one-at-a-time", "concurrency/no-stranger-waits",
-			"commits wait for those of other sessions", change{portable: func(k *bentPortable) {
+			"commits wait for those of other sessions", change{portable: func(k *fakePortable) {
 				var mu sync.Mutex
 				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 					mu.Lock()
@@ -133,7 +132,7 @@ func portableRenewalMutants() []mutant {
 			}}),
 		portableMutant("needs-its-touch", "faults/failed-touch",
 			"a commit fails if the touch of an unchanged session fails", func() change {
-				var failed sync.Map // the error, by the id
+				var failed sync.Map // errors by id
 				return change{
 					options: func(o *scskit.Options) {
 						tell := o.Observer
@@ -146,7 +145,7 @@ func portableRenewalMutants() []mutant {
 							}
 						}
 					},
-					portable: func(k *bentPortable) {
+					portable: func(k *fakePortable) {
 						k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 							err := k.Store.CommitCtx(ctx, token, data, e)
 							if touch, ok := failed.LoadAndDelete(idOf(token)); ok && err == nil {
@@ -159,14 +158,14 @@ func portableRenewalMutants() []mutant {
 			}()),
 		portableMutant("destroys-its-own", "user/destroy-all-but-own",
 			"DestroySessionsOf destroys the session that the request is renewing",
-			change{portable: func(k *bentPortable) {
+			change{portable: func(k *fakePortable) {
 				k.destroyOf = func(_ context.Context, user string, except ...string) (int, error) {
 					return k.Store.DestroySessionsOf(context.Background(), user, except...)
 				}
 			}}),
 		portableMutant("iterates-blindly", "all/iterate-overwrites-nothing",
 			"a commit under a key of All overwrites what others have saved",
-			change{portable: func(k *bentPortable) {
+			change{portable: func(k *fakePortable) {
 				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 					id, isKey := strings.CutPrefix(token, "id.")
 					if !isKey || tracked(ctx) {
@@ -180,7 +179,7 @@ func portableRenewalMutants() []mutant {
 				}
 			}}),
 		portableMutant("ends-at-damage", "all/damaged",
-			"All returns records that do not decode", change{portable: func(k *bentPortable) {
+			"All returns records that do not decode", change{portable: func(k *fakePortable) {
 				k.all = func(ctx context.Context) (map[string][]byte, error) {
 					all, err := k.Store.AllCtx(ctx)
 					r, ok := driver.As[driver.Ranger](k.inner)
@@ -198,9 +197,9 @@ func portableRenewalMutants() []mutant {
 	}
 }
 
-// takesEqualPutsForNone has every commit take what others have stored under a key that is as it was
-// loaded.
-func takesEqualPutsForNone(k *bentPortable) {
+// takesEqualPutsForNone makes every commit take the stored value of a key whose own value equals
+// the loaded one.
+func takesEqualPutsForNone(k *fakePortable) {
 	codec := scskit.Codec{}
 	var loaded sync.Map
 	k.find = func(ctx context.Context, token string) ([]byte, bool, error) {

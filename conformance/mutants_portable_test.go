@@ -13,11 +13,11 @@ import (
 	"github.com/scskit/scskit/internal/mutants"
 )
 
-// bentPortable is a *scskit.Store of which a mutant replaces functions. The driver under it and its
-// options are the mutant's to change as well, before build.
-type bentPortable struct {
+// fakePortable is a *scskit.Store whose methods a mutant can replace, with a driver and options
+// that it can change before.
+type fakePortable struct {
 	*scskit.Store
-	inner  driver.Driver // as the check gave it
+	inner  driver.Driver // the driver of the check
 	opts   scskit.Options
 	find   func(ctx context.Context, token string) ([]byte, bool, error)
 	commit func(ctx context.Context, token string, data []byte, e time.Time) error
@@ -29,34 +29,34 @@ type bentPortable struct {
 	destroyOf func(ctx context.Context, user string, except ...string) (int, error)
 }
 
-func (k *bentPortable) AllCtx(ctx context.Context) (map[string][]byte, error) { return k.all(ctx) }
+func (k *fakePortable) AllCtx(ctx context.Context) (map[string][]byte, error) { return k.all(ctx) }
 
-func (k *bentPortable) DestroySessionsOf(
+func (k *fakePortable) DestroySessionsOf(
 	ctx context.Context, user string, except ...string,
 ) (int, error) {
 	return k.destroyOf(ctx, user, except...)
 }
 
-func (k *bentPortable) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
+func (k *fakePortable) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
 	return k.find(ctx, token)
 }
 
-func (k *bentPortable) DeleteCtx(ctx context.Context, token string) error {
+func (k *fakePortable) DeleteCtx(ctx context.Context, token string) error {
 	return k.delete(ctx, token)
 }
 
-func (k *bentPortable) Sweep(ctx context.Context) (int, error) { return k.sweep(ctx) }
+func (k *fakePortable) Sweep(ctx context.Context) (int, error) { return k.sweep(ctx) }
 
-func (k *bentPortable) StartSweep(interval time.Duration) (stop func()) { return k.start(interval) }
+func (k *fakePortable) StartSweep(interval time.Duration) (stop func()) { return k.start(interval) }
 
-func (k *bentPortable) CommitCtx(
+func (k *fakePortable) CommitCtx(
 	ctx context.Context, token string, data []byte, e time.Time,
 ) error {
 	return k.commit(ctx, token, data, e)
 }
 
-// peek returns the record with an id, past everything that a check has put in between.
-func (k *bentPortable) peek(id string) (driver.Record, error) {
+// peek returns the record with the id from the innermost driver.
+func (k *fakePortable) peek(id string) (driver.Record, error) {
 	d := k.inner
 	for {
 		switch w := d.(type) {
@@ -70,17 +70,17 @@ func (k *bentPortable) peek(id string) (driver.Record, error) {
 	}
 }
 
-// change says how a mutant differs. Each part may be nil.
+// change has the changes of a mutant. Each may be nil.
 type change struct {
 	options  func(o *scskit.Options)
 	driver   func(d *patch)
-	portable func(k *bentPortable)
+	portable func(k *fakePortable)
 }
 
 func portableMutant(name, check, defect string, c change) mutant {
 	s := reference()
 	s.build = func(d driver.Driver, opts *scskit.Options) (portable, error) {
-		k := &bentPortable{inner: d}
+		k := &fakePortable{inner: d}
 		if opts != nil {
 			k.opts = *opts
 		}
@@ -110,7 +110,7 @@ func portableMutant(name, check, defect string, c change) mutant {
 		store:  &s}
 }
 
-// patch is a driver of which a mutant replaces functions.
+// patch is a driver whose methods a mutant can replace.
 type patch struct {
 	driver.Driver
 	load   func(ctx context.Context, id string) (driver.Record, error)
@@ -131,7 +131,7 @@ func newPatch(d driver.Driver) *patch {
 	return p
 }
 
-// swept sweeps the driver underneath, if it can be.
+// swept sweeps the inner driver if it is a driver.Sweeper.
 func (p *patch) swept(ctx context.Context, limit int) (int, error) {
 	if s, ok := driver.As[driver.Sweeper](p.Driver); ok {
 		return s.Sweep(ctx, limit)
@@ -170,7 +170,7 @@ func lostRace(err error) bool {
 	return errors.Is(err, driver.ErrConflict) || errors.Is(err, driver.ErrNotFound)
 }
 
-// observer wraps the Observer of the options, where there is one.
+// observer wraps Options.Observer unless it is nil. alter returns how often the event is passed on.
 func observer(alter func(e *scskit.Event) (times int)) change {
 	return change{options: func(o *scskit.Options) {
 		tell := o.Observer
@@ -185,8 +185,7 @@ func observer(alter func(e *scskit.Event) (times int)) change {
 	}}
 }
 
-// codec is scskit.Codec, of which a mutant replaces functions. Its type hides the methods that a
-// Store looks for in scskit.Codec.
+// codec is scskit.Codec with replaceable methods. It hides the optional methods that a Store uses.
 type codec struct {
 	encode func(time.Time, map[string]any) ([]byte, error)
 	decode func([]byte) (time.Time, map[string]any, error)
@@ -210,7 +209,7 @@ func coded(c codec) change {
 	return change{options: func(o *scskit.Options) { o.Codec = c }}
 }
 
-// eachValue returns a codec that changes values before it encodes them.
+// eachValue encodes changed values.
 func eachValue(alter func(v any) any) change {
 	return coded(codec{encode: func(deadline time.Time, values map[string]any) ([]byte, error) {
 		changed := make(map[string]any)
@@ -225,8 +224,8 @@ func tracked(ctx context.Context) bool { return scskit.WithTracker(ctx) == ctx }
 
 func expired(e time.Time) bool { return !e.After(time.Now()) }
 
-// merging makes a commit merge what is stored into its own values, whatever was loaded.
-func (k *bentPortable) merging(merge func(ours, stored map[string]any)) {
+// merging makes a commit merge the stored values into its own, whatever was loaded.
+func (k *fakePortable) merging(merge func(ours, stored map[string]any)) {
 	k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
 		rec, err := k.peek(idOf(token))
 		if err == nil && tracked(ctx) {
@@ -242,9 +241,9 @@ func (k *bentPortable) merging(merge func(ours, stored map[string]any)) {
 	}
 }
 
-// ticking is a StartSweep of its own.
+// ticking replaces StartSweep.
 func ticking(untilFailure, wait bool) change {
-	return change{portable: func(k *bentPortable) {
+	return change{portable: func(k *fakePortable) {
 		k.start = func(interval time.Duration) func() {
 			ctx, cancel := context.WithCancel(context.Background())
 			var done sync.WaitGroup

@@ -12,7 +12,7 @@ import (
 	"github.com/scskit/scskit/internal/mutants"
 )
 
-// userPortable is a store of which a mutant replaces what it says of users.
+// userPortable is a *scskit.Store whose methods about users a mutant can replace.
 type userPortable struct {
 	*scskit.Store
 	list    func(ctx context.Context, user string) iter.Seq2[scskit.UserSession, error]
@@ -31,7 +31,7 @@ func (k *userPortable) DestroySessionsOf(
 	return k.destroy(ctx, user, except...)
 }
 
-// indexed is a patched driver that still has its index.
+// indexed is a patch that implements driver.UserIndex.
 type indexed struct{ *patch }
 
 func (i indexed) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
@@ -55,7 +55,7 @@ func userMutant(name, check, defect string, alter func(k *userPortable)) mutant 
 		store:  &s}
 }
 
-// listing makes a store change the sessions of a user that it yields; false leaves one out.
+// listing makes SessionsOf change each session; it leaves out those for which alter returns false.
 func (k *userPortable) listing(alter func(s *scskit.UserSession) bool) {
 	k.list = func(ctx context.Context, user string) iter.Seq2[scskit.UserSession, error] {
 		return func(yield func(scskit.UserSession, error) bool) {
@@ -68,8 +68,8 @@ func (k *userPortable) listing(alter func(s *scskit.UserSession) bool) {
 	}
 }
 
-// savedFor makes the store under a mutant save records for another user. It is given the one that
-// is stored.
+// savedFor changes the user of each saved record. user gets the record and the user of the stored
+// one.
 func savedFor(
 	name, check, defect string, user func(rec driver.Record, stored string) string,
 ) mutant {

@@ -81,8 +81,9 @@ func (tr *trial) run(t *testing.T, j job) {
 	}
 }
 
-// judge compares what the mutant has tripped with its golden file, or updates that. Before, it runs
-// each check alone whose outcome is not the expected one: the machine may have been busy.
+// judge compares what the mutant has tripped with its golden file, or updates the file. Before that
+// it runs each check with an unexpected outcome again, alone, because the machine may have been
+// busy.
 func (tr *trial) judge(t *testing.T) {
 	for _, j := range tr.jobs() {
 		expect := tr.expect(tr.golden, j.check.id)

@@ -9,9 +9,9 @@ import (
 func storeAllMutants() []mutant {
 	return []mutant{
 		storeMutant("all-nil", "all/empty",
-			"All returns nil if there are no sessions", func(l *library) {
+			"All returns nil if there are no sessions", func(l *fakeStore) {
 				l.all = func() (map[string][]byte, error) {
-					all, err := l.shelf.all()
+					all, err := l.mapStore.all()
 					if len(all) == 0 {
 						return nil, err
 					}
@@ -19,9 +19,9 @@ func storeAllMutants() []mutant {
 				}
 			}),
 		storeMutant("all-one-buffer", "all/own-data",
-			"All returns the same slice for every session", func(l *library) {
+			"All returns the same slice for every session", func(l *fakeStore) {
 				l.all = func() (map[string][]byte, error) {
-					all, err := l.shelf.all()
+					all, err := l.mapStore.all()
 					var last []byte
 					for token, data := range all {
 						last = append(last[:0], data...)
@@ -34,7 +34,7 @@ func storeAllMutants() []mutant {
 				}
 			}),
 		storeMutant("all-with-expired", "all/live-only",
-			"All returns expired sessions", func(l *library) {
+			"All returns expired sessions", func(l *fakeStore) {
 				l.all = func() (map[string][]byte, error) {
 					l.mu.Lock()
 					defer l.mu.Unlock()
@@ -46,9 +46,9 @@ func storeAllMutants() []mutant {
 				}
 			}),
 		storeMutant("all-hashed", "all/keys-find",
-			"the keys of All are hashes of the tokens", func(l *library) {
+			"the keys of All are hashes of the tokens", func(l *fakeStore) {
 				l.all = func() (map[string][]byte, error) {
-					all, err := l.shelf.all()
+					all, err := l.mapStore.all()
 					hashed := make(map[string][]byte)
 					for token, data := range all {
 						hashed[idOf(token)] = data
@@ -57,7 +57,7 @@ func storeAllMutants() []mutant {
 				}
 			}),
 		storeMutant("all-shares", "all/copies",
-			"All returns the slices that are stored", func(l *library) {
+			"All returns the slices that are stored", func(l *fakeStore) {
 				l.all = func() (map[string][]byte, error) {
 					l.mu.Lock()
 					defer l.mu.Unlock()
@@ -71,9 +71,9 @@ func storeAllMutants() []mutant {
 				}
 			}),
 		storeMutant("all-one-page", "all/many",
-			"All returns at most 1000 sessions", func(l *library) {
+			"All returns at most 1000 sessions", func(l *fakeStore) {
 				l.all = func() (map[string][]byte, error) {
-					all, err := l.shelf.all()
+					all, err := l.mapStore.all()
 					for token := range maps.Clone(all) {
 						if len(all) > 1000 {
 							delete(all, token)
@@ -83,14 +83,14 @@ func storeAllMutants() []mutant {
 				}
 			}),
 		storeMutant("all-then-get", "all/concurrent-deletes",
-			"All fails if a session is deleted while it runs", func(l *library) {
-				l.delete = func(token string) error { beat(); return l.shelf.delete(token) }
+			"All fails if a session is deleted while it runs", func(l *fakeStore) {
+				l.delete = func(token string) error { beat(); return l.mapStore.delete(token) }
 				l.all = func() (map[string][]byte, error) {
-					all, _ := l.shelf.all()
+					all, _ := l.mapStore.all()
 					beat()
 					beat()
 					for token := range all {
-						if _, found, _ := l.shelf.find(token); !found {
+						if _, found, _ := l.mapStore.find(token); !found {
 							return nil, errors.New("no such session")
 						}
 					}

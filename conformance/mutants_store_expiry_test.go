@@ -8,17 +8,17 @@ import (
 func storeExpiryMutants() []mutant {
 	return []mutant{
 		storeMutant("never-expires", "expiry/expired",
-			"Commit ignores the expiry", func(l *library) {
+			"Commit ignores the expiry", func(l *fakeStore) {
 				l.expiring(func(string, time.Time) time.Time { return in(lifetime) })
 			}),
 		storeMutant("whole-seconds", "expiry/sub-second",
-			"expiries are rounded up to whole seconds", func(l *library) {
+			"expiries are rounded up to whole seconds", func(l *fakeStore) {
 				l.expiring(func(_ string, e time.Time) time.Time {
 					return e.Add(time.Second - time.Nanosecond).Truncate(time.Second)
 				})
 			}),
 		storeMutant("past-lives-for-ever", "expiry/past",
-			"a session with an expiry in the past lives for an hour", func(l *library) {
+			"a session with an expiry in the past lives for an hour", func(l *fakeStore) {
 				l.expiring(func(_ string, e time.Time) time.Time {
 					if time.Until(e) <= 0 {
 						return in(lifetime)
@@ -27,16 +27,16 @@ func storeExpiryMutants() []mutant {
 				})
 			}),
 		storeMutant("past-does-nothing", "expiry/past-overwrites",
-			"Commit ignores a session with an expiry in the past", func(l *library) {
+			"Commit ignores a session with an expiry in the past", func(l *fakeStore) {
 				l.commit = func(token string, data []byte, e time.Time) error {
 					if time.Until(e) <= 0 {
 						return nil
 					}
-					return l.shelf.commit(token, data, e)
+					return l.mapStore.commit(token, data, e)
 				}
 			}),
 		storeMutant("expiry-stays", "expiry/extend",
-			"Commit moves the expiry of a live session only to an earlier one", func(l *library) {
+			"Commit moves the expiry of a live session only to an earlier one", func(l *fakeStore) {
 				l.expiring(func(token string, e time.Time) time.Time {
 					if b, ok := l.peek(token); ok && b.live() && time.Until(e) > 0 && e.After(b.expiry) {
 						return b.expiry
@@ -45,7 +45,7 @@ func storeExpiryMutants() []mutant {
 				})
 			}),
 		storeMutant("expiry-only-extends", "expiry/shorten",
-			"Commit moves the expiry of a live session only to a later one", func(l *library) {
+			"Commit moves the expiry of a live session only to a later one", func(l *fakeStore) {
 				l.expiring(func(token string, e time.Time) time.Time {
 					if b, ok := l.peek(token); ok && b.live() && time.Until(e) > 0 && e.Before(b.expiry) {
 						return b.expiry
@@ -54,7 +54,7 @@ func storeExpiryMutants() []mutant {
 				})
 			}),
 		storeMutant("32-bit-time", "expiry/far-future",
-			"expiries are stored as 32 bits of seconds", func(l *library) {
+			"expiries are stored as 32 bits of seconds", func(l *fakeStore) {
 				l.expiring(func(_ string, e time.Time) time.Time {
 					if e.Year() < 2038 {
 						return e
@@ -63,7 +63,7 @@ func storeExpiryMutants() []mutant {
 				})
 			}),
 		storeMutant("drops-zone", "expiry/zone-west",
-			"the expiry is stored without its zone, and read as UTC", func(l *library) {
+			"the expiry is stored without its zone, and read as UTC", func(l *fakeStore) {
 				l.expiring(func(_ string, e time.Time) time.Time {
 					if e.Location() == time.Local {
 						return e
@@ -74,12 +74,12 @@ func storeExpiryMutants() []mutant {
 				})
 			}),
 		storeMutant("expired-in-the-way", "expiry/reuse",
-			"Commit fails where an expired session is still stored", func(l *library) {
+			"Commit fails where an expired session is still stored", func(l *fakeStore) {
 				l.commit = func(token string, data []byte, e time.Time) error {
 					if b, ok := l.peek(token); ok && !b.live() {
 						return errors.New("duplicate key")
 					}
-					return l.shelf.commit(token, data, e)
+					return l.mapStore.commit(token, data, e)
 				}
 			}),
 	}

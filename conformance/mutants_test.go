@@ -9,19 +9,19 @@ import (
 	"github.com/scskit/scskit/internal/mutants"
 )
 
-// mutant is a subject that is broken in one way. Its check must fail for it. The other checks that
-// fail are in the golden file of its table. A check that no mutant is sure to trip proves nothing.
+// mutant is a subject that is broken in one way. It must trip its own check, Mutant.Check, and
+// those in the golden file of its table.
 type mutant struct {
 	mutants.Mutant
-	levels  []Level // of the checks that it runs
+	levels  []Level // the levels of the checks that it runs
 	store   *Store
 	driver  *Driver
 	adapter *Adapter
-	group   string // of the only checks that it runs; empty for all of its levels
-	chance  bool   // it may trip any other check, and the golden file has none of them
+	group   string // the prefix of the checks that it runs, or "" for all
+	chance  bool   // it may trip any other check by chance: there are none in the golden file
 }
 
-// mutantTable is a table of mutants. The name is that of its golden file.
+// mutantTable is a table of mutants. Its name is part of the name of its golden file.
 type mutantTable struct {
 	name    string
 	mutants []mutant
@@ -76,7 +76,7 @@ func (t mutantTable) described() []mutants.Mutant {
 	return list
 }
 
-// mutantStall is short: what hangs is meant to.
+// mutantStall is short, because a mutant that hangs does so on purpose.
 const mutantStall = 8 * time.Second
 
 func (m mutant) jobs() []job {

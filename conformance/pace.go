@@ -13,8 +13,8 @@ import (
 // No outcome depends on the speed of the machine or the backend. Waiting times follow the measured
 // pace of the subject, and crowds are as large as the backend can serve.
 
-// usual is the longest time of an operation for which the times below are made.
-const usual = 20 * time.Millisecond
+// usualOp is the longest time of an operation for which the times below are made.
+const usualOp = 20 * time.Millisecond
 
 // subject is the state that the checks of one store or driver share.
 type subject struct {
@@ -41,9 +41,9 @@ func (j job) measured(ctx context.Context) *subject {
 		s.op = time.Duration(slowest.Load())
 		n := 1
 		switch {
-		case s.op < usual/2:
+		case s.op < usualOp/2:
 			n = min(max(4, 2*runtime.GOMAXPROCS(0)), 16)
-		case s.op < 5*usual:
+		case s.op < 5*usualOp:
 			n = 2
 		}
 		s.slots = make(chan struct{}, n)
@@ -99,19 +99,19 @@ func (t *checkT) plainOperations() []func() error {
 
 // scaled returns d, stretched by up to twenty times for a slow backend.
 func (s *subject) scaled(d time.Duration) time.Duration {
-	return d + min(19*d, time.Duration(float64(d)*(float64(s.op)/float64(usual))))
+	return d + min(19*d, time.Duration(float64(d)*(float64(s.op)/float64(usualOp))))
 }
 
 // short is the lifetime of sessions that expire during a check. It is long enough to find them
 // alive before.
 func (t *checkT) short() time.Duration { return t.subject.scaled(300 * time.Millisecond) }
 
-// reach is how long a check waits for an event before it takes the event for missing.
-func (t *checkT) reach() time.Duration { return t.subject.scaled(10 * time.Second) }
+// eventTimeout is how long a check waits for an event before it takes the event for missing.
+func (t *checkT) eventTimeout() time.Duration { return t.subject.scaled(10 * time.Second) }
 
-// ordeal is how long a crowd of requests may take on a busy machine. It is also the timeout of
-// stores in checks.
-func (t *checkT) ordeal() time.Duration { return 4 * t.reach() }
+// crowdTimeout is how long a crowd of requests may take on a busy machine. It is also the timeout
+// of stores in checks.
+func (t *checkT) crowdTimeout() time.Duration { return 4 * t.eventTimeout() }
 
 // crowd returns the number of concurrent clients: n, or at least four as many as the backend can
 // serve in about twenty seconds with the given operations each.

@@ -43,12 +43,12 @@ func pairTokenSecret(t *checkT) {
 
 func (t *checkT) keepsSecret(d *tap, plainIDs bool) {
 	t.Helper()
-	told := make(chan string, 1000)
+	texts := make(chan string, 1000)
 	store, err := scskit.NewStore(d, &scskit.Options{
 		PlainIDs: plainIDs,
-		Timeout:  t.ordeal(),
+		Timeout:  t.crowdTimeout(),
 		Observer: func(_ context.Context, e scskit.Event) {
-			told <- fmt.Sprint(e.ID, " ", e.Err)
+			texts <- fmt.Sprint(e.ID, " ", e.Err)
 		},
 	})
 	if err != nil {
@@ -56,7 +56,7 @@ func (t *checkT) keepsSecret(d *tap, plainIDs bool) {
 	}
 	s := t.siteOver(store)
 	s.option(adapters.OnError(func(_ context.Context, err error) error {
-		told <- err.Error()
+		texts <- err.Error()
 		return nil
 	}))
 	s.open()
@@ -68,7 +68,7 @@ func (t *checkT) keepsSecret(d *tap, plainIDs bool) {
 		if strings.Contains(rec.ID+string(rec.Data), token) {
 			t.Error("the record holds the token")
 		}
-		s.with(rec.ID).wants("k", none) // an id of the backend is no token
+		s.with(rec.ID).wantValue("k", none) // an id of the backend is no token
 	}
 	for _, faulty := range []string{"load", "save", "delete"} {
 		d.on(func(_ context.Context, op, id string) error {
@@ -80,13 +80,13 @@ func (t *checkT) keepsSecret(d *tap, plainIDs bool) {
 		if faulty == "delete" {
 			b.get("/destroy")
 		} else {
-			b.put("k", faulty).refused(t)
+			b.put("k", faulty).wantError(t)
 		}
 	}
 	d.on(nil)
-	b.wants("k", "v")
-	for len(told) > 0 {
-		if text := <-told; strings.Contains(text, token) {
+	b.wantValue("k", "v")
+	for len(texts) > 0 {
+		if text := <-texts; strings.Contains(text, token) {
 			t.Errorf("PlainIDs %v: the token is in an event or an error: %s", plainIDs,
 				strings.ReplaceAll(text, token, "[the token]"))
 		}
@@ -105,15 +105,15 @@ func pairCorruptRecord(t *checkT) {
 	b.plant([]byte("this is no session"), in(lifetime))
 	old := b.token()
 	a := b.get("/get?k=k")
-	a.wants(t, http.StatusOK, none)
+	a.want(t, http.StatusOK, none)
 	if c := a.session(t); c == nil || !c.deletes() {
 		t.Error("the cookie of a record that does not decode was not cleared")
 	}
-	s.kept(b, b.put("k", "w"), "k", "w")
+	s.wantStored(b, b.put("k", "w"), "k", "w")
 	if b.token() == old {
 		t.Error("the new session has the token of the corrupt record")
 	}
-	if !s.carried() && !t.gone(s.store, old) {
+	if !s.inCookie() && !t.gone(s.store, old) {
 		t.Error("the corrupt record is still in the store")
 	}
 }
@@ -153,8 +153,8 @@ func pairCommitFailure(t *checkT) {
 	for _, path := range []string{"/body", "/large", "/status", "/nothing", "/error", "/redirect",
 		"/json"} {
 		commits := w.count("commit")
-		b.get(path).refused(t)
-		s.browser().get(path).refused(t)
+		b.get(path).wantError(t)
+		s.browser().get(path).wantError(t)
 		if n := w.count("commit") - commits; n != 2 {
 			t.Errorf("%s: two requests caused %d commits, want 2", path, n)
 		}
@@ -163,8 +163,8 @@ func pairCommitFailure(t *checkT) {
 		}
 	}
 	w.fail(nil)
-	b.wants("k", "v")
-	s.kept(b, b.put("k", "x"), "k", "x")
+	b.wantValue("k", "v")
+	s.wantStored(b, b.put("k", "x"), "k", "x")
 }
 
 func pairTooLarge(t *checkT) {
@@ -180,8 +180,8 @@ func pairTooLarge(t *checkT) {
 	}))
 	s.open()
 	b := s.browser()
-	b.get("/fill?size=100").given(t)
-	b.get("/fill?size=" + strconv.Itoa(5<<20)).refused(t)
+	b.get("/fill?size=100").wantCookie(t)
+	b.get("/fill?size=" + strconv.Itoa(5<<20)).wantError(t)
 	select {
 	case err := <-failed:
 		if !errors.Is(err, driver.ErrTooLarge) {
@@ -189,7 +189,7 @@ func pairTooLarge(t *checkT) {
 		}
 	default: // adapter/failure-typed covers adapters that do not call OnError
 	}
-	b.holds(100)
+	b.wantSize(100)
 }
 
 func pairClientGone(t *checkT) {
@@ -202,7 +202,7 @@ func pairClientGone(t *checkT) {
 			if gone := c.Context().Done(); gone != nil { // nil if the framework cannot report it
 				select {
 				case <-gone:
-				case <-time.After(t.reach()):
+				case <-time.After(t.eventTimeout()):
 					t.Error("the request's context did not end after the client had hung up")
 				}
 			}
@@ -225,6 +225,6 @@ func pairClientGone(t *checkT) {
 		<-over
 		g.open()
 		w.ended(t, "commit")
-		b.wants("k", "w")
+		b.wantValue("k", "w")
 	}
 }

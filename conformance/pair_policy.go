@@ -52,8 +52,10 @@ func (t *checkT) newOutage(options ...adapters.Option) (*site, *spy) {
 }
 
 func failOpenLoad(t *checkT) {
-	for _, options := range [][]adapters.Option{{adapters.FailOpen()},
-		{adapters.FailOpen(), adapters.Lazy()}} {
+	for _, options := range [][]adapters.Option{
+		{adapters.FailOpen()},
+		{adapters.FailOpen(), adapters.Lazy()},
+	} {
 		s, w := t.newOutage(options...)
 		s.open()
 		b := s.browser()
@@ -64,15 +66,15 @@ func failOpenLoad(t *checkT) {
 			{"/plain", "plain"}, {"/get?k=k", none}, {"/put?k=k&v=w", "put"}, {"/put?k=l&v=w", "put"},
 		} {
 			a := b.get(page.path)
-			a.wants(t, http.StatusOK, page.body)
-			a.withheld(t)
+			a.want(t, http.StatusOK, page.body)
+			a.wantNoCookie(t)
 		}
 		if n := w.count("commit", "delete") - writes; n != 0 {
 			t.Errorf("the store got %d writes of a session that was not loaded, want none", n)
 		}
 		w.fail(nil)
-		b.get("/keys").wants(t, http.StatusOK, "keys k")
-		b.wants("k", "v")
+		b.get("/keys").want(t, http.StatusOK, "keys k")
+		b.wantValue("k", "v")
 	}
 }
 
@@ -86,26 +88,28 @@ func failOpenCommit(t *checkT) {
 	w.fail(failing("commit"))
 	for _, b := range []*browser{b, s.browser()} {
 		a := b.put("k", "w")
-		a.wants(t, http.StatusOK, "put")
-		a.withheld(t)
+		a.want(t, http.StatusOK, "put")
+		a.wantNoCookie(t)
 	}
-	renewing.get("/renew").refused(t)
+	renewing.get("/renew").wantError(t)
 	w.fail(nil)
 	if _, ok := s.store.(*scskit.Store); ok {
-		renewing.wants("k", "v")
+		renewing.wantValue("k", "v")
 	} else {
-		renewing.wants("k", none) // scs has deleted the old session already
+		renewing.wantValue("k", none) // scs has deleted the old session already
 	}
-	b.wants("k", "v")
+	b.wantValue("k", "v")
 	if b.token() != token {
 		t.Error("the token has changed")
 	}
-	s.kept(b, b.put("k", "x"), "k", "x")
+	s.wantStored(b, b.put("k", "x"), "k", "x")
 }
 
 func failOpenDestroy(t *checkT) {
-	for _, options := range [][]adapters.Option{{adapters.FailOpen()},
-		{adapters.FailOpen(), adapters.Lazy()}} {
+	for _, options := range [][]adapters.Option{
+		{adapters.FailOpen()},
+		{adapters.FailOpen(), adapters.Lazy()},
+	} {
 		s, w := t.newOutage(options...)
 		s.route("/sign-out", func(c Context) error {
 			if err := s.sm.Destroy(c.Context()); err != nil {
@@ -119,13 +123,13 @@ func failOpenDestroy(t *checkT) {
 		b.put("k", "v")
 		w.fail(failing("find"))
 		for _, path := range []string{"/destroy", "/sign-out", "/renew"} {
-			if b.get(path).refused(t); t.Failed() {
+			if b.get(path).wantError(t); t.Failed() {
 				t.Fatalf("the path was %s", path)
 			}
 		}
 		w.fail(nil)
-		b.get("/keys").wants(t, http.StatusOK, "keys k")
-		b.wants("k", "v")
+		b.get("/keys").want(t, http.StatusOK, "keys k")
+		b.wantValue("k", "v")
 	}
 }
 
@@ -196,26 +200,26 @@ func failHook(t *checkT) {
 		}
 	}
 	h.set(passing("load"))
-	load().wants(t, http.StatusOK, none)
-	commit().refused(t)
+	load().want(t, http.StatusOK, none)
+	commit().wantError(t)
 	h.set(passing("commit"))
-	load().refused(t)
-	commit().wants(t, http.StatusOK, "put")
+	load().wantError(t)
+	commit().want(t, http.StatusOK, "put")
 
 	busy := errors.New("try again later")
 	h.set(func(string) error { return busy })
 	for _, visit := range []func() *answer{load, commit} {
 		h.note(nil)
-		visit().refused(t)
+		visit().wantError(t)
 		if err := h.last(); !errors.Is(err, busy) {
 			t.Errorf("the application got error %v, want the one of OnError", err)
 		}
 	}
 	h.set(func(string) error { panic("in the hook") })
-	load().refused(t)
-	commit().refused(t)
+	load().wantError(t)
+	commit().wantError(t)
 	w.fail(nil)
-	b.wants("k", "v")
+	b.wantValue("k", "v")
 }
 
 func failTimeout(t *checkT) {
@@ -255,25 +259,25 @@ func failTimeout(t *checkT) {
 		s.open()
 		read, write := s.with(b.token()).get("/get?k=k"), s.browser().put("k", "w")
 		if policy.passes {
-			read.wants(t, http.StatusOK, none)
-			write.wants(t, http.StatusOK, "put")
+			read.want(t, http.StatusOK, none)
+			write.want(t, http.StatusOK, "put")
 		} else {
-			read.refused(t)
-			write.refused(t)
+			read.wantError(t)
+			write.wantError(t)
 		}
 	}
-	b.wants("k", "v")
+	b.wantValue("k", "v")
 }
 
 func failRecovers(t *checkT) {
 	for _, options := range [][]adapters.Option{nil, {adapters.FailOpen()}} {
 		s, w := t.newOutage(options...)
 		g := t.gate()
-		s.held("/slow-put", g, func(c Context) error {
+		s.heldRoute("/slow-put", g, func(c Context) error {
 			s.sm.Put(c.Context(), "k", "w")
 			return c.Send(http.StatusOK, "the handler's")
 		})
-		s.held("/slow-destroy", g, func(c Context) error {
+		s.heldRoute("/slow-destroy", g, func(c Context) error {
 			if err := s.sm.Destroy(c.Context()); err != nil {
 				return c.Send(http.StatusServiceUnavailable, "try again")
 			}
@@ -287,19 +291,19 @@ func failRecovers(t *checkT) {
 		g.await(2)
 		w.fail(func(string) error { return errStore })
 		g.open()
-		destroy.wait().refused(t)
+		destroy.wait().wantError(t)
 		if options == nil {
-			put.wait().refused(t)
-			b.get("/get?k=k").refused(t)
+			put.wait().wantError(t)
+			b.get("/get?k=k").wantError(t)
 		} else {
-			put.wait().wants(t, http.StatusOK, "the handler's")
-			b.get("/get?k=k").wants(t, http.StatusOK, none)
+			put.wait().want(t, http.StatusOK, "the handler's")
+			b.get("/get?k=k").want(t, http.StatusOK, none)
 		}
 		w.fail(nil)
-		b.wants("k", "v")
+		b.wantValue("k", "v")
 		if b.token() != token {
 			t.Error("the token has changed")
 		}
-		s.kept(b, b.put("k", "x"), "k", "x")
+		s.wantStored(b, b.put("k", "x"), "k", "x")
 	}
 }

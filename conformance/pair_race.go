@@ -41,10 +41,10 @@ var pairRaceChecks = []check{
 }
 
 func raceParallelKeys(t *checkT) {
-	n := t.crowd(50, 4) // a load, a save that loses the race, and what the merge needs
+	n := t.crowd(50, 4) // load, a save that loses the race, load, save
 	s := t.newSite()
 	g := t.gate()
-	s.held("/slow", g, func(c Context) error {
+	s.heldRoute("/slow", g, func(c Context) error {
 		s.sm.Put(c.Context(), c.Query("k"), "v")
 		return c.Send(http.StatusOK, "put")
 	})
@@ -61,17 +61,17 @@ func raceParallelKeys(t *checkT) {
 	g.await(n)
 	g.open()
 	for _, v := range visits {
-		v.wait().wants(t, http.StatusOK, "put")
+		v.wait().want(t, http.StatusOK, "put")
 	}
 	slices.Sort(want)
-	b.get("/keys").wants(t, http.StatusOK, "keys "+strings.Join(want, ","))
+	b.get("/keys").want(t, http.StatusOK, "keys "+strings.Join(want, ","))
 }
 
 func raceParallelClients(t *checkT) {
 	n := t.crowd(200, 12)
 	s := t.newSite()
 	g := t.gate()
-	s.held("/slow", g, func(c Context) error {
+	s.heldRoute("/slow", g, func(c Context) error {
 		s.sm.Put(c.Context(), "name", strings.Clone(c.Query("name")))
 		return c.Send(http.StatusOK, "put")
 	})
@@ -87,7 +87,7 @@ func raceParallelClients(t *checkT) {
 	var mu sync.Mutex
 	owners := make(map[string]int)
 	for i, v := range visits {
-		token := v.wait().given(t).value
+		token := v.wait().wantCookie(t).value
 		if other, ok := owners[token]; ok {
 			t.Fatalf("clients %d and %d got the same session", other, i)
 		}
@@ -96,33 +96,33 @@ func raceParallelClients(t *checkT) {
 	t.each(n, func(i int) {
 		name := fmt.Sprintf("client%d", i)
 		for range 3 {
-			browsers[i].wants("name", name)
+			browsers[i].wantValue("name", name)
 			browsers[i].put("again", name)
 			mu.Lock()
 			owner, ok := owners[browsers[i].token()]
 			mu.Unlock()
-			if !s.carried() && (!ok || owner != i) {
+			if !s.inCookie() && (!ok || owner != i) {
 				t.Errorf("client %d got another session", i)
 			}
 		}
-		browsers[i].wants("again", name)
+		browsers[i].wantValue("again", name)
 	})
 }
 
-// wantsDead checks that the token has no session.
-func (s *site) wantsDead(token string) {
+// wantDead checks that the token has no session.
+func (s *site) wantDead(token string) {
 	s.t.Helper()
 	if !s.t.gone(s.sm.Store, token) {
 		s.t.Error("the destroyed session is in the store")
 	}
-	s.with(token).get("/keys").wants(s.t, http.StatusOK, "keys ")
+	s.with(token).get("/keys").want(s.t, http.StatusOK, "keys ")
 }
 
 func raceLogoutReader(t *checkT) {
 	s := t.newSite()
 	s.sm.IdleTimeout = 30 * time.Minute
 	g := t.gate()
-	s.held("/slow", g, func(c Context) error {
+	s.heldRoute("/slow", g, func(c Context) error {
 		return c.Send(http.StatusOK, valueOf(c.Context(), s.sm, "user"))
 	})
 	s.open()
@@ -132,18 +132,18 @@ func raceLogoutReader(t *checkT) {
 	token := b.token()
 	v := b.start("/slow")
 	g.await(1)
-	s.with(token).get("/destroy").wants(t, http.StatusOK, "destroyed")
+	s.with(token).get("/destroy").want(t, http.StatusOK, "destroyed")
 	g.open()
 	a := v.wait()
-	a.wants(t, http.StatusOK, "ada")
-	a.withheld(t)
-	s.wantsDead(token)
+	a.want(t, http.StatusOK, "ada")
+	a.wantNoCookie(t)
+	s.wantDead(token)
 }
 
 func raceLogoutWriter(t *checkT) {
 	s := t.newSite()
 	g := t.gate()
-	s.held("/slow", g, func(c Context) error {
+	s.heldRoute("/slow", g, func(c Context) error {
 		s.sm.Put(c.Context(), "k", "late")
 		return c.Send(http.StatusOK, "put")
 	})
@@ -153,12 +153,12 @@ func raceLogoutWriter(t *checkT) {
 	token := b.token()
 	v := b.start("/slow")
 	g.await(1)
-	s.with(token).get("/destroy").wants(t, http.StatusOK, "destroyed")
+	s.with(token).get("/destroy").want(t, http.StatusOK, "destroyed")
 	g.open()
 	a := v.wait()
-	a.wants(t, http.StatusOK, "put")
-	a.withheld(t)
-	s.wantsDead(token)
+	a.want(t, http.StatusOK, "put")
+	a.wantNoCookie(t)
+	s.wantDead(token)
 	if c := s.with(token).get("/keys").session(t); c == nil || !c.deletes() {
 		t.Error("the next request with the dead token does not clear the cookie")
 	}
@@ -167,28 +167,28 @@ func raceLogoutWriter(t *checkT) {
 func raceLogoutRenewal(t *checkT) {
 	s := t.newSite()
 	g := t.gate()
-	s.held("/slow", g, s.signIn)
+	s.heldRoute("/slow", g, s.signIn)
 	s.open()
 	b := s.browser()
 	b.put("user", "ada")
 	token := b.token()
 	v := b.start("/slow")
 	g.await(1)
-	s.with(token).get("/destroy").wants(t, http.StatusOK, "destroyed")
+	s.with(token).get("/destroy").want(t, http.StatusOK, "destroyed")
 	g.open()
-	v.wait().refused(t)
-	s.wantsDead(token)
-	b.wants("user", none)
+	v.wait().wantError(t)
+	s.wantDead(token)
+	b.wantValue("user", none)
 }
 
 func raceRenew(t *checkT) {
 	s := t.newSite()
 	s.sm.IdleTimeout = 30 * time.Minute
 	g := t.gate()
-	s.held("/read", g, func(c Context) error {
+	s.heldRoute("/read", g, func(c Context) error {
 		return c.Send(http.StatusOK, valueOf(c.Context(), s.sm, "user"))
 	})
-	s.held("/write", g, func(c Context) error {
+	s.heldRoute("/write", g, func(c Context) error {
 		s.sm.Put(c.Context(), "k", "late")
 		return c.Send(http.StatusOK, "put")
 	})
@@ -199,20 +199,20 @@ func raceRenew(t *checkT) {
 	old := b.token()
 	reader, writer := s.with(old).start("/read"), s.with(old).start("/write")
 	g.await(2)
-	b.get("/renew").given(t)
+	b.get("/renew").wantCookie(t)
 	g.open()
-	reader.wait().withheld(t)
-	writer.wait().withheld(t)
-	s.wantsDead(old)
-	b.wants("user", "ada")
-	b.wants("k", none)
+	reader.wait().wantNoCookie(t)
+	writer.wait().wantNoCookie(t)
+	s.wantDead(old)
+	b.wantValue("user", "ada")
+	b.wantValue("k", none)
 }
 
 func raceRenewTwice(t *checkT) {
 	n := t.crowd(10, 6)
 	s := t.newSite()
 	g := t.gate()
-	s.held("/slow", g, s.signIn)
+	s.heldRoute("/slow", g, s.signIn)
 	s.open()
 	b := s.browser()
 	b.put("cart", "full")
@@ -227,20 +227,20 @@ func raceRenewTwice(t *checkT) {
 	g.open()
 	for _, v := range visits {
 		a := v.wait()
-		a.wants(t, http.StatusOK, "welcome")
-		a.given(t)
+		a.want(t, http.StatusOK, "welcome")
+		a.wantCookie(t)
 	}
 	for _, tab := range tabs {
-		tab.wants("user", "ada")
-		tab.wants("cart", "full")
+		tab.wantValue("user", "ada")
+		tab.wantValue("cart", "full")
 	}
-	s.wantsDead(old)
+	s.wantDead(old)
 }
 
 func raceDestroyTwice(t *checkT) {
 	s := t.newSite()
 	g := t.gate()
-	s.held("/slow", g, func(c Context) error {
+	s.heldRoute("/slow", g, func(c Context) error {
 		if err := s.sm.Destroy(c.Context()); err != nil {
 			return err
 		}
@@ -255,19 +255,19 @@ func raceDestroyTwice(t *checkT) {
 	g.open()
 	for _, v := range visits {
 		a := v.wait()
-		a.wants(t, http.StatusOK, "destroyed")
+		a.want(t, http.StatusOK, "destroyed")
 		if c := a.session(t); c == nil || !c.deletes() {
 			t.Error("the response does not clear the cookie")
 		}
 	}
-	s.wantsDead(token)
+	s.wantDead(token)
 }
 
 func raceRememberMerged(t *checkT) {
 	s := t.newSite()
 	s.sm.Cookie.Persist = false
 	g := t.gate()
-	s.held("/slow", g, func(c Context) error {
+	s.heldRoute("/slow", g, func(c Context) error {
 		s.sm.Put(c.Context(), "k", "v")
 		return c.Send(http.StatusOK, "put")
 	})
@@ -280,10 +280,10 @@ func raceRememberMerged(t *checkT) {
 	b.put("user", "ada")
 	v := s.with(b.token()).start("/slow")
 	g.await(1)
-	b.get("/remember").wants(t, http.StatusOK, "remembered")
+	b.get("/remember").want(t, http.StatusOK, "remembered")
 	g.open()
-	if c := v.wait().given(t); !c.has("max-age") {
+	if c := v.wait().wantCookie(t); !c.has("max-age") {
 		t.Error("the cookie of a remembered session has no Max-Age")
 	}
-	b.wants("k", "v")
+	b.wantValue("k", "v")
 }

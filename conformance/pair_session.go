@@ -49,14 +49,14 @@ var pairSessionChecks = []check{
 func pairPutThenRead(t *checkT) {
 	s := t.newSite().open()
 	b := s.browser()
-	b.wants("k", none)
-	s.kept(b, b.put("k", "v"), "k", "v")
+	b.wantValue("k", none)
+	s.wantStored(b, b.put("k", "v"), "k", "v")
 	token := b.token()
-	s.kept(b, b.put("k", "w"), "k", "w")
-	if b.token() != token && !s.carried() {
+	s.wantStored(b, b.put("k", "w"), "k", "w")
+	if b.token() != token && !s.inCookie() {
 		t.Error("the second request changed the token")
 	}
-	s.browser().wants("k", none)
+	s.browser().wantValue("k", none)
 }
 
 func pairGrowAndShrink(t *checkT) {
@@ -65,8 +65,8 @@ func pairGrowAndShrink(t *checkT) {
 	s.open()
 	b := s.browser()
 	for _, size := range []int{10, 5000, 2000, 5100, 20} {
-		b.get("/fill?size="+strconv.Itoa(size)).wants(t, http.StatusOK, "filled")
-		b.holds(size)
+		b.get("/fill?size="+strconv.Itoa(size)).want(t, http.StatusOK, "filled")
+		b.wantSize(size)
 	}
 }
 
@@ -87,12 +87,12 @@ func pairHandlerCommits(t *checkT) {
 	})
 	s.open()
 	b := s.browser()
-	s.kept(b, b.get("/commit?early=a"), "early", "a")
-	s.kept(b, b.get("/commit?late=b"), "late", "b")
-	s.kept(b, b.get("/commit?early=c&late=d"), "late", "d")
-	b.wants("early", "c")
+	s.wantStored(b, b.get("/commit?early=a"), "early", "a")
+	s.wantStored(b, b.get("/commit?late=b"), "late", "b")
+	s.wantStored(b, b.get("/commit?early=c&late=d"), "late", "d")
+	b.wantValue("early", "c")
 	b.nearExpiry()
-	b.get("/commit").given(t) // with a new expiry
+	b.get("/commit").wantCookie(t) // with a new expiry
 }
 
 func pairUnchanged(t *checkT) {
@@ -100,16 +100,16 @@ func pairUnchanged(t *checkT) {
 	w := s.watch()
 	s.open()
 	b := s.browser()
-	b.get("/plain").withheld(t)
-	b.wants("k", none)
-	b.get("/get?k=k").withheld(t)
+	b.get("/plain").wantNoCookie(t)
+	b.wantValue("k", none)
+	b.get("/get?k=k").wantNoCookie(t)
 	if n := w.count("commit"); n != 0 {
 		t.Errorf("clients without a session: the store got %d commits, want none", n)
 	}
 	b.put("k", "v")
 	commits := w.count("commit")
-	b.get("/plain").withheld(t)
-	b.get("/get?k=k").withheld(t)
+	b.get("/plain").wantNoCookie(t)
+	b.get("/get?k=k").wantNoCookie(t)
 	if n := w.count("commit") - commits; n != 0 {
 		t.Errorf("requests without a change: the store got %d commits, want none", n)
 	}
@@ -126,7 +126,7 @@ func pairDestroy(t *checkT) {
 	if b.token() != "" {
 		t.Error("the browser still has the cookie")
 	}
-	s.with(token).wants("k", none)
+	s.with(token).wantValue("k", none)
 	if !t.gone(s.sm.Store, token) {
 		t.Error("the session is still in the store")
 	}
@@ -145,13 +145,13 @@ func pairDestroyThenPut(t *checkT) {
 	b := s.browser()
 	b.put("old", "v")
 	token := b.token()
-	b.get("/again").given(t)
+	b.get("/again").wantCookie(t)
 	if b.token() == token {
 		t.Error("the new session has the token of the old one")
 	}
-	b.get("/keys").wants(t, http.StatusOK, "keys new")
-	b.wants("new", "w")
-	s.with(token).get("/keys").wants(t, http.StatusOK, "keys ")
+	b.get("/keys").want(t, http.StatusOK, "keys new")
+	b.wantValue("new", "w")
+	s.with(token).get("/keys").want(t, http.StatusOK, "keys ")
 }
 
 func pairRenew(t *checkT) {
@@ -159,26 +159,26 @@ func pairRenew(t *checkT) {
 	b := s.browser()
 	b.put("k", "v")
 	old := b.token()
-	b.get("/renew").given(t)
+	b.get("/renew").wantCookie(t)
 	if b.token() == old {
 		t.Fatal("renew: the token has not changed")
 	}
-	b.wants("k", "v")
-	s.with(old).wants("k", none)
+	b.wantValue("k", "v")
+	s.with(old).wantValue("k", none)
 }
 
 func pairUnknownToken(t *checkT) {
 	s := t.newSite().open()
 	for _, token := range []string{newToken(), "letmein", strings.Repeat("x", 600)} {
 		b := s.with(token)
-		b.wants("k", none)
+		b.wantValue("k", none)
 		b = s.with(token)
-		b.put("k", "v").given(t)
+		b.put("k", "v").wantCookie(t)
 		if b.token() == token {
 			t.Errorf("the session got the token of %d bytes that the client had sent", len(token))
 		}
-		b.wants("k", "v")
-		s.with(token).wants("k", none)
+		b.wantValue("k", "v")
+		s.with(token).wantValue("k", none)
 	}
 }
 
@@ -188,7 +188,7 @@ func pairStaleCookie(t *checkT) {
 	if c := b.get("/get?k=k").session(t); c == nil || !c.deletes() {
 		t.Error("the cookie of an unknown session was not cleared")
 	}
-	b.get("/get?k=k").withheld(t)
+	b.get("/get?k=k").wantNoCookie(t)
 
 	b.put("k", "v")
 	t.remove(s.sm.Store, b.token())
@@ -207,7 +207,7 @@ func pairDuplicateCookies(t *checkT) {
 		live + "; session.1=tossed", "session.1=tossed; " + live,
 		"session.2=x; session.01=x; session.=x; " + live,
 	}
-	if s.carried() { // a session in the cookie cannot be revoked: the one saved last counts
+	if s.inCookie() { // a session in the cookie cannot be revoked: the one saved last counts
 		other := s.browser()
 		other.put("k", "another's")
 		p := s.portableStore()
@@ -221,8 +221,8 @@ func pairDuplicateCookies(t *checkT) {
 	}
 	for _, line := range lines {
 		a := s.browser().do(http.MethodGet, "/get?k=k", "Cookie", line)
-		a.wants(t, http.StatusOK, "v")
-		a.withheld(t)
+		a.want(t, http.StatusOK, "v")
+		a.wantNoCookie(t)
 	}
 }
 
@@ -267,7 +267,7 @@ func pairCookieExpiry(t *checkT) {
 		s.open()
 		before := time.Now()
 		b := s.browser()
-		c := b.put("k", "v").given(t)
+		c := b.put("k", "v").wantCookie(t)
 		if p, ok := s.sm.Store.(*scskit.Store); ok {
 			s.lasts(c, b.record(p.Driver()).Expiry)
 			continue
@@ -288,7 +288,7 @@ func pairIdle(t *checkT) {
 	s.open()
 	b := s.browser()
 	began := time.Now()
-	c := b.put("k", "v").given(t)
+	c := b.put("k", "v").wantCookie(t)
 	first := b.record(d)
 	if first.Expiry.Before(began.Add(idle)) {
 		t.Errorf("the record expires %v after the request, want at least %v",
@@ -296,7 +296,7 @@ func pairIdle(t *checkT) {
 	}
 	s.lasts(c, first.Expiry)
 
-	b.get("/get?k=k").withheld(t)
+	b.get("/get?k=k").wantNoCookie(t)
 	if again := b.record(d); !again.Expiry.Equal(first.Expiry) || again.Version != first.Version {
 		t.Error("a read right after a write wrote the record again")
 	}
@@ -304,7 +304,7 @@ func pairIdle(t *checkT) {
 	// As if most of the idle timeout had passed.
 	b.nearExpiry()
 	began = time.Now()
-	c = b.get("/get?k=k").given(t)
+	c = b.get("/get?k=k").wantCookie(t)
 	slid := b.record(d)
 	if slid.Expiry.Before(began.Add(idle)) {
 		t.Errorf("after a read the record expires in %v, want at least %v", slid.Expiry.Sub(began), idle)
@@ -313,7 +313,7 @@ func pairIdle(t *checkT) {
 	if n := w.count("delete"); n != 0 {
 		t.Errorf("the store got %d deletes, want none", n)
 	}
-	b.wants("k", "v")
+	b.wantValue("k", "v")
 }
 
 func pairShared(t *checkT) {
@@ -329,13 +329,13 @@ func pairShared(t *checkT) {
 	b := here.browser()
 	b.put("k", "here")
 	other := there.with(b.token())
-	other.wants("k", "here")
+	other.wantValue("k", "here")
 	other.put("k", "there")
-	b.wants("k", "there")
+	b.wantValue("k", "there")
 	other.get("/renew")
-	b.wants("k", none)
+	b.wantValue("k", none)
 	b = here.with(other.token())
-	b.wants("k", "there")
+	b.wantValue("k", "there")
 	b.get("/destroy")
-	other.wants("k", none)
+	other.wantValue("k", none)
 }

@@ -137,8 +137,8 @@ func allKeyNeverCreates(t *checkT) {
 		t.Fatalf("all: %d sessions, want 1", len(keys))
 	}
 	t.remove(s, token)
-	if err := s.CommitCtx(t.Context(), keys[0], t.encode(map[string]any{"k": 2}),
-		in(lifetime)); err == nil {
+	data := t.encode(map[string]any{"k": 2})
+	if err := s.CommitCtx(t.Context(), keys[0], data, in(lifetime)); err == nil {
 		t.Error("commit under the key of a destroyed session: got no error")
 	}
 	t.wantNone(s, token)

@@ -71,9 +71,9 @@ func (t *checkT) sweep(s portable) int {
 	return n
 }
 
-// removes fails the check unless sweep returns n. sweep must store n expired sessions in a new
+// wantRemoved fails the check unless sweep returns n. sweep must store n expired sessions in a new
 // backend and sweep them.
-func (t *checkT) removes(n int, sweep func() int) {
+func (t *checkT) wantRemoved(n int, sweep func() int) {
 	t.Helper()
 	attempts := 1
 	if t.store != nil && t.store.RemovesExpired || t.driver != nil && t.driver.RemovesExpired {
@@ -90,7 +90,7 @@ func (t *checkT) removes(n int, sweep func() int) {
 
 func cleanupOnlyExpired(t *checkT) {
 	const n = 20
-	t.removes(n, func() int {
+	t.wantRemoved(n, func() int {
 		s, _ := t.sweeper(nil)
 		live := t.fill(s, n)
 		t.expired(s, n)
@@ -109,7 +109,7 @@ func cleanupMoved(t *checkT) {
 	data := t.encode(map[string]any{"k": 1})
 	var s portable
 	var live map[string]string // the tokens, by how the expiry was moved
-	t.aged(func(near time.Time) error {
+	t.arrangeExpiry(func(near time.Time) error {
 		s, _ = t.sweeper(&scskit.Options{TouchInterval: -1})
 		live = map[string]string{"touched": newToken(), "saved": newToken(), "recreated": newToken()}
 		for what, token := range live {
@@ -142,7 +142,7 @@ func cleanupMoved(t *checkT) {
 
 func cleanupTwoAtOnce(t *checkT) {
 	const n = 40
-	t.removes(n, func() int {
+	t.wantRemoved(n, func() int {
 		s, _ := t.sweeper(nil)
 		t.expired(s, n)
 		var removed atomic.Int64

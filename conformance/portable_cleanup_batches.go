@@ -178,7 +178,7 @@ func (d *tired) Unwrap() driver.Driver { return d.Driver }
 func cleanupSlowBatch(t *checkT) {
 	const n = 25
 	for _, keeps := range []bool{true, false} {
-		t.removes(n, func() int {
+		t.wantRemoved(n, func() int {
 			s, d := t.sweeper(nil)
 			t.expired(s, n)
 			return t.sweep(t.portableOver(&tired{Driver: d, most: 5, keeps: keeps},

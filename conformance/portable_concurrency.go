@@ -63,7 +63,7 @@ func concurrencyLogoutBeatsReader(t *checkT) {
 	t.signOut(sm, token)
 	quick.end()
 	t.wantNone(s, token)
-	slow.late()
+	slow.age()
 	t.wantGone(s, slow, token)
 }
 
@@ -91,7 +91,7 @@ func concurrencyRenewBeatsOld(t *checkT) {
 	}
 	renewed, _ := renewer.end()
 	t.wantGone(s, writer, token)
-	reader.late()
+	reader.age()
 	t.wantGone(s, reader, token)
 	if renewed == token {
 		t.Error("renew: the token has not changed")
@@ -131,10 +131,10 @@ func concurrencyNoStrangerWaits(t *checkT) {
 	sm.Put(one.ctx, "one", 1)
 	one.end()
 	// Enough to share locks or other resources with the crowded session.
-	strangers := make([]*request, 200)
-	for i := range strangers {
+	others := make([]*request, 200)
+	for i := range others {
 		token := t.begin(sm, "k", 0)
-		strangers[i] = t.request(sm, token)
+		others[i] = t.request(sm, token)
 		other := t.request(sm, token)
 		sm.Put(other.ctx, "other", 1)
 		other.end()
@@ -161,12 +161,12 @@ func concurrencyNoStrangerWaits(t *checkT) {
 		t.Fatal("the commit did not load the session to merge")
 	}
 	ended := t.start(func() {
-		for _, r := range strangers {
+		for _, r := range others {
 			sm.Put(r.ctx, "k", 1)
 			r.end()
 		}
 	})
-	timeout := time.NewTimer(t.reach())
+	timeout := time.NewTimer(t.eventTimeout())
 	defer timeout.Stop()
 	select {
 	case <-ended:

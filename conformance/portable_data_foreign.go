@@ -29,40 +29,40 @@ var portableForeignChecks = []check{
 			"the new format when they change"},
 }
 
-// foreigner is a value of a newer program. This process knows its type under knownName, but not
-// under alienName, which has the same length.
-type foreigner struct {
+// foreignValue is a value of a newer program. This process knows its type under knownName, but not
+// under unknownName, which has the same length.
+type foreignValue struct {
 	Note string
 	More map[string]int
 }
 
 const (
-	knownName = "conformance.known"
-	alienName = "conformance.alien"
+	knownName   = "conformance.known"
+	unknownName = "conformance.alien"
 )
 
-func alienate(data []byte) []byte {
-	return bytes.ReplaceAll(data, []byte(knownName), []byte(alienName))
+func toUnknown(data []byte) []byte {
+	return bytes.ReplaceAll(data, []byte(knownName), []byte(unknownName))
 }
 
-func naturalize(data []byte) []byte {
-	return bytes.ReplaceAll(data, []byte(alienName), []byte(knownName))
+func toKnown(data []byte) []byte {
+	return bytes.ReplaceAll(data, []byte(unknownName), []byte(knownName))
 }
 
 func dataUnknownType(t *checkT) {
-	t.keepsForeigner(scskit.Codec{})
+	t.keepsUnknown(scskit.Codec{})
 }
 
 func dataUnknownTypeLegacy(t *checkT) {
-	t.keepsForeigner(scs.GobCodec{})
+	t.keepsUnknown(scs.GobCodec{})
 }
 
-// keepsForeigner checks that a value of an unknown type survives every operation on a session that
+// keepsUnknown checks that a value of an unknown type survives every operation on a session that
 // theirs has encoded.
-func (t *checkT) keepsForeigner(theirs scs.Codec) {
+func (t *checkT) keepsUnknown(theirs scs.Codec) {
 	t.Helper()
-	gob.RegisterName(knownName, foreigner{})
-	want := foreigner{Note: "a note", More: map[string]int{"one": 1, "two": 2}}
+	gob.RegisterName(knownName, foreignValue{})
+	want := foreignValue{Note: "a note", More: map[string]int{"one": 1, "two": 2}}
 	s, d := t.newPortable(nil)
 	sm := manager(s)
 	token := newToken()
@@ -70,11 +70,11 @@ func (t *checkT) keepsForeigner(theirs scs.Codec) {
 	if err != nil {
 		t.Fatalf("encode: %v", err)
 	}
-	t.plant(d, token, alienate(data))
+	t.plant(d, token, toUnknown(data))
 	came := func(step string) {
 		t.Helper()
-		_, values, err := scskit.Codec{}.Decode(naturalize(t.stored(d, token).Data))
-		if got, ok := values["foreign"].(foreigner); !ok || fmt.Sprint(got) != fmt.Sprint(want) ||
+		_, values, err := scskit.Codec{}.Decode(toKnown(t.stored(d, token).Data))
+		if got, ok := values["foreign"].(foreignValue); !ok || fmt.Sprint(got) != fmt.Sprint(want) ||
 			values["user"] != "ada" {
 			t.Fatalf("%s: a program that knows the type gets %v, error %v", step, values, err)
 		}
@@ -84,7 +84,7 @@ func (t *checkT) keepsForeigner(theirs scs.Codec) {
 	if sm.GetString(r.ctx, "user") != "ada" {
 		t.Fatalf("session with a value of an unknown type: keys %v", sm.Keys(r.ctx))
 	}
-	if v, ok := sm.Get(r.ctx, "foreign").(scskit.Unknown); !ok || v.Type() != alienName {
+	if v, ok := sm.Get(r.ctx, "foreign").(scskit.Unknown); !ok || v.Type() != unknownName {
 		t.Errorf("the value of an unknown type is a %T, want scskit.Unknown", sm.Get(r.ctx, "foreign"))
 	}
 	came("load")
@@ -112,8 +112,8 @@ func dataNewerFormat(t *checkT) {
 	token := newToken()
 	data := append([]byte{0xc1, 0x02}, "what only a later version of the codec can read"...)
 	t.plant(d, token, data)
-	if _, err := manager(s).Load(scskit.WithTracker(t.Context()), token); !errors.Is(err,
-		scskit.ErrNewer) {
+	_, err := manager(s).Load(scskit.WithTracker(t.Context()), token)
+	if !errors.Is(err, scskit.ErrNewer) {
 		t.Errorf("load: got error %v, want scskit.ErrNewer", err)
 	}
 	if rec := t.stored(d, token); !bytes.Equal(rec.Data, data) {

@@ -148,12 +148,12 @@ func expiryMerged(t *checkT) {
 		}
 	}
 	promised := in(3 * time.Hour)
-	if err := s.CommitCtx(late, token, t.encodeUntil(deadline, map[string]any{"k": 1, "late": 1}),
-		promised); err != nil {
+	data := t.encodeUntil(deadline, map[string]any{"k": 1, "late": 1})
+	if err := s.CommitCtx(late, token, data, promised); err != nil {
 		t.Fatalf("commit: %v", err)
 	}
-	if err := s.CommitCtx(early, token, t.encodeUntil(deadline, map[string]any{"k": 1, "early": 1}),
-		in(2*time.Hour)); err != nil {
+	data = t.encodeUntil(deadline, map[string]any{"k": 1, "early": 1})
+	if err := s.CommitCtx(early, token, data, in(2*time.Hour)); err != nil {
 		t.Fatalf("commit: %v", err)
 	}
 	if got := t.stored(d, token).Expiry; got.Before(promised.Truncate(time.Millisecond)) {
@@ -185,8 +185,8 @@ func expiryIdleShortened(t *checkT) {
 	began := time.Now()
 	t.request(sm, token).end()
 	expiry := t.stored(d, token).Expiry
-	if least, most := began.Add(20*time.Minute),
-		time.Now().Add(22*time.Minute); expiry.Before(least) || expiry.After(most) {
+	least, most := began.Add(20*time.Minute), time.Now().Add(22*time.Minute)
+	if expiry.Before(least) || expiry.After(most) {
 		t.Errorf("the record expires in %v, want the idle timeout of 20 minutes", time.Until(expiry))
 	}
 	writes := d.count("save", "touch")

@@ -27,8 +27,8 @@ var portableEventChecks = []check{
 		"scs's own LoadAndSave overwrites what others save: Options.Observer gets an event each time"},
 }
 
-// eventful runs concurrent requests, and every other operation that causes an event.
-func (t *checkT) eventful(s portable, d *tap) (tokens []string) {
+// causeEvents runs concurrent requests, and every other operation that causes an event.
+func (t *checkT) causeEvents(s portable, d *tap) (tokens []string) {
 	t.Helper()
 	sm := manager(s)
 	token := t.begin(sm, secret, secret) // create
@@ -63,7 +63,7 @@ const secret = "5ecret-7oken-0r-data"
 func faultsEvents(t *checkT) {
 	var log eventLog
 	s, d := t.newPortable(&scskit.Options{Observer: log.observe})
-	token := t.eventful(s, d)[0]
+	token := t.causeEvents(s, d)[0]
 	for kind, most := range map[scskit.Kind]int{
 		scskit.KindLoad: 1 << 30, scskit.KindCreate: 1, scskit.KindSave: 1, scskit.KindMerge: 1,
 		scskit.KindTouch:  1,
@@ -116,7 +116,7 @@ func faultsEventSecrecy(t *checkT) {
 		var log eventLog
 		s, d := t.newPortable(&scskit.Options{Observer: log.observe, PlainIDs: plain})
 		d.plain = plain
-		tokens := t.eventful(s, d)
+		tokens := t.causeEvents(s, d)
 		d.on(func(_ context.Context, _, id string) error {
 			return fmt.Errorf("server: cannot do it to %q", id)
 		})
@@ -187,7 +187,7 @@ func faultsPanickingObserver(t *checkT) {
 	s, d := t.newPortable(&scskit.Options{Observer: func(context.Context, scskit.Event) {
 		panic("observer")
 	}})
-	t.eventful(s, d)
+	t.causeEvents(s, d)
 }
 
 func faultsStockMiddleware(t *checkT) {

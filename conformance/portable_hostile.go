@@ -143,8 +143,10 @@ func hostileLengthBomb(t *checkT) {
 	d := t.tap(newReferenceDriver(new(backend)))
 	s := t.portableOver(d, nil)
 	sm := manager(s)
-	good := t.encode(map[string]any{"user": "ada",
-		"list": []any{1, "two", map[string]any{"three": 3.0}}})
+	good := t.encode(map[string]any{
+		"user": "ada",
+		"list": []any{1, "two", map[string]any{"three": 3.0}},
+	})
 	for i := range good {
 		for _, claim := range []string{"\xdd\xff\xff\xff\xff", "\xdf\xff\xff\xff\xff",
 			"\xc6\xff\xff\xff\xff", "\xdb\xff\xff\xff\xff", "\xc9\xff\xff\xff\xff\x01",

@@ -88,9 +88,9 @@ func mergeSameKey(t *checkT) {
 	}
 }
 
-// meet lets two requests load a session with the keys a, b and c. Then the first commits, and after
-// it the second. It returns the stored values.
-func (t *checkT) meet(first, second func(r *request)) map[string]any {
+// commitBoth lets two requests load a session with the keys a, b and c. Then the first commits, and
+// after it the second. It returns the stored values.
+func (t *checkT) commitBoth(first, second func(r *request)) map[string]any {
 	t.Helper()
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
@@ -104,32 +104,32 @@ func (t *checkT) meet(first, second func(r *request)) map[string]any {
 }
 
 func mergeRemovedByUs(t *checkT) {
-	t.wantValues(t.meet(
+	t.wantValues(t.commitBoth(
 		func(r *request) { r.sm.Put(r.ctx, "b", 20) },
 		func(r *request) { r.sm.Remove(r.ctx, "a") },
 	), "map[b:20 c:3]")
-	t.wantValues(t.meet(
+	t.wantValues(t.commitBoth(
 		func(r *request) { r.sm.Put(r.ctx, "a", 10) },
 		func(r *request) { r.sm.Remove(r.ctx, "a") },
 	), "map[b:2 c:3]")
 }
 
 func mergeRemovedByOther(t *checkT) {
-	t.wantValues(t.meet(
+	t.wantValues(t.commitBoth(
 		func(r *request) { r.sm.Remove(r.ctx, "a") },
 		func(r *request) { r.sm.Put(r.ctx, "b", 20) },
 	), "map[b:20 c:3]")
 }
 
 func mergeChangedAndRemoved(t *checkT) {
-	t.wantValues(t.meet(
+	t.wantValues(t.commitBoth(
 		func(r *request) { r.sm.Remove(r.ctx, "a") },
 		func(r *request) { r.sm.Put(r.ctx, "a", 10) },
 	), "map[a:10 b:2 c:3]")
 }
 
 func mergeOverwritten(t *checkT) {
-	t.wantValues(t.meet(
+	t.wantValues(t.commitBoth(
 		func(r *request) {
 			r.sm.Put(r.ctx, "a", 10)
 			r.sm.Remove(r.ctx, "b")
@@ -182,7 +182,7 @@ func mergeReaderKeepsWrites(t *checkT) {
 	reader, writer := t.request(sm, token), t.request(sm, token)
 	sm.Put(writer.ctx, "k", 2)
 	writer.end()
-	reader.late()
+	reader.age()
 	reader.end()
 	t.wantValues(t.values(s, token), "map[k:2]")
 }
@@ -222,9 +222,9 @@ func mergeLoadedAgain(t *checkT) {
 		sm.Put(other.ctx, "b", i)
 		other.end()
 		r := t.requestIn(loop, sm, token)
-		late := t.request(sm, token) // saves between the loop's load and its commit
-		sm.Put(late.ctx, "b", 100+i)
-		late.end()
+		between := t.request(sm, token) // saves between the loop's load and its commit
+		sm.Put(between.ctx, "b", 100+i)
+		between.end()
 		sm.Put(r.ctx, "a", i)
 		r.end()
 		t.wantValues(t.values(s, token), fmt.Sprintf("map[a:%d b:%d]", i, 100+i))

@@ -146,8 +146,8 @@ func renewalFailed(t *checkT) {
 	}
 	d.on(nil)
 	t.wantValues(t.values(s, token), "map[k:1]")
-	if _, err := d.Driver.Load(t.Context(), idOf(sm.Token(r.ctx))); !errors.Is(err,
-		driver.ErrNotFound) {
+	_, err := d.Driver.Load(t.Context(), idOf(sm.Token(r.ctx)))
+	if !errors.Is(err, driver.ErrNotFound) {
 		t.Errorf("the new session is left in the backend: load: error %v, want ErrNotFound", err)
 	}
 }

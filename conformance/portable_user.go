@@ -229,7 +229,7 @@ func userNeedsKey(t *checkT) {
 type listener struct {
 	driver.Driver
 	mu   sync.Mutex
-	told []string
+	seen []string
 	fail error
 }
 
@@ -251,10 +251,10 @@ func (l *listener) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	return l.Driver.(driver.Ranger).Range(ctx)
 }
 
-func (l *listener) note(told ...string) {
+func (l *listener) note(seen ...string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.told = append(l.told, told...)
+	l.seen = append(l.seen, seen...)
 }
 
 func userHidesNames(t *checkT) {
@@ -293,8 +293,8 @@ func userHidesNames(t *checkT) {
 	l.note(fmt.Sprint(err))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for _, told := range l.told {
-		if strings.Contains(told, name) {
+	for _, seen := range l.seen {
+		if strings.Contains(seen, name) {
 			t.Fatal("the name of a user is in an id, a record, an event or an error")
 		}
 	}

@@ -13,7 +13,7 @@ func TestReportFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "report.json")
 	var all sync.WaitGroup
-	for i := range 8 { // as packages that are tested at the same time
+	for i := range 8 { // as several packages under test do
 		all.Go(func() {
 			r := Report{Results: []Result{
 				{Store: fmt.Sprint("store ", i), Check: "a/b", Level: LevelStore, Outcome: Passed,
@@ -41,8 +41,8 @@ func TestReportFile(t *testing.T) {
 	if err := json.Unmarshal(data, &raw); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := fmt.Sprint(raw.Results[1]),
-		"map[check:a/b durationMS:3 level:store outcome:pass store:store 0]"; got != want {
+	want := "map[check:a/b durationMS:3 level:store outcome:pass store:store 0]"
+	if got := fmt.Sprint(raw.Results[1]); got != want {
 		t.Errorf("a result is written as %s, want %s", got, want)
 	}
 	left, _ := filepath.Glob(file + ".*")

@@ -165,7 +165,7 @@ func (p *plan) vetAdapter(a Adapter) bool {
 
 func (p *plan) vet(r Result, name string, usable bool, exemptions map[string]string,
 	levels ...Level) bool {
-	problems := unknownExemptions(exemptions, levels...)
+	problems := exemptionProblems(exemptions, levels...)
 	if name == "" || strings.Contains(name, "/") {
 		problems = append(problems,
 			fmt.Sprintf("the subject's name is %q: it must not be empty or hold a slash", name))
@@ -292,7 +292,7 @@ func (j job) watched(ctx context.Context, s *subject, limit time.Duration) verdi
 		defer t.clean()
 		defer t.cancel()
 		defer t.recovered()
-		survive()
+		panicOnFault()
 		j.check.run(t)
 	}()
 	hang := t.watch(done, limit)

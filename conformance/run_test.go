@@ -96,7 +96,7 @@ func TestBackendsThatRemoveExpired(t *testing.T) {
 		s.RemovesExpired = test.removes
 		attempts := 0
 		sweep := func() int { attempts++; return test.counts[attempts-1] }
-		c := check{id: "test/check", level: LevelStore, run: func(t *checkT) { t.removes(10, sweep) }}
+		c := check{id: "test/check", level: LevelStore, run: func(t *checkT) { t.wantRemoved(10, sweep) }}
 		r := job{check: c, store: &s, group: "test"}.run(t.Context(), stall)
 		if r.Outcome != test.outcome || attempts != len(test.counts) {
 			t.Errorf("%+v: %s after %d attempts: %s", test, r.Outcome, attempts, r.Reason)
@@ -104,8 +104,7 @@ func TestBackendsThatRemoveExpired(t *testing.T) {
 	}
 }
 
-// TestRunWithoutGoTest runs a matrix as a program would. A sweep may be the first to need the
-// client library, which keeps goroutines of its own.
+// A sweep may be the first operation that opens connections, which have goroutines of their own.
 func TestSweepMayOpenConnections(t *testing.T) {
 	t.Parallel()
 	var opened atomic.Int64

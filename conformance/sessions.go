@@ -45,22 +45,21 @@ func (t *checkT) newPortable(opts *scskit.Options) (portable, *tap) {
 // portableOver returns a store over d.
 func (t *checkT) portableOver(d driver.Driver, opts *scskit.Options) portable {
 	t.Helper()
-	var patient scskit.Options
+	var own scskit.Options
 	if opts != nil {
-		patient = *opts
+		own = *opts
 	}
-	if patient.Timeout == 0 {
-		patient.Timeout = t.ordeal()
+	if own.Timeout == 0 {
+		own.Timeout = t.crowdTimeout()
 	}
-	opts = &patient
 	if t.store.build != nil {
-		s, err := t.store.build(d, opts)
+		s, err := t.store.build(d, &own)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return s
 	}
-	s, err := scskit.NewStore(d, opts)
+	s, err := scskit.NewStore(d, &own)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,9 +140,9 @@ func (r *request) merge(token string) {
 	}
 }
 
-// late doubles the idle timeout of a request, so that its commit has to move the stored expiry, as
+// age doubles the idle timeout of a request, so that its commit has to move the stored expiry, as
 // if time had passed.
-func (r *request) late() {
+func (r *request) age() {
 	sm := *r.sm
 	sm.IdleTimeout *= 2
 	r.sm = &sm

@@ -40,7 +40,7 @@ func (t *checkT) newSite() *site {
 func (t *checkT) siteOver(store scs.Store) *site {
 	sm := newManager(store)
 	s := &site{t: t, sm: sm, store: store, app: App{Sessions: sm}}
-	s.option(adapters.CommitTimeout(t.ordeal()))
+	s.option(adapters.CommitTimeout(t.crowdTimeout()))
 	s.option(adapters.Logger(nil))
 	s.route("/put", func(c Context) error {
 		sm.Put(c.Context(), c.Query("k"), c.Query("v"))
@@ -156,29 +156,29 @@ func (s *site) connect() {
 	s.t.Cleanup(transport.CloseIdleConnections)
 }
 
-// offers returns c as an F. If the harness's Context is no F, the handler must return the error,
+// contextAs returns c as an F. If the harness's Context is no F, the handler must return the error,
 // and the check does not apply.
-func offers[F any](s *site, c Context) (F, error) {
+func contextAs[F any](s *site, c Context) (F, error) {
 	f, ok := c.(F)
 	if ok {
 		return f, nil
 	}
 	name := strings.TrimPrefix(fmt.Sprintf("%T", (*F)(nil)), "*conformance.")
-	lack := fmt.Sprintf("the harness's Context does not implement %s: the framework cannot do it", name)
+	lack := fmt.Sprintf("the harness's Context does not implement %s: the framework cannot", name)
 	s.lack.Store(&lack)
 	return f, errors.New(lack)
 }
 
-// lacking ends the check as not applicable if offers has failed.
-func (s *site) lacking() {
+// checkSupport ends the check as not applicable if as has failed.
+func (s *site) checkSupport() {
 	s.t.Helper()
 	if lack := s.lack.Load(); lack != nil {
 		s.t.notApplicable(*lack)
 	}
 }
 
-// held adds a route whose handler loads the session, waits for the gate and then runs h.
-func (s *site) held(path string, g *gate, h Handler) {
+// heldRoute adds a route whose handler loads the session, waits for the gate and then runs h.
+func (s *site) heldRoute(path string, g *gate, h Handler) {
 	s.route(path, func(c Context) error {
 		_ = s.sm.Token(c.Context())
 		g.pass()
@@ -236,9 +236,9 @@ func carrierOf(s scs.Store) (driver.Carrier, bool) {
 	return c, ok
 }
 
-// carried reports whether the sessions travel in the cookie. Then each value of the cookie is a
+// inCookie reports whether the sessions travel in the cookie. Then each value of the cookie is a
 // session of its own, and every response sets another.
-func (s *site) carried() bool {
+func (s *site) inCookie() bool {
 	_, ok := carrierOf(s.store)
 	return ok
 }

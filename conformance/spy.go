@@ -71,7 +71,7 @@ func (w *spy) drain() {
 // ended waits until an operation ends after the last drain.
 func (w *spy) ended(t *checkT, op string) {
 	t.Helper()
-	timeout := time.NewTimer(t.reach())
+	timeout := time.NewTimer(t.eventTimeout())
 	defer timeout.Stop()
 	for {
 		select {

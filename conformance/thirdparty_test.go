@@ -9,7 +9,7 @@ import (
 	"github.com/scskit/scskit/conformance"
 )
 
-// TestMemstore runs the suite against the store that comes with scs, as its users would.
+// TestMemstore runs the kit against the store that comes with scs, as its users would.
 func TestMemstore(t *testing.T) {
 	conformance.TestStore(t, conformance.Store{
 		Name: "scs-memstore",

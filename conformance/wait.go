@@ -22,7 +22,7 @@ func (t *checkT) until(deadline time.Time, what string, holds func() bool) {
 // soon polls for a condition that must come true at once, but allows for a slow machine.
 func (t *checkT) soon(what string, holds func() bool) {
 	t.Helper()
-	t.until(in(t.reach()), what, holds)
+	t.until(in(t.eventTimeout()), what, holds)
 }
 
 // pause waits where the clock of the backend is under test.
