@@ -137,9 +137,10 @@ func (g Golden) Prune(table []Mutant, known func(id string) bool) {
 	}
 }
 
-const header = `# The checks that each mutant trips besides its own, sorted. Where chance decides, a tilde is before
-# the id. go test -run Mutants -update writes this file: it keeps the tildes and adds none.
-`
+const header = "# The checks that each mutant trips besides its own, sorted. " +
+	"Where chance decides, a tilde is before\n" +
+	"# the id. go test -run Mutants -update writes this file: " +
+	"it keeps the tildes and adds none.\n"
 
 // Read reads a golden file. A file that does not exist is empty.
 func Read(file string) (Golden, error) {
