@@ -1,42 +1,42 @@
-// Package adapters holds the life of a session within one request, once for every
-// framework. The packages below it (scshttp, scschi, scsgin, scsecho and
-// scsfiber) connect it to a framework in a few lines each, and
-// an adapter for another framework can be built on it in the same way.
+// Package adapters manages the session of an HTTP request for any framework. It loads the session,
+// stores it before the response begins, and sets the session cookie.
 //
-// Those who use one of them need only its LoadAndSave, and from here the Options.
+// Applications do not call it, except for the options that they pass to LoadAndSave. LoadAndSave is
+// in the package of each framework: scshttp, scschi, scsgin, scsecho or scsfiber. Those packages
+// are thin layers over this one. To support another framework, write such a layer.
 //
-// # The life of a session in a request
+// # The steps of a request
 //
-//  1. Lifecycle.Begin reads the session cookie, all of that name, and loads the session (with
-//     Lazy, not before something asks for it). It returns a Request, whose
-//     context the handler must get.
-//  2. The handler runs.
-//  3. Request.Finish stores what changed and sets the headers of the response, before the
-//     first byte of the final response leaves, and once. If it fails the client must get an
-//     error in place of what the handler wrote.
-//  4. Request.End, after the handler, reports changes that came too late.
+//  1. Lifecycle.Begin reads the session cookies and loads the session. With Lazy, the session is
+//     loaded when the handler first uses it. Begin returns a Request.
+//  2. The handler runs with Request.Context as its context.
+//  3. Request.Finish stores the session if it changed and sets the response headers. Call it once,
+//     before the first byte of the final response is sent. If it fails, the client must get an
+//     error instead of the handler's response.
+//  4. Request.End reports changes that the handler made too late to be stored.
 //
-// For frameworks on net/http, Writer takes care of 3 and 4. For others Response takes care of 3; 4
-// is for those of them whose handlers can go on when the response has begun, as body streams do.
+// For frameworks on net/http, Writer does steps 3 and 4. For others, Response does step 3; call
+// Request.End if handlers can run after the response has begun, as body streams do.
 //
-// A handler that panics commits nothing: Finish is not called, unless a recovery
-// middleware inside turns the panic into an ordinary response.
+// # Failures
 //
-// The commit runs to its end, within CommitTimeout, also if the client hangs up.
+// If a handler panics, nothing is stored, unless an inner recovery middleware turns the panic into
+// a normal response.
 //
-// If the store is down, a request fails: the handler does not run, or its response is replaced
-// by an error. FailOpen and OnError change that.
+// If the client disconnects, the session is stored all the same, within CommitTimeout.
 //
-// Any scs.Store works. That the cookie and the stored record agree, and that all frameworks
-// behave alike, holds for all of them; that no update is lost and no destroyed session comes
-// back needs a *scskit.Store.
+// If the store is down, the request fails: the handler does not run, or its response is replaced by
+// an error. FailOpen and OnError change that.
+//
+// # Stores
+//
+// Any scs.Store works, and behaves alike in all frameworks. Only a *scskit.Store also keeps
+// concurrent requests from losing updates or bringing back a destroyed session.
 package adapters
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"reflect"
 	"runtime"
@@ -50,81 +50,37 @@ import (
 	"github.com/scskit/scskit/internal/tracking"
 )
 
-// Lifecycle is what a middleware makes once, when it is built. It is safe for concurrent use.
+// Lifecycle manages the sessions of one manager's requests. An adapter makes one when its
+// middleware is built. It is safe for concurrent use.
 type Lifecycle struct {
 	manager *scs.SessionManager // the application's
 
-	// A copy of it as it was when the middleware was built. A handler that changes a setting of the
-	// manager for its own request would otherwise change it for all.
-	sm     *scs.SessionManager
-	key    any // the key under which scs keeps the session in a context
+	// sm is a copy of the manager, made by NewLifecycle. It keeps a handler that changes a setting
+	// of the manager from changing it for other requests.
+	sm *scs.SessionManager
+
+	key    any // the context key of the manager's session
 	opts   options
 	report func(context.Context, scskit.Event) // nil without an observer
 
-	carrier *scskit.Store // the store, if its sessions travel in the cookie; else nil
+	carrier *scskit.Store // the store if it keeps sessions in the cookie, else nil
 }
 
-type options struct {
-	skip          func(method, path string) bool
-	lazy          bool
-	strict        bool
-	onError       func(context.Context, error) error
-	failOpen      bool
-	observer      scskit.Observer
-	logger        *slog.Logger
-	loggerSet     bool
-	commitTimeout time.Duration
-}
-
-// Option changes how a middleware treats its requests. Without any, the session is
-// loaded for every request and errors go to the framework.
-type Option func(*options)
-
-// Skip leaves requests alone for which skip is true: they have no session. Path is that of
-// the URL, decoded and without the query.
-func Skip(skip func(method, path string) bool) Option {
-	return func(o *options) { o.skip = skip }
-}
-
-// Lazy loads a session only when a handler first asks the manager for something. A request that
-// never does costs no round trip. If loading fails then, the handler goes on with an empty session,
-// and its response is replaced by the error, unless the failure may pass: see FailOpen.
-func Lazy() Option {
-	return func(o *options) { o.lazy = true }
-}
-
-// Strict makes a change of the session after the response has begun, which cannot be saved any
-// more, a panic at the end of the request. It is meant for tests; otherwise the
-// change is lost, and reported as an event of scskit.KindLate.
-func Strict() Option {
-	return func(o *options) { o.strict = true }
-}
-
-// Observe sets who is told of scskit.KindLate. By default it is the
-// Observer of the store, if that is a *scskit.Store.
-func Observe(observer scskit.Observer) Option {
-	return func(o *options) { o.observer = observer }
-}
-
-// CommitTimeout bounds the storing of a session at the end of a request, which goes on when
-// the client has gone. The default is 10 seconds.
-func CommitTimeout(d time.Duration) Option {
-	return func(o *options) { o.commitTimeout = d }
-}
-
-// NewLifecycle returns the lifecycle for a manager, with the settings that it has at that time: set
-// them all before. It panics, as a router does for a bad pattern, if the manager or an option is
-// unusable: a nil store, a cookie that browsers would refuse, a codec that is not the store's, or
-// settings that contradict each other.
+// NewLifecycle returns the lifecycle of a manager's sessions. It copies the manager's settings, so
+// set them first.
+//
+// It panics if a setting or an option is unusable, such as a nil store, a cookie that browsers
+// reject, a codec other than the store's, or settings that contradict each other. The message names
+// the setting and the fix.
 func NewLifecycle(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 	l := &Lifecycle{manager: sm, opts: options{commitTimeout: 10 * time.Second}}
 	if sm != nil {
-		seen := *sm
-		l.sm = &seen
+		copied := *sm
+		l.sm = &copied
 	}
 	for _, opt := range opts {
 		if opt == nil {
-			panic("adapters: an Option is nil")
+			panic("adapters: an Option is nil: leave it out")
 		}
 		opt(&l.opts)
 	}
@@ -133,8 +89,8 @@ func NewLifecycle(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 	}
 	l.key = contextKey(sm)
 	if fmt.Sprint(l.key) == "" {
-		panic("adapters: the session manager was not made by scskit.New or scs.New: such managers " +
-			"share one context key")
+		panic("adapters: the session manager has no context key of its own: make it with scskit.New " +
+			"or scs.New")
 	}
 	observer := l.opts.observer
 	if s, ok := scskit.StoreOf(sm.Store); ok {
@@ -154,76 +110,26 @@ func NewLifecycle(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 	return l
 }
 
-func (l *Lifecycle) validate() error {
-	sm := l.sm
-	switch {
-	case sm == nil:
-		return errors.New("session manager is nil; make one with scskit.New(store)")
-	case sm.Store == nil:
-		return errors.New("session manager has no Store; make it with scskit.New(store)")
-	case sm.Codec == nil:
-		return errors.New("session manager has no Codec; make it with scskit.New(store)")
-	case l.opts.commitTimeout <= 0:
-		return fmt.Errorf("CommitTimeout is %v; it must be positive", l.opts.commitTimeout)
-	case sm.Lifetime <= 0:
-		return fmt.Errorf("SessionManager.Lifetime is %v; it must be positive", sm.Lifetime)
-	case sm.IdleTimeout < 0:
-		return fmt.Errorf("SessionManager.IdleTimeout is %v; it must not be negative", sm.IdleTimeout)
-	case sm.IdleTimeout > sm.Lifetime:
-		return fmt.Errorf("SessionManager.IdleTimeout is %v and never ends a session, since Lifetime "+
-			"is %v; "+
-			"set a longer Lifetime", sm.IdleTimeout, sm.Lifetime)
-	}
-	if s, ok := sm.Store.(*scskit.Store); ok && s == nil {
-		return errors.New("SessionManager.Store is a nil *scskit.Store; check the error of the store's " +
-			"constructor")
-	}
-	if s, ok := scskit.StoreOf(sm.Store); ok {
-		if _, ok := sm.Store.(scs.CtxStore); !ok {
-			return fmt.Errorf("the store, a %T, wraps a *scskit.Store and hides its methods with a "+
-				"context: embed the *scskit.Store, or add FindCtx, CommitCtx and DeleteCtx", sm.Store)
-		}
-		if sm.IdleTimeout > 0 && s.TouchInterval() > sm.IdleTimeout {
-			return fmt.Errorf("the store's Options.TouchInterval is %v and SessionManager.IdleTimeout is "+
-				"%v: "+
-				"idle sessions would live more than twice as long; set a shorter TouchInterval",
-				s.TouchInterval(), sm.IdleTimeout)
-		}
-		if sm.HashTokenInStore {
-			return errors.New("SessionManager.HashTokenInStore is set, but the store hashes tokens " +
-				"itself; unset it")
-		}
-		if name, ok := s.CookieName(); ok && name != sm.Cookie.Name {
-			return fmt.Errorf("SessionManager.Cookie.Name is %q, but the store seals sessions for a "+
-				"cookie %q; set its Options.CookieName", sm.Cookie.Name, name)
-		}
-		if manager, store := fmt.Sprintf("%T", sm.Codec), fmt.Sprintf("%T", s.Codec()); manager != store {
-			return fmt.Errorf("SessionManager.Codec is a %s, but the store's is a %s; make the manager "+
-				"with scskit.New(store), or set Options.Codec", manager, store)
-		}
-	}
-	return validateCookie(sm)
-}
-
-// HandleError answers a request on net/http with an error: by the manager's ErrorFunc, or if that
-// is nil or the one that scs sets, which logs the error once more, with a plain 500.
+// HandleError writes an error response on net/http. It calls the manager's ErrorFunc if you set
+// one. Otherwise it sends a plain 500: the ErrorFunc that scs.New sets would log the error a second
+// time.
 func (l *Lifecycle) HandleError(w http.ResponseWriter, r *http.Request, err error) {
-	if f := l.sm.ErrorFunc; f != nil && !isDefault(f) {
+	if f := l.sm.ErrorFunc; f != nil && !isDefaultErrorFunc(f) {
 		f(w, r, err)
 		return
 	}
 	http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
 }
 
-// isDefault reports whether f is what scs.New sets.
-func isDefault(f func(http.ResponseWriter, *http.Request, error)) bool {
+// isDefaultErrorFunc reports whether f is the ErrorFunc that scs.New sets.
+func isDefaultErrorFunc(f func(http.ResponseWriter, *http.Request, error)) bool {
 	name := runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name()
 	return name == "github.com/alexedwards/scs/v2.defaultErrorFunc"
 }
 
-// HasSession reports whether ctx has a session of the manager: whether the request came
-// through its middleware. Where it is false, every method of the manager
-// panics. With Lazy it does not load the session.
+// HasSession reports whether ctx has a session of the manager, that is, whether the request passed
+// through the manager's middleware. If it returns false, every method of the manager panics. It
+// does not load a Lazy session.
 func HasSession(ctx context.Context, sm *scs.SessionManager) bool {
 	if sm == nil {
 		return false
@@ -231,19 +137,20 @@ func HasSession(ctx context.Context, sm *scs.SessionManager) bool {
 	if requestOf(ctx, sm) != nil {
 		return true
 	}
-	// Load returns the very context it was given if there is a session in it.
-	probe := &sessionProbe{Context: ctx}
-	loaded, err := sm.Load(probe, "")
-	return err == nil && loaded == context.Context(probe)
+	// Load returns its argument unchanged if that has a session.
+	wrapper := &contextWrapper{Context: ctx}
+	loaded, err := sm.Load(wrapper, "")
+	return err == nil && loaded == context.Context(wrapper)
 }
 
-type sessionProbe struct{ context.Context }
+// contextWrapper makes a context that differs from every other.
+type contextWrapper struct{ context.Context }
 
 // contextKey returns the key under which the manager keeps sessions in contexts. scs does not
-// tell, but asks the context for it first of all.
+// export the key, but Load begins by looking it up in the context.
 func contextKey(sm *scs.SessionManager) any {
 	load := func(ctx context.Context) context.Context {
-		loaded, err := sm.Load(ctx, "") // without a token there is nothing to load
+		loaded, err := sm.Load(ctx, "") // an empty token loads nothing, so this cannot fail
 		if err != nil {
 			return ctx
 		}
@@ -256,7 +163,8 @@ func contextKey(sm *scs.SessionManager) any {
 	return key
 }
 
-// verifyKey looks for a session under the key, should a version of scs ask for another one first.
+// verifyKey returns an error if key does not find the session in a loaded context. A future version
+// of scs could look up another key first.
 func verifyKey(loaded context.Context, key any) error {
 	if key != nil && loaded.Value(key) != nil {
 		return nil
@@ -269,6 +177,6 @@ func verifyKey(loaded context.Context, key any) error {
 			}
 		}
 	}
-	return fmt.Errorf("adapters: scskit does not find the session in the contexts of scs %s: "+
-		"require a version that scskit was tested with, or a later scskit", version)
+	return fmt.Errorf("adapters: scskit cannot find the session in the contexts of scs %s: "+
+		"require an scs version that scskit was tested with, or upgrade scskit", version)
 }

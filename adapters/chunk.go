@@ -8,45 +8,51 @@ import (
 	"time"
 )
 
-// A store may keep the session in the cookie itself, where it can be longer than browsers take. It
-// is then split. The cookie NAME holds the number of parts, a dot and the first part. NAME.1 and so
-// on hold the others, each after the first bytes of the value, which tell whose part it is. A value
-// that lacks a part is worthless. Cookies that belong to no value are left over: they are ignored,
-// and expire when the session cookie is next set.
+// A store can keep the session in the cookie. If the value is longer than browsers accept, it is
+// split into chunks:
+//
+//   - The cookie NAME holds the number of chunks, a dot and the first chunk.
+//   - The cookies NAME.1, NAME.2 and so on hold the other chunks. Each begins with the first bytes
+//     of the whole value, which identify the value that the chunk belongs to.
+//
+// A value with a missing chunk is dropped. Chunks of no value are ignored, and expired when the
+// session cookie is next set.
 
 const (
-	// maxChunks bounds how many cookies one value is put together from.
+	// maxChunks limits the number of cookies that form one value.
 	maxChunks = 16
 
-	// chunkTag is how many bytes of the value begin each further part: more than chance repeats.
+	// chunkTag is the number of bytes of the value that begin each further chunk. Values are
+	// unlikely to have that many bytes in common by chance.
 	chunkTag = 8
 
-	// maxParts bounds how many further parts of a request are looked at.
+	// maxParts limits the number of further chunks that are read from one request.
 	maxParts = maxCandidates * maxChunks
 )
 
-// chunkRoom is how many bytes of a part fit into a cookie of this name, with what it says of
-// its place.
-func chunkRoom(name string) int { return maxCookieBytes - len(name) - len(".15") - chunkTag }
+// chunkSize returns the number of bytes of the value that fit into one cookie of the name, beside
+// the chunk's number and tag.
+func chunkSize(name string) int { return maxCookieBytes - len(name) - len(".15") - chunkTag }
 
-// splitValue returns the values of the cookies that hold value.
+// splitValue returns the chunks of value: the values of the cookies that hold it.
 func splitValue(value, name string) []string {
-	room := chunkRoom(name)
-	if len(value) <= room {
+	size := chunkSize(name)
+	if len(value) <= size {
 		return []string{value}
 	}
-	count := (len(value) + room - 1) / room
+	count := (len(value) + size - 1) / size
 	tag := value[:chunkTag]
-	parts := []string{strconv.Itoa(count) + "." + value[:room]}
-	for rest := value[room:]; rest != ""; {
-		n := min(room, len(rest))
+	parts := []string{strconv.Itoa(count) + "." + value[:size]}
+	for rest := value[size:]; rest != ""; {
+		n := min(size, len(rest))
 		parts = append(parts, tag+rest[:n])
 		rest = rest[n:]
 	}
 	return parts
 }
 
-// joinValue returns the value that begins with first. ok is false if a part is missing.
+// joinValue returns the whole value whose first chunk is first. ok is false if a chunk is missing
+// or first is malformed.
 func joinValue(first string, parts []part) (value string, ok bool) {
 	count, rest, split := strings.Cut(first, ".")
 	if !split {
@@ -73,13 +79,13 @@ func joinValue(first string, parts []part) (value string, ok bool) {
 
 func chunkName(name string, i int) string { return name + "." + strconv.Itoa(i) }
 
-// part is a further part of a value, or what is called like one.
+// part is a cookie that has the name of a further chunk.
 type part struct {
-	place int
+	place int // the number in its name
 	value string
 }
 
-// partsOf returns the further parts in the lines of a Cookie header.
+// partsOf returns the further chunks in the lines of a Cookie header.
 func partsOf(lines []string, name string) (parts []part) {
 	for c := range cookies(lines) {
 		suffix, ok := strings.CutPrefix(c.name, name+".")
@@ -101,9 +107,9 @@ func partsOf(lines []string, name string) (parts []part) {
 	return parts
 }
 
-// join puts together the tokens that came in parts, and drops those that cannot be.
-func (r *Request) join(lines []string) {
-	r.incomplete = r.ntokens > 0
+// joinChunks joins the tokens that were split, and drops those that lack a chunk.
+func (r *Request) joinChunks(lines []string) {
+	r.hadCookie = r.ntokens > 0
 	parts := partsOf(lines, r.l.sm.Cookie.Name)
 	for _, p := range parts {
 		r.chunks |= 1 << p.place
@@ -121,9 +127,9 @@ func (r *Request) join(lines []string) {
 	}
 }
 
-// newestFirst sorts the tokens by when their sessions were saved. A session that travels in the
-// cookie cannot be revoked: an older one, that another site of the domain may have set, stays
-// valid beside the one that a sign-in has begun.
+// newestFirst sorts the tokens by the time their sessions were saved, newest first. A session in
+// the cookie cannot be revoked: an older one, which another site of the domain may have set, stays
+// valid beside the one that a sign-in created.
 func (r *Request) newestFirst() {
 	type saved struct {
 		token string
@@ -140,8 +146,8 @@ func (r *Request) newestFirst() {
 	}
 }
 
-// setCookie sets the session cookie: in parts, if it is long, and without those of the
-// request that it does not need any more.
+// setCookie sets the session cookie, in chunks if it is long. It expires the chunks of the request
+// that the new value does not replace.
 func (r *Request) setCookie(h http.Header, c *http.Cookie) {
 	if r.l.carrier == nil {
 		setCookie(h, c)
@@ -159,9 +165,9 @@ func (r *Request) setCookie(h http.Header, c *http.Cookie) {
 	}
 	for i := len(parts); i < maxChunks; i++ {
 		if r.chunks&(1<<i) != 0 {
-			left := expiredCookie(r.l.sm)
-			left.Name = chunkName(name, i)
-			setCookie(h, left)
+			unused := expiredCookie(r.l.sm)
+			unused.Name = chunkName(name, i)
+			setCookie(h, unused)
 		}
 	}
 }

@@ -1,8 +1,6 @@
 package adapters
 
 import (
-	"errors"
-	"fmt"
 	"iter"
 	"net/http"
 	"net/textproto"
@@ -14,26 +12,25 @@ import (
 )
 
 const (
-	// maxCandidates bounds how many cookies of one name are looked up for a request.
+	// maxCandidates limits the number of session cookies in a request that are tried.
 	maxCandidates = 4
 
-	// maxCookies bounds how many cookies of a request are looked at, of any name. net/http takes no
-	// more either.
+	// maxCookies limits the number of cookies in a request that are read, as in net/http.
 	maxCookies = 3000
 
-	// RFC 6265bis, sections 5.5 and 5.7: what a browser accepts.
+	// The limits of browsers: RFC 6265bis, sections 5.5 and 5.7.
 	maxCookieBytes    = 4096 // name and value
 	maxAttributeBytes = 1024
 	maxCookieAge      = 400 * 24 * time.Hour
 
-	tokenBytes = 43 // scs draws 32 bytes and encodes them in base64
+	tokenBytes = 43 // scs encodes 32 random bytes in base64
 
-	// rememberMe is the session key under which scs's RememberMe keeps its answer.
+	// rememberMe is the session key that SessionManager.RememberMe sets.
 	rememberMe = "__rememberMe"
 )
 
-// cookies is an iterator over the cookies in the lines of a Cookie header, maxCookies of them at
-// most. Their values are as they were sent.
+// cookies iterates over the cookies in the lines of a Cookie header, at most maxCookies of them. It
+// does not decode their values.
 func cookies(lines []string) iter.Seq[sentCookie] {
 	return func(yield func(sentCookie) bool) {
 		seen := 0
@@ -55,9 +52,9 @@ func cookies(lines []string) iter.Seq[sentCookie] {
 
 type sentCookie struct{ name, value string }
 
-// candidates puts the distinct values of the cookies called name into dst, in the order of the
-// header lines, and returns how many there are, and whether there may be more. It takes what
-// net/http takes.
+// candidates stores the distinct values of the cookies called name in dst, in the order of the
+// header. It accepts the values that net/http accepts. It returns how many it stored, and whether
+// there may be more.
 func candidates(dst []string, lines []string, name string) (n int, more bool) {
 	seen := 0
 	for c := range cookies(lines) {
@@ -78,7 +75,8 @@ func candidates(dst []string, lines []string, name string) (n int, more bool) {
 	return n, seen == maxCookies
 }
 
-func cookieValue(s string) (string, bool) {
+// cookieValue returns the value without quotes. ok is false if the value is invalid or too long.
+func cookieValue(s string) (value string, ok bool) {
 	if len(s) > maxCookieBytes {
 		return "", false
 	}
@@ -94,13 +92,14 @@ func cookieValue(s string) (string, bool) {
 }
 
 // sessionCookie returns the cookie for a stored session.
-func sessionCookie(sm *scs.SessionManager, token string, expiry time.Time,
-	persistent bool) *http.Cookie {
+func sessionCookie(
+	sm *scs.SessionManager, token string, expiry time.Time, persistent bool,
+) *http.Cookie {
 	c := baseCookie(sm)
 	c.Value = token
 	if persistent {
-		// Both are rounded up to the second, as scs does. The record ends the session
-		// exactly; a cookie must only not go before it.
+		// Round up to the second, as scs does: the cookie must not expire before the record, which
+		// ends the session exactly.
 		age := min(time.Until(expiry), maxCookieAge-time.Second)
 		c.MaxAge = int(age/time.Second) + 1
 		c.Expires = time.Now().Add(age).Add(time.Second).UTC()
@@ -108,7 +107,7 @@ func sessionCookie(sm *scs.SessionManager, token string, expiry time.Time,
 	return c
 }
 
-// expiredCookie returns the cookie that makes a browser forget the session.
+// expiredCookie returns the cookie that makes a browser delete its session cookie.
 func expiredCookie(sm *scs.SessionManager) *http.Cookie {
 	c := baseCookie(sm)
 	c.MaxAge = -1
@@ -128,8 +127,8 @@ func baseCookie(sm *scs.SessionManager) *http.Cookie {
 	}
 }
 
-// setCookie puts c in place of any cookie of its name. A response with a session cookie is
-// for one user only, so that no cache may keep it.
+// setCookie sets c, and replaces any Set-Cookie line of the same name. It forbids caching, since a
+// response with a session cookie is for one user.
 func setCookie(h http.Header, c *http.Cookie) {
 	const key = "Set-Cookie"
 	if lines := h[key]; len(lines) > 0 {
@@ -142,7 +141,8 @@ func setCookie(h http.Header, c *http.Cookie) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// addVary takes the memory for the header's value, if it has to set one.
+// addVary adds Cookie to the Vary header. It uses value as the header's slice if there is no Vary
+// header yet, to save an allocation.
 func addVary(h http.Header, value *[1]string) {
 	for _, line := range h["Vary"] {
 		for field := range strings.SplitSeq(line, ",") {
@@ -158,42 +158,4 @@ func addVary(h http.Header, value *[1]string) {
 	}
 	value[0] = "Cookie"
 	h["Vary"] = value[:]
-}
-
-// validateCookie refuses cookies that browsers would refuse, or that would not mean what they say.
-func validateCookie(sm *scs.SessionManager) error {
-	c := sm.Cookie
-	lower := strings.ToLower(c.Name) // browsers compare the prefixes in any case
-	switch {
-	case c.Name == "":
-		return errors.New("Cookie.Name is empty")
-	case len(c.Name)+tokenBytes > maxCookieBytes:
-		return fmt.Errorf("Cookie.Name is %d bytes long: browsers take at most %d for name and value",
-			len(c.Name), maxCookieBytes)
-	case len(c.Path) > maxAttributeBytes || len(c.Domain) > maxAttributeBytes:
-		return fmt.Errorf("Cookie.Path and Cookie.Domain must have at most %d bytes: browsers ignore "+
-			"longer ones", maxAttributeBytes)
-	case c.Path != "" && c.Path[0] != '/':
-		return fmt.Errorf("Cookie.Path %q does not begin with a slash: browsers ignore it", c.Path)
-	case c.SameSite == http.SameSiteNoneMode && !c.Secure:
-		return errors.New("Cookie.SameSite is None, which browsers refuse unless Cookie.Secure is true")
-	case c.Partitioned && !c.Secure:
-		return errors.New("Cookie.Partitioned is set, which browsers refuse unless Cookie.Secure is true")
-	case strings.HasPrefix(lower, "__secure-") && !c.Secure:
-		return fmt.Errorf("the cookie name %q needs Cookie.Secure", c.Name)
-	case strings.HasPrefix(lower, "__host-") && (!c.Secure || c.Path != "/" || c.Domain != ""):
-		return fmt.Errorf("the cookie name %q needs Cookie.Secure, Cookie.Path \"/\" and no Cookie.Domain", c.Name)
-	case sm.Lifetime > maxCookieAge:
-		return fmt.Errorf("SessionManager.Lifetime is %v: browsers keep a cookie for at most 400 days",
-			sm.Lifetime)
-	}
-	// The expiry is no more than a stand-in here.
-	if err := sessionCookie(sm, strings.Repeat("x", tokenBytes), time.Now().Add(time.Hour),
-		true).Valid(); err != nil {
-		return fmt.Errorf("the session cookie is invalid: %w", err)
-	}
-	if c.Domain != "" && strings.ContainsAny(c.Domain, " ;,\x00") {
-		return fmt.Errorf("Cookie.Domain %q is invalid", c.Domain)
-	}
-	return nil
 }

@@ -2,10 +2,12 @@ package adapters
 
 import "net/http"
 
-// GiveBack is called when the handler has returned or panicked, on net/http. inner is the request
-// that it was given, with the session's context: a copy of outer. GiveBack removes the temporary
-// files of a form that was parsed inside, which the server does for outer alone, and notes in
-// outer what was noted in inner: its forms, the pattern of its route, and the path values.
+// GiveBack copies what inner handlers have set in a request to the request outside. outer is the
+// request that the middleware got, and inner the copy with the session's context. Call GiveBack on
+// net/http when the handler has returned or panicked.
+//
+// It copies the parsed forms, the pattern of the route and the path values. It also removes the
+// temporary files of a multipart form that was parsed in inner: the server does so for outer only.
 func GiveBack(outer, inner *http.Request) {
 	if inner.MultipartForm != nil && inner.MultipartForm != outer.MultipartForm {
 		_ = inner.MultipartForm.RemoveAll()

@@ -14,27 +14,29 @@ import (
 	"github.com/scskit/scskit/internal/caller"
 )
 
-// End is called when the handler has returned: a change of the session since Finish is lost, and is
-// reported; OnError is told of a session that was first asked for since then and could not be
-// loaded. It does nothing if Finish was not called. With Strict it panics.
+// End reports changes that the handler made to the session after Finish. They are lost. Call End
+// when the handler has returned. With Strict, End panics after such a change.
+//
+// If the handler first used the session after Finish, and the session could not be loaded, End
+// calls the OnError function. End does nothing if Finish was not called.
 func (r *Request) End() {
 	r.mu.Lock()
-	settled := r.finished && r.loaded && r.err == nil
-	// under Lazy, first used when the response had begun
-	failed := settled && r.loadErr != nil && !r.open && !r.reported
-	late := settled && !failed && !r.reported && r.changedSinceFinish()
+	pending := r.finished && r.loaded && r.err == nil && !r.reported
+	// With Lazy, the session may have been first used after the response had begun.
+	failed := pending && r.loadErr != nil && !r.failedOpen
+	late := pending && !failed && r.changedSinceFinish()
 	r.reported = r.reported || failed || late
 	r.mu.Unlock()
 	if failed {
-		_ = r.l.fail(&r.ctx, "load", r.loadErr) // no response is left to put it in
+		_ = r.l.fail(&r.ctx, "load", r.loadErr) // the response has been sent
 	}
 	if late {
-		r.tellLate()
+		r.reportLate()
 	}
 }
 
-// tellLate tells of a change since Finish. With Strict it panics.
-func (r *Request) tellLate() {
+// reportLate reports a change since Finish. With Strict it panics.
+func (r *Request) reportLate() {
 	if r.l.report != nil {
 		e := scskit.Event{Kind: scskit.KindLate, Outcome: scskit.OutcomeOK}
 		if token := r.l.sm.Token(&r.ctx); token != "" {
@@ -48,21 +50,22 @@ func (r *Request) tellLate() {
 	}
 }
 
-// endLater calls End when the request's context ends, for an adapter that has returned before the
-// response begins. With Strict, what changes the session after that panics on the spot, since
-// nothing of the adapter's is left for a panic to go through.
-func (r *Request) endLater() {
+// endWithContext calls End when the request's context ends. It is for an adapter that returns
+// before the response begins. With Strict, a change of the session after the response has begun
+// then panics at once, in the code that makes it: the adapter is no longer on the stack when End
+// runs.
+func (r *Request) endWithContext() {
 	if r.Idle() {
 		return
 	}
-	r.left.Store(r.l.opts.strict)
+	r.returned.Store(r.l.opts.strict)
 	r.mu.Lock()
-	r.late.Store(r.finished && r.err == nil && r.l.opts.strict)
+	r.panicLate.Store(r.finished && r.err == nil && r.l.opts.strict)
 	r.mu.Unlock()
 	if r.l.opts.strict || r.l.report != nil {
 		context.AfterFunc(r.base, func() {
 			defer func() {
-				if p := recover(); p != nil { // Strict; nothing else would stop it here
+				if p := recover(); p != nil { // of Strict; nothing else recovers it here
 					slog.Error(fmt.Sprint(p))
 				}
 			}()
@@ -71,9 +74,9 @@ func (r *Request) endLater() {
 	}
 }
 
-// changes reports whether the manager asks for the session in order to change it. A late RenewToken
-// is none: the store refuses it.
-func changes() bool {
+// callerChanges reports whether the manager's method on the stack changes the session. RenewToken
+// does not count, since the store rejects it after the response has begun.
+func callerChanges() bool {
 	for method := range caller.Methods {
 		switch method {
 		case "getSessionDataFromContext":
@@ -86,8 +89,8 @@ func changes() bool {
 	return false
 }
 
-// miss ends the session's life without storing it. Whatever a handler did to it is a late change.
-func (r *Request) miss() {
+// finishUnsaved finishes the request without storing the session. All changes become late changes.
+func (r *Request) finishUnsaved() {
 	if r.Idle() {
 		return
 	}
@@ -95,13 +98,13 @@ func (r *Request) miss() {
 	defer r.mu.Unlock()
 	if !r.finished {
 		r.finished, r.status = true, scs.Unmodified
-		r.late.Store(r.left.Load())
+		r.panicLate.Store(r.returned.Load())
 	}
 }
 
 func (r *Request) changedSinceFinish() bool {
 	if !r.l.opts.strict && r.l.report == nil {
-		return false // nobody wants to know
+		return false // late changes are not reported
 	}
 	status := r.l.sm.Status(&r.ctx)
 	if status != r.status {
@@ -110,7 +113,7 @@ func (r *Request) changedSinceFinish() bool {
 	return r.snapshot != nil && !r.snapshot.equal(takeSnapshot(&r.ctx, r.l.sm))
 }
 
-// snapshot is the state of a session, to see whether it changed later.
+// snapshot is the state of a session at one time, to detect later changes.
 type snapshot struct {
 	token    string
 	deadline time.Time

@@ -33,66 +33,77 @@ func TestNewPanics(t *testing.T) {
 		want   string
 	}{
 		{"no store", func(sm *scs.SessionManager) { sm.Store = nil }, nil,
-			"adapters: session manager has no Store; make it with scskit.New(store)"},
+			"adapters: SessionManager.Store is nil: make the manager with scskit.New(store)"},
 		{"a nil store", func(sm *scs.SessionManager) { sm.Store = (*scskit.Store)(nil) }, nil,
-			"adapters: SessionManager.Store is a nil *scskit.Store; check the error of the store's " +
-				"constructor"},
+			"adapters: SessionManager.Store is a nil *scskit.Store: check the error that the store's " +
+				"constructor returned"},
 		{"no codec", func(sm *scs.SessionManager) { sm.Codec = nil }, nil,
-			"adapters: session manager has no Codec; make it with scskit.New(store)"},
+			"adapters: SessionManager.Codec is nil: make the manager with scskit.New(store)"},
 		{"another codec", func(sm *scs.SessionManager) { sm.Codec = scs.GobCodec{} }, nil,
-			"adapters: SessionManager.Codec is a scs.GobCodec, but the store's is a scskit.Codec; make " +
-				"the manager with scskit.New(store), or set Options.Codec"},
+			"adapters: SessionManager.Codec is a scs.GobCodec, but the store's is a scskit.Codec: make " +
+				"the manager with scskit.New(store), or set the store's Options.Codec"},
 		{"hashed twice", func(sm *scs.SessionManager) { sm.HashTokenInStore = true }, nil,
-			"adapters: SessionManager.HashTokenInStore is set, but the store hashes tokens itself; " +
-				"unset it"},
+			"adapters: SessionManager.HashTokenInStore is true, but the store hashes tokens itself: " +
+				"set it to false"},
 		{"no lifetime", func(sm *scs.SessionManager) { sm.Lifetime = 0 }, nil,
-			"adapters: SessionManager.Lifetime is 0s; it must be positive"},
+			"adapters: SessionManager.Lifetime is 0s: it must be positive"},
 		{"a negative idle timeout", func(sm *scs.SessionManager) { sm.IdleTimeout = -time.Second }, nil,
-			"adapters: SessionManager.IdleTimeout is -1s; it must not be negative"},
+			"adapters: SessionManager.IdleTimeout is -1s: it must be positive, or 0 for no timeout"},
 		{"an idle timeout without effect",
 			func(sm *scs.SessionManager) { sm.IdleTimeout = 25 * time.Hour }, nil,
-			"adapters: SessionManager.IdleTimeout is 25h0m0s and never ends a session, since Lifetime is " +
-				"24h0m0s; set a longer Lifetime"},
+			"adapters: SessionManager.IdleTimeout is 25h0m0s, but SessionManager.Lifetime ends every " +
+				"session after 24h0m0s: set a shorter IdleTimeout or a longer Lifetime"},
 		{"touched too seldom", func(sm *scs.SessionManager) {
 			sm.Store, sm.IdleTimeout = touchedEvery(t, time.Hour), time.Minute
 		}, nil,
-			"adapters: the store's Options.TouchInterval is 1h0m0s and SessionManager.IdleTimeout is " +
+			"adapters: the store's Options.TouchInterval is 1h0m0s, but SessionManager.IdleTimeout is " +
 				"1m0s: idle sessions would live more than twice as long; set a shorter TouchInterval"},
 		{"no commit timeout", secure, []Option{CommitTimeout(0)},
-			"adapters: CommitTimeout is 0s; it must be positive"},
+			"adapters: the option CommitTimeout is 0s: it must be positive"},
 		{"a nil option", secure, []Option{nil},
-			"adapters: an Option is nil"},
+			"adapters: an Option is nil: leave it out"},
 		{"no name", func(sm *scs.SessionManager) { sm.Cookie.Name = "" }, nil,
-			"adapters: Cookie.Name is empty"},
+			"adapters: SessionManager.Cookie.Name is empty: set one, such as session"},
 		{"a name that is no token", func(sm *scs.SessionManager) { sm.Cookie.Name = "my session" }, nil,
-			`adapters: the session cookie is invalid: http: invalid Cookie.Name`},
+			`adapters: SessionManager.Cookie is invalid: http: invalid Cookie.Name`},
 		{"a long name", func(sm *scs.SessionManager) { sm.Cookie.Name = strings.Repeat("n", 4054) }, nil,
-			"adapters: Cookie.Name is 4054 bytes long: browsers take at most 4096 for name and value"},
+			"adapters: SessionManager.Cookie.Name is 4054 bytes long, and browsers accept at most 4096 " +
+				"for name and value: set a shorter name"},
 		{"a long path", func(sm *scs.SessionManager) {
 			sm.Cookie.Path = "/" + strings.Repeat("p", 1024)
 		}, nil,
-			"adapters: Cookie.Path and Cookie.Domain must have at most 1024 bytes: browsers ignore longer " +
-				"ones"},
+			"adapters: SessionManager.Cookie.Path is 1025 bytes long, and browsers ignore one over 1024: " +
+				"set a shorter path"},
+		{"a long domain", func(sm *scs.SessionManager) {
+			sm.Cookie.Domain = strings.Repeat("d", 1025)
+		}, nil,
+			"adapters: SessionManager.Cookie.Domain is 1025 bytes long, and browsers ignore one over " +
+				"1024: set a shorter domain"},
 		{"a relative path", func(sm *scs.SessionManager) { sm.Cookie.Path = "app" }, nil,
-			`adapters: Cookie.Path "app" does not begin with a slash: browsers ignore it`},
+			`adapters: SessionManager.Cookie.Path is "app", and browsers ignore a path without a ` +
+				`leading slash: set "/app"`},
 		{"a bad domain", func(sm *scs.SessionManager) { sm.Cookie.Domain = "example.org;x" }, nil,
-			`adapters: the session cookie is invalid: http: invalid Cookie.Domain`},
+			`adapters: SessionManager.Cookie is invalid: http: invalid Cookie.Domain`},
 		{"SameSite=None", func(sm *scs.SessionManager) {
 			sm.Cookie.SameSite = http.SameSiteNoneMode
 		}, nil,
-			"adapters: Cookie.SameSite is None, which browsers refuse unless Cookie.Secure is true"},
+			"adapters: SessionManager.Cookie.SameSite is None, which browsers accept only from a " +
+				"secure cookie: set Cookie.Secure"},
 		{"Partitioned", func(sm *scs.SessionManager) { sm.Cookie.Partitioned = true }, nil,
-			"adapters: Cookie.Partitioned is set, which browsers refuse unless Cookie.Secure is true"},
+			"adapters: SessionManager.Cookie.Partitioned is true, which browsers accept only from a " +
+				"secure cookie: set Cookie.Secure"},
 		{"__Secure-", func(sm *scs.SessionManager) { sm.Cookie.Name = "__SECURE-id" }, nil,
-			`adapters: the cookie name "__SECURE-id" needs Cookie.Secure`},
+			`adapters: SessionManager.Cookie.Name is "__SECURE-id", and browsers accept that prefix ` +
+				"only from a secure cookie: set Cookie.Secure"},
 		{"__Host-", func(sm *scs.SessionManager) {
 			sm.Cookie.Name, sm.Cookie.Domain = "__Host-id", "example.org"
 			secure(sm)
 		}, nil,
-			`adapters: the cookie name "__Host-id" needs Cookie.Secure, Cookie.Path "/" and no ` +
-				"Cookie.Domain"},
+			`adapters: SessionManager.Cookie.Name is "__Host-id", and browsers accept that prefix only ` +
+				`with certain attributes: set Cookie.Secure and Cookie.Path "/", and no Cookie.Domain`},
 		{"401 days", func(sm *scs.SessionManager) { sm.Lifetime = 401 * 24 * time.Hour }, nil,
-			"adapters: SessionManager.Lifetime is 9624h0m0s: browsers keep a cookie for at most 400 days"},
+			"adapters: SessionManager.Lifetime is 9624h0m0s, and browsers keep a cookie for at most 400 " +
+				"days: set at most 9600h0m0s"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
@@ -101,10 +112,10 @@ func TestNewPanics(t *testing.T) {
 			wantPanic(t, tt.want, func() { NewLifecycle(sm, tt.opts...) })
 		})
 	}
-	wantPanic(t, "adapters: session manager is nil; make one with scskit.New(store)",
+	wantPanic(t, "adapters: the session manager is nil: make one with scskit.New(store)",
 		func() { NewLifecycle(nil) })
-	want := "adapters: the session manager was not made by scskit.New or scs.New: such managers " +
-		"share one context key"
+	want := "adapters: the session manager has no context key of its own: make it with scskit.New " +
+		"or scs.New"
 	wantPanic(t, want, func() {
 		sm := scskit.New(newStore(t, nil))
 		NewLifecycle(&scs.SessionManager{

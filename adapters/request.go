@@ -14,56 +14,57 @@ import (
 	"github.com/scskit/scskit/internal/tracking"
 )
 
-// Request is the session of one request. Its methods may be called from any goroutine.
+// Request is the session of one request. Its methods are safe for concurrent use.
 type Request struct {
-	idle context.Context // the context given to Begin, if there is nothing to do; then only this is set
+	idle context.Context // the context given to Begin, if the Request is idle; all else is then unset
 
 	l     *Lifecycle
 	outer *Request // the next one in the context, of another manager
 	ctx   requestContext
 
-	tokens  [maxCandidates]string // the cookies sent, in their order
-	ntokens int
-	more    bool // there were others
+	tokens      [maxCandidates]string // the values of the request's session cookies, in order
+	ntokens     int
+	moreCookies bool // there were more than tokens holds
 
-	// Of a session that travels in the cookie; see chunk.go.
-	chunks     uint32 // bit i: the request has part i
-	incomplete bool   // the request has a first part
+	// For sessions in the cookie; see chunk.go.
+	chunks    uint32 // bit i is set if the request has a cookie for chunk i
+	hadCookie bool   // the request had a session cookie, possibly without all of its chunks
 
 	load      sync.Once
-	base      context.Context  // the parent, with a tracker
-	tracker   tracking.Tracker // the one in base
-	shared    bool             // the tracker is that of a context outside
+	base      context.Context  // the parent context, with a tracker
+	tracker   tracking.Tracker // the tracker in base
+	shared    bool             // an outer context made the tracker
 	loaded    bool
-	session   any    // what scs keeps in a context
-	token     string // of the session that was loaded
-	committed string // the token of the commit at Finish
+	session   any    // the value that scs keeps in a context
+	token     string // of the session that was loaded, or ""
+	committed string // the token that Finish committed, or ""
 	loadErr   error
-	stale     bool      // cookies were sent, but no session was found
-	deadline  time.Time // of the empty session, if there is a loadErr
+	stale     bool      // the request had session cookies, but none found a session
+	deadline  time.Time // of the empty session, if loadErr is set
 
-	mu       sync.Mutex
-	finished bool
-	open     bool       // the session could not be loaded or stored, and the request passes
-	err      error      // of Finish
-	status   scs.Status // at Finish
-	snapshot *snapshot  // at Finish, if anybody wants to know of later changes
-	reported     bool       // that there were some
+	mu         sync.Mutex
+	finished   bool
+	failedOpen bool       // the session could not be loaded or stored, and the request passes
+	err        error      // of Finish
+	status     scs.Status // at Finish
+	snapshot   *snapshot  // at Finish, if late changes are reported
+	reported   bool       // End has reported a late change or a failure
 
-	nested atomic.Bool // there is a Request of another manager around this one, or inside
+	nested atomic.Bool // an inner or outer Request of another manager exists
 
-	left atomic.Bool // with Strict: the response is another's to end
-	late atomic.Bool // it is, and has begun
+	// With Strict, for an adapter that returns before the response begins. See endWithContext.
+	returned  atomic.Bool // the adapter has returned
+	panicLate atomic.Bool // the response has begun too, so that a change panics at once
 
-	// In the same piece of memory, since most requests need them.
+	// Most requests need these. Here they cost no allocations of their own.
 	writer Writer
 	vary   [1]string
 }
 
-// requestKey finds the innermost Request in a context.
+// requestKey is the context key of the innermost Request.
 type requestKey struct{}
 
-// requestOf returns the Request of a manager in ctx, or nil.
+// requestOf returns the Request of a manager in ctx, or nil if there is none.
 func requestOf(ctx context.Context, sm *scs.SessionManager) *Request {
 	r, _ := ctx.Value(requestKey{}).(*Request)
 	for r != nil && r.l.manager != sm {
@@ -72,9 +73,9 @@ func requestOf(ctx context.Context, sm *scs.SessionManager) *Request {
 	return r
 }
 
-// requestContext is what handlers get. It loads the session when scs first asks for it.
+// requestContext is the context that handlers get. It loads the session when scs first looks it up.
 type requestContext struct {
-	context.Context // the base
+	context.Context // Request.base
 	r               *Request
 }
 
@@ -84,8 +85,8 @@ func (c *requestContext) Value(key any) any {
 		if c.r.nested.Load() {
 			c.r.tracker.Asks(key)
 		}
-		if c.r.late.Load() && changes() {
-			c.r.tellLate()
+		if c.r.panicLate.Load() && callerChanges() {
+			c.r.reportLate()
 		}
 		return c.r.session
 	}
@@ -95,14 +96,15 @@ func (c *requestContext) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// Begin starts the life of a session in a request. cookies are the lines of the request's Cookie
-// header; they are kept, and must not change afterwards. ctx is the request's. The handler must be
-// given the Request's Context in its place.
+// Begin starts the session of a request. ctx is the request's context, path the decoded path of its
+// URL, and cookies the lines of its Cookie header. Begin keeps cookies, which must not change
+// afterwards. Give the handler the Request's Context in place of ctx.
 //
-// If there is nothing to do, the Request is idle: see Idle. After an error the Request is nil, the
-// framework must handle the error, and the handler must not run.
-func (l *Lifecycle) Begin(ctx context.Context, method, path string,
-	cookies []string) (*Request, error) {
+// If Begin returns an error, the Request is nil. Do not run the handler, and pass the error to the
+// framework. Otherwise the Request is never nil, but may be idle: see Idle.
+func (l *Lifecycle) Begin(
+	ctx context.Context, method, path string, cookies []string,
+) (*Request, error) {
 	if l.opts.skip != nil && l.opts.skip(method, path) {
 		return &Request{idle: ctx}, nil
 	}
@@ -112,7 +114,7 @@ func (l *Lifecycle) Begin(ctx context.Context, method, path string,
 			return &Request{idle: ctx}, nil
 		}
 		if o.l.sm.Cookie.Name == l.sm.Cookie.Name {
-			return nil, l.refuse(ctx, &Error{Op: "load", Err: errOneCookie(l.sm.Cookie.Name)})
+			return nil, l.refuse(ctx, &Error{Op: "load", Err: errSharedCookie(l.sm.Cookie.Name)})
 		}
 	}
 	if ctx.Value(l.key) != nil {
@@ -126,9 +128,9 @@ func (l *Lifecycle) Begin(ctx context.Context, method, path string,
 	r.base = scskit.WithTracker(ctx)
 	r.tracker, r.shared = tracking.From(r.base), r.base == ctx
 	r.ctx = requestContext{Context: r.base, r: r}
-	r.ntokens, r.more = candidates(r.tokens[:], cookies, l.sm.Cookie.Name)
+	r.ntokens, r.moreCookies = candidates(r.tokens[:], cookies, l.sm.Cookie.Name)
 	if l.carrier != nil {
-		r.join(cookies)
+		r.joinChunks(cookies)
 	}
 	if !l.opts.lazy {
 		r.load.Do(r.doLoad)
@@ -137,21 +139,21 @@ func (l *Lifecycle) Begin(ctx context.Context, method, path string,
 				r.finished = true
 				return nil, err
 			}
-			r.open = true
+			r.failedOpen = true
 		}
 	}
 	return r, nil
 }
 
-// Resume returns the Request that a middleware of the manager outside has begun, and nil if there
-// is none. It is for a framework that can send a request through its middleware once more with a
-// writer that is not the session's: a second Writer of the same Request puts that right.
+// Resume returns the Request that an outer middleware of the same manager has begun, or nil. It is
+// for frameworks that can run a request through the middleware again with another writer, one that
+// does not store the session. Put a second Writer for the same Request over that writer.
 func (l *Lifecycle) Resume(ctx context.Context) *Request { return requestOf(ctx, l.manager) }
 
-// Idle reports whether there is nothing to do: Skip is true of the request, or something outside,
-// such as another middleware of the same manager, has loaded the session and stores it. Context is
-// then that of Begin, and the other methods do nothing. A middleware may look at Idle to leave the
-// response alone, and need not.
+// Idle reports whether the Request has nothing to do: Skip excludes it, or outer code, such as
+// another middleware of the same manager, loads and stores the session. Context then returns the
+// context given to Begin, and the other methods do nothing. An adapter may check Idle to save work,
+// but need not.
 func (r *Request) Idle() bool { return r.idle != nil }
 
 // Context returns the context for the handler.
@@ -162,9 +164,9 @@ func (r *Request) Context() context.Context {
 	return &r.ctx
 }
 
-// Share calls set with what the context has beyond that of Begin, for a framework that keeps the
-// values of a request in a map besides: what the manager looks up there it then finds. With Lazy it
-// does nothing, since a map cannot load a session when it is asked.
+// Share is for frameworks that keep the values of a request in a map. It calls set with each value
+// that Context adds to the context given to Begin, so that the manager finds its session in the map
+// too. With Lazy it does nothing, since a map cannot load the session on demand.
 func (r *Request) Share(set func(key, value any)) {
 	if r.Idle() || r.l.opts.lazy {
 		return
@@ -174,13 +176,13 @@ func (r *Request) Share(set func(key, value any)) {
 	set(tracking.Key{}, r.tracker)
 }
 
-// doLoad tries the cookies that were sent until one has a session. There can be several
-// of one name, from other paths and parent domains, and the first need not be the live one.
+// doLoad loads the session of the first cookie that has one. A request can have several cookies of
+// one name, set for other paths or parent domains, and the first may be stale.
 func (r *Request) doLoad() {
 	var ctx context.Context
 	base := r.base
 	if r.l.opts.lazy {
-		// What a handler is about to change is saved also if the client has gone, and so is loaded.
+		// Load even if the client has disconnected: changes are stored in that case too.
 		var cancel context.CancelFunc
 		base, cancel = context.WithTimeout(context.WithoutCancel(r.base), r.l.opts.commitTimeout)
 		defer cancel()
@@ -198,35 +200,40 @@ func (r *Request) doLoad() {
 	}
 	switch {
 	case r.loadErr != nil:
-		ctx = r.loadNothing()
+		ctx = r.loadEmpty()
 	case ctx == nil:
-		ctx, _ = r.l.sm.Load(r.base, "") // without a token there is nothing that can fail
+		ctx, _ = r.l.sm.Load(r.base, "") // an empty token cannot fail
 	}
 	r.session = ctx.Value(r.l.key)
-	r.stale = (r.ntokens > 0 || r.incomplete) && !r.more && r.loadErr == nil && r.token == ""
+	sent := r.ntokens > 0 || r.hadCookie
+	r.stale = sent && !r.moreCookies && r.loadErr == nil && r.token == ""
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.loaded = true
-	if r.finished { // too late to save anything; what scs did by loading is no change
+	if r.finished { // loading may set the status, which is not a change by the handler
 		r.status = r.l.sm.Status(ctx)
 	}
 }
 
-// foundToken returns the token of the session that scs has loaded into ctx for a token: that, or
-// none.
+// foundToken returns token if scs has found a session for it and loaded that into ctx, or "".
 func (r *Request) foundToken(ctx context.Context, token string) string {
 	if !r.shared && r.tracker.Found(r.l.sm.Store, token) {
-		return token // to ask scs takes an allocation
+		return token // sm.Token allocates
 	}
 	return r.l.sm.Token(ctx)
 }
 
-// Finish is what Writer and Response call for an adapter. It stores the session if it changed, and
-// sets the headers of the response: at most one Set-Cookie for the session, in place of any of the
-// same name, with Cache-Control: no-store, and Vary: Cookie if the session was used. Only the first
-// call does anything; later ones return its error. If it is not nil the session could not be loaded
-// or stored, no header was set, and the response must be replaced by the error. If such a failure
-// may pass (FailOpen, OnError) it is nil, and no session cookie was set.
+// Finish stores the session if it changed and sets the headers of the response. Writer and Response
+// call it for an adapter.
+//
+// It sets at most one Set-Cookie header for the session, replacing any of the same name, together
+// with Cache-Control: no-store. If the session was used it adds Vary: Cookie.
+//
+// If Finish returns an error, the session could not be loaded or stored, and no header is set.
+// Replace the response by the error. If the failure may pass (see FailOpen and OnError), Finish
+// returns nil and sets no session cookie.
+//
+// Only the first call has an effect. Later calls return its error.
 func (r *Request) Finish(h http.Header) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -235,23 +242,23 @@ func (r *Request) Finish(h http.Header) error {
 	}
 	r.finished = true
 	if !r.loaded {
-		r.late.Store(r.left.Load())
-		return nil // nobody asked for the session
+		r.panicLate.Store(r.returned.Load())
+		return nil // the session was not used
 	}
 	r.status = r.l.sm.Status(&r.ctx)
-	if r.err = r.settle(h); r.err != nil {
+	if r.err = r.save(h); r.err != nil {
 		return r.err
 	}
 	addVary(h, &r.vary)
-	settled := r.token // to ask scs takes an allocation
+	token := r.token // sm.Token allocates
 	if r.committed != "" {
-		settled = r.committed
+		token = r.committed
 	}
-	r.tracker.Settle(settled)
+	r.tracker.Settle(token)
 	if r.status != scs.Unmodified && (r.l.opts.strict || r.l.report != nil) {
 		r.snapshot = takeSnapshot(&r.ctx, r.l.sm)
 	}
-	r.late.Store(r.left.Load())
+	r.panicLate.Store(r.returned.Load())
 	return nil
 }
 
@@ -280,9 +287,9 @@ func (r *Request) commit(h http.Header) error {
 		}
 		switch commit.State {
 		case scskit.CommitGone:
-			// No cookie: it would make a browser forget what another response has given it. The
-			// next request that comes with a dead token is told. But no page may tell of a sign-in
-			// that has not happened.
+			// Do not expire the cookie: another response may have replaced it meanwhile. The next
+			// request with a dead token expires it. But fail if the token was renewed: the response
+			// would report a sign-in that did not happen.
 			if token != r.token && expiry.After(time.Now()) {
 				return scskit.ErrGone
 			}
@@ -291,14 +298,14 @@ func (r *Request) commit(h http.Header) error {
 				token = commit.Value
 			}
 			r.setCookie(h, sessionCookie(sm, token, commit.Expiry, r.persistent(ctx, commit)))
-		case scskit.CommitKept: // and so is the cookie
+		case scskit.CommitKept: // keep the cookie too
 		}
 	}
 	return nil
 }
 
-// persistent reports whether the cookie outlives the browser. If others' changes are stored with
-// those of this request, theirs count as well.
+// persistent reports whether the cookie outlives the browser. If the commit was merged with the
+// changes of concurrent requests, it reads RememberMe from the merged session.
 func (r *Request) persistent(ctx context.Context, c scskit.CommitResult) bool {
 	sm := r.l.sm
 	if sm.Cookie.Persist {

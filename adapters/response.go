@@ -6,25 +6,25 @@ import (
 	"strings"
 )
 
-// Header is the header of a response in a framework that is not on net/http. The
-// response headers of fasthttp and of Hertz are Headers as they are.
+// Header is the header of a response in a framework that is not on net/http. The response headers
+// of fasthttp and Hertz implement it.
 type Header interface {
-	// VisitAll calls f for every line, those of one name in the order in which they are sent.
-	// The bytes are valid until f returns, and f does not change the header.
+	// VisitAll calls f for each line. Lines of the same name come in the order in which they are
+	// sent. name and value are valid until f returns. f does not change the header.
 	VisitAll(f func(name, value []byte))
 
-	// Add adds a line. It must send a Set-Cookie line as it is.
+	// Add adds a line. It must not change the value of a Set-Cookie line.
 	Add(name, value string)
 
-	// Del removes every line of a name.
+	// Del removes all lines with the name.
 	Del(name string)
 }
 
-// Response finishes a Request in the header of a framework that is not on net/http, as Writer
-// does for those that are. Like a response it is for one goroutine at a time.
+// Response stores the session and sets its headers in a framework that is not on net/http. On
+// net/http use Writer. A Response is for one goroutine at a time.
 //
-// It suits frameworks that send a response when the handlers have returned. Where a handler can
-// begin the response itself, by a flush for example, Finish must come before that.
+// It suits frameworks that send the response after the handlers have returned. If a handler can
+// begin the response earlier, as by a flush, call Finish before that.
 type Response struct {
 	header Header
 	req    *Request
@@ -34,48 +34,48 @@ type Response struct {
 
 type headerLine struct{ name, value string }
 
-// NewResponse returns the Response of a request whose handlers have yet to run. It keeps a copy
-// of what h has, from middleware outside and from the framework.
+// NewResponse returns a Response that sets headers in h. Call it before the handlers run: it copies
+// the lines that h has at this point, and restores them after an error.
 func NewResponse(h Header, r *Request) *Response {
 	return &Response{header: h, req: r, before: headerLines(h)}
 }
 
-// Finish is called when the handlers have returned, and an error of theirs is answered. It
-// does what Request.Finish does: it stores the session and sets Set-Cookie, Cache-Control and Vary.
+// Finish stores the session and sets Set-Cookie, Cache-Control and Vary, as Request.Finish does.
+// Call it when the handlers have returned and the framework has written the response to any error
+// that they returned.
 //
-// If it returns an error, the header has again what it had before the handlers ran, and no more.
-// The caller then drops the handlers' status, body and hijack handler, and has the framework
-// answer the error.
+// If Finish returns an error, it has restored the header from before the handlers ran. Drop the
+// status, the body and any hijack handler, and let the framework write the error response.
 //
-// Only the first call does anything. After a panic there must be none: nothing is stored then.
+// Only the first call has an effect. Do not call Finish after a panic: nothing must be stored then.
 func (r *Response) Finish() error {
 	if r.done {
 		return r.req.Finish(nil)
 	}
 	r.done = true
-	h := make(http.Header, len(settledNames))
+	h := make(http.Header, len(sessionHeaders))
 	r.header.VisitAll(func(name, value []byte) {
-		for _, settled := range settledNames {
-			if strings.EqualFold(string(name), settled) {
-				h[settled] = append(h[settled], string(value))
+		for _, header := range sessionHeaders {
+			if strings.EqualFold(string(name), header) {
+				h[header] = append(h[header], string(value))
 			}
 		}
 	})
-	var had [len(settledNames)][]string
-	for i, name := range settledNames {
+	var had [len(sessionHeaders)][]string
+	for i, name := range sessionHeaders {
 		had[i] = h[name]
 	}
 	if err := r.req.Finish(h); err != nil {
 		r.restore()
 		return err
 	}
-	for i, name := range settledNames {
+	for i, name := range sessionHeaders {
 		if slices.Equal(h[name], had[i]) {
 			continue
 		}
 		lines := h[name]
 		if name == "Vary" {
-			lines = []string{strings.Join(lines, ", ")} // what frameworks add to is the first line
+			lines = []string{strings.Join(lines, ", ")} // frameworks append to the first line
 		}
 		r.header.Del(name)
 		for _, line := range lines {
@@ -85,20 +85,20 @@ func (r *Response) Finish() error {
 	return nil
 }
 
-// Missed is called in place of Finish when the response was sent without waiting for the handlers,
-// as at a time-out. Nothing is stored, since no cookie can be sent any more, and what the handlers
-// have changed is reported as late.
+// Missed is for a response that was sent before the handlers returned, as after a timeout. Call it
+// in place of Finish. The session is not stored, since a cookie can no longer be sent, and its
+// changes are reported as late.
 func (r *Response) Missed() {
 	if r.done {
 		return
 	}
 	r.done = true
-	r.req.miss()
+	r.req.finishUnsaved()
 	r.req.End()
 }
 
-// settledNames are the headers that Request.Finish looks at and sets.
-var settledNames = [...]string{"Set-Cookie", "Cache-Control", "Vary"}
+// sessionHeaders are the headers that Request.Finish reads and sets.
+var sessionHeaders = [...]string{"Set-Cookie", "Cache-Control", "Vary"}
 
 func (r *Response) restore() {
 	for _, line := range headerLines(r.header) {

@@ -7,30 +7,30 @@ import (
 	"net/http"
 )
 
-// Writer is an http.ResponseWriter that finishes a Request before the first byte of the final
-// response: at WriteHeader, Write, WriteString, ReadFrom, Flush and Hijack. Informational responses
-// (1xx, but not 101, which is final) pass.
+// Writer is an http.ResponseWriter that stores the session before the response begins. It calls
+// Request.Finish at the first WriteHeader, Write, WriteString, ReadFrom, Flush or Hijack.
+// Informational responses pass: those with a status 1xx, except 101, which is final.
 //
-// If the session cannot be stored, nothing of the handler's response is sent: its writes return the
-// error, and Finish returns it, after which the Writer passes everything on, so that an error
-// response can be written.
+// If the session cannot be stored, the Writer withholds the handler's response. The handler's
+// writes return the error, and so does Writer.Finish. After Writer.Finish the Writer passes
+// everything on, so that you can write an error response.
 //
-// If http.TimeoutHandler, outside, has answered meanwhile, no cookie can be sent any more. Then
-// nothing is stored, what the handler has changed is reported as late, and the error is
+// If an outer http.TimeoutHandler has already answered the request, a cookie can no longer be sent.
+// The session is not stored, its changes are reported as late, and the error is
 // http.ErrHandlerTimeout.
 //
-// Like any ResponseWriter it is for one goroutine at a time.
+// Like any ResponseWriter, a Writer is for one goroutine at a time.
 type Writer struct {
 	below  http.ResponseWriter
 	req    *Request
 	state  writerState
 	err    error
-	failed func(below http.ResponseWriter, err error) // after Leave
+	failed func(below http.ResponseWriter, err error) // set by Leave
 	before []headerValues                             // the header before the handler ran
 
-	// So that they need not be allocated.
-	usual usualHandler
-	room  [4]headerValues
+	// Buffers that save allocations.
+	flushHijack flushHijackHandler // for Handler
+	headerBuf   [4]headerValues    // for before
 }
 
 type headerValues struct {
@@ -42,28 +42,28 @@ type writerState uint8
 
 const (
 	pending  writerState = iota // nothing was sent
-	passing                     // the session is settled: everything passes
-	withheld                    // the session failed: nothing of the handler's passes
+	passing                     // the session is finished: pass everything on
+	withheld                    // the session failed: withhold the handler's response
 )
 
-// NewWriter returns a Writer over w, for a handler that has yet to run: what the header of w has
-// now is what an error response keeps.
+// NewWriter returns a Writer that writes to w. Call it before the handler runs: an error response
+// keeps the headers that w has at this point.
 func NewWriter(w http.ResponseWriter, r *Request) *Writer {
 	sw := &r.writer
-	if sw.req != nil { // it is taken
+	if sw.req != nil { // in use by another Writer of the request
 		sw = new(Writer)
 	}
 	sw.below, sw.req = w, r
-	sw.before = sw.room[:0]
+	sw.before = sw.headerBuf[:0]
 	for name, values := range w.Header() {
 		sw.before = append(sw.before, headerValues{name, values})
 	}
 	return sw
 }
 
-// Over returns a Writer that takes the place of w over another writer below, for a framework in
-// which middleware outside puts its own writer back before an error handler answers. From then on
-// w passes everything.
+// Over returns a Writer that replaces w and writes to below. From then on w passes everything on.
+// It is for frameworks in which outer middleware restores its own writer before an error handler
+// writes the response.
 func (w *Writer) Over(below http.ResponseWriter) *Writer {
 	over := &Writer{
 		below: below, req: w.req, state: w.state, err: w.err,
@@ -73,7 +73,7 @@ func (w *Writer) Over(below http.ResponseWriter) *Writer {
 	return over
 }
 
-// Owns reports whether rw is the Writer, or what its Handler returned.
+// Owns reports whether rw is w or the result of w.Handler.
 func (w *Writer) Owns(rw http.ResponseWriter) bool {
 	own, ok := rw.(interface{ self() *Writer })
 	return ok && own.self() == w
@@ -81,15 +81,16 @@ func (w *Writer) Owns(rw http.ResponseWriter) bool {
 
 func (w *Writer) self() *Writer { return w }
 
-// usualHandler is what the handler gets on HTTP/1.1.
-type usualHandler struct {
+// flushHijackHandler is the result of Handler on HTTP/1.1.
+type flushHijackHandler struct {
 	*Writer
 	flush
 	hijack
 }
 
-// Handler returns the Writer as what the handler should get: it is a http.Flusher,
-// http.Hijacker and http.Pusher exactly where the writer below, or one that it wraps, is.
+// Handler returns the ResponseWriter to give to the handler. It writes to w, and implements
+// http.Flusher and http.Hijacker if the writer below, or one that it wraps, does. It implements
+// http.Pusher if the writer below does.
 func (w *Writer) Handler() http.ResponseWriter {
 	var flusher, hijacker bool
 	pusher, _ := w.below.(http.Pusher)
@@ -116,8 +117,8 @@ func (w *Writer) Handler() http.ResponseWriter {
 			http.Pusher
 		}{w, flush{w}, hijack{w}, pusher}
 	case flusher && hijacker:
-		w.usual = usualHandler{w, flush{w}, hijack{w}}
-		return &w.usual
+		w.flushHijack = flushHijackHandler{w, flush{w}, hijack{w}}
+		return &w.flushHijack
 	case flusher && pusher != nil:
 		return struct {
 			*Writer
@@ -138,12 +139,12 @@ func (w *Writer) Handler() http.ResponseWriter {
 	return w
 }
 
-// Serve calls next, the rest of the chain. If it panics the panic goes on, and the Writer is
-// disarmed.
+// Serve calls next, the rest of the handler chain. If next panics, Serve disarms the Writer and the
+// panic continues.
 //
-// One panic ends here: the http.ErrAbortHandler of a handler that cannot write because its response
-// is withheld, as that of httputil.ReverseProxy. Finish then returns the error, so that the client
-// gets it instead of a broken connection.
+// Serve recovers one panic: http.ErrAbortHandler while the response is withheld. Handlers such as
+// httputil.ReverseProxy panic with it when a write fails. Finish then returns the session's error,
+// so that the client gets an error response instead of a broken connection.
 func (w *Writer) Serve(next func()) {
 	returned := false
 	defer func() {
@@ -152,11 +153,11 @@ func (w *Writer) Serve(next func()) {
 		}
 		if w.state == withheld {
 			p := recover()
-			if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares it so
+			if p == http.ErrAbortHandler { //nolint:errorlint // net/http compares with == too
 				return
 			}
 			w.Disarm()
-			if p != nil { // or it is runtime.Goexit
+			if p != nil { // nil means runtime.Goexit
 				panic(p)
 			}
 		}
@@ -166,15 +167,16 @@ func (w *Writer) Serve(next func()) {
 	returned = true
 }
 
-// Commit settles the session, once, and reports whether the response may go on.
+// Commit stores the session and sets the headers, at the first call only. It reports whether the
+// response may begin.
 func (w *Writer) Commit() bool {
 	if w.state == pending {
 		w.state = passing
 		if w.req.Idle() {
 			return true
 		}
-		if abandoned(w.req.base, w.below) {
-			w.req.miss()
+		if timedOut(w.req.base, w.below) {
+			w.req.finishUnsaved()
 			w.req.End()
 			w.err = http.ErrHandlerTimeout
 		} else {
@@ -191,9 +193,10 @@ func (w *Writer) Commit() bool {
 	return w.state == passing
 }
 
-// Finish is called when the handler has returned. If the response has not begun it stores the
-// session. If that fails, or did so before, Finish returns the error, by which the response must be
-// replaced; the header is then again as it was before the handler ran.
+// Finish stores the session if the response has not begun. Call it when the handler has returned.
+//
+// If the session cannot be stored, now or at an earlier write, Finish restores the headers from
+// before the handler ran and returns the error. Replace the response by the error.
 func (w *Writer) Finish() error {
 	failed := !w.Commit()
 	w.state = passing
@@ -205,8 +208,8 @@ func (w *Writer) Finish() error {
 	return nil
 }
 
-// restore takes the handler's headers back: an error response must do nothing that the response
-// it replaces was to do.
+// restore removes the handler's headers: an error response must not have the effects of the
+// response that it replaces.
 func (w *Writer) restore() {
 	h := w.Header()
 	clear(h)
@@ -215,33 +218,37 @@ func (w *Writer) restore() {
 	}
 }
 
-// Err returns why the response is withheld, if it is.
+// Err returns the error for which the response is withheld, or nil.
 func (w *Writer) Err() error { return w.err }
 
-// Leave is for frameworks in which the response may be written only after the middleware has
-// returned, by an error handler. In place of Finish, onError is called if the session cannot be
-// stored then. It must answer by the writer that it gets, which is the one below; nil is for a
-// response that has begun. What changes after that is reported when the request's context ends, and
-// with Strict panics on the spot.
+// Leave is for frameworks in which an error handler may write the response after the middleware has
+// returned. Call it in place of Finish.
+//
+// The session is stored when the response begins. If that fails, the Writer calls onError, which
+// must write the error response to below. onError may be nil if the response has begun. A change of
+// the session after the response has begun is reported when the request's context ends. With Strict
+// it panics at once.
 func (w *Writer) Leave(onError func(below http.ResponseWriter, err error)) {
 	w.failed = onError
-	w.req.endLater()
+	w.req.endWithContext()
 }
 
-// Missed is called in place of Commit when the response has begun past the Writer. Nothing is
-// stored, since no cookie can be sent any more, and a change of the session is reported as late.
+// Missed is for a response that has begun without passing through the Writer. Call it in place of
+// Commit. The session is not stored, since a cookie can no longer be sent, and its changes are
+// reported as late. Missed does nothing after Commit.
 func (w *Writer) Missed() {
 	if w.state == pending {
 		w.state = passing
-		w.req.miss()
+		w.req.finishUnsaved()
 	}
 }
 
-// Disarm makes the Writer pass everything on, and store nothing any more, so that after a panic
-// the response of a recovery middleware does not store what the handler had left half done.
+// Disarm makes the Writer pass everything on without storing the session. After a panic, it keeps
+// the response of a recovery middleware from storing half-finished changes.
 func (w *Writer) Disarm() { w.state = passing }
 
-// Settled reports whether the session is settled: stored or not, it is too late for changes.
+// Settled reports whether it is too late to change the session: the Writer has stored it or failed
+// to, or Missed or Disarm was called.
 func (w *Writer) Settled() bool { return w.state != pending }
 
 // Header implements http.ResponseWriter.
@@ -271,7 +278,7 @@ func (w *Writer) WriteString(s string) (int, error) {
 	return io.WriteString(w.below, s)
 }
 
-// ReadFrom implements io.ReaderFrom, which is how net/http sends files without copying them.
+// ReadFrom implements io.ReaderFrom, through which net/http sends files without copying them.
 func (w *Writer) ReadFrom(src io.Reader) (int64, error) {
 	if !w.Commit() {
 		return 0, w.err
@@ -279,8 +286,8 @@ func (w *Writer) ReadFrom(src io.Reader) (int64, error) {
 	return io.Copy(w.below, src)
 }
 
-// FlushError is what http.ResponseController calls. Where nothing below can flush it
-// returns http.ErrNotSupported.
+// FlushError implements the Flush of http.ResponseController. It returns http.ErrNotSupported if no
+// writer below can flush.
 func (w *Writer) FlushError() error {
 	if !w.Commit() {
 		return w.err
@@ -288,8 +295,8 @@ func (w *Writer) FlushError() error {
 	return http.NewResponseController(w.below).Flush()
 }
 
-// Unwrap lets http.ResponseController find the deadlines of the connection. What is
-// written to the writer it returns goes past the session.
+// Unwrap returns the writer below, for http.ResponseController. Writing to it directly begins the
+// response without storing the session.
 func (w *Writer) Unwrap() http.ResponseWriter { return w.below }
 
 type flush struct{ w *Writer }
@@ -298,8 +305,8 @@ func (f flush) Flush() { _ = f.w.FlushError() }
 
 type hijack struct{ w *Writer }
 
-// Hijack commits first. The cookie of a new session is then in the Writer's header, for the
-// handler to send.
+// Hijack stores the session first. A new session's cookie is then in the Writer's header. The
+// handler must send it.
 func (h hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !h.w.Commit() {
 		return nil, nil, h.w.err
