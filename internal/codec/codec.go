@@ -1,5 +1,5 @@
-// Package codec turns sessions into bytes and back. It is what scskit.Codec does; the format is
-// described there.
+// Package codec encodes and decodes sessions for scskit.Codec, whose documentation describes the
+// format.
 package codec
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// The errors of scskit by the same names.
+// scskit exports these errors under the same names.
 var (
 	ErrCorrupt = errors.New("session record cannot be decoded")
 	ErrNewer   = errors.New("session record was written by a newer version of scskit")
@@ -22,19 +22,18 @@ var (
 const (
 	version1 = 0xc1
 
-	// maxDepth is how many containers may enclose a value, the session's own map
-	// being the first.
+	// maxDepth limits how many containers enclose a value. The session's own map is the first.
 	maxDepth = 64
 
-	// maxRecord is as much as MessagePack's lengths can count.
+	// maxRecord is the largest length that MessagePack can express.
 	maxRecord = math.MaxUint32
 )
 
-// The MessagePack extensions that tell Go types apart. They are part of the format.
-// The numbers below 16 are left alone because the msgp library has its own use for some.
+// The MessagePack extensions that distinguish Go types. They are part of the format. They begin at
+// 16 because the msgp library uses some of the lower numbers.
 const (
 	extTimestamp  = -1 // MessagePack's own: time.Time in UTC
-	extInt8       = 16 // this and all integers below: 1, 2, 4 or 8 bytes, as few as hold it
+	extInt8       = 16 // this and all integers below: the shortest of 1, 2, 4 or 8 bytes
 	extInt16      = 17
 	extInt32      = 18
 	extInt64      = 19
@@ -45,12 +44,13 @@ const (
 	extUint64     = 24
 	extDuration   = 25 // nanoseconds
 	extZonedTime  = 26 // Unix seconds (8), nanoseconds (4), seconds east of UTC (4)
-	extNil        = 27 // a nil slice or map: the nil… byte that says of which type
+	extNil        = 27 // a nil slice or map: one of the nil… bytes, for its type
 	extStrings    = 28 // []string: an array of strings
 	extStringsMap = 29 // map[string]string: a map of strings
-	extGob        = 30 // anything else: a gob stream of one interface value
+	extGob        = 30 // any other type: a gob stream of one interface value
 )
 
+// The payloads of extNil.
 const (
 	nilBytes      = 0
 	nilStrings    = 1
@@ -85,7 +85,7 @@ func Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	return b, nil
 }
 
-// encodeError is the failure of an Encode.
+// encodeError is the error of Encode.
 type encodeError struct {
 	what string
 	err  error
@@ -98,9 +98,9 @@ func (e *encodeError) Unwrap() error { return e.err }
 func (e *encodeError) Is(target error) bool { return target == ErrEncode }
 
 // Decode returns the deadline, in UTC, and the values of a record that Encode or scs.GobCodec
-// wrote. The map is never nil unless there is an error, which then matches ErrCorrupt or ErrNewer
-// and holds nothing of the record. (A record of scs.GobCodec can also be too full of types that the
-// process has not registered.)
+// wrote. On success the map is not nil. An error matches ErrCorrupt or ErrNewer, with one
+// exception: a record of scs.GobCodec may hold too much data of types that the process has not
+// registered. Errors contain nothing of the record.
 func Decode(record []byte) (time.Time, map[string]any, error) {
 	if !isVersion1(record) {
 		return decodeLegacy(record)
@@ -117,8 +117,8 @@ func Decode(record []byte) (time.Time, map[string]any, error) {
 	return deadline, values, nil
 }
 
-// Check returns nil exactly when Decode would succeed. It does not allocate unless
-// the record holds gob.
+// Check returns nil exactly if Decode would succeed. It does not allocate unless the record holds
+// gob.
 func Check(record []byte) error {
 	if !isVersion1(record) {
 		_, _, err := decodeLegacy(record)
@@ -132,9 +132,8 @@ func Check(record []byte) error {
 	return err
 }
 
-// Deadline returns the deadline of a record without looking at its values, or
-// false if the record does not begin with one. A record of scs.GobCodec has
-// to be decoded for it.
+// Deadline returns the deadline of a record without reading its values. It returns false if the
+// record does not begin with a deadline. It decodes a record of scs.GobCodec as a whole.
 func Deadline(record []byte) (time.Time, bool) {
 	if !isVersion1(record) {
 		deadline, _, err := decodeLegacy(record)
@@ -145,7 +144,7 @@ func Deadline(record []byte) (time.Time, bool) {
 	return deadline, err == nil
 }
 
-// HoldsGob reports whether a record in the format of Codec holds a value that went through gob.
+// HoldsGob reports whether a record in the format of Codec holds a value encoded with gob.
 func HoldsGob(record []byte) bool {
 	if !isVersion1(record) {
 		return false
@@ -162,8 +161,8 @@ func isVersion1(record []byte) bool {
 	return len(record) > 0 && record[0] == version1
 }
 
-// Pick returns the value of one key, or nil if there is none. It reads no further than to the key, and
-// makes no other value.
+// Pick returns the value of one key, or nil if there is none. It does not read the record beyond
+// the key, and builds no other value.
 func Pick(record []byte, key string) (any, error) {
 	if !isVersion1(record) {
 		_, values, err := decodeLegacy(record)
@@ -182,12 +181,12 @@ func Pick(record []byte, key string) (any, error) {
 		if _, last, err = d.key(last, i == 0); err != nil {
 			return nil, err
 		}
-		d.owed--
+		d.remaining--
 		switch order := bytes.Compare(last, []byte(key)); {
 		case order > 0:
 			return nil, nil
 		case order == 0:
-			return d.picked(record)
+			return d.pickValue(record)
 		}
 		if _, err := d.value(1); err != nil {
 			return nil, err
@@ -196,9 +195,9 @@ func Pick(record []byte, key string) (any, error) {
 	return nil, nil
 }
 
-// picked reads the value of a key that was looked for. A string is not cut from a copy of the whole
-// record, which would be made for it alone.
-func (d *decoder) picked(record []byte) (any, error) {
+// pickValue reads the value of the key for Pick. It copies a string by itself, not as part of the
+// whole record.
+func (d *decoder) pickValue(record []byte) (any, error) {
 	switch msgp.NextType(d.rest) {
 	case msgp.StrType:
 		raw, err := d.rawText()

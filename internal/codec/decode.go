@@ -9,7 +9,7 @@ import (
 	"github.com/tinylib/msgp/msgp"
 )
 
-// What is wrong with a record, as far as it can be told without quoting it.
+// Decoding errors do not quote the record.
 var (
 	errFormat    = fmt.Errorf("scskit: decode: %w: unknown format", ErrCorrupt)
 	errMalformed = fmt.Errorf("scskit: decode: %w: malformed or cut short", ErrCorrupt)
@@ -21,23 +21,23 @@ var (
 	errNewer = fmt.Errorf("scskit: decode: %w", ErrNewer)
 )
 
-// decoder reads one record. Without build it walks the record under the same rules but
-// makes no values, and its methods return zero ones.
+// decoder reads one record. If build is false, it validates the record in the same way, but builds
+// no values, and its methods return zero values.
 type decoder struct {
-	rest   []byte // what is still to be read: always the end of the record
-	record string // a copy of the whole record, which strings are cut from
+	rest   []byte // the end of the record that is not yet read
+	record string // a copy of the whole record; decoded strings are substrings of it
 	build  bool
-	gob    bool // a value that went through gob was met
+	gob    bool // the record holds a value encoded with gob
 
-	// owed is how many elements the containers that are open have yet to
-	// read. Each takes a byte at least, so a container is refused before it is
-	// allocated if the rest cannot hold both its elements and those owed
-	// already. Otherwise nested containers could each claim the whole rest.
-	owed int
+	// remaining is the number of elements that the open containers have yet to read. Each takes at
+	// least one byte. A container is rejected before it is allocated if the rest of the record
+	// cannot hold its elements in addition to these. Otherwise each of several nested containers
+	// could claim the whole rest.
+	remaining int
 }
 
-// header reads the deadline, which comes after the format's byte. A later version of the format has
-// a number of its own there, below 0x80.
+// header reads the deadline, which follows the byte of the format. A later version of the format
+// has a number below 0x80 in its place.
 func (d *decoder) header() (time.Time, error) {
 	if len(d.rest) > 0 && d.rest[0] < 0x80 {
 		return time.Time{}, errNewer
@@ -60,29 +60,29 @@ func (d *decoder) session() (map[string]any, error) {
 	return values, err
 }
 
-// value reads one value that is enclosed by depth containers.
+// value reads one value inside depth containers.
 func (d *decoder) value(depth int) (any, error) {
 	switch msgp.NextType(d.rest) {
 	case msgp.StrType:
 		s, err := d.text()
-		return boxed(d, s, err)
+		return box(d, s, err)
 	case msgp.IntType, msgp.UintType:
 		v, rest, err := msgp.ReadIntBytes(d.rest)
-		return taken(d, v, rest, err)
+		return consume(d, v, rest, err)
 	case msgp.BoolType:
 		v, rest, err := msgp.ReadBoolBytes(d.rest)
-		return taken(d, v, rest, err)
+		return consume(d, v, rest, err)
 	case msgp.Float64Type:
 		v, rest, err := msgp.ReadFloat64Bytes(d.rest)
-		return taken(d, v, rest, err)
+		return consume(d, v, rest, err)
 	case msgp.Float32Type:
 		v, rest, err := msgp.ReadFloat32Bytes(d.rest)
-		return taken(d, v, rest, err)
+		return consume(d, v, rest, err)
 	case msgp.NilType:
 		d.rest = d.rest[1:]
 		return nil, nil
 	case msgp.BinType:
-		if err := d.bound32(); err != nil {
+		if err := d.checkLength32(); err != nil {
 			return nil, err
 		}
 		v, rest, err := msgp.ReadBytesZC(d.rest)
@@ -96,10 +96,10 @@ func (d *decoder) value(depth int) (any, error) {
 		return append(make([]byte, 0, len(v)), v...), nil
 	case msgp.MapType:
 		m, err := d.mapping(depth)
-		return boxed(d, m, err)
+		return box(d, m, err)
 	case msgp.ArrayType:
 		s, err := d.slice(depth)
-		return boxed(d, s, err)
+		return box(d, s, err)
 	case msgp.ExtensionType, msgp.TimeType, msgp.Complex64Type, msgp.Complex128Type:
 		return d.extended(depth)
 	default:
@@ -107,17 +107,17 @@ func (d *decoder) value(depth int) (any, error) {
 	}
 }
 
-// taken ends the reading of v by the library, which left rest.
-func taken[T any](d *decoder, v T, rest []byte, err error) (any, error) {
+// consume ends a read by the msgp library, which returned v, rest and err.
+func consume[T any](d *decoder, v T, rest []byte, err error) (any, error) {
 	if err != nil {
 		return nil, errMalformed
 	}
 	d.rest = rest
-	return boxed(d, v, nil)
+	return box(d, v, nil)
 }
 
-// boxed makes an interface value of v if one is wanted.
-func boxed[T any](d *decoder, v T, err error) (any, error) {
+// box returns v as an interface value, or nil if the decoder builds no values.
+func box[T any](d *decoder, v T, err error) (any, error) {
 	if err != nil || !d.build {
 		return nil, err
 	}
@@ -142,7 +142,7 @@ func (d *decoder) mapping(depth int) (map[string]any, error) {
 		if key, last, err = d.key(last, i == 0); err != nil {
 			return nil, err
 		}
-		d.owed--
+		d.remaining--
 		v, err := d.value(depth + 1)
 		if err != nil {
 			return nil, err
@@ -167,7 +167,7 @@ func (d *decoder) slice(depth int) ([]any, error) {
 		s = make([]any, n)
 	}
 	for i := range n {
-		d.owed--
+		d.remaining--
 		v, err := d.value(depth + 1)
 		if err != nil {
 			return nil, err
@@ -189,7 +189,7 @@ func (d *decoder) strings() ([]string, error) {
 		s = make([]string, n)
 	}
 	for i := range n {
-		d.owed--
+		d.remaining--
 		v, err := d.text()
 		if err != nil {
 			return nil, err
@@ -216,7 +216,7 @@ func (d *decoder) stringsMap() (map[string]string, error) {
 		if key, last, err = d.key(last, i == 0); err != nil {
 			return nil, err
 		}
-		d.owed--
+		d.remaining--
 		v, err := d.text()
 		if err != nil {
 			return nil, err
@@ -238,20 +238,20 @@ func (d *decoder) arrayHeader() (int, error) {
 	return d.open(uint64(n), int(n), rest, err)
 }
 
-// open begins a container of n entries that consist of that many elements.
+// open begins a container of n entries, which consist of the given number of elements.
 func (d *decoder) open(elements uint64, n int, rest []byte, err error) (int, error) {
-	if err != nil || len(rest) < d.owed || elements > uint64(len(rest)-d.owed) {
+	if err != nil || len(rest) < d.remaining || elements > uint64(len(rest)-d.remaining) {
 		return 0, errMalformed
 	}
 	d.rest = rest
-	d.owed += int(elements)
+	d.remaining += int(elements)
 	return n, nil
 }
 
-// key reads the key of a map, which must come after the last one. It also returns
-// the key's bytes, to be the last one of the next.
+// key reads a key of a map. Keys must be in ascending order: unless the key is the first, it must
+// be greater than last. key also returns the key's bytes, to pass as last with the next key.
 func (d *decoder) key(last []byte, first bool) (string, []byte, error) {
-	d.owed--
+	d.remaining--
 	raw, err := d.rawText()
 	if err != nil {
 		return "", nil, err
@@ -259,7 +259,7 @@ func (d *decoder) key(last []byte, first bool) (string, []byte, error) {
 	if !first && bytes.Compare(last, raw) >= 0 {
 		return "", nil, errKeyOrder
 	}
-	return d.cut(raw), raw, nil
+	return d.substring(raw), raw, nil
 }
 
 func (d *decoder) text() (string, error) {
@@ -267,11 +267,11 @@ func (d *decoder) text() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return d.cut(raw), nil
+	return d.substring(raw), nil
 }
 
 func (d *decoder) rawText() ([]byte, error) {
-	if err := d.bound32(); err != nil {
+	if err := d.checkLength32(); err != nil {
 		return nil, err
 	}
 	raw, rest, err := msgp.ReadStringZC(d.rest)
@@ -282,8 +282,8 @@ func (d *decoder) rawText() ([]byte, error) {
 	return raw, nil
 }
 
-// cut returns the bytes that were read last as a piece of the copied record.
-func (d *decoder) cut(raw []byte) string {
+// substring returns raw, the bytes that were read last, as a substring of the copied record.
+func (d *decoder) substring(raw []byte) string {
 	if !d.build {
 		return ""
 	}
@@ -291,9 +291,9 @@ func (d *decoder) cut(raw []byte) string {
 	return d.record[end-len(raw) : end]
 }
 
-// bound32 refuses a string or byte slice whose 32-bit length is beyond the record, because
-// the library takes it for an int, which may have 32 bits.
-func (d *decoder) bound32() error {
+// checkLength32 rejects a string or byte slice whose 32-bit length exceeds the record. The msgp
+// library converts the length to an int, which may have 32 bits.
+func (d *decoder) checkLength32() error {
 	if b := d.rest; len(b) >= 5 && (b[0] == 0xdb || b[0] == 0xc6) {
 		if uint64(binary.BigEndian.Uint32(b[1:])) > uint64(len(b)) {
 			return errMalformed

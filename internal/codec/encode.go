@@ -11,11 +11,11 @@ import (
 )
 
 var (
-	errDepth = errors.New("nested more than 64 levels deep; does it contain itself?")
+	errDepth = errors.New("nested more than 64 levels deep: does it contain itself?")
 	errTime  = errors.New("the time is not valid")
 )
 
-// keysOnStack is how many keys of a map are sorted without an allocation.
+// keysOnStack is the number of keys of a map that can be sorted without an allocation.
 const keysOnStack = 16
 
 func sortedKeys[V any](buf []string, m map[string]V) []string {
@@ -29,7 +29,7 @@ func sortedKeys[V any](buf []string, m map[string]V) []string {
 	return buf
 }
 
-// sizeHint is about as much as v will take, so that most records are allocated once.
+// sizeHint estimates the encoded size of v, so that most records need one allocation.
 func sizeHint(v any) int {
 	switch v := v.(type) {
 	case string:
@@ -55,7 +55,7 @@ func sizeHint(v any) int {
 	}
 }
 
-// appendValue appends one value that is enclosed by depth containers.
+// appendValue appends one value inside depth containers.
 func appendValue(b []byte, v any, depth int) ([]byte, error) {
 	switch v := v.(type) {
 	case nil:
@@ -127,9 +127,11 @@ func appendValue(b []byte, v any, depth int) ([]byte, error) {
 // isNative reports whether appendValue encodes v without gob.
 func isNative(v any) bool {
 	switch v.(type) {
-	case nil, string, bool, int, float64, float32, []byte, time.Time, []any, map[string]any, []string,
-		map[string]string,
-		int64, time.Duration, int8, int16, int32, uint, uint8, uint16, uint32, uint64:
+	case nil, string, bool, []byte, time.Time, time.Duration,
+		int, int8, int16, int32, int64,
+		uint, uint8, uint16, uint32, uint64,
+		float32, float64,
+		[]any, []string, map[string]any, map[string]string:
 		return true
 	}
 	return false
@@ -195,7 +197,7 @@ func appendStringsMap(b []byte, m map[string]string) []byte {
 	return b
 }
 
-// containerSize is the size of the header of an array or map of n.
+// containerSize returns the size of the header of an array or map of n entries.
 func containerSize(n int) int {
 	switch {
 	case n <= 15:
@@ -207,7 +209,7 @@ func containerSize(n int) int {
 	}
 }
 
-// stringSize is the size of s with its header.
+// stringSize returns the size of s with its header.
 func stringSize(s string) int {
 	n := len(s)
 	switch {
@@ -276,8 +278,8 @@ func appendUnsigned(b []byte, typ int8, v uint64) []byte {
 	}
 }
 
-// appendExt appends the header of an extension of n bytes. The msgp library writes
-// extensions only from an interface value, which costs an allocation.
+// appendExt appends the header of an extension of n bytes. The msgp library can write an extension
+// only from an interface value, which costs an allocation.
 func appendExt(b []byte, typ int8, n int) []byte {
 	switch {
 	case n == 1:

@@ -9,12 +9,14 @@ import (
 	"time"
 )
 
-// Equal reports whether two session values are equal, so that to put one in place of
-// the other changes nothing. It is reflect.DeepEqual but for three things. NaN equals NaN. Times
-// are equal if they are the same instant at the same offset. Values of a type that encodes
-// itself are also equal if their encodings are.
+// Equal reports whether two session values are equal, so that replacing one by the other changes
+// nothing. It is reflect.DeepEqual with these differences:
 //
-// The values come from a decoder, so that they are trees: no value contains itself.
+//   - NaN equals NaN.
+//   - Times are equal if they are the same instant at the same offset.
+//   - Values of a type that encodes itself are also equal if their encodings are.
+//
+// The values must come from a decoder, so that no value contains itself.
 func Equal(a, b any) bool {
 	switch a := a.(type) {
 	case string:
@@ -32,7 +34,7 @@ func Equal(a, b any) bool {
 	return equalReflected(reflect.ValueOf(a), reflect.ValueOf(b), 0)
 }
 
-// maxEqualDepth is more than what a session's values can nest.
+// maxEqualDepth is deeper than a session's values can nest.
 const maxEqualDepth = 2 * (maxDepth + maxGobDepth)
 
 func equalReflected(a, b reflect.Value, depth int) bool {
@@ -50,7 +52,7 @@ func equalReflected(a, b reflect.Value, depth int) bool {
 	return equalContents(a, b, depth+1) || equalEncodings(a, b)
 }
 
-// equalTimes is stricter than Equal because the codec keeps the offset.
+// equalTimes is stricter than Time.Equal because the codec keeps the offset.
 func equalTimes(a, b time.Time) bool {
 	_, x := a.Zone()
 	_, y := b.Zone()
@@ -107,7 +109,7 @@ func equalElements(a, b reflect.Value, depth int) bool {
 	return true
 }
 
-// equalMaps finds no key that is NaN: maps with such keys differ.
+// equalMaps compares maps. It finds no NaN keys, so maps that have one are not equal.
 func equalMaps(a, b reflect.Value, depth int) bool {
 	if a.Len() != b.Len() {
 		return false
@@ -121,8 +123,8 @@ func equalMaps(a, b reflect.Value, depth int) bool {
 	return true
 }
 
-// equalEncodings reports whether two values of one type encode themselves alike, by the
-// methods that gob calls.
+// equalEncodings reports whether two values of one type encode themselves to the same bytes, with
+// the methods that gob calls.
 func equalEncodings(a, b reflect.Value) bool {
 	x, ok := selfEncoding(a)
 	if !ok {
@@ -137,12 +139,12 @@ var (
 	binaryMarshalerType = reflect.TypeFor[encoding.BinaryMarshaler]()
 )
 
-// selfEncoding returns what the value's own method makes of it. ok is false if there is no such
-// method, or it fails.
+// selfEncoding returns the result of the value's own encoding method. ok is false if it has none,
+// or the method fails.
 func selfEncoding(v reflect.Value) (b []byte, ok bool) {
 	t := v.Type()
 	if t.Kind() == reflect.Interface || t.Kind() == reflect.Pointer || !v.CanInterface() {
-		return nil, false // what it points to has been asked already
+		return nil, false // equalContents compares what it points to
 	}
 	p := reflect.PointerTo(t)
 	if !p.Implements(gobEncoderType) && !p.Implements(binaryMarshalerType) {
@@ -153,7 +155,7 @@ func selfEncoding(v reflect.Value) (b []byte, ok bool) {
 			b, ok = nil, false
 		}
 	}()
-	copied := reflect.New(t) // the method may be the pointer's
+	copied := reflect.New(t) // the method may have a pointer receiver
 	copied.Elem().Set(v)
 	var err error
 	switch v := copied.Interface().(type) {

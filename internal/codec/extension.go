@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// extended reads a value that is an extension, and is enclosed by depth containers.
+// extended reads a value that is an extension, inside depth containers.
 func (d *decoder) extended(depth int) (any, error) {
 	typ, payload, err := d.extension()
 	if err != nil {
@@ -15,7 +15,7 @@ func (d *decoder) extended(depth int) (any, error) {
 	switch typ {
 	case extTimestamp:
 		t, err := timestamp(payload)
-		return boxed(d, t, err)
+		return box(d, t, err)
 	case extZonedTime:
 		return d.zonedTime(payload)
 	case extInt8, extInt16, extInt32, extInt64, extDuration:
@@ -25,13 +25,13 @@ func (d *decoder) extended(depth int) (any, error) {
 	case extNil:
 		return typedNil(payload)
 	case extStrings:
-		end := d.reopen(payload)
+		end := d.enter(payload)
 		s, err := d.strings()
-		return boxed(d, s, d.reclose(end, err))
+		return box(d, s, d.leave(end, err))
 	case extStringsMap:
-		end := d.reopen(payload)
+		end := d.enter(payload)
 		m, err := d.stringsMap()
-		return boxed(d, m, d.reclose(end, err))
+		return box(d, m, d.leave(end, err))
 	case extGob:
 		return d.gobValue(payload, depth)
 	default:
@@ -42,16 +42,15 @@ func (d *decoder) extended(depth int) (any, error) {
 	}
 }
 
-// extension reads a whole extension. The library has no reader for one that does
-// not allocate.
+// extension reads an extension. The msgp library has no function for this that does not allocate.
 func (d *decoder) extension() (typ int8, payload []byte, err error) {
 	var (
 		b = d.rest
 		n uint64
-		h int // bytes before the payload; the last is the type
+		h int // the size of the header; its last byte is the type
 	)
 	if len(b) < 6 {
-		// Room for the longest header, so that the lengths below can be read.
+		// Extend it to the longest header, so that the code below can read a length.
 		var short [6]byte
 		copy(short[:], b)
 		b = short[:]
@@ -85,17 +84,17 @@ func (d *decoder) extension() (typ int8, payload []byte, err error) {
 	return typ, payload, nil
 }
 
-// reopen goes back to the start of the payload that was read last, to read what is in it
-// in place: strings are cut from the record by their position. It returns how much
-// is left after the payload, for reclose.
-func (d *decoder) reopen(payload []byte) (end int) {
+// enter moves the decoder back to the start of the payload that was read last, so that the payload
+// can be decoded in place: substring depends on the position in the record. It returns the number
+// of bytes after the payload, for leave.
+func (d *decoder) enter(payload []byte) (end int) {
 	end = len(d.rest)
 	d.rest = payload[: len(payload)+end : len(payload)+end]
 	return end
 }
 
-// reclose makes sure that what was read in the payload ended where that does.
-func (d *decoder) reclose(end int, err error) error {
+// leave checks that decoding stopped at the end of the payload.
+func (d *decoder) leave(end int, err error) error {
 	if err == nil && len(d.rest) != end {
 		return errMalformed
 	}
@@ -157,15 +156,15 @@ func (d *decoder) signed(typ int8, p []byte) (any, error) {
 	}
 	switch {
 	case typ == extInt64:
-		return boxed(d, v, nil)
+		return box(d, v, nil)
 	case typ == extDuration:
-		return boxed(d, time.Duration(v), nil)
+		return box(d, time.Duration(v), nil)
 	case typ == extInt8 && v == int64(int8(v)):
-		return boxed(d, int8(v), nil)
+		return box(d, int8(v), nil)
 	case typ == extInt16 && v == int64(int16(v)):
-		return boxed(d, int16(v), nil)
+		return box(d, int16(v), nil)
 	case typ == extInt32 && v == int64(int32(v)):
-		return boxed(d, int32(v), nil)
+		return box(d, int32(v), nil)
 	default:
 		return nil, errMalformed
 	}
@@ -187,15 +186,15 @@ func (d *decoder) unsigned(typ int8, p []byte) (any, error) {
 	}
 	switch {
 	case typ == extUint64:
-		return boxed(d, v, nil)
+		return box(d, v, nil)
 	case typ == extUint && v <= math.MaxUint:
-		return boxed(d, uint(v), nil)
+		return box(d, uint(v), nil)
 	case typ == extUint8 && v <= math.MaxUint8:
-		return boxed(d, uint8(v), nil)
+		return box(d, uint8(v), nil)
 	case typ == extUint16 && v <= math.MaxUint16:
-		return boxed(d, uint16(v), nil)
+		return box(d, uint16(v), nil)
 	case typ == extUint32 && v <= math.MaxUint32:
-		return boxed(d, uint32(v), nil)
+		return box(d, uint32(v), nil)
 	default:
 		return nil, errMalformed
 	}

@@ -139,26 +139,41 @@ func TestGobErrors(t *testing.T) {
 		want string
 	}{
 		{"unregistered", unregistered{"hunter2"},
-			`scskit: encode: key "k": a value of type codec.unregistered goes through gob: type not registered for interface: codec.unregistered; pass a value of that type to gob.Register when the program starts`},
+			`scskit: encode: key "k": cannot encode a value of type codec.unregistered with gob: ` +
+				`type not registered for interface: codec.unregistered: call gob.Register with a value ` +
+				`of that type when the program starts`},
 		{"unregistered, nested", []any{map[string]any{"hunter2": &unregistered{"hunter2"}}},
-			`scskit: encode: key "k": a value of type *codec.unregistered goes through gob: type not registered for interface: codec.unregistered; pass a value of that type to gob.Register when the program starts`},
+			`scskit: encode: key "k": cannot encode a value of type *codec.unregistered with gob: ` +
+				`type not registered for interface: codec.unregistered: call gob.Register with a value ` +
+				`of that type when the program starts`},
 		{"unregistered, in a registered one", order{Extra: unregistered{"hunter2"}},
-			`scskit: encode: key "k": a value of type codec.order goes through gob: type not registered for interface: codec.unregistered; pass a value of that type to gob.Register when the program starts`},
+			`scskit: encode: key "k": cannot encode a value of type codec.order with gob: ` +
+				`type not registered for interface: codec.unregistered: call gob.Register with a value ` +
+				`of that type when the program starts`},
 		{"nil pointer", (*point)(nil),
-			`scskit: encode: key "k": a value of type *codec.point goes through gob: gob: cannot encode nil pointer of type *codec.point inside interface`},
-		{"function", func() {}, `scskit: encode: key "k": a value of type func() cannot be kept: a session holds data, not functions or channels`},
+			`scskit: encode: key "k": cannot encode a value of type *codec.point with gob: ` +
+				`cannot encode nil pointer of type *codec.point inside interface`},
+		{"function", func() {}, `scskit: encode: key "k": a value of type func() cannot be stored: ` +
+			"a session holds data, not functions or channels"},
 		{"channels", []any{map[string]chan<- int{}},
-			`scskit: encode: key "k": a value of type map[string]chan<- int cannot be kept: a session holds data, not functions or channels`},
+			`scskit: encode: key "k": a value of type map[string]chan<- int cannot be stored: ` +
+				"a session holds data, not functions or channels"},
 		{"pointer to a function", new(func()),
-			`scskit: encode: key "k": a value of type *func() cannot be kept: a session holds data, not functions or channels`},
+			`scskit: encode: key "k": a value of type *func() cannot be stored: ` +
+				"a session holds data, not functions or channels"},
 		{"function in a registered type", order{Extra: func() {}},
-			`scskit: encode: key "k": a value of type codec.order holds a func(): a session holds data, not functions or channels`},
-		{"mutex", &sync.Mutex{}, `scskit: encode: key "k": a value of type *sync.Mutex cannot be kept: the type exports no field and does not encode itself`},
+			`scskit: encode: key "k": a value of type codec.order holds a func(): ` +
+				`a session holds data, not functions or channels`},
+		{"mutex", &sync.Mutex{},
+			`scskit: encode: key "k": a value of type *sync.Mutex cannot be stored: ` +
+				`the type exports no field and does not encode itself`},
 		{"made-up Unknown", Unknown{},
-			`scskit: encode: key "k": a scskit.Unknown that no Decode has returned`},
+			`scskit: encode: key "k": a scskit.Unknown that Decode did not return`},
 		{"failing GobEncode", shy{"hunter2"},
-			`scskit: encode: key "k": a value of type codec.shy could not encode itself`},
-		{"too deep", *list, `scskit: encode: key "k": a value of type codec.order is nested too deep for gob`},
+			`scskit: encode: key "k": cannot encode a value of type codec.shy with gob: ` +
+				`a GobEncode or MarshalBinary method failed`},
+		{"too deep", *list,
+			`scskit: encode: key "k": a value of type codec.order is nested too deeply for gob`},
 	} {
 		_, err := Codec{}.Encode(someDeadline, oneValue(c.put))
 		if err == nil || err.Error() != c.want {

@@ -7,28 +7,28 @@ import (
 )
 
 const (
-	// maxGobDepth is how deep values may nest in a gob stream.
+	// maxGobDepth limits the nesting of values in a gob stream.
 	maxGobDepth = 1000
 
-	// maxGobID is the highest type number. gob holds them in 32 bits.
+	// maxGobID is the highest type number. gob stores these in 32 bits.
 	maxGobID = 1<<30 - 1
 )
 
-// normalizeGob walks a gob stream of one value and returns it with every type
-// definition in front of the value. It returns false for a stream that is
-// damaged, or that encoding/gob does not write.
+// normalizeGob validates a gob stream of one value, and returns it with all type definitions before
+// the value. It returns false for a stream that is damaged or that encoding/gob does not write.
 //
-// gob's decoder believes a stream: a map that claims a billion entries is allocated
-// before the first is read, and a list that is linked to itself deep enough overflows
-// the stack. Here every count has been read to its end and every level counted. The
-// stream is written anew because gob, where it skips a field, reads type definitions
-// that lie between the parts of a value differently than where it decodes one, so
-// that what was walked might otherwise not be what is decoded.
+// gob's decoder does not validate what a stream claims. It allocates a map for a billion entries
+// before it reads the first. A list nested deeply enough overflows its stack. normalizeGob reads
+// every element that a count claims, and limits the depth.
 //
-// One gap is left. Where gob skips a field with a nil in a slice or map of interfaces,
-// it takes the bytes behind the nil for a part of it. A stream that is made for
-// a registered struct type with such a field added can still claim what it likes. A
-// struct at the top may therefore have only the fields named.
+// It rewrites the stream because of type definitions between the parts of a value. gob reads these
+// differently where it skips a field than where it decodes one. Without the rewriting, gob could
+// decode something other than what was validated.
+//
+// One gap remains. If gob skips a field that holds a slice or map of interfaces with a nil in it,
+// it takes the bytes after the nil for a part of the field. A stream crafted for a registered
+// struct type, with such a field added, can therefore still claim any size. For a struct at the top
+// level, normalizeGob closes the gap: it accepts only the fields named.
 func normalizeGob(stream []byte, fields ...string) ([]byte, bool) {
 	return newGobWalk(stream).normalize(fields...)
 }
@@ -45,30 +45,29 @@ func (w *gobWalk) normalize(fields ...string) ([]byte, bool) {
 		}
 	}
 	w.value = appendGobInt(w.value, w.top)
-	w.whole(w.top, 0)
+	w.standalone(w.top, 0)
 	w.flush()
-	if w.bad || len(w.message) > 0 || len(w.rest) > 0 || uint64(len(w.value)) > math.MaxUint32 {
+	if w.failed || len(w.message) > 0 || len(w.rest) > 0 || uint64(len(w.value)) > math.MaxUint32 {
 		return nil, false
 	}
 	return appendGobMessage(w.definitions, w.value), true
 }
 
-// gobWalk reads a stream as gob's decoder does. After a fault it reads
-// nothing but zeros.
+// gobWalk reads a stream as gob's decoder does. After a failure it reads only zeros.
 type gobWalk struct {
-	rest        []byte // messages that are not yet begun
-	message     []byte // what is left of the current one
-	mark        []byte // the current message from where value ends
-	definitions []byte // what was read, as messages of their own
-	value       []byte // what was read, without definitions
+	rest        []byte // the messages after the current one
+	message     []byte // the unread part of the current message
+	mark        []byte // the part of the current message that is not yet in value
+	definitions []byte // output: the type definitions, each a message
+	value       []byte // output: the value, without type definitions
 	types       map[int64]gobType
-	top         int64  // the type of the whole
-	name        string // the registered type of the first interface value
+	top         int64  // the type of the top-level value
+	name        string // the registered type name of the first interface value
 	values      *gobValues
-	bad         bool
+	failed      bool
 }
 
-// gobType is a type as the stream defines it. Types below 64 are gob's own.
+// gobType is a type that the stream defines. Types below 64 are predefined by gob.
 type gobType struct {
 	kind   int
 	key    int64
@@ -109,11 +108,11 @@ const (
 )
 
 func (w *gobWalk) fail() {
-	w.bad = true
+	w.failed = true
 	w.rest, w.message, w.mark = nil, nil, nil
 }
 
-// flush adds what was read of the current message to the value.
+// flush appends what was read of the current message to value.
 func (w *gobWalk) flush() {
 	w.value = append(w.value, w.mark[:len(w.mark)-len(w.message)]...)
 	w.mark = w.message
@@ -129,7 +128,7 @@ func (w *gobWalk) uint() uint64 {
 		w.message = b[1:]
 		return uint64(b[0])
 	}
-	n := 256 - int(b[0]) // the number of bytes that follow, negated
+	n := 256 - int(b[0]) // the first byte is the negated number of bytes that follow
 	if n > 8 || n >= len(b) {
 		w.fail()
 		return 0
@@ -161,8 +160,8 @@ func (w *gobWalk) bytes() []byte {
 	return b
 }
 
-// count reads the length of a container. Each of its elements takes a byte at
-// least, possibly in a later message.
+// count reads the length of a container. Each element takes at least one byte, possibly in a later
+// message.
 func (w *gobWalk) count() int {
 	u := w.uint()
 	if u > uint64(len(w.message)+len(w.rest)) {
@@ -172,9 +171,9 @@ func (w *gobWalk) count() int {
 	return int(u)
 }
 
-// fields reads a struct: each calls for the number of every field that is present.
+// fields reads a struct. It calls each with the number of every field that is present.
 func (w *gobWalk) fields(each func(field int)) {
-	for field := -1; !w.bad; {
+	for field := -1; !w.failed; {
 		delta := w.uint()
 		if delta == 0 {
 			return
@@ -188,10 +187,10 @@ func (w *gobWalk) fields(each func(field int)) {
 	}
 }
 
-// typeSequence reads the id of the type of the value that follows, and the definitions
-// before it. In an interface value these may be cut into messages of their own.
+// typeSequence reads the type definitions before a value, and returns the type id of the value. In
+// an interface value, the definitions may be split into messages of their own.
 func (w *gobWalk) typeSequence(inInterface bool) int64 {
-	for !w.bad {
+	for !w.failed {
 		if len(w.message) == 0 {
 			w.nextMessage()
 		}
@@ -233,7 +232,7 @@ func (w *gobWalk) nextMessage() {
 	w.message, w.rest = w.message[:n], w.message[n:]
 }
 
-// define reads the definition of a type: gob's wireType, of which one field is set.
+// define reads the definition of a type: gob's wireType, with one field set.
 func (w *gobWalk) define(id int64) {
 	var (
 		t    gobType
@@ -247,11 +246,11 @@ func (w *gobWalk) define(id int64) {
 			case kind > gobTextMarshaler:
 				w.fail()
 			case field == 0:
-				w.common()
+				w.nameAndID()
 			case field == 1 && kind == gobStruct:
 				for range w.count() {
-					t.fields = append(t.fields, w.common())
-					if w.bad {
+					t.fields = append(t.fields, w.nameAndID())
+					if w.failed {
 						return
 					}
 				}
@@ -269,13 +268,13 @@ func (w *gobWalk) define(id int64) {
 	if _, known := w.types[id]; known || seen != 1 || id < gobFirstDefined {
 		w.fail()
 	}
-	if !w.bad {
+	if !w.failed {
 		w.types[id] = t
 	}
 }
 
-// common reads a struct of a name and an id: a field, or what every type begins with.
-func (w *gobWalk) common() (f gobField) {
+// nameAndID reads a struct of a name and an id: a field, or the first part of a type definition.
+func (w *gobWalk) nameAndID() (f gobField) {
 	w.fields(func(field int) {
 		switch field {
 		case 0:
@@ -289,22 +288,23 @@ func (w *gobWalk) common() (f gobField) {
 	return f
 }
 
-// whole reads a value that stands by itself: at the top, or in an interface.
-func (w *gobWalk) whole(id int64, depth int) {
+// standalone reads a value at the top level or in an interface.
+func (w *gobWalk) standalone(id int64, depth int) {
 	if t, ok := w.types[id]; !ok || t.kind != gobStruct {
 		if w.uint() != 0 {
 			w.fail()
 		}
 	}
-	w.one(id, depth)
+	w.read(id, depth)
 }
 
-func (w *gobWalk) one(id int64, depth int) {
+// read reads a value inside depth others.
+func (w *gobWalk) read(id int64, depth int) {
 	if depth >= maxGobDepth {
 		w.fail()
 	}
 	switch {
-	case w.bad:
+	case w.failed:
 	case id == gobBool, id == gobInt, id == gobUint, id == gobFloat:
 		w.uint()
 	case id == gobBytes, id == gobString:
@@ -321,27 +321,27 @@ func (w *gobWalk) one(id int64, depth int) {
 			return
 		}
 		if w.values != nil {
-			w.values.use(id)
+			w.values.addType(id)
 		}
-		w.defined(t, depth)
+		w.readDefined(t, depth)
 	}
 }
 
-func (w *gobWalk) defined(t gobType, depth int) {
+func (w *gobWalk) readDefined(t gobType, depth int) {
 	switch t.kind {
 	case gobArray, gobSlice:
 		n := w.count()
 		if t.kind == gobArray && int64(n) != t.length {
 			w.fail()
 		}
-		for i := 0; i < n && !w.bad; i++ {
-			w.one(t.elem, depth+1)
+		for i := 0; i < n && !w.failed; i++ {
+			w.read(t.elem, depth+1)
 		}
 	case gobMap:
 		n := w.count()
-		for i := 0; i < n && !w.bad; i++ {
-			w.one(t.key, depth+1)
-			w.one(t.elem, depth+1)
+		for i := 0; i < n && !w.failed; i++ {
+			w.read(t.key, depth+1)
+			w.read(t.elem, depth+1)
 		}
 	case gobStruct:
 		w.fields(func(field int) {
@@ -352,15 +352,15 @@ func (w *gobWalk) defined(t gobType, depth int) {
 			if w.values != nil && depth == 0 && w.values.walk(t.fields[field]) {
 				return
 			}
-			w.one(t.fields[field].id, depth+1)
+			w.read(t.fields[field].id, depth+1)
 		})
 	default: // a type that encodes itself
 		w.bytes()
 	}
 }
 
-// iface reads an interface value: the name of its type, empty if it is nil, the
-// type's id, the length of the value, and the value.
+// iface reads an interface value: the name of its type, which is empty for nil, the type's id, the
+// length of the value, and the value.
 func (w *gobWalk) iface(depth int) {
 	name := w.bytes()
 	if len(name) == 0 {
@@ -371,12 +371,12 @@ func (w *gobWalk) iface(depth int) {
 	}
 	w.flush()
 	id := w.typeSequence(true)
-	w.uint() // not the length of the value, if there are definitions in it
+	w.uint() // the length, which includes definitions and so is written anew below
 	w.value = appendGobInt(w.value, id)
 	at := len(w.value)
-	w.value = append(w.value, 0xfc, 0, 0, 0, 0) // room for a length of four bytes
+	w.value = append(w.value, 0xfc, 0, 0, 0, 0) // the length, in four bytes, set below
 	w.mark = w.message
-	w.whole(id, depth+1)
+	w.standalone(id, depth+1)
 	w.flush()
 	binary.BigEndian.PutUint32(w.value[at+1:], uint32(len(w.value)-at-5))
 }

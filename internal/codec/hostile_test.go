@@ -106,7 +106,7 @@ func gobReplace(t testing.TB, b []byte, at int, with string) []byte {
 	for i := 0; i < len(b); {
 		w := gobWalk{rest: b[i:]}
 		w.nextMessage()
-		if w.bad {
+		if w.failed {
 			break
 		}
 		body := len(b) - len(w.rest) - len(w.message)

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// legacySession is what scs.GobCodec writes.
+// legacySession is the value that scs.GobCodec encodes.
 type legacySession struct {
 	Deadline time.Time
 	Values   map[string]any
@@ -15,8 +15,8 @@ type legacySession struct {
 
 // decodeLegacy decodes a record of scs.GobCodec.
 func decodeLegacy(record []byte) (time.Time, map[string]any, error) {
-	// A gob stream begins with the length of its first message: a byte below 0x80
-	// if that is all, else the number of bytes that follow, negated.
+	// A gob stream begins with the length of its first message: one byte below 0x80, or the negated
+	// number of bytes that follow.
 	if len(record) == 0 || record[0] >= 0x80 && record[0] < 0xf8 {
 		return time.Time{}, nil, errFormat
 	}
@@ -39,8 +39,8 @@ func decodeLegacy(record []byte) (time.Time, map[string]any, error) {
 	return session.Deadline.UTC(), session.Values, nil
 }
 
-// decodeLegacyParts decodes a session that does not decode as a whole, since this process cannot
-// read some value in it: each value by itself, so that only those are Unknown.
+// decodeLegacyParts decodes each value of a session by itself. It is for a session that does not
+// decode as a whole because this process cannot decode some value. Only such values become Unknown.
 func decodeLegacyParts(stream []byte, size int) (legacySession, error) {
 	w := newGobWalk(stream)
 	w.values = &gobValues{w: w}
@@ -48,21 +48,21 @@ func decodeLegacyParts(stream []byte, size int) (legacySession, error) {
 		return legacySession{}, errGob
 	}
 	var session legacySession
-	if err := decodeGobStream(w.values.none(), &session); err != nil {
+	if err := decodeGobStream(w.values.emptyStream(), &session); err != nil {
 		return legacySession{}, err
 	}
 	session.Values = make(map[string]any, len(w.values.entries))
-	// Setting up gob takes kilobytes. A value that it is not set up for is Unknown until the
-	// session has been saved.
+	// A gob decoder takes kilobytes, so limit their number. The values beyond the limit are Unknown
+	// until the session has been saved.
 	decoders := 64 + size/32
-	room := 64<<10 + 128*size
+	budget := 64<<10 + 128*size // the total size of the parts
 	for _, e := range w.values.entries {
-		if e.none {
+		if e.isNil {
 			session.Values[e.key] = nil
 			continue
 		}
 		part := w.values.part(e)
-		if room -= len(part); room < 0 {
+		if budget -= len(part); budget < 0 {
 			return legacySession{}, errLegacyTypes
 		}
 		if decoders--; decoders >= 0 {
@@ -76,26 +76,27 @@ func decodeLegacyParts(stream []byte, size int) (legacySession, error) {
 	return session, nil
 }
 
-// errLegacyTypes is not ErrCorrupt: another process may well be able to read the record.
-var errLegacyTypes = errors.New("scskit: decode: too much of the session is of types that this " +
-	"process has not registered with gob.Register")
+// errLegacyTypes does not match ErrCorrupt, because another process may be able to decode the
+// record.
+var errLegacyTypes = errors.New("scskit: decode: the session holds too much data of types that " +
+	"this process does not know: call gob.Register with a value of each when the program starts")
 
-// gobValues is where in a record of scs.GobCodec each value of the session is.
+// gobValues records the positions of the session's values in a record of scs.GobCodec.
 type gobValues struct {
 	w       *gobWalk
 	entries []gobEntry
-	begin   int // where in gobWalk.value the map begins
-	end     int // and where it ends
+	begin   int // the start of the map in gobWalk.value
+	end     int // the end of the map
 }
 
 type gobEntry struct {
 	key      string
-	from, to int // in gobWalk.value
-	none     bool
-	types    map[int64]bool // that occur in the value
+	from, to int // positions in gobWalk.value
+	isNil    bool
+	types    map[int64]bool // the defined types of the value
 }
 
-// walk reads the map of values, if that is what the field is.
+// walk reads the field if it is the map of values, and reports whether it is.
 func (v *gobValues) walk(f gobField) bool {
 	w := v.w
 	t := w.types[f.id]
@@ -106,13 +107,13 @@ func (v *gobValues) walk(f gobField) bool {
 	w.flush()
 	v.begin = len(w.value)
 	n := w.count()
-	for i := 0; i < n && !w.bad; i++ {
+	for i := 0; i < n && !w.failed; i++ {
 		key := string(w.bytes())
 		w.flush()
 		v.entries = append(v.entries, gobEntry{key: key, from: len(w.value)})
 		e := &v.entries[i]
-		e.none = len(w.message) > 0 && w.message[0] == 0
-		w.one(gobInterface, 2)
+		e.isNil = len(w.message) > 0 && w.message[0] == 0
+		w.read(gobInterface, 2)
 		w.flush()
 		e.to = len(w.value)
 	}
@@ -121,8 +122,8 @@ func (v *gobValues) walk(f gobField) bool {
 	return true
 }
 
-// use notes that a value of a defined type was met.
-func (v *gobValues) use(id int64) {
+// addType records that the current entry uses a defined type.
+func (v *gobValues) addType(id int64) {
 	if len(v.entries) == 0 || v.end != 0 {
 		return
 	}
@@ -133,14 +134,14 @@ func (v *gobValues) use(id int64) {
 	e.types[id] = true
 }
 
-// none returns the session's stream without any value in it.
-func (v *gobValues) none() []byte {
+// emptyStream returns the stream of the session with an empty map of values.
+func (v *gobValues) emptyStream() []byte {
 	value := slices.Concat(v.w.value[:v.begin], []byte{0}, v.w.value[v.end:])
 	return appendGobMessage(slices.Clone(v.w.definitions), value)
 }
 
-// part returns one value as a stream by itself, in the form that walkGobValue returns, with the
-// definitions of those types that it needs.
+// part returns one value as a stream of its own, in the form that walkGobValue returns, with the
+// definitions of the types that it needs.
 func (v *gobValues) part(e gobEntry) []byte {
 	types := slices.Collect(maps.Keys(e.types))
 	need := func(id int64) {
@@ -149,7 +150,7 @@ func (v *gobValues) part(e gobEntry) []byte {
 			types = append(types, id)
 		}
 	}
-	for i := 0; i < len(types); i++ { // types grows meanwhile
+	for i := 0; i < len(types); i++ { // need appends to types
 		t := v.w.types[types[i]]
 		need(t.key)
 		need(t.elem)
@@ -162,7 +163,7 @@ func (v *gobValues) part(e gobEntry) []byte {
 	for _, id := range types {
 		b = append(b, v.w.types[id].raw...)
 	}
-	// An interface value at the top is no struct, which the zero says.
+	// The zero precedes a top-level value that is not a struct.
 	value := append(appendGobInt(nil, gobInterface), 0)
 	return appendGobMessage(b, append(value, v.w.value[e.from:e.to]...))
 }
