@@ -1,5 +1,5 @@
-// Package bound bounds the operations on a backend in time, at no cost until somebody waits for the
-// end.
+// Package bound limits the time of operations on a backend. Its contexts cost nothing extra until
+// something waits for their end.
 package bound
 
 import (
@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// Context is a context with a deadline, as context.WithDeadline makes one, but without a timer, a
-// channel and a place in the parent's list of children until Done is called: many operations are
-// over before anybody has. It must not be copied.
+// Context is a context with a deadline, like that of context.WithDeadline. It creates its timer and
+// channel, and registers with its parent, only when Done is called: many operations end before
+// that. A Context must not be copied.
 type Context struct {
 	parent   context.Context
 	deadline time.Time
@@ -20,34 +20,34 @@ type Context struct {
 
 	mu     sync.Mutex
 	ended  bool
-	full   context.Context // once Done was called
+	full   context.Context // the context.WithDeadline, set when Done is called
 	cancel context.CancelFunc
 
-	room  Scratch
-	taken bool // Scratch was called
+	scratch     Scratch
+	scratchUsed bool // Scratch was called
 }
 
-// Scratch is memory for whoever carries an operation out.
+// Scratch is memory for the code that carries out an operation.
 type Scratch struct {
 	Args [2]any
 	Key  [96]byte
 }
 
-// Begin makes c a context that ends with its parent, after a time, or by End. c must be a zero
+// Begin makes c a context that ends with its parent, after the timeout, or by End. c must be a zero
 // value.
 func (c *Context) Begin(parent context.Context, timeout time.Duration) {
 	now := time.Now()
-	timeout = min(timeout, ages)
+	timeout = min(timeout, maxTimeout)
 	if d, ok := parent.Deadline(); ok {
 		timeout = min(timeout, d.Sub(now))
 	}
 	c.parent, c.timeout, c.deadline = parent, timeout, now.Add(timeout)
 }
 
-// ages is longer than any operation takes, and short enough to be added to any time.
-const ages = 100 * 365 * 24 * time.Hour
+// maxTimeout is longer than any operation, and short enough to add to any time.
+const maxTimeout = 100 * 365 * 24 * time.Hour
 
-// End ends the context: the operation is over.
+// End ends the context. Call it when the operation is over.
 func (c *Context) End() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -57,30 +57,30 @@ func (c *Context) End() {
 	}
 }
 
-// Scratch returns memory that lives as long as c. Only the first call gets it, the others nil: what
-// one operation was given may still be in use when a caller that has not waited for its end begins
-// another.
+// Scratch returns memory that lives as long as c. Only the first call gets it, and later calls
+// return nil: if a caller did not wait for its operation to end, the operation may still use the
+// memory.
 func (c *Context) Scratch() *Scratch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.taken {
+	if c.scratchUsed {
 		return nil
 	}
-	c.taken = true
-	return &c.room
+	c.scratchUsed = true
+	return &c.scratch
 }
 
-// ParentDone is for a caller that looks at the deadline itself, without a timer of c. It returns what
-// ends c besides: the parent's Done, which may be nil. ok is false if somebody waits for c already,
-// so that there is a timer.
+// ParentDone is for a caller that checks the deadline itself, without a timer of c. It returns the
+// parent's Done channel, which may be nil, for any other end of c. ok is false if Done was called
+// already, so that c has a timer.
 func (c *Context) ParentDone() (done <-chan struct{}, ok bool) {
 	c.mu.Lock()
-	waited := c.full != nil
+	hasTimer := c.full != nil
 	c.mu.Unlock()
-	if waited {
+	if hasTimer {
 		return nil, false
 	}
-	if p, isBound := c.parent.(*Context); isBound { // its deadline is no sooner
+	if p, isBound := c.parent.(*Context); isBound { // its deadline is not before that of c
 		if done, ok := p.ParentDone(); ok {
 			return done, true
 		}
@@ -89,8 +89,8 @@ func (c *Context) ParentDone() (done <-chan struct{}, ok bool) {
 }
 
 // Ended returns why the context of an operation that failed with err has ended, or nil if it has
-// not. A time-out counts as that of the deadline once this has passed: clients watch it themselves,
-// and their timers may be faster than the context's.
+// not ended. After the deadline, a timeout error of a client counts as context.DeadlineExceeded:
+// clients watch the deadline themselves, and their timers may fire before the context's.
 func Ended(ctx context.Context, err error) error {
 	if ended := ctx.Err(); ended != nil {
 		return ended
@@ -103,12 +103,12 @@ func Ended(ctx context.Context, err error) error {
 	return nil
 }
 
-// Coarse is the same context for a callee that looks at the deadline itself: it ends at the deadline,
-// and for no other reason. Whoever waits for that hears of it up to a millisecond later, or up to a
-// 32nd of the time there was; whoever asks is told at once. It costs no timer of its own.
+// Coarse is a view of a Context for a callee that checks the deadline itself. It ends at the
+// deadline and for no other reason. Its Done channel is closed up to a millisecond late, or up to
+// 1/32 of the timeout if that is more. Err is exact. It needs no timer of its own.
 type Coarse Context
 
-// Coarse returns the context that ends a little later.
+// Coarse returns c as a Coarse.
 func (c *Context) Coarse() *Coarse { return (*Coarse)(c) }
 
 // Deadline implements context.Context.
@@ -117,7 +117,7 @@ func (l *Coarse) Deadline() (time.Time, bool) { return l.deadline, true }
 // Done implements context.Context.
 func (l *Coarse) Done() <-chan struct{} {
 	if !time.Now().Before(l.deadline) {
-		return over
+		return closed
 	}
 	return after(l.deadline, l.timeout)
 }
@@ -166,7 +166,7 @@ func (c *Context) Err() error {
 	return nil
 }
 
-// Value implements context.Context. Package context asks for what is behind Done in this way.
+// Value implements context.Context. Package context uses it to find the context behind Done.
 func (c *Context) Value(key any) any {
 	c.mu.Lock()
 	full := c.full

@@ -1,5 +1,5 @@
-// Package caller tells what scs does not: which methods of a session manager are under way, and
-// under which key somebody keeps a value in contexts.
+// Package caller finds out what scs does not export: the methods of a session manager that are on
+// the stack, and the keys under which values are kept in contexts.
 package caller
 
 import (
@@ -10,7 +10,7 @@ import (
 
 const manager = "github.com/alexedwards/scs/v2.(*SessionManager)."
 
-// Methods yields the methods of a manager that are on the stack, the innermost first.
+// Methods yields the names of the session manager's methods on the stack, innermost first.
 func Methods(yield func(method string) bool) {
 	var pcs [24]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs[:])])
@@ -23,10 +23,10 @@ func Methods(yield func(method string) bool) {
 	}
 }
 
-// FirstKey returns the key that ask first asks its context for.
-func FirstKey(ask func(ctx context.Context)) any {
+// FirstKey calls f and returns the first key that f looks up in the context, or nil.
+func FirstKey(f func(ctx context.Context)) any {
 	p := &probe{Context: context.Background()}
-	ask(p)
+	f(p)
 	return p.key
 }
 

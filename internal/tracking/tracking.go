@@ -1,4 +1,4 @@
-// Package tracking is how the adapters and a store work together in the context of a request.
+// Package tracking connects the adapters and a store through the context of a request.
 package tracking
 
 import (
@@ -9,53 +9,53 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// Key is the key under which a context from scskit.WithTracker has its Tracker.
+// Key is the context key of the Tracker that scskit.WithTracker adds.
 type Key struct{}
 
-// Tracker is what the adapters need of the tracker of a request.
+// Tracker is the part of a request's tracker that the adapters use.
 type Tracker interface {
-	// Asks records that a manager is about to ask the store for its session. Where adapters of
-	// several managers are around one request, the store tells by it which manager asks.
+	// Asks records that a manager is about to use the store. If a request passes through the
+	// adapters of several managers, the store needs it to tell them apart.
 	Asks(manager any)
 
-	// Settle records that the response has begun and has the cookie of the session with the token:
-	// SessionManager.RenewToken fails for it from now on.
+	// Settle records that the response has begun, with the cookie of the session with the token.
+	// From then on, SessionManager.RenewToken fails for the session.
 	Settle(token string)
 
-	// Found reports whether store, if it is a *scskit.Store itself, has found a session for the token
-	// and has not deleted it since.
+	// Found reports whether store has found a session for the token and not deleted it since. It
+	// returns false if store is not a *scskit.Store.
 	Found(store scs.Store, token string) bool
 }
 
-// From returns the tracker in ctx, or nil if there is none.
+// From returns the Tracker in ctx, or nil if there is none.
 func From(ctx context.Context) Tracker {
 	t, _ := ctx.Value(Key{}).(Tracker)
 	return t
 }
 
-// CommitterKey is the key under which the context of a commit has a Commit.
+// CommitterKey is the context key of the Committer of a commit.
 type CommitterKey struct{}
 
-// Committer says who commits. Where several managers share a store and a tracker, the store tells by
-// it which of the sessions that are being renewed a new token replaces.
+// Committer identifies the manager that commits. If several managers share a store and a tracker,
+// the store needs it to find the renewed session that a new token replaces.
 type Committer struct {
-	Manager any    // the key under which the manager keeps its session in contexts
-	Loaded  string // the token that it has loaded the session for, "" if there was none
+	Manager any    // the context key of the manager's session
+	Loaded  string // the token whose session the manager loaded, or ""
 }
 
-// WithCommitter returns a context for a commit by a manager that has loaded the session for a token.
+// WithCommitter returns a context for a commit by a manager that loaded the session of a token.
 func WithCommitter(ctx context.Context, manager any, loaded string) context.Context {
 	return context.WithValue(ctx, CommitterKey{}, Committer{manager, loaded})
 }
 
-// CommitterFrom returns what the context of a commit says.
+// CommitterFrom returns the Committer in the context of a commit.
 func CommitterFrom(ctx context.Context) (c Committer, ok bool) {
 	c, ok = ctx.Value(CommitterKey{}).(Committer)
 	return c, ok
 }
 
-// WithoutSession returns ctx without the sessions of any manager. Loggers and observers get it: scs
-// holds a lock on the session while they run, and one that used the session would never return.
+// WithoutSession returns ctx without the session of any manager. It is the context for loggers and
+// observers: scs holds a lock on the session while they run, so using the session would deadlock.
 func WithoutSession(ctx context.Context) context.Context { return sessionless{ctx} }
 
 type sessionless struct{ context.Context }
@@ -67,8 +67,8 @@ func (c sessionless) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-// IsManagerKey reports whether key is one under which a manager keeps its session in contexts: scs
-// has a type of its own for them.
+// IsManagerKey reports whether key is the context key of a manager's session. scs has a type of its
+// own for these keys.
 func IsManagerKey(key any) bool {
 	t := reflect.TypeOf(key)
 	return t != nil && t.Kind() == reflect.String && strings.HasSuffix(t.PkgPath(), "/scs/v2")
