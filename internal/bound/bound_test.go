@@ -46,17 +46,17 @@ func TestEnds(t *testing.T) {
 			return c
 		}, context.Canceled},
 	} {
-		for _, watched := range []string{"asked", "waited for", "waited for by a child"} {
-			t.Run(name+", "+watched, func(t *testing.T) {
+		for _, how := range []string{"Err", "Done", "Done of a child"} {
+			t.Run(name+", "+how, func(t *testing.T) {
 				t.Parallel()
 				c := tc.end(t)
 				var ctx context.Context = c
-				switch watched {
-				case "asked":
+				switch how {
+				case "Err":
 					for end := time.Now().Add(time.Minute); c.Err() == nil && time.Now().Before(end); {
 						time.Sleep(time.Millisecond)
 					}
-				case "waited for by a child":
+				case "Done of a child":
 					child, cancel := context.WithCancel(c)
 					defer cancel()
 					ctx = child
@@ -75,7 +75,7 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-func TestEndsWhoWaits(t *testing.T) {
+func TestEndReleasesWaiters(t *testing.T) {
 	t.Parallel()
 	c := begin(background, time.Hour)
 	child, cancel := context.WithCancel(c)
@@ -108,7 +108,7 @@ func TestDeadlineAndValue(t *testing.T) {
 	}
 }
 
-func TestLate(t *testing.T) {
+func TestCoarse(t *testing.T) {
 	t.Parallel()
 	parent, cancel := context.WithCancel(background)
 	c := begin(parent, 30*time.Millisecond)
@@ -133,13 +133,13 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// Contexts whose deadlines are close share an end, which is at most a little later; nothing of it
-// is left afterwards.
-func TestLateIsShared(t *testing.T) { // alone, since it looks at what all share
+// TestCoarseEndsAreShared tests that contexts with close deadlines share a channel, that it is
+// closed only a little late, and that it is then removed.
+func TestCoarseEndsAreShared(t *testing.T) { // not parallel: it checks global state
 	for _, timeout := range []time.Duration{10 * time.Millisecond, time.Second, 5 * time.Second,
 		time.Hour} {
 		most := max(timeout/32, time.Millisecond)
-		now := time.Now().Add(time.Hour) // so that none is over before it is asked
+		now := time.Now().Add(time.Hour) // in the future during the whole test
 		shared := make(map[<-chan struct{}]bool)
 		for i := range 1000 {
 			deadline := now.Add(time.Duration(i) * most / 1000)
@@ -149,7 +149,7 @@ func TestLateIsShared(t *testing.T) { // alone, since it looks at what all share
 			}
 		}
 		if len(shared) < 2 || len(shared) > 3 {
-			t.Errorf("%v: %d ends in %v", timeout, len(shared), most)
+			t.Errorf("%v: %d channels within %v, want 2 or 3", timeout, len(shared), most)
 		}
 	}
 	var latest *Coarse
@@ -158,7 +158,7 @@ func TestLateIsShared(t *testing.T) { // alone, since it looks at what all share
 		_ = latest.Done()
 	}
 	at, _ := latest.Deadline()
-	begin(background, time.Minute).Coarse().Done() // so that it is not the one that was asked for last
+	begin(background, time.Minute).Coarse().Done() // replaces last
 	left := func() (n int) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -176,9 +176,9 @@ func TestLateIsShared(t *testing.T) { // alone, since it looks at what all share
 	}
 }
 
-// Nobody has to wait for one whose deadline has passed, though the end that it shares is yet to
-// come.
-func TestLateIsOverAtOnce(t *testing.T) {
+// TestCoarseAfterDeadline tests that Done returns a closed channel after the deadline, although the
+// shared channel is closed later.
+func TestCoarseAfterDeadline(t *testing.T) {
 	t.Parallel()
 	c := begin(background, time.Hour)
 	l := c.Coarse()
@@ -187,11 +187,11 @@ func TestLateIsOverAtOnce(t *testing.T) {
 	select {
 	case <-l.Done():
 	default:
-		t.Error("it goes on")
+		t.Error("Done is open after the deadline")
 	}
 	select {
 	case <-waiting:
-		t.Error("the shared end came early")
+		t.Error("the shared channel was closed early")
 	default:
 	}
 	if !errors.Is(l.Err(), context.DeadlineExceeded) {
@@ -209,19 +209,18 @@ func TestExtremeTimeouts(t *testing.T) {
 	}
 	c := begin(background, math.MinInt64)
 	if c.Err() == nil || c.Coarse().Err() == nil {
-		t.Error("a negative time-out is not over")
+		t.Error("a context with a negative timeout has not ended")
 	}
 }
 
-// A parent's deadline bounds what is left, also if somebody sets the wall clock, by which it may
-// have been made.
-func TestNearerParent(t *testing.T) {
+// TestParentDeadline tests a parent that ends earlier. Its deadline has no monotonic reading, but
+// that of the context must have one, so that setting the wall clock does not move it.
+func TestParentDeadline(t *testing.T) {
 	t.Parallel()
-	// without a monotonic reading
-	parent := stale{background, time.Now().Add(50 * time.Millisecond).Round(0)}
+	parent := stale{background, time.Now().Add(50 * time.Millisecond).Round(0)} // not monotonic
 	c := begin(parent, time.Hour)
 	if c.timeout > 50*time.Millisecond {
-		t.Errorf("the time-out is %v", c.timeout)
+		t.Errorf("timeout %v, want at most 50ms", c.timeout)
 	}
 	begun := time.Now()
 	<-c.Coarse().Done()
@@ -233,7 +232,7 @@ func TestNearerParent(t *testing.T) {
 	}
 }
 
-func TestCostsNothing(t *testing.T) {
+func TestAllocations(t *testing.T) {
 	parent, cancel := context.WithCancel(background)
 	defer cancel()
 	parent.Done()
@@ -246,23 +245,24 @@ func TestCostsNothing(t *testing.T) {
 		_ = c.Coarse().Err()
 		c.End()
 	}); n != 0 {
-		t.Errorf("%v allocations", n)
+		t.Errorf("%v allocations, want 0", n)
 	}
 }
 
-func TestRoom(t *testing.T) {
+func TestScratch(t *testing.T) {
 	t.Parallel()
 	c := begin(background, time.Hour)
 	if c.Scratch() == nil {
-		t.Error("the first call got nothing")
+		t.Error("the first call returned nil")
 	}
 	if c.Scratch() != nil {
-		t.Error("the second call got what the first has")
+		t.Error("the second call did not return nil")
 	}
 }
 
-// A Context in a Context ends with what is above both, and costs the outer one nothing.
-func TestAbove(t *testing.T) {
+// TestParentDone tests that a Context inside a Context returns the Done channel of their parent,
+// and starts no timer in the outer one.
+func TestParentDone(t *testing.T) {
 	t.Parallel()
 	parent, cancel := context.WithCancel(background)
 	defer cancel()
@@ -273,16 +273,16 @@ func TestAbove(t *testing.T) {
 	if outer.full != nil {
 		t.Error("the outer context has a timer")
 	}
-	if done, ok := begin(begin(context.WithoutCancel(parent), time.Hour), time.Minute).ParentDone(); !ok ||
-		done != nil {
-		t.Errorf("got %v, want nothing that ends it before its deadline", ok)
+	endless := begin(context.WithoutCancel(parent), time.Hour)
+	if done, ok := begin(endless, time.Minute).ParentDone(); !ok || done != nil {
+		t.Errorf("got %v, %v, want a nil channel", done, ok)
 	}
 	ended := outer.Done()
 	if done, ok := begin(outer, time.Minute).ParentDone(); !ok || done != ended {
-		t.Errorf("got %v, want the Done of the one outside, for which somebody waits", ok)
+		t.Errorf("got %v, want the Done channel of the outer context, which has a timer", ok)
 	}
 	if _, ok := outer.ParentDone(); ok {
-		t.Error("there is a timer, but it is not told")
+		t.Error("ok is true for a context that has a timer")
 	}
 	short := begin(begin(background, time.Millisecond), time.Hour)
 	<-short.Done()
@@ -291,7 +291,7 @@ func TestAbove(t *testing.T) {
 	}
 }
 
-// stale is a context whose deadline has passed, but whose timer has not noticed yet.
+// stale is a context that does not end at its deadline, like one whose timer has not fired yet.
 type stale struct {
 	context.Context
 	deadline time.Time
@@ -304,19 +304,19 @@ func TestEnded(t *testing.T) {
 	cancelled, cancel := context.WithCancel(background)
 	cancel()
 	past, future := stale{background, time.Now()}, stale{background, time.Now().Add(time.Hour)}
-	timeOut := fmt.Errorf("dial: %w", &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded})
+	timeout := fmt.Errorf("dial: %w", &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded})
 	other := errors.New("refused")
 	for _, tc := range []struct {
 		ctx  context.Context
 		err  error
 		want error
 	}{
-		{cancelled, timeOut, context.Canceled},
+		{cancelled, timeout, context.Canceled},
 		{cancelled, other, context.Canceled},
-		{past, timeOut, context.DeadlineExceeded},
+		{past, timeout, context.DeadlineExceeded},
 		{past, other, nil},
-		{future, timeOut, nil},
-		{background, timeOut, nil},
+		{future, timeout, nil},
+		{background, timeout, nil},
 	} {
 		if got := Ended(tc.ctx, tc.err); !errors.Is(got, tc.want) {
 			t.Errorf("%v: got %v, want %v", tc.err, got, tc.want)

@@ -13,7 +13,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// Codec is Encode and Decode as an scs.Codec.
+// Codec implements scs.Codec with Encode and Decode.
 type Codec struct{}
 
 func (Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
@@ -104,15 +104,15 @@ func mustDecode(t testing.TB, b []byte) map[string]any {
 		t.Fatalf("deadline is %v, want %v", deadline, someDeadline)
 	}
 	if err := Check(b); err != nil {
-		t.Fatalf("check fails on a record that decodes: %v", err)
+		t.Fatalf("Check fails on a record that decodes: %v", err)
 	}
 	if got, ok := Deadline(b); !ok || !got.Equal(someDeadline) {
-		t.Fatalf("deadline() = %v, %v", got, ok)
+		t.Fatalf("Deadline: got %v, %v", got, ok)
 	}
 	return values
 }
 
-// natives are values of every type that needs no registration.
+// natives are values of all types that need no registration.
 var natives = []any{
 	nil, "", "x", "déjà\x00\xff", strings.Repeat("s", 31), strings.Repeat("s", 32),
 	strings.Repeat("s", 255),
@@ -150,11 +150,11 @@ func TestNativeTypes(t *testing.T) {
 	for i, v := range natives {
 		t.Run(fmt.Sprintf("%d/%T", i, v), func(t *testing.T) {
 			if got := decodeOne(t, encodeOne(t, v)); !reflect.DeepEqual(got, v) {
-				t.Errorf("got %T, which differs from the %T that was put", got, v)
+				t.Errorf("decoded to a different value: type %T, want %T", got, v)
 			}
 			nested := []any{map[string]any{"a": v, "b": "after"}, v}
 			if got := decodeOne(t, encodeOne(t, nested)); !reflect.DeepEqual(got, nested) {
-				t.Errorf("nested %T differs from what was put", v)
+				t.Errorf("a nested %T decoded to a different value", v)
 			}
 		})
 	}
@@ -180,8 +180,7 @@ func TestTimeZones(t *testing.T) {
 	now := time.Now()
 	got := decodeOne(t, encodeOne(t, now)).(time.Time)
 	if got != now.Round(0) {
-		t.Errorf("a local time came back as %#v, want it without its monotonic reading: %#v", got,
-			now.Round(0))
+		t.Errorf("a local time: got %#v, want %#v", got, now.Round(0))
 	}
 }
 
@@ -198,7 +197,7 @@ func TestDeadline(t *testing.T) {
 		}
 		got, values, err := Codec{}.Decode(b)
 		if err != nil || !got.Equal(deadline) || got.Location() != time.UTC {
-			t.Errorf("deadline %v came back as %v, %v", deadline, got, err)
+			t.Errorf("deadline %v decoded to %v, %v", deadline, got, err)
 		}
 		if values == nil || len(values) != 0 {
 			t.Errorf("the values of an empty session are %v, want an empty map", values)
@@ -220,11 +219,11 @@ func TestDeterminism(t *testing.T) {
 			again[k] = v
 		}
 		if got := mustEncode(t, Codec{}, again); string(got) != string(want) {
-			t.Fatal("the same values gave different bytes")
+			t.Fatal("the same values encoded to different bytes")
 		}
 	}
 	if got := mustEncode(t, Codec{}, mustDecode(t, want)); string(got) != string(want) {
-		t.Error("what was decoded encodes to different bytes")
+		t.Error("the decoded values encode to different bytes")
 	}
 }
 
@@ -233,8 +232,8 @@ func TestSize(t *testing.T) {
 	got, legacy := len(mustEncode(t, Codec{}, threeKeys())),
 		len(mustEncode(t, scs.GobCodec{}, threeKeys()))
 	if got > 100 || got*2 > legacy {
-		t.Errorf("a session of three keys takes %d bytes, gob's %d; want at most 100 and half", got,
-			legacy)
+		t.Errorf("a session of three keys takes %d bytes, want at most 100 and half of gob's %d",
+			got, legacy)
 	}
 }
 
@@ -244,12 +243,12 @@ func TestDepth(t *testing.T) {
 		// The session's own map is the first level.
 		deepest := nest(maxDepth-1, "leaf")
 		if got := decodeOne(t, encodeOne(t, deepest)); !reflect.DeepEqual(got, deepest) {
-			t.Error("the deepest value differs from what was put")
+			t.Error("the deepest value decoded to a different value")
 		}
 		_, err := Codec{}.Encode(someDeadline, oneValue(nest(maxDepth, "leaf")))
 		if err == nil || !strings.Contains(err.Error(), `key "k"`) ||
 			!strings.Contains(err.Error(), "64 levels") {
-			t.Errorf("a value that nests too deep: %v", err)
+			t.Errorf("a value nested too deeply: got %v, want an error with the key and the limit", err)
 		}
 	}
 	cycle := map[string]any{}
@@ -272,7 +271,7 @@ func TestDoesNotAlias(t *testing.T) {
 	got := mustDecode(t, b)
 	clear(b)
 	if !reflect.DeepEqual(got, want) {
-		t.Errorf("after the record was overwritten the values are %v", got)
+		t.Errorf("overwriting the record changed the decoded values: %v", got)
 	}
 	again := mustEncode(t, Codec{}, want)
 	got["bytes"].([]byte)[0] = 'X'
@@ -281,6 +280,6 @@ func TestDoesNotAlias(t *testing.T) {
 	}
 	want["bytes"].([]byte)[1] = 'Y'
 	if v := mustDecode(t, again)["bytes"]; string(v.([]byte)) != "abc" {
-		t.Errorf("writing to a value that was encoded changed the record: %q", v)
+		t.Errorf("writing to an encoded value changed the record: %q", v)
 	}
 }

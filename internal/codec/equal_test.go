@@ -15,10 +15,10 @@ type equalCart struct {
 	Next  *equalCart
 }
 
-// basketMap is a map that gob writes in random order.
+// basketMap is a map, which gob encodes in random order.
 type basketMap map[string]int
 
-// opaque encodes itself; its memo is not part of it.
+// opaque encodes itself, without its memo.
 type opaque struct{ name, memo string }
 
 func (o opaque) GobEncode() ([]byte, error)   { return []byte(o.name), nil }
@@ -92,7 +92,7 @@ func TestEqualValues(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", c.name, got, c.want)
 		}
 		if got := Equal(c.b, c.a); got != c.want {
-			t.Errorf("%s, the other way round: got %v, want %v", c.name, got, c.want)
+			t.Errorf("%s, with the arguments swapped: got %v, want %v", c.name, got, c.want)
 		}
 	}
 }

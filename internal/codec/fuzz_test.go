@@ -20,8 +20,8 @@ import (
 var updateCorpus = flag.Bool("update-corpus", false,
 	"write the seeds of the codec's fuzz targets to testdata/fuzz")
 
-// decodeSeeds are records of every kind, good and bad. The corpus in testdata/fuzz is
-// made of them.
+// decodeSeeds returns valid and invalid records of all kinds: the seeds of FuzzDecode in
+// testdata/fuzz.
 func decodeSeeds(t testing.TB) map[string][]byte {
 	seeds := map[string][]byte{
 		"three-keys": mustEncode(t, Codec{}, threeKeys()),
@@ -39,7 +39,7 @@ func decodeSeeds(t testing.TB) map[string][]byte {
 		seeds[fmt.Sprintf("legacy-unknown-%d", i)] = foreign(legacyOne(t,
 			map[string]any{"known": role("r"), "v": v}))
 	}
-	for name, b := range laterRecord() {
+	for name, b := range laterRecords() {
 		seeds["later-"+name] = b
 	}
 	seeds["legacy"] = legacyOne(t, "v")
@@ -60,8 +60,8 @@ func decodeSeeds(t testing.TB) map[string][]byte {
 	return seeds
 }
 
-// makerSeeds are what maker makes sessions of: one with every kind of value
-// for each of a few fillings, and a nested one.
+// makerSeeds returns the seeds of FuzzRoundTrip: bytes from which maker makes sessions. Some have
+// every kind of value, and one is nested.
 func makerSeeds() map[string][]byte {
 	seeds := map[string][]byte{"empty": {}}
 	for _, filling := range []byte{0, 1, 7, 0x7f, 0x80, 0xff} {
@@ -77,13 +77,13 @@ func makerSeeds() map[string][]byte {
 	return seeds
 }
 
-// TestCorpus holds check to Decode on all seeds, and writes them with -update-corpus.
+// TestCorpus tests that Check agrees with Decode on all seeds. With -update-corpus it writes them.
 func TestCorpus(t *testing.T) {
 	seeds := decodeSeeds(t)
 	for name, b := range seeds {
 		_, _, decodeErr := Codec{}.Decode(b)
 		if checkErr := Check(b); (decodeErr == nil) != (checkErr == nil) {
-			t.Errorf("%s: Decode gave %v, check %v", name, decodeErr, checkErr)
+			t.Errorf("%s: Decode: %v, but Check: %v", name, decodeErr, checkErr)
 		}
 	}
 	if *updateCorpus {
@@ -111,7 +111,7 @@ func writeCorpus(t *testing.T, target string, seeds map[string][]byte) {
 	}
 }
 
-// FuzzDecode feeds Decode anything at all. It has its seeds in testdata/fuzz.
+// FuzzDecode tests Decode with arbitrary bytes. Its seeds are in testdata/fuzz.
 func FuzzDecode(f *testing.F) {
 	registerTypes()
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -119,63 +119,63 @@ func FuzzDecode(f *testing.F) {
 		runtime.ReadMemStats(&before)
 		deadline, values, err := Codec{}.Decode(b)
 		runtime.ReadMemStats(&after)
-		// The constant and the larger factor are for gob, which takes its time to set up.
+		// Records with gob have a higher limit, since gob allocates to set up each decoder.
 		limit := 64<<10 + 128*uint64(len(b))
 		if !isVersion1(b) || bytes.IndexByte(b, extGob) >= 0 {
 			limit = 1<<20 + 1024*uint64(len(b))
 		}
 		if n := after.TotalAlloc - before.TotalAlloc; n > limit {
-			t.Errorf("Decode allocated %d bytes for %d", n, len(b))
+			t.Errorf("Decode allocated %d bytes for %d of input", n, len(b))
 		}
 		if checkErr := Check(b); (checkErr == nil) != (err == nil) {
-			t.Errorf("Decode gave %v, check %v", err, checkErr)
+			t.Errorf("Decode: %v, but Check: %v", err, checkErr)
 		}
 		if err != nil {
 			if !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrNewer) && !errors.Is(err, errLegacyTypes) ||
 				values != nil {
-				t.Errorf("Decode gave %v and %v values", err, len(values))
+				t.Errorf("Decode: got %v and %v values, want a known error and no values", err, len(values))
 			}
 			return
 		}
 		if values == nil {
-			t.Error("Decode gave a nil map")
+			t.Error("Decode: got a nil map, want an empty one")
 		}
 		if got, ok := Deadline(b); !ok || !got.Equal(deadline) {
-			t.Errorf("deadline() = %v, %v; Decode gave %v", got, ok, deadline)
+			t.Errorf("Deadline: got %v, %v, but Decode: %v", got, ok, deadline)
 		}
 		wantFixedPoint(t, deadline, values, isVersion1(b))
 	})
 }
 
-// wantFixedPoint makes sure that values survive being encoded, and that
-// what they are encoded to stays the same from then on.
+// wantFixedPoint checks that values are the same after encoding and decoding, and that encoding
+// them again gives the same bytes.
 func wantFixedPoint(t *testing.T, deadline time.Time, values map[string]any, must bool) {
 	t.Helper()
 	first, err := Codec{}.Encode(deadline, values)
 	if err != nil {
 		if must {
-			t.Errorf("what was decoded cannot be encoded: %v", err)
+			t.Errorf("cannot encode the decoded values: %v", err)
 		}
-		return // a legacy record may nest deeper than Codec allows
+		return // a record of scs.GobCodec may be nested deeper than Codec allows
 	}
 	again, got, err := Codec{}.Decode(first)
 	if err != nil {
-		t.Fatalf("what was encoded cannot be decoded: %v", err)
+		t.Fatalf("cannot decode the encoded values: %v", err)
 	}
 	if !again.Equal(deadline) || !wantEqual(got, values) {
 		t.Errorf("%v became %v", values, got)
 	}
 	if bytes.IndexByte(first, extGob) >= 0 {
-		return // a map in a gob value may change its order
+		return // gob encodes maps in random order
 	}
 	second, err := Codec{}.Encode(again, got)
 	if err != nil || !bytes.Equal(first, second) {
-		t.Errorf("encoded to %x, then to %x, %v", first, second, err)
+		t.Errorf("encoded to %x, and again to %x, %v", first, second, err)
 	}
 }
 
-// wantEqual is reflect.DeepEqual but for NaN, which equals itself, and for times,
-// which are equal if their instants and offsets are.
+// wantEqual is reflect.DeepEqual with two differences: NaN equals NaN, and times are equal if their
+// instants and offsets are.
 func wantEqual(a, b any) bool {
 	switch a := a.(type) {
 	case float64:
@@ -215,11 +215,11 @@ func wantEqual(a, b any) bool {
 	if isNative(a) {
 		return reflect.DeepEqual(a, b)
 	}
-	// Whatever gob made of it: NaN and zones may hide anywhere inside.
+	// Compare only the types of values encoded with gob, which may contain NaN and time zones.
 	return reflect.TypeOf(a) == reflect.TypeOf(b)
 }
 
-// FuzzRoundTrip makes a session of the fuzzer's bytes, and puts it through Codec.
+// FuzzRoundTrip encodes and decodes sessions made from the fuzzer's bytes.
 func FuzzRoundTrip(f *testing.F) {
 	registerTypes()
 	f.Fuzz(func(t *testing.T, b []byte) {
@@ -235,18 +235,18 @@ func FuzzRoundTrip(f *testing.F) {
 			t.Fatal(err)
 		}
 		if err := Check(first); err != nil {
-			t.Errorf("check fails on what was encoded: %v", err)
+			t.Errorf("Check fails on an encoded record: %v", err)
 		}
 		if _, _, err := (Codec{}).Decode(first[:len(first)-1]); !errors.Is(err, ErrCorrupt) {
-			t.Errorf("a record without its last byte gave %v", err)
+			t.Errorf("a record without its last byte: got %v, want ErrCorrupt", err)
 		}
 	})
 }
 
-// makerKinds is how many kinds of values maker makes.
+// makerKinds is the number of kinds of values that maker makes.
 const makerKinds = 28
 
-// maker makes values of bytes.
+// maker makes values from bytes.
 type maker struct{ rest []byte }
 
 func (m *maker) take(n int) []byte {

@@ -13,7 +13,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// gobValuesOfAllTypes are values that go through gob.
+// gobValuesOfAllTypes returns values that are encoded with gob.
 func gobValuesOfAllTypes() []any {
 	registerTypes()
 	return []any{
@@ -63,13 +63,13 @@ func TestReadsLegacyRecords(t *testing.T) {
 	}
 	for _, values := range []map[string]any{nil, {}} {
 		if got := mustDecode(t, mustEncode(t, scs.GobCodec{}, values)); got == nil || len(got) != 0 {
-			t.Errorf("an empty legacy session gave %v, want an empty map", got)
+			t.Errorf("an empty session of scs.GobCodec decoded to %v, want an empty map", got)
 		}
 	}
 }
 
-// TestNormalizedGobIsEquivalent covers what sessions rarely hold: streams that
-// gob cuts into many messages, and fields that the reader does not know.
+// TestNormalizedGobIsEquivalent tests streams that are rare in sessions: with many messages, and
+// with fields that the reader does not have.
 func TestNormalizedGobIsEquivalent(t *testing.T) {
 	t.Parallel()
 	registerTypes()
@@ -100,7 +100,7 @@ func TestNormalizedGobIsEquivalent(t *testing.T) {
 	names := []string{"A", "B", "C", "D", "E", "F", "G", "Z"}
 	stream, ok := normalizeGob(buf.Bytes(), names...)
 	if !ok {
-		t.Fatal("a stream that gob wrote was refused")
+		t.Fatal("a stream of gob was rejected")
 	}
 	var out wide
 	if err := gob.NewDecoder(bytes.NewReader(stream)).Decode(&out); err != nil ||
@@ -110,14 +110,14 @@ func TestNormalizedGobIsEquivalent(t *testing.T) {
 	var some narrow
 	if err := gob.NewDecoder(bytes.NewReader(stream)).Decode(&some); err != nil ||
 		some != (narrow{-1, "end"}) {
-		t.Errorf("decoded in part to %+v, %v", some, err)
+		t.Errorf("decoded some fields to %+v, %v", some, err)
 	}
 	if _, ok := normalizeGob(buf.Bytes(), names[1:]...); ok {
-		t.Error("a field that is not named was accepted")
+		t.Error("a field that was not named was accepted")
 	}
 	again, ok := normalizeGob(stream, names...)
 	if !ok || !bytes.Equal(again, stream) {
-		t.Error("a normalized stream is not its own normal form")
+		t.Error("normalizing a stream twice changed it")
 	}
 	for n := range buf.Len() {
 		if _, ok := normalizeGob(buf.Bytes()[:n], names...); ok {
@@ -180,7 +180,7 @@ func TestGobErrors(t *testing.T) {
 			t.Errorf("%s:\n got %v\nwant %s", c.name, err, c.want)
 		}
 		if !errors.Is(err, ErrEncode) || errors.Is(err, ErrCorrupt) {
-			t.Errorf("%s: a failure to encode is not ErrEncode alone", c.name)
+			t.Errorf("%s: got %v, want only ErrEncode to match", c.name, err)
 		}
 	}
 }
@@ -191,22 +191,22 @@ func TestContainsGobPanics(t *testing.T) {
 	for _, b := range [][]byte{encodeOne(t, panicking{}), legacyOne(t, panicking{})} {
 		if v, ok := decodeOne(t, b).(Unknown); !ok ||
 			v.Type() != "github.com/scskit/scskit/internal/codec.panicking" {
-			t.Errorf("a panic in GobDecode gave %v, want an Unknown", v)
+			t.Errorf("after a panic in GobDecode: got %v, want an Unknown", v)
 		}
 	}
 }
 
-func TestRefusesInvalidTimes(t *testing.T) {
+func TestRejectsInvalidTimes(t *testing.T) {
 	t.Parallel()
 	var bad time.Time
 	if err := bad.UnmarshalBinary([]byte{1, 0, 0, 0, 1, 0, 0, 0, 0, 0x3f, 0xff, 0xff, 0xff, 0xff,
 		0xff}); err != nil {
-		return // this Go refuses such a time itself
+		return // this version of Go rejects the time
 	}
 	if _, err := (Codec{}).Encode(someDeadline, oneValue(bad)); err == nil {
-		t.Error("a time with more nanoseconds than a second has was encoded")
+		t.Error("a time with more than 1e9 nanoseconds was encoded")
 	}
 	if _, err := (Codec{}).Encode(bad, nil); err == nil {
-		t.Error("a deadline with more nanoseconds than a second has was encoded")
+		t.Error("a deadline with more than 1e9 nanoseconds was encoded")
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// bomb is a record that claims more than it holds. The bytes follow the
-// version and the deadline.
+// bomb returns a record with the bytes after its version and deadline. Most callers use it for a
+// record that claims to be longer than it is.
 func bomb(s string) []byte {
 	b, err := hex.DecodeString("c1d6ff5d000000" + strings.ReplaceAll(s, " ", ""))
 	if err != nil {
@@ -20,7 +20,7 @@ func bomb(s string) []byte {
 	return b
 }
 
-// hostileRecords are records that must not decode.
+// hostileRecords returns records that Decode must reject.
 func hostileRecords() map[string][]byte {
 	nested := func(header string, n int) []byte {
 		return bomb("81 a16b" + strings.Repeat(header, n))
@@ -83,14 +83,14 @@ func hostileRecords() map[string][]byte {
 	}
 }
 
-// gobBombs are legacy records whose map of values claims to be larger than it
-// is. encoding/gob alone would allocate what they claim.
+// gobBombs returns records of scs.GobCodec whose map of values claims to be larger than it is.
+// encoding/gob alone would allocate memory for the claimed size.
 func gobBombs(t testing.TB) [][]byte {
 	b := legacyOne(t, "v")
 	// The value message ends with: the number of entries, the key k, the value.
 	at := bytes.LastIndex(b, []byte("\x01\x01k\x06string"))
 	if at < 0 {
-		t.Fatal("a legacy record does not look as expected")
+		t.Fatal("a record of scs.GobCodec has an unexpected format")
 	}
 	var bombs [][]byte
 	for _, count := range []string{"\x02", "\xfd\xff\xff\xff", "\xfc\x40\x00\x00\x00",
@@ -100,8 +100,8 @@ func gobBombs(t testing.TB) [][]byte {
 	return bombs
 }
 
-// gobReplace replaces the byte at the given place in the last message of
-// a gob stream, and corrects the length of that message.
+// gobReplace replaces the byte at an index in the last message of a gob stream, and corrects the
+// length of that message.
 func gobReplace(t testing.TB, b []byte, at int, with string) []byte {
 	for i := 0; i < len(b); {
 		w := gobWalk{rest: b[i:]}
@@ -112,7 +112,7 @@ func gobReplace(t testing.TB, b []byte, at int, with string) []byte {
 		body := len(b) - len(w.rest) - len(w.message)
 		if at >= body && at < body+len(w.message) {
 			if len(w.rest) > 0 {
-				t.Fatal("not in the last message")
+				t.Fatal("the byte is not in the last message")
 			}
 			message := string(b[body:at]) + with + string(b[at+1:])
 			return append(appendGobUint(append([]byte(nil), b[:i]...), len(message)), message...)
@@ -130,23 +130,23 @@ func mustFail(t *testing.T, name string, b []byte) {
 	deadline, values, err := Codec{}.Decode(b)
 	runtime.ReadMemStats(&after)
 	if !errors.Is(err, ErrCorrupt) || values != nil || !deadline.IsZero() {
-		t.Errorf("%s: Decode gave %v, %v, %v; want ErrCorrupt", name, deadline, values, err)
+		t.Errorf("%s: Decode: got %v, %v, %v, want ErrCorrupt", name, deadline, values, err)
 	}
 	if n := after.TotalAlloc - before.TotalAlloc; n > 64<<10+128*uint64(len(b)) {
-		t.Errorf("%s: Decode allocated %d bytes for %d", name, n, len(b))
+		t.Errorf("%s: Decode allocated %d bytes for %d of input", name, n, len(b))
 	}
 	if err := Check(b); !errors.Is(err, ErrCorrupt) {
-		t.Errorf("%s: check gave %v, want ErrCorrupt", name, err)
+		t.Errorf("%s: Check: got %v, want ErrCorrupt", name, err)
 	}
 }
 
-// Not parallel, like the next ones: they measure what is allocated.
+// This test and those below are not parallel, because they measure allocations.
 func TestHostileRecords(t *testing.T) {
 	registerTypes()
 	for _, control := range []string{"80", "81 a16b 01", "82 a16b c702 1c 91 a0 a16c a0",
 		"81 a16b c703 1d 81 a0 a0"} {
 		if _, _, err := (Codec{}).Decode(bomb(control)); err != nil {
-			t.Fatalf("what the bombs are made from does not decode: %v", err)
+			t.Fatalf("a valid record like the bombs does not decode: %v", err)
 		}
 	}
 	for name, b := range hostileRecords() {
@@ -168,7 +168,7 @@ func TestTruncation(t *testing.T) {
 		for n := range b {
 			mustFail(t, fmt.Sprintf("the first %d bytes of record %d", n, i), b[:n])
 		}
-		mustFail(t, fmt.Sprintf("record %d with a byte more", i), append(b, 0))
+		mustFail(t, fmt.Sprintf("record %d with an extra byte", i), append(b, 0))
 	}
 }
 
@@ -184,12 +184,12 @@ func TestErrorsHoldNoData(t *testing.T) {
 	} {
 		_, _, err := Codec{}.Decode(c)
 		if err == nil || strings.Contains(err.Error(), "hunter") {
-			t.Errorf("got %v, want an error without what is in the record", err)
+			t.Errorf("got %v, want an error that does not quote the record", err)
 		}
 	}
 }
 
-// TestAmplification holds Codec to the factor that its documentation gives.
+// TestAmplification checks the memory per byte of input that the documentation of Codec states.
 func TestAmplification(t *testing.T) {
 	const n = 65535
 	for name, element := range map[string]string{
@@ -223,16 +223,15 @@ func TestCheckDoesNotAllocate(t *testing.T) {
 				t.Error(err)
 			}
 			if _, ok := Deadline(b); !ok {
-				t.Error("no deadline")
+				t.Error("Deadline found none")
 			}
 		}); n != 0 {
-			t.Errorf("value %d, a %T: check allocates %v times", i, v, n)
+			t.Errorf("value %d, a %T: Check and Deadline allocate %v times, want 0", i, v, n)
 		}
 	}
 }
 
-// TestBudget holds Codec to its advantage over gob in allocations. Time is
-// for the benchmark.
+// TestBudget limits the allocations of Codec. BenchmarkCodec measures the time.
 func TestBudget(t *testing.T) {
 	values := threeKeys()
 	b := mustEncode(t, Codec{}, values)

@@ -14,19 +14,18 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// foreign returns the record as if its types had been registered under names that
-// are known nowhere.
+// foreign returns the record with its types registered under other names, which no process knows.
 func foreign(record []byte) []byte {
 	return bytes.ReplaceAll(record, []byte("internal/codec."), []byte("internal/other."))
 }
 
-// home undoes foreign.
+// home reverses foreign.
 func home(record []byte) []byte {
 	return bytes.ReplaceAll(record, []byte("internal/other."), []byte("internal/codec."))
 }
 
-// laterRecord are records that a later version of Codec may write.
-func laterRecord() map[string][]byte {
+// laterRecords returns records that a later version of Codec may write.
+func laterRecords() map[string][]byte {
 	return map[string][]byte{
 		"version":            {version1, 2},
 		"version with data":  append([]byte{version1, 0x7f}, "anything at all"...),
@@ -43,7 +42,7 @@ func TestUnknownTypes(t *testing.T) {
 		known := encodeOne(t, map[string]any{"v": v, "list": []any{v, 1}})
 		foreign := foreign(known)
 		if bytes.Equal(known, foreign) {
-			continue // of a type that gob itself has registered
+			continue // package gob registers the type
 		}
 		values := decodeOne(t, foreign).(map[string]any)
 		u, ok := values["v"].(Unknown)
@@ -53,19 +52,19 @@ func TestUnknownTypes(t *testing.T) {
 			continue
 		}
 		if name := u.Type(); !strings.Contains(name, "internal/other.") {
-			t.Errorf("%T: the type is called %q", v, name)
+			t.Errorf("%T: got type %q", v, name)
 		}
 		again := encodeOne(t, values)
 		if !bytes.Equal(again, foreign) {
 			t.Errorf("%T: %x became %x", v, foreign, again)
 		}
 		if got := decodeOne(t, home(again)).(map[string]any); !reflect.DeepEqual(got["v"], v) {
-			t.Errorf("%T: came home as %#v, want %#v", v, got["v"], v)
+			t.Errorf("%T: decoded to %#v with the type known again, want %#v", v, got["v"], v)
 		}
 	}
 }
 
-// TestUnknownTypesInLegacyRecords also covers that a session keeps what is known.
+// TestUnknownTypesInLegacyRecords also tests that values of known types are decoded.
 func TestUnknownTypesInLegacyRecords(t *testing.T) {
 	t.Parallel()
 	registerTypes()
@@ -87,39 +86,39 @@ func TestUnknownTypesInLegacyRecords(t *testing.T) {
 		if u, ok := values[key].(Unknown); ok {
 			unknown++
 			if !strings.Contains(fmt.Sprintf("%#v", want), "order") {
-				t.Errorf("%s, %T, is unknown: %v", key, want, u)
+				t.Errorf("%s: got the Unknown %v, want a %T", key, u, want)
 			}
 		} else if !wantEqual(values[key], want) {
 			t.Errorf("%s: got %#v, want %#v", key, values[key], want)
 		}
 	}
 	if unknown == 0 {
-		t.Error("nothing is unknown")
+		t.Error("got no Unknown")
 	}
 
 	home := mustDecode(t, home(mustEncode(t, Codec{}, values)))
 	if !reflect.DeepEqual(home, all) {
-		t.Errorf("came home as %#v, want %#v", home, all)
+		t.Errorf("with the types known again: decoded to %#v, want %#v", home, all)
 	}
 }
 
-// deepNative is a record of Codec with a list in gob that nests deeper than Codec allows.
+// deepNative returns a record of Codec that has, in gob, a list nested deeper than Codec allows.
 func deepNative(t testing.TB) []byte {
 	registerTypes()
 	w := newGobWalk(legacyOne(t, nest(maxDepth, 1)))
 	w.values = &gobValues{w: w}
 	if _, ok := w.normalize("Deadline", "Values"); !ok {
-		t.Fatal("a legacy record is taken for damage")
+		t.Fatal("a record of scs.GobCodec was rejected")
 	}
 	return encodeOne(t, Unknown{extGob, string(w.values.part(w.values.entries[0]))})
 }
 
-// Codec writes no native type with gob, but in a record of scs.GobCodec one may hold what is
-// unknown.
+// TestNativesInGob tests native types encoded with gob. Codec does not write them, but a native
+// list in a record of scs.GobCodec may contain a value of an unknown type, and is then kept as gob.
 func TestNativesInGob(t *testing.T) {
 	t.Parallel()
 	if v, ok := decodeOne(t, deepNative(t)).(Unknown); !ok {
-		t.Errorf("a list that nests too deep decoded to %v", v)
+		t.Errorf("a list nested too deeply decoded to %v, want an Unknown", v)
 	}
 	_, values, err := Codec{}.Decode(bomb("81 a16b c70b 1e 0a 10 00 03 696e74 04 02 00 0a"))
 	if err != nil || values["k"] != 5 {
@@ -127,7 +126,7 @@ func TestNativesInGob(t *testing.T) {
 	}
 }
 
-// A type that keeps its name and gets another shape is not damage either.
+// TestUnknownShape tests a type that has the same name but other fields: its values are Unknown.
 func TestUnknownShape(t *testing.T) {
 	t.Parallel()
 	type shape struct{ N string }
@@ -138,11 +137,11 @@ func TestUnknownShape(t *testing.T) {
 	changed := bytes.ReplaceAll(b, []byte("scskit.shape1"), []byte("scskit.shape2"))
 	u, ok := decodeOne(t, changed).(Unknown)
 	if !ok || u.Type() != "scskit.shape2" {
-		t.Fatalf("decoded to %v", u)
+		t.Fatalf("decoded to %v, want an Unknown", u)
 	}
 	back := bytes.ReplaceAll(encodeOne(t, u), []byte("scskit.shape2"), []byte("scskit.shape1"))
 	if got := decodeOne(t, back); got != (before{7}) {
-		t.Errorf("came back as %v", got)
+		t.Errorf("with the original type: decoded to %v", got)
 	}
 }
 
@@ -159,7 +158,7 @@ func TestUnknownHidesItsValue(t *testing.T) {
 
 func TestLaterFormats(t *testing.T) {
 	t.Parallel()
-	for name, b := range laterRecord() {
+	for name, b := range laterRecords() {
 		_, values, err := Codec{}.Decode(b)
 		if b[1] < 0x80 {
 			if !errors.Is(err, ErrNewer) || errors.Is(err, ErrCorrupt) {
@@ -177,8 +176,9 @@ func TestLaterFormats(t *testing.T) {
 	}
 }
 
-// Not parallel: it measures what is allocated. A record with many values of an unknown type with a
-// long definition would grow with the product of the two.
+// TestLegacyPartsAreBounded tests that the memory for many values of an unknown type is limited,
+// although each is stored with the definition of the type. It is not parallel because it measures
+// allocations.
 func TestLegacyPartsAreBounded(t *testing.T) {
 	registerTypes()
 	for _, n := range []int{10, 100, 1000, 10000} {
@@ -197,7 +197,7 @@ func TestLegacyPartsAreBounded(t *testing.T) {
 		allocated := after.TotalAlloc - before.TotalAlloc
 		t.Logf("%d values: %d bytes for %d", n, allocated, len(b))
 		if allocated > 1<<20+1024*uint64(len(b)) {
-			t.Errorf("%d values: Decode allocated %d bytes for %d", n, allocated, len(b))
+			t.Errorf("%d values: Decode allocated %d bytes for %d of input", n, allocated, len(b))
 		}
 	}
 }
