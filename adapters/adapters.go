@@ -1,21 +1,23 @@
 // Package adapters manages the session of an HTTP request for any framework. It loads the session,
 // stores it before the response begins, and sets the session cookie.
 //
-// Applications do not call it, except for the options that they pass to LoadAndSave. LoadAndSave is
-// in the package of each framework: scshttp, scschi, scsgin, scsecho or scsfiber. Those packages
-// are thin layers over this one. To support another framework, write such a layer.
+// In an application, use LoadAndSave from the package of your framework: scshttp, scschi, scsgin,
+// scsecho or scsfiber. From this package you need only the options of LoadAndSave, such as [Lazy]
+// and [FailOpen].
+//
+// Those packages are thin layers over this one. To support another framework, write such a layer.
 //
 // # The steps of a request
 //
-//  1. Lifecycle.Begin reads the session cookies and loads the session. With Lazy, the session is
-//     loaded when the handler first uses it. Begin returns a Request.
-//  2. The handler runs with Request.Context as its context.
-//  3. Request.Finish stores the session if it changed and sets the response headers. Call it once,
-//     before the first byte of the final response is sent. If it fails, the client must get an
-//     error instead of the handler's response.
-//  4. Request.End reports changes that the handler made too late to be stored.
+//  1. [Lifecycle.Begin] reads the session cookies and loads the session. With Lazy, the session is
+//     loaded when the handler first uses it. Begin returns a [Request].
+//  2. The handler runs with [Request.Context] as its context.
+//  3. [Request.Finish] stores the session if it changed and sets the response headers. Call it
+//     once, before the first byte of the final response is sent. If it fails, the client must get
+//     an error instead of the handler's response.
+//  4. [Request.End] reports changes that the handler made too late to be stored.
 //
-// For frameworks on net/http, Writer does steps 3 and 4. For others, Response does step 3; call
+// For frameworks on net/http, [Writer] does steps 3 and 4. For others, [Response] does step 3; call
 // Request.End if handlers can run after the response has begun, as body streams do.
 //
 // # Failures

@@ -112,26 +112,26 @@ type Coarse Context
 func (c *Context) Coarse() *Coarse { return (*Coarse)(c) }
 
 // Deadline implements context.Context.
-func (l *Coarse) Deadline() (time.Time, bool) { return l.deadline, true }
+func (c *Coarse) Deadline() (time.Time, bool) { return c.deadline, true }
 
 // Done implements context.Context.
-func (l *Coarse) Done() <-chan struct{} {
-	if !time.Now().Before(l.deadline) {
+func (c *Coarse) Done() <-chan struct{} {
+	if !time.Now().Before(c.deadline) {
 		return closed
 	}
-	return after(l.deadline, l.timeout)
+	return after(c.deadline, c.timeout)
 }
 
 // Err implements context.Context.
-func (l *Coarse) Err() error {
-	if !time.Now().Before(l.deadline) {
+func (c *Coarse) Err() error {
+	if !time.Now().Before(c.deadline) {
 		return context.DeadlineExceeded
 	}
 	return nil
 }
 
 // Value implements context.Context.
-func (l *Coarse) Value(key any) any { return l.parent.Value(key) }
+func (c *Coarse) Value(key any) any { return c.parent.Value(key) }
 
 // Deadline implements context.Context.
 func (c *Context) Deadline() (time.Time, bool) { return c.deadline, true }
