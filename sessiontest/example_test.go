@@ -3,25 +3,31 @@ package sessiontest_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"strings"
 	"testing"
 
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
 	"github.com/scskit/scskit/sessiontest"
 	"github.com/scskit/scskit/stores/memstore"
 )
 
 // application returns the application's handlers behind the middleware.
-func application(sessions *scs.SessionManager) http.Handler {
+func application(sessions *scs.SessionManager, opts ...adapters.Option) http.Handler {
 	mux := http.NewServeMux()
+	mux.HandleFunc("POST /sign-in", func(_ http.ResponseWriter, r *http.Request) {
+		sessions.Put(r.Context(), "user", r.PostFormValue("name"))
+	})
 	mux.HandleFunc("POST /sign-out", func(w http.ResponseWriter, r *http.Request) {
 		if err := sessions.Destroy(r.Context()); err != nil {
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 		}
 	})
-	return scshttp.LoadAndSave(sessions)(mux)
+	return scshttp.LoadAndSave(sessions, opts...)(mux)
 }
 
 func newSessions(t *testing.T) *scs.SessionManager {
@@ -34,11 +40,30 @@ func newSessions(t *testing.T) *scs.SessionManager {
 
 func TestSignOut(t *testing.T) {
 	sessions := newSessions(t)
+	app := application(sessions, adapters.Strict())
+
 	session := sessiontest.New(t, sessions, map[string]any{"user": "ada"})
 	recorder := httptest.NewRecorder()
-	application(sessions).ServeHTTP(recorder, session.Request(http.MethodPost, "/sign-out", nil))
+	app.ServeHTTP(recorder, session.Request(http.MethodPost, "/sign-out", nil))
 	session.Receive(recorder.Result())
 	if user := session.Get("user"); user != nil {
 		t.Errorf("%v is still signed in", user)
+	}
+}
+
+func TestSignIn(t *testing.T) {
+	sessions := newSessions(t)
+	app := application(sessions)
+
+	session := sessiontest.New(t, sessions, nil) // a visitor who is not signed in
+	form := url.Values{"name": {"ada"}}
+	r := httptest.NewRequest(http.MethodPost, "/sign-in", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	session.Send(r)
+	recorder := httptest.NewRecorder()
+	app.ServeHTTP(recorder, r)
+	session.Receive(recorder.Result())
+	if user := session.Get("user"); user != "ada" {
+		t.Errorf("signed in is %v, want ada", user)
 	}
 }

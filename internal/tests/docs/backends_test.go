@@ -74,7 +74,10 @@ func openMySQL(dsn, table string) (*scskit.Store, error) {
 func openRedis(addr, prefix string) (*scskit.Store, error) {
 	rdb := redis.NewUniversalClient(&redis.UniversalOptions{Addrs: []string{addr},
 		DialTimeout: 2 * time.Second, ContextTimeoutEnabled: true})
-	store, err := redisstore.New(rdb, &redisstore.Options{Prefix: prefix})
+	store, err := redisstore.New(rdb, &redisstore.Options{
+		Options: scskit.Options{UserKey: "user"}, // as with any store
+		Prefix:  prefix,                          // such as "myapp:"
+	})
 	return store, err
 }
 

@@ -10,7 +10,7 @@ import (
 
 func signOutEverywhere(ctx context.Context, store *scskit.Store,
 	sessions *scs.SessionManager) error {
-	user := sessions.GetString(ctx, "user")
+	user := sessions.GetString(ctx, "user") // or from GetInt, with strconv.Itoa
 	if _, err := store.DestroySessionsOf(ctx, user, sessions.Token(ctx)); err != nil {
 		return err
 	}
