@@ -8,47 +8,48 @@ import (
 	"github.com/scskit/scskit/internal/codec"
 )
 
-// marked returns the data of a session with a deadline that is later by so much. If the codec is
-// not as exact as that, it returns the data itself, and false.
-func (s *Store) marked(data []byte, by time.Duration) (marked []byte, exact bool) {
+// withOffset returns the data with a deadline that is later by the given time. If the codec does
+// not keep so exact a deadline, it returns the data unchanged, and false.
+func (s *Store) withOffset(data []byte, by time.Duration) ([]byte, bool) {
 	deadline, values, err := s.codec.Decode(data)
 	if err != nil {
 		return data, false
 	}
 	want := deadline.Add(by)
-	if marked, err = s.codec.Encode(want, values); err != nil {
+	moved, err := s.codec.Encode(want, values)
+	if err != nil {
 		return data, false
 	}
-	if got, ok := s.codec.deadline(marked); !ok || !got.Equal(want) {
+	if got, ok := s.codec.deadline(moved); !ok || !got.Equal(want) {
 		return data, false
 	}
-	return marked, true
+	return moved, true
 }
 
-// handedOut returns the deadline of a session, by which its commit will be known.
-func (s *Store) handedOut(data []byte) *time.Time {
+// deadlineOf returns the deadline of encoded session data.
+func (s *Store) deadlineOf(data []byte) *time.Time {
 	deadline, _ := s.codec.deadline(data)
 	return &deadline
 }
 
-// rebase makes the note's base the record that the data to be committed is based on: of those that
-// were handed out the one with the same deadline, which each load of a token has of its own. If
-// the deadline was changed, it is the one from which the data differs in the fewest keys; of
-// several, one whose own deadline was not changed, and the latest.
-func (c *commitOp) rebase(n *note) error {
-	if n.state != noteLive || len(n.rarely().more) == 0 {
+// chooseBase sets the note's base to the load that the committed data is based on. That is the load
+// with the same deadline. If the handler has changed the deadline, chooseBase takes the load that
+// differs from the data in the fewest keys. Among equals it prefers one whose own deadline has not
+// been changed, and then the latest.
+func (c *commitOp) chooseBase(n *note) error {
+	if n.state != noteLive || len(n.extras().more) == 0 {
 		return nil
 	}
 	all := n.bases()
 	if deadline, ok := c.store.codec.deadline(c.data); ok {
 		var same []base
 		for _, b := range all {
-			if deadline.Equal(*b.handed) {
+			if deadline.Equal(*b.deadline) {
 				same = append(same, b)
 			}
 		}
-		if late := deadline.Sub(*n.handed); len(same) == 0 && late > 0 &&
-			late <= time.Duration(n.rare.marks) {
+		if late := deadline.Sub(*n.deadline); len(same) == 0 && late > 0 &&
+			late <= time.Duration(n.extra.reloads) {
 			return fmt.Errorf("%w: since this session was loaded, the same tracker has loaded it %d times: "+
 				"give each unit of work a context from scskit.WithTracker of its own", driver.ErrConflict,
 				maxLoads)
@@ -60,7 +61,7 @@ func (c *commitOp) rebase(n *note) error {
 	fewest := -1
 	for _, b := range all {
 		d := 2 * c.distance(b.data)
-		if was, ok := c.store.codec.deadline(b.data); ok && !was.Equal(*b.handed) {
+		if was, ok := c.store.codec.deadline(b.data); ok && !was.Equal(*b.deadline) {
 			d++
 		}
 		if fewest < 0 || d < fewest {
@@ -70,23 +71,24 @@ func (c *commitOp) rebase(n *note) error {
 	return nil
 }
 
-// unmark takes the mark of the base from what is to be stored.
-func (c *commitOp) unmark() {
+// removeOffset sets c.plain to the data without the offset of its base.
+func (c *commitOp) removeOffset() {
 	c.plain = c.data
-	if !c.note.exact {
+	if !c.note.hasOffset {
 		return
 	}
-	handed := *c.note.handed
-	if deadline, ok := c.store.codec.deadline(c.data); !ok || !deadline.Equal(handed) {
+	givenDeadline := *c.note.deadline
+	if deadline, ok := c.store.codec.deadline(c.data); !ok || !deadline.Equal(givenDeadline) {
 		return
 	}
-	c.plain, _ = c.store.marked(c.data, -c.note.mark)
-	if c.expiry.Equal(handed) {
-		c.expiry = handed.Add(-c.note.mark)
+	c.plain, _ = c.store.withOffset(c.data, -c.note.offset)
+	if c.expiry.Equal(givenDeadline) {
+		c.expiry = givenDeadline.Add(-c.note.offset)
 	}
 }
 
-// distance returns in how many keys, the deadline counted as one, the data differs from a base.
+// distance returns the number of keys in which the data differs from a base. The deadline counts as
+// a key.
 func (c *commitOp) distance(base []byte) int {
 	if c.store.codec.same(base, c.data) {
 		return 0
@@ -100,7 +102,7 @@ func (c *commitOp) distance(base []byte) int {
 	if err != nil {
 		return far
 	}
-	d := 1 // the same values are not always the same bytes
+	d := 1 // equal values may be encoded differently
 	if !deadline.Equal(baseDeadline) {
 		d++
 	}

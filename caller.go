@@ -9,34 +9,33 @@ import (
 	"github.com/scskit/scskit/internal/tracking"
 )
 
-// deletion says what a manager deletes a session for.
-type deletion uint8
+// deleteReason is why a manager deletes a session.
+type deleteReason uint8
 
 const (
-	byOther deletion = iota
-	byDestroy
-	byRenewal
-	byMerge
+	reasonOther deleteReason = iota
+	reasonDestroy
+	reasonRenewal
+	reasonMerge
 )
 
-// deletionFor tells what the delete is for from who calls it: scs asks the same of a store in all
-// three cases. What it does not know is byOther.
-func deletionFor() deletion {
+// callerReason finds the reason in the call stack, since scs makes the same call for all of them.
+func callerReason() deleteReason {
 	for method := range caller.Methods {
 		switch method {
 		case "Destroy":
-			return byDestroy
+			return reasonDestroy
 		case "RenewToken":
-			return byRenewal
+			return reasonRenewal
 		case "MergeSession":
-			return byMerge
+			return reasonMerge
 		}
 	}
-	return byOther
+	return reasonOther
 }
 
-// byStockMiddleware reports whether scs's own LoadAndSave is what calls.
-func byStockMiddleware() bool {
+// calledByStockMiddleware reports whether the call comes from scs's own LoadAndSave.
+func calledByStockMiddleware() bool {
 	for method := range caller.Methods {
 		if method == "commitAndWriteSessionCookie" || strings.HasPrefix(method, "LoadAndSave") {
 			return true
@@ -45,10 +44,10 @@ func byStockMiddleware() bool {
 	return false
 }
 
-// tellUntracked tells that scs's own middleware has saved a session: it gives the store no tracker,
-// so that the session overwrote what others had saved. The Observer hears of it each time, the log
-// once.
-func (s *Store) tellUntracked(ctx context.Context, id string) {
+// reportUntracked reports a save by scs's own middleware. That middleware provides no tracker, so
+// the save overwrote concurrent changes. The Observer gets an event for each save. The log gets one
+// message.
+func (s *Store) reportUntracked(ctx context.Context, id string) {
 	s.report(ctx, Event{Kind: KindUntracked, Outcome: OutcomeOK, ID: s.ids.public(id)})
 	s.warned.Do(func() {
 		slog.WarnContext(tracking.WithoutSession(ctx),

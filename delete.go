@@ -7,9 +7,12 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// DeleteCtx implements scs.CtxStore. Deleting what is not there is no error. In a context with a
-// tracker it is carried out, within Options.Timeout, though ctx has ended; and it tells apart what
-// the manager deletes for: see ErrLate.
+// DeleteCtx implements scs.CtxStore. Deleting a session that does not exist is not an error.
+//
+// In a context with a tracker the session is deleted even if ctx has been canceled, unless
+// Options.Timeout is negative. DeleteCtx then also distinguishes SessionManager's Destroy,
+// RenewToken and MergeSession. RenewToken may fail with ErrLate. The old session of RenewToken and
+// the source of MergeSession are removed by the next commit.
 func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	t := trackerFrom(ctx)
 	if t == nil {
@@ -23,41 +26,41 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 		return nil
 	}
 	if s.opts.Timeout > 0 {
-		ctx = context.WithoutCancel(ctx) // a client that hangs up does not take its sign-out back
+		ctx = context.WithoutCancel(ctx) // a sign-out must not depend on the client's connection
 	}
-	reason, n := deletionFor(), t.get(s, token)
-	if reason == byDestroy { // and so with it what it has absorbed
-		for _, n := range t.absorbed(ctx, s) {
+	reason, n := callerReason(), t.get(s, token)
+	if reason == reasonDestroy { // destroy its merge sources too
+		for _, n := range t.sources(ctx, s) {
 			if n.state == noteLive {
 				if err := s.endTracked(ctx, t, reason, predecessor{n, nil}); err != nil {
 					return err
 				}
 				n.state = noteDeleted
 			}
-			t.released(s, n.token, n.state)
+			t.endSource(s, n.token, n.state)
 		}
 	}
 	if _, ok := s.ids.id(token); !ok {
 		return nil
 	}
-	if reason == byRenewal && n.settled {
+	if reason == reasonRenewal && n.settled {
 		return ErrLate
 	}
-	var renewed []predecessor // which the session carries on that is deleted
-	if n.state == 0 && (reason == byRenewal && s.carrier == nil || reason == byDestroy) {
+	var renewed []predecessor // the sessions that this one replaces
+	if n.state == 0 && (reason == reasonRenewal && s.carrier == nil || reason == reasonDestroy) {
 		renewed = t.predecessors(ctx, s)
 	}
-	if reason == byRenewal && s.carrier == nil {
+	if reason == reasonRenewal && s.carrier == nil {
 		if n.state != 0 {
 			t.renews(ctx, s, n)
 			return nil
 		}
 		if len(renewed) > 0 {
-			return nil // the token of an earlier renewal, which was never stored
+			return nil // RenewToken was called twice: this token was never stored
 		}
 	}
-	if reason == byDestroy && len(renewed) > 0 {
-		// The token was never stored: what it was to carry on is what ends.
+	if reason == reasonDestroy && len(renewed) > 0 {
+		// The token was never stored. Destroy the session that it would have replaced.
 		if err := s.endTracked(ctx, t, reason, renewed[len(renewed)-1]); err != nil {
 			return err
 		}
@@ -65,11 +68,12 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	return s.endTracked(ctx, t, reason, predecessor{n, n.renewed(ctx)})
 }
 
-// endTracked deletes a session, and notes that; its renewals are given up with it. One that is
-// merged goes on until the session is stored that has absorbed it.
-func (s *Store) endTracked(ctx context.Context, t *tracker, reason deletion, n predecessor) error {
-	if reason == byMerge && n.state == noteLive && s.carrier == nil {
-		t.absorbs(ctx, s, n.note, noteLive)
+// endTracked deletes a session, and records that. The source of a merge is not deleted yet: the
+// commit of the target retires it.
+func (s *Store) endTracked(ctx context.Context, t *tracker, reason deleteReason,
+	n predecessor) error {
+	if reason == reasonMerge && n.state == noteLive && s.carrier == nil {
+		t.addSource(ctx, s, n.note, noteLive)
 		return nil
 	}
 	id, _ := s.ids.id(n.token)
@@ -78,12 +82,12 @@ func (s *Store) endTracked(ctx context.Context, t *tracker, reason deletion, n p
 		return s.failure("delete", n.token, err)
 	}
 	switch {
-	case err != nil && reason == byMerge && n.state != 0:
-		t.absorbs(ctx, s, n.note, noteGone)
-	case reason == byMerge && n.state == noteLive:
-		t.ended(s, n.token, noteRenewed, n.by) // it goes on, in the other
+	case err != nil && reason == reasonMerge && n.state != 0:
+		t.addSource(ctx, s, n.note, noteGone)
+	case reason == reasonMerge && n.state == noteLive:
+		t.ended(s, n.token, noteRenewed, n.renewals) // it continues in the target
 	case err == nil || n.state != 0:
-		t.ended(s, n.token, noteDeleted, n.by)
+		t.ended(s, n.token, noteDeleted, n.renewals)
 	}
 	return nil
 }

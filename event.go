@@ -24,7 +24,7 @@ const (
 	KindGone      // the session was destroyed or renewed while a request used it; nothing was stored
 	KindCorrupt   // a record could not be decoded: it was dropped or, in a list, passed over
 	KindUntracked // scs's own middleware saved a session: concurrent changes may be lost
-	KindLate      // a handler changed the session after its response had begun; the change is lost
+	KindLate      // a handler changed the session after its response had opUsed; the change is lost
 )
 
 var kindNames = [...]string{

@@ -9,37 +9,39 @@ import (
 	"github.com/scskit/scskit/internal/tracking"
 )
 
-// CommitResult is what became of a commit to a Store in a context with a tracker.
+// CommitResult is the result of a commit to a Store in a context with a tracker.
 type CommitResult struct {
 	// State says what was stored.
 	State CommitState
-	// Expiry is when the stored record expires; zero if it is CommitGone. The cookie
-	// should expire at the same time.
+	// Expiry is when the stored record expires. It is zero if State is CommitGone. The cookie should
+	// expire at the same time.
 	Expiry time.Time
-	// Value is what the cookie must hold in place of the token, if the store keeps sessions
-	// in the client; otherwise it is empty.
+	// Value is the cookie's value, if the store keeps sessions in cookies. Otherwise it is empty, and
+	// the value is the token.
 	Value string
-	// Merged is the session as it is stored, if it holds what other requests have changed too.
+	// Merged is the encoded session as it is stored, if it includes changes by other requests.
+	// Otherwise it is nil.
 	Merged []byte
 }
 
-// CommitState says what became of a commit.
+// CommitState says what a commit has stored.
 type CommitState uint8
 
 const (
-	// CommitKept says that nothing was written, since the stored record says the same and
-	// lasts long enough.
+	// CommitKept means that nothing was written: the stored record is the same, and does not expire
+	// too early.
 	CommitKept CommitState = iota + 1
-	// CommitStored says that the session, or its new expiry, was written.
+	// CommitStored means that the session, or its new expiry, was written.
 	CommitStored
-	// CommitGone says that the session was destroyed or renewed by another request, or has
-	// expired. Nothing was stored, and the token is worth nothing.
+	// CommitGone means that another request has destroyed or renewed the session, or that it has
+	// expired. Nothing was stored. The token is no longer valid.
 	CommitGone
 )
 
-// LastCommit returns what became of the last commit for token in a context with a tracker. Its
-// State is CommitStored also if an earlier commit stored something and the last had nothing to add.
-// ok is false if there was none, or the manager's store is not a *Store.
+// LastCommit returns the result of the last commit of token in a context with a tracker. If an
+// earlier commit in the same context wrote the session, and the last one had nothing to write, the
+// State is CommitStored. ok is false if there was no commit, or if the manager's store is not a
+// *Store.
 func LastCommit(ctx context.Context, token string) (c CommitResult, ok bool) {
 	t := trackerFrom(ctx)
 	if t == nil {
@@ -59,8 +61,8 @@ func LastCommit(ctx context.Context, token string) (c CommitResult, ok bool) {
 func (t *tracker) Asks(manager any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.asked(manager)
-	t.managersTold = true
+	t.noteManager(manager)
+	t.managerKnown = true
 }
 
 // Settle implements tracking.Tracker.
@@ -78,13 +80,14 @@ func (t *tracker) Found(store scs.Store, token string) bool {
 	return ok && s != nil && t.get(s, token).state == noteLive
 }
 
-// askerOf returns the key of the manager that asks the store. known is false outside the adapters.
-func askerOf(ctx context.Context) (manager any, known bool) {
+// managerOf returns the key of the manager that calls the store. known is false outside the
+// adapters.
+func managerOf(ctx context.Context) (manager any, known bool) {
 	if c, ok := tracking.CommitterFrom(ctx); ok {
 		return c.Manager, true
 	}
 	t := trackerFrom(ctx)
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.manager, t.managersTold
+	return t.manager, t.managerKnown
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // ErrNoValue is matched by the error of Key.Lookup for a session that has nothing under the key.
-var ErrNoValue = errors.New("the session has no such value")
+var ErrNoValue = errors.New("the session has no value under this key")
 
 // Key is the name of a session value together with its type:
 //

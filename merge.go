@@ -1,11 +1,13 @@
 package scskit
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
+	"github.com/scskit/scskit/driver"
 	"github.com/scskit/scskit/internal/codec"
 )
 
@@ -13,33 +15,34 @@ import (
 type mergeResult struct {
 	data     []byte
 	deadline time.Time
-	ours     bool // this request moved the deadline
+	ours     bool // this request changed the deadline
 }
 
-// merge3 applies what a request changed, from base to ours, to theirs, which others have stored
-// since: key by key, what the request put or removed wins, and every other
-// key is theirs, unless it is one that the request overwrites in any case. The same goes for the
-// deadline. An empty base is one without keys.
+// merge3 applies the changes of a request, from base to ours, to theirs, the record that others
+// have stored meanwhile. For each key that the request put or removed, its change wins. The keys in
+// overwrites count as changed. Every other key keeps the stored value. The deadline is merged in
+// the same way. An empty base has no keys.
 func (s *Store) merge3(base, ours, theirs []byte, overwrites ...string) (mergeResult, error) {
 	ourDeadline, result, err := s.codec.Decode(ours)
 	if err != nil {
 		return mergeResult{}, fmt.Errorf(
-			"merge: the data committed is not what Options.Codec decodes: %w", err)
+			"merge: Options.Codec cannot decode the committed session: %w", err)
 	}
 	var baseDeadline time.Time
 	baseValues := map[string]any{}
 	if len(base) > 0 {
 		if baseDeadline, baseValues, err = s.codec.Decode(base); err != nil {
-			return mergeResult{}, fmt.Errorf("merge: the data loaded is not what Options.Codec decodes: %w", err)
+			return mergeResult{}, fmt.Errorf(
+				"merge: Options.Codec cannot decode the loaded session: %w", err)
 		}
 	}
 	theirDeadline, theirValues, err := s.codec.Decode(theirs)
-	if errors.Is(err, ErrCorrupt) { // there is nothing to keep in it
+	if errors.Is(err, ErrCorrupt) { // nothing in it can be kept
 		return mergeResult{data: ours, deadline: ourDeadline, ours: true}, nil
 	}
 	if err != nil {
-		return mergeResult{}, fmt.Errorf("merge: the data stored meanwhile is not what Options.Codec "+
-			"decodes: %w", err)
+		return mergeResult{}, fmt.Errorf(
+			"merge: Options.Codec cannot decode the stored session: %w", err)
 	}
 
 	for key, value := range theirValues {
@@ -57,7 +60,7 @@ func (s *Store) merge3(base, ours, theirs []byte, overwrites ...string) (mergeRe
 		}
 		ourValue, have := result[key]
 		if have && codec.Equal(ourValue, baseValue) && !slices.Contains(overwrites, key) {
-			delete(result, key) // they removed it, and we did not care
+			delete(result, key) // they removed it, and this request did not change it
 		}
 	}
 	m := mergeResult{deadline: theirDeadline}
@@ -71,8 +74,8 @@ func (s *Store) merge3(base, ours, theirs []byte, overwrites ...string) (mergeRe
 	return m, nil
 }
 
-// expiry returns when a merged record expires: as late as either request wanted,
-// but not after the deadline; and if this request set the deadline, as it wanted.
+// expiry returns the expiry of a merged record. It is the later of the two, but not after the
+// deadline. If this request changed the deadline, it is the request's own expiry.
 func (m *mergeResult) expiry(ours, theirs time.Time) time.Time {
 	e := ours
 	if !m.ours && theirs.After(e) {
@@ -82,4 +85,103 @@ func (m *mergeResult) expiry(ours, theirs time.Time) time.Time {
 		e = m.deadline
 	}
 	return ceilMilli(e)
+}
+
+// merge loads the stored record, applies the changes of this request and saves the result, until no
+// other request interferes. raced says whether a save has already failed.
+func (c *commitOp) merge(expiry time.Time, raced bool) error {
+	s, n := c.store, &c.note
+	if err := s.mergeLocks.lock(c.ctx, c.id); err != nil {
+		return err
+	}
+	defer s.mergeLocks.unlock(c.id)
+	for attempt := range maxAttempts {
+		if err := backOff(c.ctx, attempt); err != nil {
+			return err
+		}
+		current, err := s.load(c.ctx, c.id)
+		switch {
+		case errors.Is(err, errRenewed):
+			return c.gone(noteRenewed)
+		case errors.Is(err, driver.ErrNotFound):
+			return c.gone(noteGone)
+		case err != nil:
+			return err
+		}
+		if current.Version == c.sent {
+			// No other request: the backend's client lost the reply, retried, and conflicted with its own
+			// save.
+			c.noteMerge(current.Data, current.Version, current.Expiry, CommitStored)
+			return nil
+		}
+		if raced {
+			s.report(c.ctx, Event{Kind: KindConflict, Outcome: OutcomeOK, ID: s.ids.public(c.id)})
+		}
+		merged, err := c.mergeInto(current.Data, n.data, c.data, c.overwrites...)
+		if err != nil {
+			return err
+		}
+		until := merged.expiry(expiry, current.Expiry)
+		if s.codec.same(merged.data, current.Data) {
+			if !current.Expiry.Before(until) {
+				state := CommitKept
+				if n.state == 0 {
+					// an earlier attempt created it, but returned an error: the cookie is not sent yet
+					state = CommitStored
+				}
+				c.noteMerge(merged.data, current.Version, current.Expiry, state)
+				return nil
+			}
+			err = s.touch(c.ctx, c.id, current.Version, until)
+			if err == nil {
+				c.noteMerge(merged.data, current.Version, until, CommitStored)
+				return nil
+			}
+		} else {
+			rec := c.record(merged.data, until)
+			rec.Created = current.Created
+			c.sent = rec.Version
+			_, err = s.save(c.ctx, KindMerge, rec, driver.IfVersion(current.Version))
+			if err == nil {
+				c.noteMerge(merged.data, rec.Version, until, CommitStored)
+				return nil
+			}
+		}
+		if !lostRace(err) {
+			return err
+		}
+		raced = true
+	}
+	return c.conflictError()
+}
+
+// mergeInto applies the changes from base to ours to theirs, the stored record.
+func (c *commitOp) mergeInto(theirs, base, ours []byte, overwrites ...string) (mergeResult, error) {
+	m, err := c.store.merge3(base, ours, theirs, overwrites...)
+	if err == nil && len(m.data) > c.store.maxSize {
+		err = c.store.tooLarge(m.data)
+	}
+	if err != nil {
+		c.store.reportFailedSave(c.ctx, c.id, err)
+	}
+	return m, err
+}
+
+// noteMerge records the result of a merge. The handler continues with its own data, so that is the
+// base of the next commit. If the stored record is different, version 0 makes the next commit merge
+// again.
+func (c *commitOp) noteMerge(stored []byte, version int64, expiry time.Time, state CommitState) {
+	n := &c.note
+	if !bytes.Equal(stored, c.plain) {
+		version = 0
+	}
+	n.data, n.expiry, n.version, n.state = c.data, expiry, version, noteLive
+	if state == CommitKept {
+		n.keep(expiry)
+		return
+	}
+	n.result = CommitResult{State: state, Expiry: expiry}
+	if version == 0 {
+		n.result.Merged = stored
+	}
 }

@@ -13,116 +13,120 @@ type noteKey struct {
 	token string
 }
 
-// note is what the tracker knows of one token in one store.
+// note is what a tracker knows about one token in one store: the record that was loaded or last
+// stored, whether the session is still live, and the result of the last commit.
 type note struct {
 	store *Store // its origin
 	token string
-	base  // of the first load, or of the commit that has a copy of the note
+	base  // the first load; in the copy of a commit, the load that it is based on
 	state noteState
-	// What became of the last result.
+	// The result of the last commit.
 	result CommitResult
 
-	found   bool // the record was loaded, and not made in this context
-	settled bool // the response has begun, so that the token cannot change any more
+	found   bool // the record was loaded, not created in this context
+	settled bool // the response has begun, so the token can no longer change
 
-	rare *rare // what most notes have not; replaced and not changed, since copies share it
+	extra *noteExtra // nil for most notes; copy on write
 }
 
-// rare is what a note may have besides.
-type rare struct {
-	more  []base // of other loads, the latest first
-	marks int    // how many loads there were but the first
+// noteExtra is the part of a note that few requests need: for several loads of one token,
+// RenewToken and MergeSession.
+type noteExtra struct {
+	more    []base // the other loads, latest first
+	reloads int    // number of loads after the first
 
-	// By whom it is to be retired: with the commit that creates its successor.
+	// Calls of RenewToken for this session. The commit that creates its successor retires it.
 	renewals []renewal
 
-	// What MergeSession took of it. While it lives, it is to be retired with the commit of the
-	// session that has it now; of one that came to its end otherwise that must keep nothing.
-	absorbed *absorbed
+	// Set if MergeSession has merged this session into another, the target. While this session is
+	// live, the commit of the target retires it. If this session ends in another way, the target must
+	// not keep its values.
+	source *mergeSource
 }
 
-// rarely returns what the note has besides.
-func (n *note) rarely() rare {
-	if n.rare == nil {
-		return rare{}
+// extras returns the note's extra, or its zero value.
+func (n *note) extras() noteExtra {
+	if n.extra == nil {
+		return noteExtra{}
 	}
-	return *n.rare
+	return *n.extra
 }
 
-// bases returns all the records that were handed out, the latest first.
+// bases returns all loads of the token, latest first.
 func (n *note) bases() []base {
-	if n.rare == nil {
+	if n.extra == nil {
 		return []base{n.base}
 	}
-	return append(slices.Clone(n.rare.more), n.base)
+	return append(slices.Clone(n.extra.more), n.base)
 }
 
-// users returns the sessions in ctx of those managers that have loaded the note's.
-func (n *note) users(ctx context.Context) (users []claim) {
+// loaders returns the sessions in ctx of the managers that have loaded the token.
+func (n *note) loaders(ctx context.Context) (loaders []sessionRef) {
 	for _, b := range n.bases() {
 		if b.manager == nil {
 			continue
 		}
-		c := claim{b.manager, ctx.Value(b.manager)}
-		if c.session != nil && !slices.Contains(users, c) {
-			users = append(users, c)
+		c := sessionRef{b.manager, ctx.Value(b.manager)}
+		if c.session != nil && !slices.Contains(loaders, c) {
+			loaders = append(loaders, c)
 		}
 	}
-	return users
+	return loaders
 }
 
-// base is a record as it was handed out, or as the one who got it has stored it since.
+// base is a record as a manager loaded it or last stored it. It is the base of the three-way merge.
 type base struct {
-	// mark tells the loads of one token apart, which scs does not. It is how much later the
-	// deadline is that was handed out: 0, and some nanoseconds from the second load on.
-	mark    time.Duration
-	exact   bool       // the codec keeps a deadline to the nanosecond, so that the mark is in data
-	handed  *time.Time // the deadline that was handed out; nil if there are no other loads
-	manager any        // the key of the manager that loaded it; nil if that is not known
+	// scs does not say which load of a token a commit is based on. The second and later loads
+	// therefore return a deadline that is some nanoseconds later, each by another offset.
+	offset    time.Duration
+	hasOffset bool       // data has the offset; false if the codec rounds deadlines
+	deadline  *time.Time // the deadline in data; nil if the token was loaded only once
+	manager   any        // key of the manager that loaded it; nil if unknown
 
-	data    []byte // as handed to scs, with the mark: the base of a merge
+	data    []byte // as the manager got it, including the offset
 	expiry  time.Time
 	created time.Time
-	version int64 // the stored version; 0 if what is stored is not data
-	rewrite bool  // save it again although unchanged
+	version int64 // the stored version; 0 if the stored record is not data
+	rewrite bool  // save the record again even if it is unchanged
 }
 
-// claim is a session as its manager keeps it in contexts.
-type claim struct{ manager, session any }
+// sessionRef identifies a session in a context: the key of its manager, and the manager's value for
+// it.
+type sessionRef struct{ manager, session any }
 
 // in reports whether the session is the one in ctx.
-func (c claim) in(ctx context.Context) bool {
+func (c sessionRef) in(ctx context.Context) bool {
 	return c.session != nil && ctx.Value(c.manager) == c.session
 }
 
-// absorbed is a session that MergeSession has merged into another.
-type absorbed struct {
-	base            // as it was merged
-	by     []claim  // whose the absorbing session may be; empty if nobody can tell
-	before []byte   // what that was before; nil until its first commit since
-	taken  [][]byte // what others have saved to this one since, and that has taken up
+// mergeSource is a session that MergeSession has merged into another, the target.
+type mergeSource struct {
+	base                 // as it was merged
+	targets []sessionRef // the possible targets; empty if unknown
+	before  []byte       // the target's data before the merge; nil until the target is first committed
+	adopted [][]byte     // later versions of the source that were merged into the target
 }
 
 // renewal is a call of SessionManager.RenewToken.
 type renewal struct {
-	number int     // the highest is the last
-	by     []claim // whose it may be; empty if nobody can tell
+	number   int          // increases with each call
+	sessions []sessionRef // the sessions that may have been renewed; empty if unknown
 }
 
-// isOneOf reports whether what goes on in ctx is of one of the sessions.
-func isOneOf(ctx context.Context, sessions []claim) bool {
-	asker, known := askerOf(ctx)
-	return slices.ContainsFunc(sessions, func(c claim) bool {
-		return (!known || c.manager == asker) && c.in(ctx)
+// inContext reports whether one of the sessions is in ctx, and its manager is the one that calls.
+func inContext(ctx context.Context, sessions []sessionRef) bool {
+	manager, known := managerOf(ctx)
+	return slices.ContainsFunc(sessions, func(c sessionRef) bool {
+		return (!known || c.manager == manager) && c.in(ctx)
 	})
 }
 
-// renewed returns the renewals of the note by the session in ctx.
+// renewed returns those renewals of the note that belong to the session in ctx.
 func (n *note) renewed(ctx context.Context) (by []renewal) {
 	commit, known := tracking.CommitterFrom(ctx)
-	for _, r := range n.rarely().renewals {
-		if len(r.by) > 0 && isOneOf(ctx, r.by) ||
-			len(r.by) == 0 && (!known || !n.found || n.token == commit.Loaded) {
+	for _, r := range n.extras().renewals {
+		if len(r.sessions) > 0 && inContext(ctx, r.sessions) ||
+			len(r.sessions) == 0 && (!known || !n.found || n.token == commit.Loaded) {
 			by = append(by, r)
 		}
 	}
@@ -132,8 +136,8 @@ func (n *note) renewed(ctx context.Context) (by []renewal) {
 type noteState uint8
 
 const (
-	noteLive    noteState = iota + 1 // it was loaded or stored
-	noteDeleted                      // this request has destroyed it
-	noteGone                         // another request has destroyed it, or it has expired
-	noteRenewed                      // it goes on in another, by this request or another
+	noteLive    noteState = iota + 1 // loaded or stored
+	noteDeleted                      // destroyed in this context
+	noteGone                         // destroyed elsewhere, or expired
+	noteRenewed                      // continues under another token or in the target of a merge
 )

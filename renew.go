@@ -11,32 +11,35 @@ import (
 )
 
 // SessionManager.RenewToken deletes the session and lets the next commit create it under another
-// token. In between there is none: a commit that fails, or a panic, has then signed the user out,
-// and whoever looks for the user's sessions does not find it. In a context with a tracker the store
-// therefore only notes that the session is to be renewed. The commit that creates the new session
-// retires the old one: it puts a tombstone in its place, on condition that nobody else has saved,
-// renewed or destroyed it. What others saved meanwhile is merged. If another request has renewed
-// it, both go on, each with its own session, as two sign-ins in two tabs do; if it was destroyed,
-// the new one is removed again.
+// token. If that commit fails, the user is signed out. Between the two, SessionsOf does not find
+// the session. In a context with a tracker the store therefore only records the call. The commit
+// then does the following:
+//
+//  1. It creates the session under the new token.
+//  2. It retires the old session: it replaces the record by a tombstone, on condition that nobody
+//     has changed the record meanwhile.
+//  3. If another request has saved the old session, it merges the change and tries again. If
+//     another request has renewed it, both new sessions stay, like two sign-ins in two tabs. If the
+//     old session was destroyed, it removes the new one.
 
-// ErrGone is returned by a commit through a key from All, and by an adapter in place of a response
-// whose handler has renewed the session, if that has been destroyed meanwhile.
+// ErrGone means that the session was destroyed meanwhile. A commit under a key from All returns it.
+// An adapter returns it instead of a response whose handler has renewed the session.
 var ErrGone = errors.New("scskit: session is gone")
 
-// ErrLate is returned by SessionManager.RenewToken when the response has begun: no cookie could
-// tell the browser of the new token. The session goes on under the old one.
+// ErrLate is returned by SessionManager.RenewToken after the response has begun. The response can
+// no longer set the new cookie, so the session keeps its token.
 var ErrLate = errors.New("scskit: the response has begun: renew the session before the first " +
 	"write or flush")
 
-// A tombstone is the record of a session that was renewed. It is no session, and lasts as long as a
-// request that began with the session may still be under way. It keeps whose the session was, so
-// that DestroySessionsOf looks again for the one that it became.
+// A tombstone replaces the record of a session that was renewed. It is not a session. It lasts for
+// tombstoneLife, so that requests which began with the old session find it. It holds the hash of
+// the user, so that DestroySessionsOf finds it and looks for the renewed session.
 const (
 	tombstoneMark = "\x00scskit: renewed\x00"
 	tombstoneLife = 5 * time.Minute
 )
 
-// errRenewed is a driver.ErrNotFound of a session that was renewed, and not destroyed.
+// errRenewed means that the session was renewed, not destroyed. It matches driver.ErrNotFound.
 var errRenewed = &renewedError{}
 
 type renewedError struct{}
@@ -45,21 +48,21 @@ func (*renewedError) Error() string { return "the session was renewed" }
 
 func (*renewedError) Is(target error) bool { return target == driver.ErrNotFound }
 
-// buried returns whose session a tombstone stands for; ok is false for the data of a session.
-func buried(data []byte) (user string, ok bool) {
+// tombstoneUser returns the User of a tombstone's data. ok is false if data is not a tombstone.
+func tombstoneUser(data []byte) (user string, ok bool) {
 	if len(data) < len(tombstoneMark) || data[0] != tombstoneMark[0] {
 		return "", false
 	}
 	return strings.CutPrefix(string(data), tombstoneMark)
 }
 
-// retire puts a tombstone in the place of a session, if it is still at the version that was noted.
-// It returns the tombstone's version.
+// retire replaces a session by a tombstone if the session is still at the version in the note. It
+// returns the tombstone's version.
 func (s *Store) retire(ctx context.Context, old *note) (int64, error) {
 	id, _ := s.ids.id(old.token)
 	user, err := s.userOf(old.data)
 	if err != nil {
-		user = "" // such a session is not saved, so that there is none to look for
+		user = "" // a session without a valid user cannot be saved, so there is none to find
 	}
 	now := s.opts.Now()
 	expiry := ceilMilli(now.Add(tombstoneLife))
@@ -76,18 +79,20 @@ func (s *Store) retire(ctx context.Context, old *note) (int64, error) {
 	return tombstone.Version, err
 }
 
-// succession is what became of a session that another was to carry on.
-type succession uint8
+// retirement is what happened to a session that should be retired.
+type retirement uint8
 
 const (
-	retired   succession = iota + 1
+	retired   retirement = iota + 1
 	renewed              // by another request
-	destroyed            // by another request, or it has expired
+	destroyed            // by another request, or expired
 )
 
-// succeed retires a session that c carries on. Whenever others have saved it meanwhile, it calls
-// take with what they stored; old holds what that is based on.
-func (c *commitOp) succeed(old *note, take func(current driver.Record) error) (succession, error) {
+// retireMerging retires a session that the committed one replaces. Whenever another request has
+// saved the old session meanwhile, it calls merge with the stored record, and then tries again.
+// During the call, old holds the record before that change.
+func (c *commitOp) retireMerging(old *note,
+	merge func(current driver.Record) error) (retirement, error) {
 	s := c.store
 	id, _ := s.ids.id(old.token)
 	for attempt := range maxAttempts {
@@ -98,7 +103,7 @@ func (c *commitOp) succeed(old *note, take func(current driver.Record) error) (s
 		if err == nil {
 			return retired, nil
 		}
-		ctx, cancel := c.afterwards() // what failed may have been carried out all the same
+		ctx, cancel := c.detached() // the failed operation may have succeeded in the backend
 		current, loadErr := s.load(ctx, id)
 		cancel()
 		switch {
@@ -114,29 +119,28 @@ func (c *commitOp) succeed(old *note, take func(current driver.Record) error) (s
 			return 0, loadErr
 		}
 		s.report(c.ctx, Event{Kind: KindConflict, Outcome: OutcomeOK, ID: s.ids.public(id)})
-		if err := take(current); err != nil {
+		if err := merge(current); err != nil {
 			return 0, err
 		}
 		old.data, old.version, old.expiry = current.Data, current.Version, current.Expiry
 	}
-	return 0, c.gaveUp()
+	return 0, c.conflictError()
 }
 
-// renew creates the session that carries on the old one under a new token, and retires the old one.
-// Another renewal may have done that already; then it only sees to it that the old one was not
-// destroyed meanwhile, or what it became.
+// renew creates the session under its new token and retires the old one. If the old one was
+// destroyed meanwhile, it removes the new one.
 func (c *commitOp) renew(expiry time.Time) error {
 	err := c.save(KindCreate, driver.IfAbsent(), expiry)
-	if lostRace(err) { // nobody else knows the token: what is there is of an earlier try
+	if lostRace(err) { // the new token is still secret: the record is from an earlier attempt
 		err = c.save(KindCreate, driver.Always(), expiry)
 	}
 	if err != nil {
 		return c.undo(err)
 	}
 	s, n, old := c.store, &c.note, c.old.note
-	stored := mergeResult{data: c.plain} // of the new session
+	stored := mergeResult{data: c.plain} // the new session as it is stored
 	version, until := n.version, n.expiry
-	outcome, err := c.succeed(&old, func(current driver.Record) error {
+	outcome, err := c.retireMerging(&old, func(current driver.Record) error {
 		next, err := c.mergeInto(current.Data, old.data, stored.data, c.overwrites...)
 		if err != nil || bytes.Equal(next.data, stored.data) {
 			return err
@@ -145,7 +149,7 @@ func (c *commitOp) renew(expiry time.Time) error {
 		rec.Created = n.created
 		_, err = s.save(c.ctx, KindMerge, rec, driver.IfVersion(version))
 		switch {
-		case errors.Is(err, driver.ErrNotFound): // with all of the user's, since nobody else knows it
+		case errors.Is(err, driver.ErrNotFound): // only DestroySessionsOf can have deleted it
 			return errTargetGone
 		case err != nil:
 			return err
@@ -160,23 +164,23 @@ func (c *commitOp) renew(expiry time.Time) error {
 		if err := c.undo(nil); err != nil {
 			return err
 		}
-		c.retired(noteGone)
+		c.noteRetired(noteGone)
 		return c.gone(noteGone)
 	}
 	c.noteMerge(stored.data, version, until, CommitStored)
-	c.retired(noteRenewed)
+	c.noteRetired(noteRenewed)
 	return nil
 }
 
-// retired notes what became of the old session, so that no later commit of this one carries it on.
-func (c *commitOp) retired(state noteState) {
-	c.tracker.ended(c.store, c.old.token, state, c.old.by)
+// noteRetired records what happened to the old session, so that no later commit retires it again.
+func (c *commitOp) noteRetired(state noteState) {
+	c.tracker.ended(c.store, c.old.token, state, c.old.renewals)
 }
 
-// undo removes the new session, of which nobody has been told, though the time of the commit may be
-// over. It returns err, or if that is nil what the removal fails with.
+// undo removes the new session, whose token was not sent yet, even if the commit's context has
+// ended. It returns err, or the error of the removal if err is nil.
 func (c *commitOp) undo(err error) error {
-	ctx, cancel := c.afterwards()
+	ctx, cancel := c.detached()
 	defer cancel()
 	removal := c.store.remove(ctx, c.id)
 	c.note.state = 0
@@ -186,11 +190,11 @@ func (c *commitOp) undo(err error) error {
 	return err
 }
 
-// afterwards returns a context for what must be done though the commit's has ended.
-func (c *commitOp) afterwards() (context.Context, context.CancelFunc) {
+// detached returns a context for cleanup after the commit's context has ended.
+func (c *commitOp) detached() (context.Context, context.CancelFunc) {
 	ctx := context.WithoutCancel(c.ctx)
 	if c.store.opts.Timeout > 0 {
-		return ctx, func() {} // each operation is bounded by that
+		return ctx, func() {} // Options.Timeout bounds each operation
 	}
 	return context.WithTimeout(ctx, defaultTimeout)
 }

@@ -16,22 +16,22 @@ import (
 	"github.com/scskit/scskit/internal/tracking"
 )
 
-// Store keeps scs sessions in a backend. It implements every store interface of
-// scs, and is safe for concurrent use.
+// Store keeps scs sessions in a backend. It implements every store interface of scs. It is safe for
+// concurrent use.
 //
-// In a context from WithTracker, which the adapters provide, it keeps the promises that
-// stock stores cannot: no lost updates and no resurrection. Without one it
-// behaves as scs's own stores do: a commit overwrites.
+// In a context from WithTracker, which the adapters provide, concurrent updates are merged and a
+// destroyed session is never stored again. In any other context a commit overwrites the stored
+// session, as in scs's own stores.
 type Store struct {
-	origin  *Store // the one that NewStore returned, which WithTimeout copies
-	driver  driver.Driver
-	carrier driver.Carrier // the driver, or one inside, if it is one; else nil
-	opts    Options
-	codec   storeCodec
-	maxSize int
-	ids     identifier
-	turns   *turns
-	warned  *sync.Once // of stock middleware
+	origin     *Store // the Store that NewStore returned; WithTimeout returns copies
+	driver     driver.Driver
+	carrier    driver.Carrier // the driver, or one that it wraps, as a Carrier; nil if there is none
+	opts       Options
+	codec      storeCodec
+	maxSize    int
+	ids        identifier
+	mergeLocks *keyedMutex
+	warned     *sync.Once // of scs's own LoadAndSave
 }
 
 var (
@@ -41,8 +41,8 @@ var (
 	_ scs.IterableCtxStore = (*Store)(nil)
 )
 
-// NewStore returns a store over a driver. Applications call the constructor of a
-// backend's package instead. It starts no goroutine.
+// NewStore returns a Store over a driver. Applications call the constructor of a store package,
+// such as memstore.New, instead. NewStore starts no goroutine.
 func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 	if d == nil {
 		return nil, errors.New("scskit: driver is nil")
@@ -52,7 +52,7 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{driver: d, opts: o, codec: newStoreCodec(o.Codec), maxSize: o.MaxSize,
-		turns: newTurns(), warned: new(sync.Once)}
+		mergeLocks: newKeyedMutex(), warned: new(sync.Once)}
 	s.origin = s
 	maxToken := maxTokenBytes
 	if s.carrier, _ = driver.As[driver.Carrier](d); s.carrier != nil {
@@ -67,8 +67,8 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 	return s, nil
 }
 
-// WithTimeout returns the same store with another Options.Timeout. It shares everything with s, so
-// that a program can give its maintenance more time than its requests have.
+// WithTimeout returns a copy of s with another Options.Timeout; zero means the default. The copy
+// shares everything else with s. Use it to give maintenance more time than requests have.
 func (s *Store) WithTimeout(d time.Duration) *Store {
 	other := *s
 	other.opts.Timeout = d
@@ -78,19 +78,19 @@ func (s *Store) WithTimeout(d time.Duration) *Store {
 	return &other
 }
 
-// Driver returns the driver under the store, for programs that create schemas or
-// inspect what its backend can do.
+// Driver returns the store's driver. Use driver.As to find out what it supports.
 func (s *Store) Driver() driver.Driver { return s.driver }
 
-// Codec returns the codec with which the store decodes sessions. The manager must use
-// the same.
+// Codec returns the codec that the store uses to decode sessions. The session manager must use the
+// same one.
 func (s *Store) Codec() scs.Codec { return s.codec.Codec }
 
-// TouchInterval returns Options.TouchInterval, for adapters to compare with the idle time-out.
+// TouchInterval returns Options.TouchInterval. The adapters compare it with the manager's idle
+// timeout.
 func (s *Store) TouchInterval() time.Duration { return s.opts.TouchInterval }
 
-// CookieName returns the name of the cookie that the store makes values for, if it keeps
-// sessions in the client. Otherwise ok is false.
+// CookieName returns the name of the cookie that the store makes values for, if the store keeps
+// sessions in cookies. Otherwise ok is false.
 func (s *Store) CookieName() (name string, ok bool) {
 	if s.carrier == nil {
 		return "", false
@@ -103,8 +103,8 @@ func (s *Store) Find(token string) ([]byte, bool, error) {
 	return s.FindCtx(context.Background(), token)
 }
 
-// FindCtx implements scs.CtxStore. In a context with a tracker, a record
-// that is damaged, which ErrCorrupt says, is dropped, reported and not found.
+// FindCtx implements scs.CtxStore. In a context with a tracker, a record that the codec reports as
+// damaged (ErrCorrupt) is deleted, reported as KindCorrupt, and not found.
 func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
 	id, ok := s.ids.id(token)
 	if !ok {
@@ -113,7 +113,7 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 	t := trackerFrom(ctx)
 	var manager any
 	if t != nil {
-		manager = t.lastAsked() // before others ask, while the backend is busy
+		manager = t.lastManager() // read it before the load: other managers may replace it meanwhile
 	}
 	rec, err := s.load(ctx, id)
 	if errors.Is(err, driver.ErrNotFound) {
@@ -128,17 +128,17 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 	switch err := s.codec.check(rec.Data); {
 	case errors.Is(err, ErrCorrupt):
 		return nil, false, s.drop(ctx, token, id, err)
-	case err != nil: // another process may be able to read it
+	case err != nil: // keep the record: another process may be able to decode it
 		return nil, false, s.failure("find", token, err)
 	}
-	if t.hasAbsorbed(ctx, s, token) {
+	if t.isSource(ctx, s, token) {
 		return nil, false, nil
 	}
 	return t.loaded(s, token, rec, manager), true, nil
 }
 
-// drop deletes a record that does not decode. Of several requests that find it so,
-// only the one that deletes it reports it.
+// drop deletes a record that does not decode. If several requests find it, only the one that
+// deletes it reports it.
 func (s *Store) drop(ctx context.Context, token, id string, cause error) error {
 	err := s.remove(ctx, id)
 	switch {
@@ -151,7 +151,7 @@ func (s *Store) drop(ctx context.Context, token, id string, cause error) error {
 	return nil
 }
 
-// Commit implements scs.Store: it overwrites.
+// Commit implements scs.Store. It overwrites the stored session.
 func (s *Store) Commit(token string, data []byte, expiry time.Time) error {
 	return s.CommitCtx(context.Background(), token, data, expiry)
 }
@@ -166,14 +166,14 @@ func (s *Store) All() (map[string][]byte, error) {
 	return s.AllCtx(context.Background())
 }
 
-// AllCtx implements scs.IterableCtxStore: it returns every live session, under keys that
-// Find, Commit and Delete of this very Store take for its tokens. Where ids are hashed the
-// tokens are not known, and the keys are neither tokens nor worth anything to another
-// process. A commit under such a key changes a live session but never creates one, and
-// overwrites nothing that was saved since: see SessionsOf. Records that do not decode are
-// passed over, and reported.
+// AllCtx implements scs.IterableCtxStore. It returns every live session. Its keys work as tokens in
+// Find, Commit and Delete of this Store. Unless Options.PlainIDs is set, the store does not know
+// the tokens. The keys are then not tokens, and are useless to other processes. A commit under such
+// a key changes a live session, never creates one, and does not overwrite what was saved since
+// AllCtx returned; see SessionsOf. Records that do not decode are skipped and reported as
+// KindCorrupt.
 //
-// All of it is held in memory: to go through many sessions, use Range.
+// AllCtx holds all sessions in memory. To go through many sessions, use Range.
 func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 	all := make(map[string][]byte)
 	t := trackerFrom(ctx)
@@ -194,8 +194,8 @@ func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 	return all, nil
 }
 
-// Range yields every live record, as a stream. The error matches errors.ErrUnsupported
-// if the backend cannot list its sessions.
+// Range yields every live record without holding them all in memory. If the backend cannot list its
+// sessions, the error matches errors.ErrUnsupported.
 func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	r, ok := driver.As[driver.Ranger](s.driver)
 	if !ok {
@@ -206,7 +206,7 @@ func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	}
 	return func(yield func(driver.Record, error) bool) {
 		for rec, err := range r.Range(ctx) {
-			if _, dead := buried(rec.Data); dead && err == nil {
+			if _, isTombstone := tombstoneUser(rec.Data); isTombstone && err == nil {
 				continue
 			}
 			if !yield(rec, err) {
@@ -216,24 +216,24 @@ func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	}
 }
 
-// load, save, touch and remove are the only callers of the driver: each bounds the
-// operation in time and reports it.
+// Only load, save, touch and remove call the driver. Each applies Options.Timeout and reports an
+// event.
 
-// load finds no session where there is a tombstone, of which it returns the version; see
-// errRenewed.
+// load returns errRenewed and the tombstone's version if the record is a tombstone.
 func (s *Store) load(ctx context.Context, id string) (driver.Record, error) {
 	op := s.begin(ctx)
 	rec, err := s.driver.Load(op.ctx, id)
 	if err == nil && !rec.Expiry.After(s.opts.Now()) {
 		rec, err = driver.Record{}, driver.ErrNotFound
-	} else if _, dead := buried(rec.Data); dead && err == nil {
+	} else if _, isTombstone := tombstoneUser(rec.Data); isTombstone && err == nil {
 		rec, err = driver.Record{Version: rec.Version}, errRenewed
 	}
 	op.end(KindLoad, id, err)
 	return rec, err
 }
 
-// save returns the value that the cookie must hold in place of the token, if any.
+// save returns the value that the cookie must hold instead of the token, or "" if it holds the
+// token.
 func (s *Store) save(ctx context.Context, kind Kind, rec driver.Record,
 	cond driver.Condition) (value string, err error) {
 	op := s.begin(ctx)
@@ -268,14 +268,14 @@ type operation struct {
 	store  *Store
 	parent context.Context
 	ctx    context.Context
-	bound  *bound.Context // ctx, unless there is no time-out
+	bound  *bound.Context // ctx; nil if there is no timeout
 	start  time.Time
 }
 
 func (s *Store) begin(ctx context.Context) operation {
 	op := operation{store: s, parent: ctx, ctx: ctx}
 	if s.opts.Timeout > 0 {
-		op.bound = trackerFrom(ctx).room()
+		op.bound = trackerFrom(ctx).opContext()
 		op.bound.Begin(ctx, s.opts.Timeout)
 		op.ctx = op.bound
 	}
@@ -305,22 +305,21 @@ func (op *operation) end(kind Kind, id string, err error) {
 	s.report(op.parent, e)
 }
 
-// Observer returns the Observer of the store's options, or nil. The adapters
-// tell it what only they can see.
+// Observer returns Options.Observer, or nil. The adapters report events of their own to it.
 func (s *Store) Observer() Observer { return s.opts.Observer }
 
 func (s *Store) report(ctx context.Context, e Event) {
 	if s.opts.Observer == nil {
 		return
 	}
-	defer func() { _ = recover() }() // an observer must not break a request
+	defer func() { _ = recover() }() // a panic in an observer must not break the request
 	s.opts.Observer(tracking.WithoutSession(ctx), e)
 }
 
-// failure is the error of a store operation, without the token.
+// failure wraps the error of a store operation and removes the token from its text.
 func (s *Store) failure(op, token string, err error) error {
 	return fmt.Errorf("scskit: %s: %w", op, redact(err, token))
 }
 
-// version draws the version of a save; see driver.Record.
+// version returns a random version for a save; see driver.Record.
 func version() int64 { return 1 + rand.Int64N(1<<63-1) }

@@ -15,7 +15,7 @@ import (
 const sweepBatch = 1000
 
 // maxRest bounds the pause after a batch: one that took long may have waited for others itself.
-const maxRest = time.Second
+const maxPause = time.Second
 
 // Sweep removes the expired records, batch by batch, and returns how many it removed, also when it
 // fails or ctx ends midway; what is left is removed by the next sweep. Any number of sweeps may run
@@ -41,7 +41,7 @@ func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 		} else if err != nil || n < limit {
 			break
 		}
-		if err = rest(ctx, min(took, maxRest)); err != nil {
+		if err = pause(ctx, min(took, maxPause)); err != nil {
 			break
 		}
 	}
@@ -72,7 +72,7 @@ func (s *Store) sweepBatch(parent context.Context, sweeper driver.Sweeper,
 }
 
 // rest waits until d has passed, or ctx ends, whose error it returns.
-func rest(ctx context.Context, d time.Duration) error {
+func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {

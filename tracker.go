@@ -12,20 +12,23 @@ import (
 	"github.com/scskit/scskit/internal/tracking"
 )
 
-// WithTracker returns a context in which a Store remembers, from loading a session to saving
-// it, what it handed out. scs passes nothing of the kind between the two
-// calls, and without it the store can only do what any scs store does: overwrite.
-// With it, concurrent writes are merged, a destroyed session stays destroyed, a
-// session that was only read costs no write, and a record that cannot be
-// decoded is dropped instead of failing every request.
+// WithTracker returns a context in which a Store tracks the sessions that are loaded and committed.
+// A commit can then compare the session with the one that was loaded:
 //
-// The adapters do this for each request. Other code that uses a manager, such as
-// a job or a websocket handler, opts in by loading the session from such a context:
+//   - Changes by concurrent requests are merged.
+//   - A destroyed session stays destroyed.
+//   - A session that was only read is not written.
+//   - A record that cannot be decoded is dropped, and does not fail every request.
+//
+// Without a tracker a commit overwrites the stored session, as in every scs store.
+//
+// The adapters call WithTracker for each request. Other code that uses a session manager, such as a
+// job or a websocket handler, calls it before it loads the session:
 //
 //	ctx, err := sm.Load(scskit.WithTracker(ctx), token)
 //
-// One tracker serves one unit of work, a request say, on any number of goroutines
-// and managers. If ctx has a tracker already, it is returned as it is.
+// Use one tracker for one unit of work, such as a request. Any number of goroutines and managers
+// may share it. If ctx already has a tracker, WithTracker returns ctx.
 func WithTracker(ctx context.Context) context.Context {
 	if trackerFrom(ctx) != nil {
 		return ctx
@@ -35,38 +38,39 @@ func WithTracker(ctx context.Context) context.Context {
 
 var _ tracking.Tracker = (*tracker)(nil)
 
-// tracker is a context that carries notes about the sessions of one request.
-// It is its own context, not a value in one, to save an allocation per request.
+// tracker holds what a Store needs to know about the sessions of one unit of work: for each token,
+// a note with the record that was loaded and what has happened to it since. It implements
+// context.Context itself, which saves an allocation per request.
 type tracker struct {
 	context.Context
 
 	mu    sync.Mutex
-	first note // the only one, as a rule
+	first note // usually the only note
 	more  map[noteKey]*note
 
-	manager  any  // the key of the manager that was last asked to load a session
-	severalManagers  bool // there were others
-	managersTold     bool // an adapter says which manager asks, each time
-	renewals int  // how often RenewToken was called
+	manager         any  // key of the manager that last looked for its session in the context
+	severalManagers bool // several managers have done so
+	managerKnown    bool // an adapter calls Asks, so that manager is always up to date
+	renewals        int  // number of calls of RenewToken
 
-	overwrites []string // the keys of Overwrite; replaced and not changed
+	overwrites []string // the keys passed to Overwrite; copy on write
 
-	// The context of the first operation, which for most requests is the only one.
-	op    bound.Context
-	begun bool
+	// The context of the first driver call. Most requests make only one, so this saves an allocation.
+	op     bound.Context
+	opUsed bool
 }
 
-// room returns the memory for the context of an operation.
-func (t *tracker) room() *bound.Context {
+// opContext returns an unused context for a driver call.
+func (t *tracker) opContext() *bound.Context {
 	if t == nil {
 		return new(bound.Context)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.begun {
+	if t.opUsed {
 		return new(bound.Context)
 	}
-	t.begun = true
+	t.opUsed = true
 	return &t.op
 }
 
@@ -81,19 +85,19 @@ func (t *tracker) Value(key any) any {
 	}
 	if tracking.IsManagerKey(key) {
 		t.mu.Lock()
-		t.asked(key)
+		t.noteManager(key)
 		t.mu.Unlock()
 	}
 	return t.Context.Value(key)
 }
 
-// asked notes which manager asks. The caller has the lock.
-func (t *tracker) asked(manager any) {
+// noteManager records which manager looks for its session. The caller holds t.mu.
+func (t *tracker) noteManager(manager any) {
 	t.severalManagers = t.severalManagers || t.manager != nil && t.manager != manager
 	t.manager = manager
 }
 
-// get returns a copy of the note for token; its state is 0 if there is none.
+// get returns a copy of the note for token. Its state is 0 if there is none.
 func (t *tracker) get(s *Store, token string) note {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -103,9 +107,9 @@ func (t *tracker) get(s *Store, token string) note {
 	return note{store: s.origin, token: token}
 }
 
-// update has change change the note for token, which it makes if there is none. Slices of a note
-// are replaced and not changed, since copies share them. change must not use a context: that may
-// come to the tracker.
+// update calls change with the note for token, and creates the note if necessary. Copies of a note
+// share its slices and its extra, so change must replace them, not modify them. change runs with
+// t.mu held and must not look up values in a context, since t may be that context.
 func (t *tracker) update(s *Store, token string, change func(n *note)) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -125,66 +129,67 @@ func (t *tracker) update(s *Store, token string, change func(n *note)) {
 	change(n)
 }
 
-// maxLoads bounds how many loads of one token are kept. The commit of one that was dropped fails.
+// maxLoads is how many loads of one token are kept. A commit based on an older load fails.
 const maxLoads = 32
 
-// loaded notes a record that a manager gets, and returns what to hand out: from the second load of
-// a token on with a deadline by which its commit will be known.
+// loaded records that a manager has loaded a record, and returns the data for the manager. If the
+// token was loaded before, the data has its own deadline, so that chooseBase can find the load that
+// a commit is based on; see base.
 func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any) []byte {
 	b := base{
 		manager: manager,
-		data:    rec.Data[:len(rec.Data):len(rec.Data)], // what is appended to it is not in the note
+		data:    rec.Data[:len(rec.Data):len(rec.Data)], // an append must not write to the note's data
 		expiry:  rec.Expiry, created: rec.Created, version: rec.Version, rewrite: rec.Rewrite,
 	}
 	first := true
 	t.update(s, token, func(n *note) {
 		if first = n.state != noteLive; first {
 			n.state, n.result, n.found, n.base = noteLive, CommitResult{}, true, b
-			if n.rare != nil {
-				n.rare = &rare{renewals: n.rare.renewals}
+			if n.extra != nil {
+				n.extra = &noteExtra{renewals: n.extra.renewals}
 			}
 			return
 		}
-		r := n.rarely()
-		r.marks++
-		b.mark = time.Duration(r.marks)
-		n.rare = &r
+		r := n.extras()
+		r.reloads++
+		b.offset = time.Duration(r.reloads)
+		n.extra = &r
 	})
 	if first {
 		return b.data
 	}
-	b.data, b.exact = s.marked(b.data, b.mark)
-	b.handed = s.handedOut(b.data)
+	b.data, b.hasOffset = s.withOffset(b.data, b.offset)
+	b.deadline = s.deadlineOf(b.data)
 	t.update(s, token, func(n *note) {
-		if n.handed == nil {
-			n.handed = s.handedOut(n.data)
+		if n.deadline == nil {
+			n.deadline = s.deadlineOf(n.data)
 		}
-		r := n.rarely()
+		r := n.extras()
 		r.more = append([]base{b}, r.more...)
 		r.more = r.more[:min(len(r.more), maxLoads-1)]
-		n.rare = &r
+		n.extra = &r
 	})
 	return b.data
 }
 
-// hasAbsorbed reports whether the session in ctx has absorbed the one under the token, which it
-// does not find any more.
-func (t *tracker) hasAbsorbed(ctx context.Context, s *Store, token string) bool {
-	return slices.ContainsFunc(t.absorbed(ctx, s),
+// isSource reports whether MergeSession has merged the session with the token into the one in ctx.
+// It is then not found again.
+func (t *tracker) isSource(ctx context.Context, s *Store, token string) bool {
+	return slices.ContainsFunc(t.sources(ctx, s),
 		func(n note) bool { return n.token == token && n.state == noteLive })
 }
 
-// lastAsked returns the key of the manager that was last asked to load a session. A manager that
-// loads one asks the context for it in vain just before.
-func (t *tracker) lastAsked() any {
+// lastManager returns the key of the manager that last looked for its session in the context.
+// SessionManager.Load does this before it calls the store.
+func (t *tracker) lastManager() any {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.manager
 }
 
-// committer returns the key of the manager that commits, or nil if it cannot be told.
+// committer returns the key of the manager that commits, or nil if it is unknown.
 func (t *tracker) committer(ctx context.Context) any {
-	if manager, known := askerOf(ctx); known {
+	if manager, known := managerOf(ctx); known {
 		return manager
 	}
 	t.mu.Lock()
@@ -195,127 +200,129 @@ func (t *tracker) committer(ctx context.Context) any {
 	return t.manager
 }
 
-// committed notes what became of a commit, for which c had a copy of the note. What others have
-// noted meanwhile stays.
+// committed records the outcome of a commit. c is the commit's copy of the note. Changes that
+// others have made to the note since it was copied are kept.
 func (t *tracker) committed(c *note) {
 	t.update(c.store, c.token, func(n *note) {
 		n.result = c.result
 		if n.state == 0 || n.state == noteLive || c.state != noteLive {
 			n.state = c.state
 		}
-		if n.mark == c.mark {
-			handed := n.handed
+		if n.offset == c.offset {
+			deadline := n.deadline
 			n.base = c.base
-			n.handed = handed // by a load since
+			n.deadline = deadline // another load may have set it since
 			return
 		}
-		r := n.rarely()
-		if i := slices.IndexFunc(r.more, func(b base) bool { return b.mark == c.mark }); i >= 0 {
+		r := n.extras()
+		if i := slices.IndexFunc(r.more, func(b base) bool { return b.offset == c.offset }); i >= 0 {
 			r.more = slices.Clone(r.more)
 			r.more[i] = c.base
-			n.rare = &r
+			n.extra = &r
 		}
 	})
 }
 
-// renews notes that the commit that creates a session's successor is to retire it.
+// renews records that RenewToken was called for a session. The commit that creates the session's
+// successor retires it.
 func (t *tracker) renews(ctx context.Context, s *Store, n note) {
-	by := n.users(ctx)
+	sessions := n.loaders(ctx)
 	t.update(s, n.token, func(n *note) {
 		t.renewals++
-		r := n.rarely()
-		r.renewals = append(slices.Clip(r.renewals), renewal{t.renewals, by})
-		n.rare = &r
+		r := n.extras()
+		r.renewals = append(slices.Clip(r.renewals), renewal{t.renewals, sessions})
+		n.extra = &r
 	})
 }
 
-// predecessor is a session that is to be retired, and the renewals that want that.
+// predecessor is a session that RenewToken was called for, and these calls.
 type predecessor struct {
 	note
-	by []renewal
+	renewals []renewal
 }
 
-// predecessors returns the sessions that the one in ctx has renewed and that are to be retired, the
-// last at the end.
+// predecessors returns the sessions that the one in ctx replaces, the most recently renewed last.
 func (t *tracker) predecessors(ctx context.Context, s *Store) (last []predecessor) {
-	for _, n := range t.notes(s, func(n *note) bool { return len(n.rarely().renewals) > 0 }) {
-		if by := n.renewed(ctx); len(by) > 0 {
-			last = append(last, predecessor{n, by})
+	for _, n := range t.notes(s, func(n *note) bool { return len(n.extras().renewals) > 0 }) {
+		if renewals := n.renewed(ctx); len(renewals) > 0 {
+			last = append(last, predecessor{n, renewals})
 		}
 	}
 	slices.SortFunc(last, func(a, b predecessor) int {
-		return cmp.Compare(a.by[len(a.by)-1].number, b.by[len(b.by)-1].number)
+		return cmp.Compare(a.renewals[len(a.renewals)-1].number,
+			b.renewals[len(b.renewals)-1].number)
 	})
 	return last
 }
 
-// ended notes that a session has come to its end, and forgets the renewals given.
+// ended records that a session has ended, and removes the given renewals.
 func (t *tracker) ended(s *Store, token string, state noteState, done []renewal) {
 	t.update(s, token, func(n *note) {
 		n.state = state
-		if n.rare == nil {
+		if n.extra == nil {
 			return
 		}
-		r := n.rarely()
+		r := n.extras()
 		r.renewals = slices.DeleteFunc(slices.Clone(r.renewals), func(r renewal) bool {
 			return slices.ContainsFunc(done, func(d renewal) bool { return d.number == r.number })
 		})
-		n.rare = &r
+		n.extra = &r
 	})
 }
 
-// absorbs notes that a session was merged into that of the manager in ctx that loaded it last, and
-// what it is from now on.
-func (t *tracker) absorbs(ctx context.Context, s *Store, n note, state noteState) {
-	taken := &absorbed{base: n.bases()[0]}
-	if key := taken.manager; key != nil {
+// addSource records that MergeSession was called with a session, and the state of that session. The
+// target is the session in ctx of the manager that loaded the source last.
+func (t *tracker) addSource(ctx context.Context, s *Store, n note, state noteState) {
+	source := &mergeSource{base: n.bases()[0]}
+	if key := source.manager; key != nil {
 		if session := ctx.Value(key); session != nil {
-			taken.by = []claim{{key, session}}
+			source.targets = []sessionRef{{key, session}}
 		}
 	}
 	t.update(s, n.token, func(n *note) {
-		if t.severalManagers && !t.managersTold {
-			taken.by = nil
+		if t.severalManagers && !t.managerKnown {
+			source.targets = nil
 		}
-		r := n.rarely()
-		n.state, r.absorbed = state, taken
-		n.rare = &r
+		r := n.extras()
+		n.state, r.source = state, source
+		n.extra = &r
 	})
 }
 
-// released notes what has become of a session that another had absorbed.
-func (t *tracker) released(s *Store, token string, state noteState) {
+// endSource records that a session is no longer a merge source, and its new state.
+func (t *tracker) endSource(s *Store, token string, state noteState) {
 	t.update(s, token, func(n *note) {
-		r := n.rarely()
-		n.state, r.absorbed = state, nil
-		n.rare = &r
+		r := n.extras()
+		n.state, r.source = state, nil
+		n.extra = &r
 	})
 }
 
-// took notes what a session that has absorbed another takes up of it besides.
-func (t *tracker) took(s *Store, token string, data []byte) {
+// noteAdopted records that the target of a merge also got these data of its source, which another
+// request has saved since.
+func (t *tracker) noteAdopted(s *Store, token string, data []byte) {
 	t.update(s, token, func(n *note) {
-		r := n.rarely()
-		if r.absorbed == nil {
+		r := n.extras()
+		if r.source == nil {
 			return
 		}
-		a := *r.absorbed
-		a.taken = append(slices.Clip(a.taken), data)
-		r.absorbed = &a
-		n.rare = &r
+		a := *r.source
+		a.adopted = append(slices.Clip(a.adopted), data)
+		r.source = &a
+		n.extra = &r
 	})
 }
 
-// absorbed returns the sessions that the one in ctx may have absorbed.
-func (t *tracker) absorbed(ctx context.Context, s *Store) []note {
-	all := t.notes(s, func(n *note) bool { return n.rare != nil && n.rare.absorbed != nil })
+// sources returns the sessions that MergeSession has merged into the one in ctx, or may have.
+func (t *tracker) sources(ctx context.Context, s *Store) []note {
+	all := t.notes(s, func(n *note) bool { return n.extra != nil && n.extra.source != nil })
 	return slices.DeleteFunc(all, func(n note) bool {
-		by := n.rare.absorbed.by
-		return len(by) > 0 && !isOneOf(ctx, by)
+		targets := n.extra.source.targets
+		return len(targets) > 0 && !inContext(ctx, targets)
 	})
 }
 
-// notes returns the notes of the sessions in s that want is true of.
+// notes returns copies of the notes for s that match.
 func (t *tracker) notes(s *Store, want func(*note) bool) []note {
 	if t == nil {
 		return nil

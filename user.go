@@ -66,7 +66,7 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 				yield(UserSession{}, fmt.Errorf("scskit: sessions of a user: %w", err))
 				return
 			}
-			if _, dead := buried(rec.Data); dead {
+			if _, isTombstone := tombstoneUser(rec.Data); isTombstone {
 				continue
 			}
 			deadline, values, err := s.codec.Decode(rec.Data)
@@ -124,7 +124,7 @@ func (s *Store) keptBy(ctx context.Context, except []string) (kept []string, err
 		id, _ := s.ids.id(n.token)
 		carried = append(carried, id)
 	}
-	for _, n := range t.absorbed(ctx, s) {
+	for _, n := range t.sources(ctx, s) {
 		id, _ := s.ids.id(n.token)
 		carried = append(carried, id)
 	}
@@ -166,7 +166,7 @@ func (s *Store) destroySessionsOf(ctx context.Context, user string,
 		if slices.Contains(kept, rec.ID) {
 			continue
 		}
-		_, dead := buried(rec.Data)
+		_, isTombstone := tombstoneUser(rec.Data)
 		switch err := s.remove(ctx, rec.ID); {
 		case errors.Is(err, driver.ErrNotFound): // another was faster
 			more = true
@@ -174,7 +174,7 @@ func (s *Store) destroySessionsOf(ctx context.Context, user string,
 			return destroyed, more, redact(err, rec.ID)
 		default:
 			more = true
-			if !dead {
+			if !isTombstone {
 				destroyed++
 			}
 		}
@@ -219,7 +219,7 @@ func (s *Store) candidates(ctx context.Context,
 	case s.opts.UserKey == "":
 		return nil, ErrNoUserKey
 	case user == "":
-		return nil, errors.New("the user is empty: sessions without a user belong to nobody")
+		return nil, errors.New("the user is empty: pass the value that sessions hold under Options.UserKey")
 	}
 	if i, ok := driver.As[driver.UserIndex](s.driver); ok {
 		return i.RangeUser(ctx, hash(user)), nil
@@ -227,8 +227,8 @@ func (s *Store) candidates(ctx context.Context,
 	if r, ok := driver.As[driver.Ranger](s.driver); ok {
 		return r.Range(ctx), nil
 	}
-	return nil, fmt.Errorf("%T cannot list sessions: keep them in a store that can, such as that of "+
-		"a database: %w", s.driver, errors.ErrUnsupported)
+	return nil, fmt.Errorf("%T cannot list sessions: use a store that can, such as one for a "+
+		"database: %w", s.driver, errors.ErrUnsupported)
 }
 
 // userOf returns driver.Record.User for an encoded session. It is empty if the session has no user,
@@ -237,7 +237,7 @@ func (s *Store) userOf(data []byte) (string, error) {
 	if s.opts.UserKey == "" {
 		return "", nil
 	}
-	if user, dead := buried(data); dead {
+	if user, isTombstone := tombstoneUser(data); isTombstone {
 		return user, nil
 	}
 	v, err := s.codec.pick(data, s.opts.UserKey)

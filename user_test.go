@@ -146,7 +146,7 @@ func TestSessionsOfRefuses(t *testing.T) {
 	}{
 		"no UserKey": {userStore(t, scskit.Options{}), "alice", scskit.ErrNoUserKey,
 			"Options.UserKey is not set"},
-		"a cookie store": {cookies, "alice", errors.ErrUnsupported, "keep them in a store that can"},
+		"a cookie store": {cookies, "alice", errors.ErrUnsupported, "use a store that can"},
 		"nobody":         {with, "", nil, "the user is empty"},
 	} {
 		_, destroyErr := tc.store.DestroySessionsOf(context.Background(), tc.user)
