@@ -9,120 +9,118 @@ import (
 	"github.com/scskit/scskit/internal/codec"
 )
 
-// ErrCorrupt is matched, with errors.Is, by a failure of Codec.Decode for a record that no version
-// of Codec and no program can have written, or not whole: it was cut short or altered. In a context
-// with a tracker a Store drops such a record. A record that any other error is about it keeps, and
-// fails the request; so a codec of your own should wrap ErrCorrupt where it is sure of damage.
+// ErrCorrupt is matched, with errors.Is, by the error of Codec.Decode for a damaged record: one
+// that was cut short or altered, so that no version of Codec and no program can have written it. In
+// a context with a tracker a Store deletes such a record. For any other error of Decode the Store
+// keeps the record, and the request fails. A codec of your own should therefore wrap ErrCorrupt if
+// it is sure that the record is damaged.
 var ErrCorrupt = codec.ErrCorrupt
 
-// ErrNewer is matched by a failure of Codec.Decode for a record that a later version of Codec has
-// written. It is not ErrCorrupt: the record is whole.
+// ErrNewer is matched by the error of Codec.Decode for a record that a later version of Codec has
+// written. Such an error does not match ErrCorrupt: the record is not damaged.
 var ErrNewer = codec.ErrNewer
 
-// ErrEncode is matched by every failure of Codec.Encode. The program has put into the session what
-// a session cannot hold, and to try again is of no use.
+// ErrEncode is matched by every error of Codec.Encode. It means that a session value cannot be
+// stored. Trying again does not help.
 var ErrEncode = codec.ErrEncode
 
-// Codec turns sessions into bytes and back: compact, quick and deterministic. It
-// is an scs.Codec for any scs manager and any store. The zero value is ready to
-// use, and safe for concurrent use.
+// Codec encodes sessions. Its records are compact and deterministic. It is an scs.Codec for any scs
+// manager and any store. The zero value is ready to use, and safe for concurrent use.
 //
 // # Types
 //
-// A value comes back as the Go type that was put: string, []byte, bool, int,
-// int8 to int64, uint, uint8 to uint64, float32, float64, time.Time,
-// time.Duration, []string, []any, map[string]any, map[string]string and nil, in
-// any nesting of up to 64 levels. A nil slice or map comes back nil, an empty one
-// empty.
+// A value comes back with the Go type that it was put with: string, []byte, bool, int, int8 to
+// int64, uint, uint8 to uint64, float32, float64, time.Time, time.Duration, []string, []any,
+// map[string]any, map[string]string and nil, nested up to 64 levels deep. A nil slice or map comes
+// back nil, an empty one empty.
 //
-// Any other type, a named one such as "type Role string" included, goes through encoding/gob, and
-// has to be known to gob.Register as with scs's own codec. A process that does not know it finds an
-// Unknown in its place, and keeps that. As there, a pointer comes back as what was registered,
-// pointer or not, and a cycle of pointers inside such a value overflows the stack.
+// Any other type, including a named one such as "type Role string", is encoded with encoding/gob.
+// It must be registered with gob.Register, as for scs's own codec. A process that has not
+// registered the type gets an Unknown, and keeps its bytes. As in scs's codec, a pointer comes back
+// as the type that was registered, pointer or not, and a cycle of pointers inside such a value
+// overflows the stack.
 //
-// A time keeps its instant to the nanosecond and loses its monotonic reading. In
-// UTC it stays in UTC. Otherwise its offset is kept and the name of
-// its zone is lost: it comes back in time.Local if that has the same
-// offset at that instant, else in a fixed zone. (encoding/gob does the
-// same.) The deadline always comes back in UTC.
+// A time keeps its instant to the nanosecond and loses its monotonic reading. A time in UTC stays
+// in UTC. Any other time keeps its offset and loses the name of its zone: it comes back in
+// time.Local if that has the same offset at that instant, and otherwise in a fixed zone.
+// (encoding/gob does the same.) The deadline always comes back in UTC.
 //
 // # Determinism
 //
-// The same deadline and values always give the same bytes, with one exception: gob
-// numbers types in the order in which a process meets them and writes maps in
-// random order, so values that go through it may differ in their
-// bytes between processes and, if they hold maps, between calls.
+// The same deadline and values always give the same bytes, except for values encoded with gob. gob
+// numbers types in the order in which a process first uses them, and writes maps in random order.
+// The bytes of such values may differ between processes and, if they hold maps, between calls.
 //
 // # Format
 //
-// The byte 0xC1, the deadline as a MessagePack timestamp, and a MessagePack map
-// whose keys are strictly ascending, byte by byte. 0xC1 begins no gob stream (they
-// begin with 0x00 to 0x7F or 0xF8 to 0xFF), no UTF-8 text and no MessagePack
-// value, which all leave it unused. Types that MessagePack does not tell apart are
-// extensions 16 to 30.
+// A record is the byte 0xC1, the deadline as a MessagePack timestamp, and a MessagePack map whose
+// keys are strictly ascending, byte by byte. 0xC1 starts no gob stream (these start with 0x00 to
+// 0x7F or 0xF8 to 0xFF), no UTF-8 text and no MessagePack value. Types that MessagePack does not
+// distinguish are extensions 16 to 30.
 //
-// A later version may add extensions 31 to 127, which this one decodes to Unknown, or another
-// format, which it refuses with ErrNewer: 0xC1, and a number below 0x80.
+// A later version may add extensions 31 to 127, which this version decodes to Unknown. It may also
+// use another format, which starts with 0xC1 and a number below 0x80, and for which this version
+// returns ErrNewer.
 //
-// Decode also reads what scs.GobCodec wrote, so a manager with live sessions can be
-// moved to Codec; the sessions take the new format as they are saved.
+// Decode also reads records of scs.GobCodec, so you can switch a manager with live sessions to
+// Codec. Each session gets the new format when it is next saved.
 //
 // # Hostile input
 //
-// Decode neither panics nor trusts a declared length: memory is linear in the input.
-// The worst case, a list of maps with one entry each, takes about 120 bytes for
-// each byte; a real session takes about 6. Values that go through gob are
-// walked first, and given to gob only if every count in them is backed by that
-// many elements and they nest at most 1000 levels deep. Three things are gob's own
-// and stay: each such value costs up to ten kilobytes, which gob takes to set up a
-// decoder; a registered type may do what it likes in GobDecode, though a panic
-// there is contained; and whoever can write records, and knows a struct type
-// that is registered, can make gob misread a field that the struct does not have,
-// and allocate for a map what the record claims. An application that
-// registers no struct types is not exposed to the last.
+// Decode does not panic, and does not trust declared lengths: its memory is linear in the size of
+// the input. The worst case, a list of maps with one entry each, takes about 120 bytes for each
+// byte of input. A real session takes about 6. Before Decode passes a value to gob, it checks that
+// the value has as many elements as each count in it declares, and is nested at most 1000 levels
+// deep. Three properties of gob remain:
 //
-// Nothing that Decode returns shares memory with its input. The strings of one
-// session share one copy of the record, which lives as long as any of them.
+//   - Each gob value costs up to ten kilobytes to set up a decoder.
+//   - The GobDecode method of a registered type may do anything. A panic in it is recovered.
+//   - An attacker who can write records and knows a registered struct type can make gob misread a
+//     field that the struct does not have, and allocate the size that the record declares for a
+//     map. An application that registers no struct types is not affected.
+//
+// Nothing that Decode returns shares memory with its input. The strings of one session share one
+// copy of the record, which lives as long as any of them.
 type Codec struct{}
 
 var _ scs.Codec = Codec{}
 
 // Encode returns the record of a session. An error matches ErrEncode and names the key and the Go
-// type of the value that cannot be encoded, never the value. A nil map is encoded as an empty one.
+// type of the value that cannot be encoded, but never the value. A nil map is encoded as an empty
+// one.
 func (Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 	return codec.Encode(deadline, values)
 }
 
-// Decode returns the deadline, in UTC, and the values of a record that Encode or scs.GobCodec
-// wrote. The map is never nil unless there is an error, which then matches ErrCorrupt or ErrNewer
-// and holds nothing of the record. (A record of scs.GobCodec can also be too full of types that the
-// process has not registered.)
+// Decode returns the deadline, in UTC, and the values of a record of Encode or scs.GobCodec. The
+// map is never nil unless there is an error. The error matches ErrCorrupt or ErrNewer, and its text
+// holds nothing of the record. (A record of scs.GobCodec also fails if it holds too many types that
+// the process has not registered.)
 func (Codec) Decode(record []byte) (time.Time, map[string]any, error) {
 	return codec.Decode(record)
 }
 
-// Unknown is a session value that this process cannot read and keeps for those that can: its
-// type is not registered here with gob.Register, or has another shape here, or is one that a
-// later version of Codec has added. During a rolling deploy the instances of the old program find
-// what the new ones have put.
+// Unknown is a session value that this process cannot decode: its type is not registered with
+// gob.Register, is defined differently here, or was added by a later version of Codec. This happens
+// during a rolling deploy, when old instances read sessions that new ones have written.
 //
-// Codec decodes such a value to an Unknown and encodes an Unknown to the very bytes that it was
-// decoded from. Under its key the value survives every change of the session, a merge and a
-// renewal. It is like a value of any other type: Put replaces it, Remove and Clear remove it,
-// Keys returns its key, GetString and its like return their zero value, and a
-// type assertion on what Get returns fails. Only Codec makes an Unknown that can be encoded.
+// Codec encodes an Unknown to the bytes that it was decoded from. The value therefore survives
+// every change of the session, including a merge and a renewal. Otherwise it behaves like a value
+// of any other type: Put replaces it, Remove and Clear remove it, Keys returns its key, GetString
+// and similar methods return their zero value, and a type assertion on the result of Get fails.
+// Only Codec can create an Unknown that can be encoded.
 //
-// Two are equal, also with ==, if they hold the same bytes.
+// Two Unknowns are equal, also with ==, if they hold the same bytes.
 //
-// Its method Type returns the name under which the value's type was registered with gob, such as
-// "example.com/shop.Cart", and "" for a value that is not gob's. String names the type and nothing of
-// the value.
+// The method Type returns the name that the value's type was registered with in gob, such as
+// "example.com/shop.Cart", or "" if the value was not encoded with gob. String returns the type and
+// nothing of the value.
 type Unknown = codec.Unknown
 
-// storeCodec is the codec of a store, with shortcuts for Codec.
+// storeCodec is the codec of a store. If that is Codec, it avoids decoding whole records.
 type storeCodec struct {
 	scs.Codec
-	own bool // it is Codec itself: one that embeds Codec may change what it writes
+	own bool // it is Codec itself; a type that embeds Codec may change its records
 }
 
 func newStoreCodec(c scs.Codec) storeCodec {
@@ -133,7 +131,7 @@ func newStoreCodec(c scs.Codec) storeCodec {
 	return storeCodec{c, false}
 }
 
-// check returns nil exactly if Decode would succeed.
+// check returns nil if and only if Decode would succeed.
 func (c storeCodec) check(record []byte) error {
 	if c.own {
 		return codec.Check(record)
@@ -160,9 +158,9 @@ func (c storeCodec) pick(record []byte, key string) (any, error) {
 	return values[key], err
 }
 
-// same reports whether two encodings hold equal sessions, though their bytes may differ: gob
-// writes a map in random order. Records of Codec without a value that goes through gob
-// are equal only if their bytes are, and so are records in different formats.
+// same reports whether two records hold equal sessions. Their bytes may differ, since gob writes
+// maps in random order. Records of Codec without gob values are equal only if their bytes are. So
+// are two records in different formats.
 func (c storeCodec) same(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true

@@ -6,25 +6,25 @@ import (
 	"time"
 )
 
-// Kind says what an Event is about.
+// Kind is the kind of an Event.
 type Kind uint8
 
-// The kinds of events. The first group are operations on the backend, one event for
-// each; the second are findings, which come beside them.
+// The kinds of events. Those of the first group are operations on the backend. Those of the second
+// group are findings, which are reported in addition to an operation.
 const (
-	KindLoad   Kind = iota + 1 // a record was looked for
+	KindLoad   Kind = iota + 1 // a record was loaded
 	KindCreate                 // a new session was saved for the first time
 	KindSave                   // a session was saved
-	KindMerge                  // a session was merged with a concurrent write, and saved
-	KindTouch                  // only the expiry of a session was moved
+	KindMerge                  // a session was merged with a concurrent write and saved
+	KindTouch                  // only the expiry of a session was changed
 	KindDelete                 // a session was destroyed or renewed
-	KindSweep                  // expired records were removed; Count of them
+	KindSweep                  // expired records were removed; see Event.Count
 
 	KindConflict  // another request saved the session first; a merge follows
-	KindGone      // the session was destroyed or renewed while a request used it; nothing was stored
-	KindCorrupt   // a record could not be decoded: it was dropped or, in a list, passed over
-	KindUntracked // scs's own middleware saved a session: concurrent changes may be lost
-	KindLate      // a handler changed the session after its response had opUsed; the change is lost
+	KindGone      // a session was destroyed or renewed during a request; nothing was stored
+	KindCorrupt   // a record could not be decoded; it was deleted or, in a list, skipped
+	KindUntracked // scs's own middleware saved a session; concurrent changes may be lost
+	KindLate      // a handler changed a session after the response began; the change is lost
 )
 
 var kindNames = [...]string{
@@ -40,15 +40,15 @@ func (k Kind) String() string {
 	return fmt.Sprintf("Kind(%d)", uint8(k))
 }
 
-// Outcome says how the operation of an Event ended.
+// Outcome is how the operation of an Event ended.
 type Outcome uint8
 
-// The outcomes of an operation. A finding has outcome OutcomeOK.
+// The outcomes of an operation. A finding has OutcomeOK.
 const (
 	OutcomeOK       Outcome = iota + 1
 	OutcomeMissing          // there was no such record
 	OutcomeRejected         // the record had changed meanwhile
-	OutcomeFailed           // Event.Err says why
+	OutcomeFailed           // see Event.Err
 )
 
 var outcomeNames = [...]string{OutcomeOK: "ok", OutcomeMissing: "missing",
@@ -61,28 +61,29 @@ func (o Outcome) String() string {
 	return fmt.Sprintf("Outcome(%d)", uint8(o))
 }
 
-// Event is one thing that happened in a store. It holds neither tokens nor
-// session data, and may be logged as it is.
+// Event is an operation of a store, or a finding. It holds no token and no session data, so you may
+// log it.
 type Event struct {
 	Kind    Kind
 	Outcome Outcome
 
-	// ID is the SHA-256 of the session's token in unpadded URL base64, also
-	// where the store itself keeps plain tokens. It is empty for a sweep.
+	// ID is the SHA-256 of the session's token in unpadded URL base64, even if Options.PlainIDs is
+	// set. It is empty for a sweep.
 	ID string
 
-	// Duration is how long the backend took; zero for a finding.
+	// Duration is how long the backend took. It is zero for a finding.
 	Duration time.Duration
 
-	// Count is how many records a sweep removed, and 0 otherwise.
+	// Count is the number of records that a sweep removed, and otherwise 0.
 	Count int
 
-	// Err is set if Outcome is Failed, and for KindCorrupt.
+	// Err is set if Outcome is OutcomeFailed, and for KindCorrupt.
 	Err error
 }
 
-// Observer is told of every event, on the goroutine that causes it, before
-// the operation returns: it must be quick and safe for concurrent use. A panic in
-// it is contained. The context is that of the request without its sessions: scs holds a lock on the
-// session meanwhile, so that an observer which asked for it would wait for ever.
+// Observer is called for every event, on the goroutine that causes it, before the operation
+// returns. It must be fast and safe for concurrent use. A panic in it is recovered.
+//
+// The context is the request's, without its sessions. scs holds a lock on the session during the
+// call, so an observer that used the session would deadlock.
 type Observer func(ctx context.Context, e Event)

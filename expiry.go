@@ -2,9 +2,9 @@ package scskit
 
 import "time"
 
-// withSlack returns the expiry to store for a session that scs wants to expire at
-// expiry. If that is an idle time-out, it is later by one touch interval, so that the next
-// requests need not write; but never later than the session's deadline.
+// withSlack returns the expiry to store for a session that scs wants to expire at expiry. If that
+// is an idle timeout, the stored one is later by one touch interval, so that the next requests need
+// not write. It is never later than the session's deadline.
 func (s *Store) withSlack(data []byte, expiry time.Time) time.Time {
 	deadline, ok := s.codec.deadline(data)
 	if !ok || !expiry.Before(deadline) {
@@ -23,7 +23,8 @@ func (s *Store) withSlack(data []byte, expiry time.Time) time.Time {
 	return ceilMilli(deadline)
 }
 
-// ceilMilli rounds up to what every backend can store, so that no session ends early.
+// ceilMilli rounds up to milliseconds, which every backend can store, so that no session ends
+// early.
 func ceilMilli(t time.Time) time.Time {
 	if r := t.Truncate(time.Millisecond); r.Before(t) {
 		return r.Add(time.Millisecond)

@@ -13,19 +13,18 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// keyPrefix begins the keys that All returns for hashed ids. A dot is in no
-// token that scs draws.
+// keyPrefix starts the keys that All returns for hashed ids. Tokens of scs contain no dot.
 const keyPrefix = "id."
 
-// identifier turns tokens into ids.
+// identifier maps tokens to ids.
 //
-// Where ids are hashed, All cannot return tokens, and an id must not be taken for a
-// token: whoever reads the backend could then use its ids as cookies. The keys it returns
-// instead are ids signed with a secret of this process, so that only All can make them. A key also
-// says which version of the record was listed, and what it held.
+// If ids are hashed, All cannot return tokens. It must not return ids that work as tokens either,
+// since an attacker who can read the backend could then use its ids as cookies. All therefore
+// returns ids signed with a secret of this process. Such a key also holds the version and a
+// checksum of the record that was listed.
 type identifier struct {
 	plain  bool
-	max    int // bytes of a token
+	max    int // maximum length of a token in bytes
 	secret [sha256.Size]byte
 }
 
@@ -37,8 +36,7 @@ func newIdentifier(plain bool, max int) (identifier, error) {
 	return i, nil
 }
 
-// id returns the id for a token or a key from All. ok is false for what can be neither;
-// it then needs no look in the backend.
+// id returns the id for a token or a key from All. ok is false if token cannot be either.
 func (i *identifier) id(token string) (id string, ok bool) {
 	if token == "" || len(token) > i.max {
 		return "", false
@@ -52,14 +50,14 @@ func (i *identifier) id(token string) (id string, ok bool) {
 	return hash(token), true
 }
 
-// listing is what a key from All stands for.
+// listing is the content of a key from All.
 type listing struct {
 	id      string
 	version int64
 	sum     string // of the data
 }
 
-// listed returns what token stands for, if it is a key from All.
+// listed returns the content of token if it is a key from All.
 func (i *identifier) listed(token string) (l listing, ok bool) {
 	if i.plain {
 		return listing{}, false
@@ -67,7 +65,7 @@ func (i *identifier) listed(token string) (l listing, ok bool) {
 	return i.open(token)
 }
 
-// key returns the key under which All returns a record.
+// key returns the key that All returns for a record.
 func (i *identifier) key(rec driver.Record) string {
 	if i.plain {
 		return rec.ID
@@ -85,7 +83,7 @@ func (i *identifier) open(key string) (l listing, ok bool) {
 	if dot < 0 || !hmac.Equal([]byte(rest[dot+1:]), []byte(i.sign(rest[:dot]))) {
 		return l, false
 	}
-	fields := strings.Split(rest[:dot], ".") // none of which has a dot
+	fields := strings.Split(rest[:dot], ".") // no field has a dot
 	if len(fields) != 3 {
 		return l, false
 	}
@@ -93,7 +91,7 @@ func (i *identifier) open(key string) (l listing, ok bool) {
 	return listing{id: fields[0], version: version, sum: fields[2]}, err == nil
 }
 
-// sumOf tells data from other data of the same session.
+// sumOf returns a checksum of the data.
 func sumOf(data []byte) string {
 	sum := sha256.Sum256(data)
 	return base64.RawURLEncoding.EncodeToString(sum[:12])
@@ -105,7 +103,7 @@ func (i *identifier) sign(id string) string {
 	return base64.RawURLEncoding.EncodeToString(mac.Sum(nil))
 }
 
-// public returns the form of an id that may be shown.
+// public returns the id as it may be logged: always a hash.
 func (i *identifier) public(id string) string {
 	if i.plain && id != "" {
 		return hash(id)
@@ -118,13 +116,13 @@ func hash(token string) string {
 		in  [64]byte
 		out [(sha256.Size*8 + 5) / 6]byte
 	)
-	sum := sha256.Sum256(append(in[:0], token...)) // on the stack: scs's tokens have 43 bytes
+	sum := sha256.Sum256(append(in[:0], token...)) // no allocation: scs tokens have 43 bytes
 	base64.RawURLEncoding.Encode(out[:], sum[:])
 	return string(out[:])
 }
 
-// redact keeps a token, or an id that may be one, out of an error's text. The
-// error's kind is left for errors.Is and As.
+// redact removes a token, or an id that may be a token, from the text of an error. errors.Is and
+// errors.As still work.
 func redact(err error, secret string) error {
 	if secret == "" || !strings.Contains(err.Error(), secret) {
 		return err
@@ -141,12 +139,11 @@ func (e *redactedError) Error() string {
 	return strings.ReplaceAll(e.err.Error(), e.secret, "[redacted]")
 }
 
-// Is and As are answered from the hidden error. There is no Unwrap: it would
-// hand out the text.
+// There is no Unwrap, since that would return the unredacted error.
 func (e *redactedError) Is(target error) bool { return errors.Is(e.err, target) }
 
 func (e *redactedError) As(target any) bool { return errors.As(e.err, target) }
 
-// HashToken returns the SHA-256 of a token in unpadded URL base64: the id under which a store keeps
-// its session by default, and what events call it. It may be logged.
+// HashToken returns the SHA-256 of a token in unpadded URL base64. By default this is the id that
+// the session is stored under. Event.ID and UserSession.ID are the same. You may log it.
 func HashToken(token string) string { return hash(token) }

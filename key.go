@@ -10,7 +10,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 )
 
-// ErrNoValue is matched by the error of Key.Lookup for a session that has nothing under the key.
+// ErrNoValue is matched by the error of Key.Lookup if the session has no value under the key.
 var ErrNoValue = errors.New("the session has no value under this key")
 
 // Key is the name of a session value together with its type:
@@ -20,14 +20,14 @@ var ErrNoValue = errors.New("the session has no value under this key")
 //	cart.Put(ctx, sessions, c)
 //	c, ok := cart.Get(ctx, sessions)
 //
-// It reads and writes what sessions.Get and sessions.Put do under that name, with the same
-// contexts.
+// Its methods call those of the SessionManager with that name, and need the same contexts.
 type Key[T any] string
 
-// NewKey returns Key[T](name), and registers T with encoding/gob, which the codecs need for a type
-// of your own. Call it when the program starts, best for a variable of a package, in every program
-// that shares the sessions. For a type that the program registers by gob.RegisterName, write
-// Key[T](name) instead. Like gob, NewKey panics if it is called for a type and for a pointer to it.
+// NewKey returns Key[T](name) and registers T with encoding/gob, which the codecs need for your own
+// types. Call it when the program starts, for example to initialize a package variable, in every
+// program that shares the sessions. If the program registers T with gob.RegisterName, write
+// Key[T](name) instead. Like gob, NewKey panics if it is called both for a type and for a pointer
+// to it.
 func NewKey[T any](name string) Key[T] {
 	if t := reflect.TypeFor[T](); t.Kind() != reflect.Interface {
 		gob.Register(reflect.Zero(t).Interface())
@@ -35,14 +35,14 @@ func NewKey[T any](name string) Key[T] {
 	return Key[T](name)
 }
 
-// Get returns the value, and whether the session holds one of type T.
+// Get returns the value under the key. ok is false if there is none of type T.
 func (k Key[T]) Get(ctx context.Context, sm *scs.SessionManager) (value T, ok bool) {
 	value, ok = sm.Get(ctx, string(k)).(T)
 	return value, ok
 }
 
-// Lookup is Get for those who want to know why there is no value: the error matches ErrNoValue, or
-// names the type of what the session holds instead.
+// Lookup is like Get, but its error says why there is no value. The error matches ErrNoValue, or
+// names the type that the session holds instead.
 func (k Key[T]) Lookup(ctx context.Context, sm *scs.SessionManager) (T, error) {
 	if !sm.Exists(ctx, string(k)) {
 		var zero T
@@ -62,8 +62,8 @@ func (k Key[T]) Put(ctx context.Context, sm *scs.SessionManager, value T) {
 	sm.Put(ctx, string(k), value)
 }
 
-// Pop removes the value and returns it, and whether there was one of type T. A value of another
-// type stays.
+// Pop removes the value under the key and returns it. ok is false if there is none of type T; a
+// value of another type is not removed.
 func (k Key[T]) Pop(ctx context.Context, sm *scs.SessionManager) (value T, ok bool) {
 	if value, ok = k.Get(ctx, sm); ok {
 		sm.Remove(ctx, string(k))
@@ -71,5 +71,5 @@ func (k Key[T]) Pop(ctx context.Context, sm *scs.SessionManager) (value T, ok bo
 	return value, ok
 }
 
-// Remove removes the value, whatever its type.
+// Remove removes the value under the key, whatever its type.
 func (k Key[T]) Remove(ctx context.Context, sm *scs.SessionManager) { sm.Remove(ctx, string(k)) }

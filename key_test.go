@@ -32,8 +32,10 @@ var (
 	anyKey     = scskit.NewKey[any]("any")
 )
 
-// again saves the session and loads it as the next request does.
-func again(t *testing.T, ctx context.Context, sm *scs.SessionManager) context.Context { //nolint:revive // t is first
+// saveAndLoad saves the session and loads it as the next request does.
+//
+//nolint:revive // t comes first
+func saveAndLoad(t *testing.T, ctx context.Context, sm *scs.SessionManager) context.Context {
 	t.Helper()
 	token, _, err := sm.Commit(ctx)
 	if err != nil {
@@ -69,7 +71,7 @@ func TestKey(t *testing.T) {
 	namedKey.Put(ctx, sm, named{7})
 	countKey.Put(ctx, sm, 3)
 	anyKey.Put(ctx, sm, "whatever")
-	ctx = again(t, ctx, sm)
+	ctx = saveAndLoad(t, ctx, sm)
 	if got, ok := cartKey.Get(ctx, sm); !ok || !reflect.DeepEqual(got, cart) {
 		t.Errorf("the cart: %v, %v", got, ok)
 	}
@@ -98,12 +100,12 @@ func TestKey(t *testing.T) {
 		t.Errorf("Pop gives %v, %v", got, ok)
 	}
 	roleKey.Remove(ctx, sm)
-	ctx = again(t, ctx, sm)
+	ctx = saveAndLoad(t, ctx, sm)
 	if sm.Exists(ctx, "role") || sm.Exists(ctx, "count") {
 		t.Error("a value that was removed is there")
 	}
 	pointerKey.Put(ctx, sm, &keyedUser{"ada"})
-	ctx = again(t, ctx, sm)
+	ctx = saveAndLoad(t, ctx, sm)
 	if got, ok := pointerKey.Get(ctx, sm); !ok || got.Name != "ada" {
 		t.Errorf("a pointer: %v, %v", got, ok)
 	}

@@ -5,18 +5,17 @@ import (
 	"slices"
 )
 
-// Overwrite says that the sessions which are committed in ctx, a context with a tracker, store what
-// they have under these keys, or that they have nothing there, whatever others have stored
-// meanwhile. A key that the request has changed is stored in any case. This is for what it wants to
-// be as it was loaded, which a store cannot tell from what it left alone: scs leaves no trace of a
-// Put of an equal value.
+// Overwrite makes commits in ctx store the session's values of these keys, even if the request has
+// not changed them and another request has. If the session has no value under a key, the commit
+// removes the stored one. Use it for a value that must stay as it was loaded. The store cannot
+// detect this, since a Put of an equal value looks like no change.
 //
 //	sm.Put(ctx, "admin", false) // it was false when this request loaded the session
 //	scskit.Overwrite(ctx, "admin")
 //
-// The handler must change the session as well, by Put or Remove, since a session that scs takes for
-// unchanged is not committed. What is said holds until the end of ctx; it costs a write, and in a
-// context without a tracker, where a commit overwrites everything, it does nothing.
+// The handler must also change the session with Put or Remove, since scs does not commit an
+// unmodified session. Overwrite applies to all later commits in ctx, and makes them write. In a
+// context without a tracker it does nothing, since a commit there overwrites everything.
 func Overwrite(ctx context.Context, keys ...string) {
 	t := trackerFrom(ctx)
 	if t == nil {

@@ -6,8 +6,8 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// CreateSchema makes the table, or whatever else the backend needs before the first session. It is
-// nil if everything is there already, or nothing is needed.
+// CreateSchema creates the table or index that the backend needs. It does nothing if that exists
+// already, or if the backend needs none.
 func (s *Store) CreateSchema(ctx context.Context) error {
 	if m, ok := driver.As[driver.SchemaManager](s.driver); ok {
 		return m.CreateSchema(ctx)
@@ -16,7 +16,7 @@ func (s *Store) CreateSchema(ctx context.Context) error {
 }
 
 // CheckSchema returns an error that matches driver.ErrNoSchema, and says what to do, if the backend
-// lacks what CreateSchema makes.
+// lacks what CreateSchema creates.
 func (s *Store) CheckSchema(ctx context.Context) error {
 	if m, ok := driver.As[driver.SchemaManager](s.driver); ok {
 		return m.CheckSchema(ctx)
@@ -24,7 +24,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	return nil
 }
 
-// DropSchema removes what CreateSchema made, with every session in it.
+// DropSchema removes what CreateSchema created, including all sessions.
 func (s *Store) DropSchema(ctx context.Context) error {
 	if m, ok := driver.As[driver.SchemaManager](s.driver); ok {
 		return m.DropSchema(ctx)
@@ -32,8 +32,8 @@ func (s *Store) DropSchema(ctx context.Context) error {
 	return nil
 }
 
-// Schema returns what CreateSchema runs, to be applied by hand or with other migrations. It is
-// empty if the backend needs nothing.
+// Schema returns the statements that CreateSchema runs, so that you can apply them by hand or with
+// other migrations. It is empty if the backend needs none.
 func (s *Store) Schema() string {
 	if m, ok := driver.As[driver.SchemaManager](s.driver); ok {
 		return m.Schema()

@@ -9,21 +9,23 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// sweepBatch is how many records a sweep removes at a time: few enough that nobody waits
-// long for it, enough that a round trip does not matter. After a batch that takes longer than
-// Options.Timeout it is a tenth of that, so that slow backends get there too.
+// sweepBatch is how many records a sweep removes at a time. It is small, so that other queries do
+// not wait long, and large enough that round trips do not matter. If a batch takes longer than
+// Options.Timeout, the next one is a tenth as large.
 const sweepBatch = 1000
 
-// maxRest bounds the pause after a batch: one that took long may have waited for others itself.
+// maxPause limits the pause after a batch. A slow batch may itself have been waiting for others.
 const maxPause = time.Second
 
-// Sweep removes the expired records, batch by batch, and returns how many it removed, also when it
-// fails or ctx ends midway; what is left is removed by the next sweep. Any number of sweeps may run
-// at once. After each batch it rests as long as the batch took, a second at most, so that it takes
-// no more than half of what the backend can do, and those whom it kept waiting come first. A batch
-// that runs into Options.Timeout is followed by smaller ones; the sweep fails only if even one
-// record takes longer. Expired sessions are never found, swept or not: a sweep only frees the room.
-// Where the backend does so itself there is nothing to do, and the result is 0.
+// Sweep removes the expired records in batches, and returns how many it removed, even if it fails
+// or ctx ends. The next sweep removes the rest. Any number of sweeps may run at the same time.
+//
+// After each batch Sweep pauses for as long as the batch took, at most a second, to leave the
+// backend time for other work. After a batch that exceeds Options.Timeout it uses smaller ones. It
+// fails only if even a single record takes longer.
+//
+// A sweep only frees space: expired sessions are never found, swept or not. If the backend removes
+// them itself, Sweep does nothing and returns 0.
 func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 	sweeper, ok := driver.As[driver.Sweeper](s.driver)
 	if !ok {
@@ -54,7 +56,7 @@ func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 	return removed, err
 }
 
-// sweepBatch also returns whether the batch failed because it took longer than Options.Timeout.
+// sweepBatch removes one batch. timedOut says whether it exceeded Options.Timeout.
 func (s *Store) sweepBatch(parent context.Context, sweeper driver.Sweeper,
 	limit int) (n int, took time.Duration, timedOut bool, err error) {
 	if err := parent.Err(); err != nil {
@@ -71,7 +73,7 @@ func (s *Store) sweepBatch(parent context.Context, sweeper driver.Sweeper,
 	return n, time.Since(start), err != nil && ctx.Err() != nil && parent.Err() == nil, err
 }
 
-// rest waits until d has passed, or ctx ends, whose error it returns.
+// pause waits for d. If ctx ends first, it returns the error of ctx.
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
@@ -83,10 +85,10 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// StartSweep sweeps every interval, on a goroutine of its own, until stop is called. stop ends a
-// sweep that is running, waits for the goroutine to return, and may be called more than once and at
-// the same time. Errors go to the Observer. StartSweep panics if the interval is not positive, as
-// time.NewTicker does.
+// StartSweep calls Sweep at every interval, on a new goroutine, until stop is called. stop cancels
+// a running sweep and waits for the goroutine to return. It may be called more than once, and
+// concurrently. Errors are reported to the Observer. StartSweep panics if the interval is not
+// positive, like time.NewTicker.
 func (s *Store) StartSweep(interval time.Duration) (stop func()) {
 	ticker := time.NewTicker(interval)
 	ctx, cancel := context.WithCancel(context.Background())

@@ -7,8 +7,8 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// tooLarge is the error for a session over the store's limit. It says what to do, and names a
-// key, which is the program's own word, but no value.
+// tooLarge returns the error for a session over the store's limit. It names the largest key, but no
+// value.
 func (s *Store) tooLarge(data []byte) error {
 	err := &driver.TooLargeError{Size: len(data), Limit: s.maxSize}
 	err.Key, err.KeySize = s.largest(data)
@@ -18,8 +18,8 @@ func (s *Store) tooLarge(data []byte) error {
 	return fmt.Errorf("%w: keep less in the session, or raise Options.MaxSize", err)
 }
 
-// largest returns the key of an encoded session that takes the most bytes, and how many. They are
-// zero for data that does not decode, or has no keys.
+// largest returns the key that takes the most bytes of an encoded session, and how many. They are
+// zero for data that does not decode or has no keys.
 func (s *Store) largest(data []byte) (key string, size int) {
 	_, values, err := s.codec.Decode(data)
 	if err != nil {

@@ -11,54 +11,55 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// ErrNoUserKey is returned by SessionsOf and DestroySessionsOf of a store that has not been told
-// where sessions keep their user.
+// ErrNoUserKey is returned by SessionsOf and DestroySessionsOf if Options.UserKey is not set.
 var ErrNoUserKey = errors.New("scskit: Options.UserKey is not set: set it to the session key " +
 	"that holds the user's id")
 
-// UserSession is a session as SessionsOf finds it.
+// UserSession is a session that SessionsOf has found.
 type UserSession struct {
-	// Key is what Find, Commit and Delete of the same Store take for the token, as the keys of
-	// AllCtx. It is as good as a token within this process: do not send it to a browser.
+	// Key works like the session's token in Find, Commit and Delete of the same Store, as the keys of
+	// AllCtx do. Within this process it is as powerful as the token: do not send it to a browser.
 	Key string
 
-	// ID is HashToken of the token. It opens nothing, so that a page can name sessions by it, and it
-	// is that of the request's own session if it equals HashToken(sm.Token(ctx)).
+	// ID is HashToken of the token. It gives no access to the session, so a page may show it. The
+	// session is the request's own if ID equals HashToken(sm.Token(ctx)).
 	ID string
 
-	// Values are what the session holds, decoded for the caller alone.
+	// Values is the decoded session. The caller may change it.
 	Values map[string]any
 
-	// Deadline is the session's absolute end, and Expiry when the record expires, with an idle
-	// time-out mostly earlier.
+	// Deadline is when the session ends in any case. Expiry is when the record expires, which is
+	// usually earlier if the manager has an idle timeout.
 	Deadline, Expiry time.Time
 
-	// Created and Updated are when the session was stored under its present token, and when it was
-	// last saved. Its idle time-out moves Expiry only.
+	// Created is when the session was stored under its current token. Updated is when it was last
+	// saved. Extending the idle timeout changes only Expiry.
 	Created, Updated time.Time
 }
 
-// SessionsOf yields every live session of a user: those that have the user, a string, or an integer
-// in decimal digits, under Options.UserKey. Each comes once. After an error, which is yielded with
-// a zero UserSession, the sequence ends. The body may use the store.
+// SessionsOf yields every live session of a user once. These are the sessions that have the user
+// under Options.UserKey, as a string or as an integer in decimal digits. After an error, which
+// comes with a zero UserSession, the sequence ends. The loop body may use the store.
 //
-// Where the backend keeps an index of users (driver.UserIndex) this costs as much as the user has
-// sessions. The index may lag: a session that has only just been signed in may be missing, but none
-// of another user is ever yielded. Elsewhere it reads every session that is stored.
+// If the backend has an index of users (driver.UserIndex), the cost depends only on the number of
+// the user's sessions. The index may lag, so that a session which was signed in a moment ago is
+// missing, but SessionsOf never yields a session of another user. Without an index it reads every
+// stored session.
 //
-// An index knows what was saved while Options.UserKey was set. Sessions that were stored before
-// are found once they are next saved; to have them found at once, save them all:
+// An index holds the sessions that were saved while Options.UserKey was set. Older sessions are
+// found after they are next saved. To save them all at once:
 //
 //	err := sm.Iterate(scskit.WithTracker(ctx), func(ctx context.Context) error {
 //		_, _, err := sm.Commit(ctx)
 //		return err
 //	})
 //
-// A session that others save meanwhile is merged; without the tracker, a change of it is refused
-// with driver.ErrConflict. (Where ids are plain, keys are tokens, and Iterate needs the tracker.)
+// With the tracker, changes that others save meanwhile are merged. Without it, a commit that
+// changes a session which others have saved meanwhile fails with driver.ErrConflict. (If
+// Options.PlainIDs is set, keys are tokens, and Iterate needs the tracker.)
 //
-// Only ctx bounds it in time, as Range. The error is ErrNoUserKey if Options.UserKey is empty, and
-// matches errors.ErrUnsupported if the backend can do neither.
+// As in Range, only ctx bounds the time. The error is ErrNoUserKey if Options.UserKey is empty, and
+// matches errors.ErrUnsupported if the backend can neither index users nor list sessions.
 func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSession, error] {
 	return func(yield func(UserSession, error) bool) {
 		for rec, err := range s.recordsOf(ctx, user) {
@@ -83,19 +84,19 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 	}
 }
 
-// DestroySessionsOf destroys the sessions that SessionsOf yields, except those of the given tokens,
-// and returns how many it destroyed, also when it fails midway. To sign a user out everywhere else,
-// except the request's own session:
+// DestroySessionsOf destroys the sessions that SessionsOf yields, except those with the given
+// tokens. It returns how many it destroyed, even if it fails. To sign a user out everywhere except
+// in the current session:
 //
 //	n, err := store.DestroySessionsOf(ctx, user, sm.Token(ctx))
 //
-// Nothing of the user survives that was signed in before the call began: a request in flight brings
-// no session back, and one that is renewed meanwhile is followed to its new token. So it looks
-// again until there is none left. A session that is signed in during the call may be destroyed or
-// not.
+// It destroys every session of the user that was signed in before the call began. A request that is
+// running at the same time does not bring a session back. If a session is renewed during the call,
+// DestroySessionsOf also destroys it under its new token. A session that is signed in during the
+// call may or may not be destroyed.
 //
-// A request that has renewed its session keeps it under the new token, which is the one to except.
-// ctx must be the request's.
+// If the request has renewed its own session, pass the new token. ctx must be the request's
+// context.
 func (s *Store) DestroySessionsOf(ctx context.Context, user string,
 	except ...string) (destroyed int, err error) {
 	kept, err := s.keptBy(ctx, except)
@@ -115,8 +116,8 @@ func (s *Store) DestroySessionsOf(ctx context.Context, user string,
 	return destroyed, nil
 }
 
-// keptBy returns the ids of the sessions with the given tokens. If the request's own is among them,
-// those that it carries on and that end when it is stored are kept with it.
+// keptBy returns the ids of the sessions with the given tokens. If the request's own session is
+// among them, the result includes the sessions that its commit retires.
 func (s *Store) keptBy(ctx context.Context, except []string) (kept []string, err error) {
 	t := trackerFrom(ctx)
 	var carried []string
@@ -139,7 +140,7 @@ func (s *Store) keptBy(ctx context.Context, except []string) (kept []string, err
 			continue
 		}
 		own = t.get(s, token).state != 0
-		if !own { // it is, unless another's is stored under it
+		if !own { // it is the request's own if nothing is stored under it yet
 			_, err := s.load(ctx, id)
 			if own = errors.Is(err, driver.ErrNotFound); err != nil && !own {
 				return nil, err
@@ -152,11 +153,11 @@ func (s *Store) keptBy(ctx context.Context, except []string) (kept []string, err
 	return kept, nil
 }
 
-// maxDestroyPasses bounds how often DestroySessionsOf looks again, if sessions go on being made.
+// maxDestroyPasses limits how often DestroySessionsOf repeats its search while new sessions appear.
 const maxDestroyPasses = 100
 
-// destroySessionsOf goes through the user's sessions once. more says that there may be others now:
-// of what was read before it was renewed, the session under the new token may lie behind.
+// destroySessionsOf goes through the user's sessions once. more says that it has to be repeated: if
+// a session was renewed after it was read, the new one may not have been read.
 func (s *Store) destroySessionsOf(ctx context.Context, user string,
 	kept []string) (destroyed int, more bool, err error) {
 	for rec, err := range s.recordsOf(ctx, user) {
@@ -168,7 +169,7 @@ func (s *Store) destroySessionsOf(ctx context.Context, user string,
 		}
 		_, isTombstone := tombstoneUser(rec.Data)
 		switch err := s.remove(ctx, rec.ID); {
-		case errors.Is(err, driver.ErrNotFound): // another was faster
+		case errors.Is(err, driver.ErrNotFound): // another call deleted it first
 			more = true
 		case err != nil:
 			return destroyed, more, redact(err, rec.ID)
@@ -182,8 +183,8 @@ func (s *Store) destroySessionsOf(ctx context.Context, user string,
 	return destroyed, more, nil
 }
 
-// recordsOf yields each live record of a user once, tombstones among them. What an index says is
-// not taken on trust: the session itself says whose it is.
+// recordsOf yields each live record of a user once, including tombstones. It checks the user in the
+// session itself, since an index may be wrong.
 func (s *Store) recordsOf(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		records, err := s.candidates(ctx, user)
@@ -212,14 +213,14 @@ func (s *Store) recordsOf(ctx context.Context, user string) iter.Seq2[driver.Rec
 	}
 }
 
-// candidates returns the records among which are all of the user's.
+// candidates returns records that include all of the user's.
 func (s *Store) candidates(ctx context.Context,
 	user string) (iter.Seq2[driver.Record, error], error) {
 	switch {
 	case s.opts.UserKey == "":
 		return nil, ErrNoUserKey
 	case user == "":
-		return nil, errors.New("the user is empty: pass the value that sessions hold under Options.UserKey")
+		return nil, errors.New("the user is empty: pass the value under Options.UserKey")
 	}
 	if i, ok := driver.As[driver.UserIndex](s.driver); ok {
 		return i.RangeUser(ctx, hash(user)), nil
@@ -232,7 +233,7 @@ func (s *Store) candidates(ctx context.Context,
 }
 
 // userOf returns driver.Record.User for an encoded session. It is empty if the session has no user,
-// if users are not asked for, and for data that does not decode, which a store keeps all the same.
+// if Options.UserKey is empty, and for data that does not decode, which a Store accepts.
 func (s *Store) userOf(data []byte) (string, error) {
 	if s.opts.UserKey == "" {
 		return "", nil

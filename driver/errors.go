@@ -6,28 +6,28 @@ import (
 )
 
 var (
-	// ErrNotFound says that there is no live record with that id.
+	// ErrNotFound means that there is no live record with the id.
 	ErrNotFound = errors.New("session record not found")
 
-	// ErrConflict says that the condition of a save or a touch did not hold.
+	// ErrConflict means that the condition of a Save or Touch did not hold.
 	ErrConflict = errors.New("session record changed meanwhile")
 
 	// ErrTooLarge is matched, with errors.Is, by every *TooLargeError.
 	ErrTooLarge = errors.New("session too large")
 
-	// ErrNoSchema says that the backend lacks the table or index it needs. The
-	// error that wraps it says how to create it.
+	// ErrNoSchema means that the backend lacks the table or index that it needs. The error that wraps
+	// it says how to create it.
 	ErrNoSchema = errors.New("session schema missing")
 )
 
-// TooLargeError says that a session was not stored because its data is too
-// large. What was stored before is unchanged.
+// TooLargeError means that a session was not stored because its data is too large. The record that
+// was stored before is unchanged.
 type TooLargeError struct {
-	Size  int // bytes of encoded data
-	Limit int // bytes that may be stored
+	Size  int // of the encoded data, in bytes
+	Limit int // maximum size in bytes
 
-	// Key is the session's key whose value takes most of the data, and KeySize how many bytes
-	// that is, more or less. A driver leaves them empty: data is opaque to it.
+	// Key is the session key with the largest value, and KeySize approximately how many bytes that
+	// takes. A driver leaves both empty, since it does not decode Data.
 	Key     string
 	KeySize int
 }
