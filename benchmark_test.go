@@ -16,8 +16,8 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// BenchmarkRequest compares whole requests: the bare handler, the handler behind stock scs, and
-// behind scskit. The session has three keys.
+// BenchmarkRequest measures whole requests: the handler alone, with stock scs, and with scskit. The
+// session has three keys.
 func BenchmarkRequest(b *testing.B) {
 	stock := scs.New()
 	stock.Store = scsmem.NewWithCleanupInterval(0)
@@ -102,7 +102,7 @@ func newSession(tb testing.TB, sm *scs.SessionManager) string {
 	return token
 }
 
-// sink is a response that costs nothing.
+// sink is a ResponseWriter that discards the response.
 type sink struct{ header http.Header }
 
 func (s *sink) Header() http.Header         { return s.header }

@@ -20,7 +20,7 @@ func encoded(t *testing.T, c scs.Codec, values map[string]any) []byte {
 	return record
 }
 
-// goods is a map that gob writes in random order.
+// goods is encoded by gob as a map, so in random order.
 type goods map[string]int
 
 type trolley struct {
@@ -82,7 +82,7 @@ func TestSameSession(t *testing.T) {
 // embedded is a codec that embeds Codec.
 type embedded struct{ Codec }
 
-// otherOrder calls encode until it gives bytes other than b.
+// otherOrder calls encode until it returns bytes other than b.
 func otherOrder(t *testing.T, b []byte, encode func() []byte) []byte {
 	t.Helper()
 	for range 1000 {

@@ -13,7 +13,7 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// tamper is a driver whose saves go through a function.
+// tamper is a driver that calls a function in place of Save.
 type tamper struct {
 	driver.Driver
 	save func(ctx context.Context, rec driver.Record, cond driver.Condition) error
@@ -23,9 +23,9 @@ func (d *tamper) Save(ctx context.Context, rec driver.Record, cond driver.Condit
 	return d.save(ctx, rec, cond)
 }
 
-// A client of the backend that lost a reply tries again, and is then refused by what it has saved
-// itself. Or it does not, and the handler does. Either way the session is stored, and the response
-// must bring its cookie.
+// A client of the backend that lost a reply retries, and conflicts with its own save. Or it returns
+// the error, and the handler retries. In both cases the session is stored, and the response must
+// set its cookie.
 func TestRepeatedCreateSendsTheCookie(t *testing.T) {
 	errLost := errors.New("the reply is lost")
 	tests := map[string]func(d driver.Driver) func(context.Context, driver.Record,
@@ -93,13 +93,13 @@ func TestRepeatedCreateSendsTheCookie(t *testing.T) {
 	}
 }
 
-// ranging is a tamper that can list.
+// ranging is a tamper that implements Ranger.
 type ranging struct {
 	*tamper
 	driver.Ranger
 }
 
-// So is the save of a session that Iterate has listed, outside of any request.
+// The same happens to a session that Iterate has listed, outside of any request.
 func TestRepeatedSaveOfAListedSession(t *testing.T) {
 	memory, err := memstore.New(nil)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// meter is a driver that counts how often sessions are loaded.
+// meter is a driver that counts loads.
 type meter struct {
 	driver.Driver
 	loads atomic.Int64
@@ -30,10 +30,10 @@ func (m *meter) Load(ctx context.Context, id string) (driver.Record, error) {
 	return m.Driver.Load(ctx, id)
 }
 
-// Unwrap lets the store find what else the driver inside can do: sweep, and list its sessions.
+// Unwrap lets the store use the inner driver's optional methods, such as Sweep and Range.
 func (m *meter) Unwrap() driver.Driver { return m.Driver }
 
-// A driver around another measures or changes what goes to a backend. It is a driver.Decorator.
+// Use a driver.Decorator to measure or change what goes to a backend.
 func ExampleNewStore_decorator() {
 	inside, err := memstore.New(nil)
 	if err != nil {
@@ -148,7 +148,7 @@ func (c ciphered) Decode(b []byte) (time.Time, map[string]any, error) {
 	return c.Codec.Decode(invert(b))
 }
 
-// embedding is a store as programs make one to count or to log.
+// embedding is a store as a program writes one to count or log calls.
 type embedding struct{ *scskit.Store }
 
 // wrapping is a store that wraps another without embedding it.
@@ -186,10 +186,10 @@ func TestDecoratedStore(t *testing.T) {
 			t.Errorf("%s: StoreOf gave %v", name, s)
 		}
 	}
-	scshttp.LoadAndSave(scskit.New(embedding{store})) // does not panic
+	scshttp.LoadAndSave(scskit.New(embedding{store})) // must not panic
 }
 
-// TestDecoratedCodec puts a session through load, save and merge.
+// TestDecoratedCodec loads, saves and merges a session.
 func TestDecoratedCodec(t *testing.T) {
 	t.Parallel()
 	var corrupt atomic.Int64
@@ -233,7 +233,7 @@ func TestDecoratedCodec(t *testing.T) {
 	}
 }
 
-// locked is a codec that cannot read a record, and does not know it to be damaged.
+// locked is a codec that cannot decode a record, but does not report it as damaged.
 type locked struct{ scskit.Codec }
 
 var errLocked = errors.New("there is no key")
@@ -260,7 +260,7 @@ func TestUnreadableIsKept(t *testing.T) {
 	}
 }
 
-// A codec that embeds Codec does not pass on what a Store looks for in Codec alone.
+// A codec that embeds Codec does not have the shortcuts that a Store uses for Codec itself.
 func TestUserWithDecoratedCodec(t *testing.T) {
 	t.Parallel()
 	store, err := memstore.New(&memstore.Options{Options: scskit.Options{Codec: ciphered{},

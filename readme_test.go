@@ -11,8 +11,8 @@ import (
 	"github.com/scskit/scskit/conformance"
 )
 
-// TestREADME holds every Go block of the documents against the project's compiled code: its
-// lines must stand, one after the other, in some Go file.
+// TestREADME checks that the lines of every Go block in the documents also appear, in the same
+// order, in some Go file of the project, which is compiled.
 func TestREADME(t *testing.T) {
 	var files []string
 	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
@@ -52,7 +52,7 @@ func TestREADME(t *testing.T) {
 	}
 }
 
-// TestREADMELinks wants the pictures and files that the documents show to be there.
+// TestREADMELinks checks that the pictures and files that the documents link to exist.
 func TestREADMELinks(t *testing.T) {
 	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/getting-started.md",
 		"docs/frameworks.md", "docs/backends.md", "docs/conformance.md", "docs/new-store.md",
@@ -73,7 +73,7 @@ func TestREADMELinks(t *testing.T) {
 	}
 }
 
-// TestREADMEChecks wants every check that the documents name to exist.
+// TestREADMEChecks checks that every conformance check that the documents name exists.
 func TestREADMEChecks(t *testing.T) {
 	known := make(map[string]bool)
 	groups := make(map[string]bool)
@@ -114,7 +114,7 @@ func TestREADMECommands(t *testing.T) {
 	}
 }
 
-// normalize drops indentation and alignment, so that a block may stand anywhere.
+// normalize removes indentation and alignment.
 func normalize(s string) string {
 	var b strings.Builder
 	for line := range strings.Lines(s) {

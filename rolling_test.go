@@ -16,21 +16,21 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// newCart is a type that only the new program registers. gob's registry is the process's, so that
-// the new program is another process.
+// newCart is a type that only the new program registers. Since gob has one registry for each
+// process, the new program runs in another process.
 type newCart struct {
 	Items map[string]int
 	Gift  any
 }
 
-// newProgramVariable tells TestNewProgram what to do: the codec to write a session with, or
-// "check" to read one.
+// newProgramVariable is the environment variable with the task of TestNewProgram: the codec to
+// write a session with, or "check" to read one.
 const newProgramVariable = "SCSKIT_NEW_PROGRAM"
 
 var rollingDeadline = time.Date(2131, 5, 6, 7, 8, 9, 0, time.UTC)
 
-// TestNewProgram is the new program of TestRollingDeploy. It writes a session to the standard
-// output, or checks the one that it gets on the standard input.
+// TestNewProgram is the new program of TestRollingDeploy. It writes a session to a file, or checks
+// the session that it reads from standard input.
 func TestNewProgram(t *testing.T) {
 	task := os.Getenv(newProgramVariable)
 	if task == "" {
@@ -73,7 +73,7 @@ func newProgram(t *testing.T, task, out string, in []byte) {
 	}
 }
 
-// TestRollingDeploy has the old program, which is this process, serve a session of the new one.
+// TestRollingDeploy runs the old program, which is this process, on a session of the new one.
 func TestRollingDeploy(t *testing.T) {
 	t.Parallel()
 	for _, codec := range []string{"scskit", "gob"} {

@@ -41,8 +41,8 @@ func TestNewStoreRefusesBadOptions(t *testing.T) {
 	}
 }
 
-// TestErrorsHideTokens has a driver whose errors quote the key, as those of
-// databases do, under a store that keys by the token itself.
+// TestErrorsHideTokens uses a driver whose errors quote the key, as those of databases do, and a
+// store with PlainIDs.
 func TestErrorsHideTokens(t *testing.T) {
 	var events []scskit.Event
 	store, err := scskit.NewStore(quoting{}, &scskit.Options{
@@ -118,7 +118,7 @@ func Example() {
 	// Output: Hello, Ada!
 }
 
-// A job has no request, and so no adapter: WithTracker gives it the same guarantees.
+// A job has no request and no adapter. With WithTracker it gets the same guarantees.
 func ExampleWithTracker() {
 	store, _ := memstore.New(nil)
 	sessions := scskit.New(store)
@@ -128,7 +128,7 @@ func ExampleWithTracker() {
 	if err != nil {
 		panic(err)
 	}
-	_ = store.Delete(token) // meanwhile, the user signs out
+	_ = store.Delete(token) // the user signs out during the job
 	sessions.Put(ctx, "report", "ready")
 	if _, _, err := sessions.Commit(ctx); err != nil {
 		panic(err)

@@ -14,8 +14,8 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// TestStockMiddleware: scs's own LoadAndSave works over a Store, and the log says once what it
-// costs.
+// TestStockMiddleware checks that scs's own LoadAndSave works with a Store, and that the log warns
+// about it once.
 func TestStockMiddleware(t *testing.T) {
 	var log bytes.Buffer
 	before := slog.Default()

@@ -11,13 +11,13 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// slowSweeper is a driver whose sweeps take time, and remove what there is.
+// slowSweeper is a driver whose batches take a given time.
 type slowSweeper struct {
 	driver.Driver
 	start  time.Time
-	took   []time.Duration // of the batches, in turn
+	took   []time.Duration // by each batch
 	left   int
-	begins []time.Duration // of the batches, since start
+	begins []time.Duration // start of each batch
 }
 
 func (d *slowSweeper) Sweep(ctx context.Context, limit int) (int, error) {
@@ -42,8 +42,8 @@ func newSlowSweeper(t *testing.T, left int, took ...time.Duration) (*slowSweeper
 	return d, s
 }
 
-// The clock of the bubble stands still unless everyone waits: the times are exact.
-func TestSweepRests(t *testing.T) {
+// The bubble's clock only advances while all goroutines wait, so the times are exact.
+func TestSweepPauses(t *testing.T) {
 	const ms = time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
 		d, s := newSlowSweeper(t, 3*sweepBatch+7, 20*ms, 0, 3000*ms, 5*ms)
@@ -51,7 +51,7 @@ func TestSweepRests(t *testing.T) {
 		if n != 3*sweepBatch+7 || err != nil {
 			t.Errorf("removed %d, error %v", n, err)
 		}
-		// Each rests as long as it took, the third no more than a second, and the last not at all.
+		// Each pause is as long as the batch before, but at most a second. There is no pause at the end.
 		if want := []time.Duration{0, 40 * ms, 40 * ms, 4040 * ms}; !slices.Equal(d.begins, want) {
 			t.Errorf("batches began at %v, want %v", d.begins, want)
 		}
@@ -61,7 +61,7 @@ func TestSweepRests(t *testing.T) {
 	})
 }
 
-func TestSweepRestEndsWithContext(t *testing.T) {
+func TestSweepPauseEndsWithContext(t *testing.T) {
 	const ms = time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
 		d, s := newSlowSweeper(t, 3*sweepBatch, 20*ms, 20*ms)
@@ -77,12 +77,12 @@ func TestSweepRestEndsWithContext(t *testing.T) {
 	})
 }
 
-func TestStopEndsRest(t *testing.T) {
+func TestStopEndsPause(t *testing.T) {
 	const ms = time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
 		d, s := newSlowSweeper(t, 3*sweepBatch, 900*ms, 900*ms)
 		stop := s.StartSweep(100 * ms)
-		time.Sleep(1200 * ms) // in the middle of the first rest
+		time.Sleep(1200 * ms) // during the first pause
 		stop()
 		if end := time.Since(d.start); end != 1200*ms || len(d.begins) != 1 {
 			t.Errorf("stopped after %v and %d batches, want 1.2s and 1", end, len(d.begins))
@@ -90,13 +90,13 @@ func TestStopEndsRest(t *testing.T) {
 	})
 }
 
-// tiringSweeper removes few records at a time in time. Of a larger batch it removes some, or none,
-// as a database does that rolls back.
+// tiringSweeper removes a small batch at once. A larger batch times out after it has removed some
+// records, or none, like a database that rolls back.
 type tiringSweeper struct {
 	driver.Driver
 	left   int
-	able   int // how large a batch is in time
-	keeps  int // of a larger one
+	able   int // largest batch that does not time out
+	keeps  int // records that a larger batch removes
 	limits []int
 }
 

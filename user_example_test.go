@@ -9,8 +9,7 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// A user signs in on a laptop and a telephone, looks at where that was, and signs out everywhere
-// else.
+// A user signs in on a laptop and a phone, lists the sessions, and signs out everywhere else.
 func ExampleStore_SessionsOf() {
 	store, err := memstore.New(&memstore.Options{Options: scskit.Options{UserKey: "user"}})
 	if err != nil {
@@ -31,7 +30,7 @@ func ExampleStore_SessionsOf() {
 	}
 	signIn("alice", "laptop")
 	signIn("bob", "laptop")
-	ctx := signIn("alice", "telephone") // a handler has it from the request
+	ctx := signIn("alice", "telephone") // in a handler, use the request's context
 
 	devices := map[string]string{}
 	for session, err := range store.SessionsOf(ctx, "alice") {

@@ -38,7 +38,7 @@ func commitSession(t *testing.T, s *scskit.Store, token string, values map[strin
 	return s.Commit(token, data, expiry)
 }
 
-// idsOf returns the ids of the user's sessions, in order.
+// idsOf returns the sorted ids of the user's sessions.
 func idsOf(t *testing.T, s *scskit.Store, user string) []string {
 	t.Helper()
 	var ids []string
@@ -52,7 +52,7 @@ func idsOf(t *testing.T, s *scskit.Store, user string) []string {
 	return ids
 }
 
-// Whose a session is, by the value under the key, with every codec and also in records of scs's.
+// TestUserValues checks the types that a value under UserKey may have, also with scs's codec.
 func TestUserValues(t *testing.T) {
 	for _, codec := range []scs.Codec{scskit.Codec{}, scs.GobCodec{}} {
 		s := userStore(t, scskit.Options{UserKey: "user", Codec: codec})
@@ -89,7 +89,7 @@ func TestUserValues(t *testing.T) {
 		for _, v := range []any{true, 1.5, []byte("secret"), []string{"secret"}, time.Hour, time.Now(),
 			map[string]any{"secret": 1}, []any{"secret"}, map[string]string{"secret": ""}} {
 			if _, ok := codec.(scs.GobCodec); ok {
-				break // which knows only types that are registered
+				break // gob needs registered types
 			}
 			err := commitSession(t, s, "other", map[string]any{"a": "before", "user": v})
 			if err == nil || !strings.Contains(err.Error(),
@@ -104,7 +104,7 @@ func TestUserValues(t *testing.T) {
 	}
 }
 
-// A store keeps whatever bytes it is given, under UserKey too, and decodes what scs's codec wrote.
+// A store accepts any bytes even if UserKey is set, and decodes records of scs's codec.
 func TestUserOfOtherData(t *testing.T) {
 	s := userStore(t, scskit.Options{UserKey: "user"})
 	whole, err := scskit.Codec{}.Encode(time.Now(), map[string]any{"a": 1, "user": "alice"})
@@ -166,7 +166,7 @@ func TestSessionsOfRefuses(t *testing.T) {
 	}
 }
 
-// untrusted is an index that names every record, some twice, and fails when it is told to.
+// untrusted is an index that returns every record twice, and then fails if fail is set.
 type untrusted struct {
 	driver.Driver
 	fail error
@@ -187,7 +187,8 @@ func (u *untrusted) RangeUser(ctx context.Context, _ string) iter.Seq2[driver.Re
 	}
 }
 
-// What an index says is not taken on trust, and what fails midway is told with what was done.
+// SessionsOf and DestroySessionsOf check what an index returns, and after an error return what they
+// have done.
 func TestSessionsOfUntrustedIndex(t *testing.T) {
 	u := &untrusted{Driver: userStore(t, scskit.Options{}).Driver()}
 	s, err := scskit.NewStore(u, &scskit.Options{UserKey: "user"})
@@ -238,8 +239,7 @@ func TestSessionsOfUntrustedIndex(t *testing.T) {
 	}
 }
 
-// moving is a driver that reads one record after the other, and under which a session is renewed
-// when the first was read.
+// moving is a driver that renews a session after its Range has yielded the first record.
 type moving struct {
 	driver.Driver
 	from, to string
@@ -251,7 +251,7 @@ func (m *moving) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 		for rec := range m.Driver.(driver.Ranger).Range(ctx) {
 			ids = append(ids, rec.ID)
 		}
-		slices.SortFunc(ids, func(a, b string) int { // the one that moves comes last
+		slices.SortFunc(ids, func(a, b string) int { // the renewed session comes last
 			return strings.Compare(strings.ReplaceAll(a, m.from, "~"), strings.ReplaceAll(b, m.from, "~"))
 		})
 		for _, id := range ids {
@@ -333,7 +333,7 @@ func BenchmarkUserOf(b *testing.B) {
 	}
 }
 
-// discard stores nothing.
+// discard is a driver that stores nothing.
 type discard struct{ driver.Driver }
 
 func (discard) Save(context.Context, driver.Record, driver.Condition) error { return nil }
