@@ -59,14 +59,14 @@ func TestSameSession(t *testing.T) {
 		}{
 			{"the same bytes", stored, true},
 			{"the same values", encode(codecDeadline, basket(1)), true},
-			{"another order", otherOrder(t, stored,
+			{"another order in a map", otherOrder(t, stored,
 				func() []byte { return encode(codecDeadline, basket(1)) }), true},
 			{"another value in a map", encode(codecDeadline, basket(2)), false},
 			{"another value", encode(codecDeadline, with(basket(1), "n", 2)), false},
-			{"one more", encode(codecDeadline, with(basket(1), "m", nil)), false},
+			{"another key", encode(codecDeadline, with(basket(1), "m", nil)), false},
 			{"another deadline", encode(codecDeadline.Add(1), basket(1)), false},
-			{"damage", stored[:len(stored)-1], false},
-			{"nothing", nil, false},
+			{"a damaged record", stored[:len(stored)-1], false},
+			{"no record", nil, false},
 		} {
 			if got := newStoreCodec(codec).same(stored, c.data); got != c.want {
 				t.Errorf("%T: %s: got %v, want %v", codec, c.name, got, c.want)
@@ -75,7 +75,7 @@ func TestSameSession(t *testing.T) {
 	}
 	legacy, current := encoded(t, scs.GobCodec{}, basket(1)), encoded(t, Codec{}, basket(1))
 	if newStoreCodec(nil).same(legacy, current) {
-		t.Error("a record of scs.GobCodec counts as its own rewriting")
+		t.Error("a record of scs.GobCodec is the same as one of Codec")
 	}
 }
 

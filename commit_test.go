@@ -13,10 +13,12 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
+type saveFunc = func(ctx context.Context, rec driver.Record, cond driver.Condition) error
+
 // tamper is a driver that calls a function in place of Save.
 type tamper struct {
 	driver.Driver
-	save func(ctx context.Context, rec driver.Record, cond driver.Condition) error
+	save saveFunc
 }
 
 func (d *tamper) Save(ctx context.Context, rec driver.Record, cond driver.Condition) error {
@@ -28,17 +30,14 @@ func (d *tamper) Save(ctx context.Context, rec driver.Record, cond driver.Condit
 // set its cookie.
 func TestRepeatedCreateSendsTheCookie(t *testing.T) {
 	errLost := errors.New("the reply is lost")
-	tests := map[string]func(d driver.Driver) func(context.Context, driver.Record,
-		driver.Condition) error{
-		"by the client": func(d driver.Driver) func(context.Context, driver.Record,
-			driver.Condition) error {
+	tests := map[string]func(d driver.Driver) saveFunc{
+		"by the client": func(d driver.Driver) saveFunc {
 			return func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				_ = d.Save(ctx, rec, cond)
 				return d.Save(ctx, rec, cond)
 			}
 		},
-		"by the handler": func(d driver.Driver) func(context.Context, driver.Record,
-			driver.Condition) error {
+		"by the handler": func(d driver.Driver) saveFunc {
 			lost := false
 			return func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 				err := d.Save(ctx, rec, cond)
@@ -81,13 +80,13 @@ func TestRepeatedCreateSendsTheCookie(t *testing.T) {
 			handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/", nil))
 			cookies := w.Result().Cookies()
 			if w.Code != http.StatusNoContent || len(cookies) != 1 {
-				t.Fatalf("answered %d with the cookies %v; want one", w.Code, cookies)
+				t.Fatalf("got status %d and cookies %v, want one cookie", w.Code, cookies)
 			}
 			if _, found, err := store.Find(cookies[0].Value); !found || err != nil {
-				t.Errorf("the cookie's session: found %t, %v", found, err)
+				t.Errorf("the session in the cookie: found %t, error %v", found, err)
 			}
 			if name == "by the client" && conflicts > 0 {
-				t.Errorf("%d conflicts with another request were reported; there is no other", conflicts)
+				t.Errorf("%d conflicts were reported, want 0: there is no other request", conflicts)
 			}
 		})
 	}
@@ -128,6 +127,6 @@ func TestRepeatedSaveOfAListedSession(t *testing.T) {
 	}
 	ctx, err := sm.Load(context.Background(), "token")
 	if err != nil || sm.GetString(ctx, "k") != "w" {
-		t.Errorf("the session has %q, %v", sm.GetString(ctx, "k"), err)
+		t.Errorf("the session holds %q, error %v, want \"w\"", sm.GetString(ctx, "k"), err)
 	}
 }

@@ -91,26 +91,26 @@ func TestDecoratedDriver(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n, err := store.Sweep(ctx); n != 7 || err != nil {
-		t.Errorf("sweep: %d, %v", n, err)
+		t.Errorf("Sweep returned %d, %v, want 7", n, err)
 	}
 	for rec, err := range store.Range(ctx) {
 		if rec.ID != "ranged" || err != nil {
-			t.Errorf("range: %v, %v", rec, err)
+			t.Errorf("Range yielded %v, %v", rec, err)
 		}
 	}
-	if err := errors.Join(store.CreateSchema(ctx), store.CheckSchema(ctx),
-		store.DropSchema(ctx)); fmt.Sprint(err) != "created\nchecked\ndropped" {
-		t.Errorf("schema: %v", err)
+	err = errors.Join(store.CreateSchema(ctx), store.CheckSchema(ctx), store.DropSchema(ctx))
+	if fmt.Sprint(err) != "created\nchecked\ndropped" {
+		t.Errorf("the schema methods returned %v", err)
 	}
 	if s := store.Schema(); s != "schema" {
-		t.Errorf("schema: %q", s)
+		t.Errorf("Schema returned %q", s)
 	}
 	if name, ok := store.CookieName(); name != "carried" || !ok {
-		t.Errorf("cookie name: %q, %v", name, ok)
+		t.Errorf("CookieName returned %q, %v", name, ok)
 	}
-	if err := store.Commit("t", make([]byte, 11), time.Now().Add(time.Hour)); !errors.Is(err,
-		driver.ErrTooLarge) {
-		t.Errorf("a commit over the inner driver's limit: %v", err)
+	err = store.Commit("t", make([]byte, 11), time.Now().Add(time.Hour))
+	if !errors.Is(err, driver.ErrTooLarge) {
+		t.Errorf("a commit over the inner driver's limit: got error %v, want ErrTooLarge", err)
 	}
 	o := &own{}
 	o.Driver = everything{}
@@ -118,13 +118,13 @@ func TestDecoratedDriver(t *testing.T) {
 		t.Fatal(err)
 	}
 	if n, err := store.Sweep(ctx); n != 9 || err != nil {
-		t.Errorf("sweep of the outer driver: %d, %v", n, err)
+		t.Errorf("Sweep of the outer driver returned %d, %v, want 9", n, err)
 	}
 	if _, ok := driver.As[driver.Sweeper](&meter{Driver: quoting{}}); ok {
-		t.Error("a Sweeper was found in a driver that is none")
+		t.Error("As found a Sweeper where no driver is one")
 	}
 	if _, ok := driver.As[driver.Sweeper](&meter{}); ok {
-		t.Error("a Sweeper was found in nothing")
+		t.Error("As found a Sweeper in a decorator without an inner driver")
 	}
 }
 
@@ -171,19 +171,19 @@ func TestDecoratedStore(t *testing.T) {
 		"wrapped twice": wrapping{store, wrapping{store, embedding{store}}},
 	} {
 		if s, ok := scskit.StoreOf(decorated); s != store || !ok {
-			t.Errorf("%s: StoreOf gave %v, %v", name, s, ok)
+			t.Errorf("%s: StoreOf returned %v, %v", name, s, ok)
 		}
 		sm := scskit.New(decorated)
 		if _, ok := sm.Codec.(ciphered); !ok {
-			t.Errorf("%s: New chose the codec %T", name, sm.Codec)
+			t.Errorf("%s: New set the codec %T", name, sm.Codec)
 		}
 	}
 	for name, other := range map[string]scs.Store{
 		"nil": nil, "nil *Store": (*scskit.Store)(nil), "nil embedded": embedding{},
-		"another": scs.New().Store, "around nothing": wrapping{},
+		"another": scs.New().Store, "wrapping nothing": wrapping{},
 	} {
 		if s, ok := scskit.StoreOf(other); ok {
-			t.Errorf("%s: StoreOf gave %v", name, s)
+			t.Errorf("%s: StoreOf returned %v, want nothing", name, s)
 		}
 	}
 	scshttp.LoadAndSave(scskit.New(embedding{store})) // must not panic
@@ -229,14 +229,14 @@ func TestDecoratedCodec(t *testing.T) {
 	commit(one)
 	commit(two)
 	if keys := strings.Join(sm.Keys(load(token)), " "); keys != "k one two" || corrupt.Load() != 0 {
-		t.Errorf("keys %q, %d records taken for corrupt", keys, corrupt.Load())
+		t.Errorf("got keys %q and %d KindCorrupt events", keys, corrupt.Load())
 	}
 }
 
 // locked is a codec that cannot decode a record, but does not report it as damaged.
 type locked struct{ scskit.Codec }
 
-var errLocked = errors.New("there is no key")
+var errLocked = errors.New("no decryption key")
 
 func (locked) Decode([]byte) (time.Time, map[string]any, error) {
 	return time.Time{}, nil, errLocked
@@ -251,20 +251,20 @@ func TestUnreadableIsKept(t *testing.T) {
 	if err := store.Commit("token", []byte("data"), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := store.FindCtx(scskit.WithTracker(t.Context()), "token"); !errors.Is(err,
-		errLocked) {
-		t.Errorf("find: got error %v, want the codec's", err)
+	_, _, err = store.FindCtx(scskit.WithTracker(t.Context()), "token")
+	if !errors.Is(err, errLocked) {
+		t.Errorf("FindCtx: got error %v, want the codec's", err)
 	}
 	if data, found, err := store.Find("token"); string(data) != "data" || !found || err != nil {
-		t.Errorf("the record is %q, %v, %v", data, found, err)
+		t.Errorf("the record holds %q, found %v, error %v", data, found, err)
 	}
 }
 
 // A codec that embeds Codec does not have the shortcuts that a Store uses for Codec itself.
 func TestUserWithDecoratedCodec(t *testing.T) {
 	t.Parallel()
-	store, err := memstore.New(&memstore.Options{Options: scskit.Options{Codec: ciphered{},
-		UserKey: "user"}})
+	opts := scskit.Options{Codec: ciphered{}, UserKey: "user"}
+	store, err := memstore.New(&memstore.Options{Options: opts})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func TestKey(t *testing.T) {
 		t.Error("an empty session has a cart")
 	}
 	if _, err := cartKey.Lookup(ctx, sm); !errors.Is(err, scskit.ErrNoValue) {
-		t.Errorf("Lookup of nothing: %v", err)
+		t.Errorf("Lookup in an empty session: got error %v, want ErrNoValue", err)
 	}
 	cart := keyedCart{map[string]int{"tea": 2}}
 	cartKey.Put(ctx, sm, cart)
@@ -79,14 +79,14 @@ func TestKey(t *testing.T) {
 		t.Errorf("the role: %v, %v", got, err)
 	}
 	if got, ok := namedKey.Get(ctx, sm); got.N != 7 || !ok {
-		t.Errorf("a type with a name of its own: %v, %v", got, ok)
+		t.Errorf("a type registered by name: %v, %v", got, ok)
 	}
 	if got, ok := anyKey.Get(ctx, sm); got != "whatever" || !ok {
 		t.Errorf("an interface: %v, %v", got, ok)
 	}
 	wrong := scskit.Key[string](countKey)
 	if _, ok := wrong.Get(ctx, sm); ok {
-		t.Error("an int is taken for a string")
+		t.Error("Get returned an int as a string")
 	}
 	want := `scskit: session key "count" holds a int, not a string`
 	if _, err := wrong.Lookup(ctx, sm); err == nil || err.Error() != want ||
@@ -94,15 +94,15 @@ func TestKey(t *testing.T) {
 		t.Errorf("got error %v, want %s", err, want)
 	}
 	if _, ok := wrong.Pop(ctx, sm); ok || !sm.Exists(ctx, "count") {
-		t.Error("Pop takes what is of another type")
+		t.Error("Pop removed a value of another type")
 	}
 	if got, ok := countKey.Pop(ctx, sm); got != 3 || !ok || sm.Exists(ctx, "count") {
-		t.Errorf("Pop gives %v, %v", got, ok)
+		t.Errorf("Pop returned %v, %v", got, ok)
 	}
 	roleKey.Remove(ctx, sm)
 	ctx = saveAndLoad(t, ctx, sm)
 	if sm.Exists(ctx, "role") || sm.Exists(ctx, "count") {
-		t.Error("a value that was removed is there")
+		t.Error("a removed value is still there")
 	}
 	pointerKey.Put(ctx, sm, &keyedUser{"ada"})
 	ctx = saveAndLoad(t, ctx, sm)

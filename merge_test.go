@@ -17,21 +17,21 @@ func TestMerge(t *testing.T) {
 			values{"a": 1}},
 		"they changed, we did not": {values{"a": 0}, values{"a": 0}, values{"a": 2},
 			values{"a": 2}},
-		"they removed, we did not care": {values{"a": 0, "b": 1}, values{"a": 0, "b": 1},
+		"they removed, we did not change": {values{"a": 0, "b": 1}, values{"a": 0, "b": 1},
 			values{"b": 1}, values{"b": 1}},
 		"they removed, we changed": {values{"a": 0}, values{"a": 1}, values{}, values{"a": 1}},
-		"we removed, they did not care": {values{"a": 0}, values{}, values{"a": 0, "b": 1},
+		"we removed, they did not change": {values{"a": 0}, values{}, values{"a": 0, "b": 1},
 			values{"b": 1}},
 		"we removed, they changed": {values{"a": 0}, values{}, values{"a": 2}, values{}},
 		"both removed":             {values{"a": 0}, values{}, values{}, values{}},
-		"we put back the value of theirs": {values{"a": 0}, values{"a": 2}, values{"a": 2},
+		"we put the same value as they": {values{"a": 0}, values{"a": 2}, values{"a": 2},
 			values{"a": 2}},
 		"same text, other type": {values{"a": 1}, values{"a": int64(1)}, values{"a": 1},
 			values{"a": int64(1)}},
 		"nil is a value": {values{}, values{"a": nil}, values{}, values{"a": nil}},
 		"nested value is one value: ours": {values{"m": values{"x": 1}}, values{"m": values{"x": 2}},
 			values{"m": values{"x": 1, "y": 1}}, values{"m": values{"x": 2}}},
-		"no base: keep theirs beside ours": {nil, values{"a": 1}, values{"a": 2, "b": 3},
+		"no base: ours added to theirs": {nil, values{"a": 1}, values{"a": 2, "b": 3},
 			values{"a": 1, "b": 3}},
 	}
 	deadline := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -85,11 +85,11 @@ func TestMergeDeadline(t *testing.T) {
 		base, ours, theirs                time.Time // deadlines
 		ourExpiry, theirExpiry, wantUntil time.Time
 	}{
-		"nobody moved it: the later expiry":  {at(9), at(9), at(9), at(3), at(4), at(4)},
-		"they brought it forward":            {at(9), at(9), at(2), at(3), at(2), at(2)},
-		"they put it off":                    {at(9), at(9), at(12), at(3), at(4), at(4)},
-		"we brought it forward, they idle":   {at(9), at(2), at(9), at(2), at(4), at(2)},
-		"we put it off, their expiry stands": {at(9), at(12), at(9), at(5), at(4), at(5)},
+		"nobody changed it: the later expiry":               {at(9), at(9), at(9), at(3), at(4), at(4)},
+		"they made it earlier":                              {at(9), at(9), at(2), at(3), at(2), at(2)},
+		"they made it later":                                {at(9), at(9), at(12), at(3), at(4), at(4)},
+		"we made it earlier, they extended the idle expiry": {at(9), at(2), at(9), at(2), at(4), at(2)},
+		"we made it later":                                  {at(9), at(12), at(9), at(5), at(4), at(5)},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestTouchSlack(t *testing.T) {
 		"a tenth":              {0, now.Add(100 * time.Second), now.Add(110 * time.Second)},
 		"at most a minute":     {0, now.Add(time.Hour), now.Add(61 * time.Minute)},
 		"an interval given":    {5 * time.Minute, now.Add(time.Hour), now.Add(65 * time.Minute)},
-		"no slack asked for":   {-1, now.Add(time.Hour), now.Add(time.Hour)},
+		"no slack":             {-1, now.Add(time.Hour), now.Add(time.Hour)},
 		"not past deadline":    {time.Hour, deadline.Add(-time.Minute), deadline},
 		"absolute, no idle":    {0, deadline, deadline},
 		"rounded up to the ms": {-1, now.Add(1500 * time.Microsecond), now.Add(2 * time.Millisecond)},

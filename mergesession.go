@@ -36,11 +36,11 @@ func (c *commitOp) mergeSources(before []byte) []note {
 			return true
 		}
 		c.tracker.update(s, n.token, func(n *note) {
-			if r := n.extras(); r.source != nil && r.source.before == nil {
-				a := *r.source
+			if e := n.extras(); e.source != nil && e.source.before == nil {
+				a := *e.source
 				a.before = append([]byte{}, before...)
-				r.source = &a
-				n.extra = &r
+				e.source = &a
+				n.extra = &e
 			}
 		})
 		return false
@@ -83,12 +83,12 @@ func (c *commitOp) retireSources() error {
 			ctx, cancel := c.detached()
 			defer cancel()
 			c.ctx = ctx
-			left, leaveErr := c.dropValues(ours, &other, nil)
-			if leaveErr == nil {
-				c.data, leaveErr = c.dropValues(c.data, &other, nil)
+			cleaned, dropErr := c.dropValues(ours, &other, nil)
+			if dropErr == nil {
+				c.data, dropErr = c.dropValues(c.data, &other, nil)
 			}
-			if leaveErr == nil && c.rewrite() == nil {
-				ours = left
+			if dropErr == nil && c.rewrite() == nil {
+				ours = cleaned
 			}
 			return err
 		case outcome == retired:
@@ -99,7 +99,7 @@ func (c *commitOp) retireSources() error {
 		case outcome == destroyed:
 			c.tracker.ended(c.store, other.token, noteGone, nil)
 		}
-		left, err := c.dropLost(ours)
+		cleaned, err := c.dropLost(ours)
 		if err == nil {
 			c.data, err = c.dropLost(c.data)
 		}
@@ -112,7 +112,7 @@ func (c *commitOp) retireSources() error {
 		case err != nil:
 			return err
 		}
-		ours = left
+		ours = cleaned
 	}
 	return nil
 }
@@ -185,7 +185,7 @@ func (c *commitOp) restoreValues(data, merged []byte, kept [][]byte) ([]byte, er
 	if err != nil {
 		return nil, err
 	}
-	wasDeadline, were := deadline, map[string]any{}
+	oldDeadline, oldValues := deadline, map[string]any{}
 	for _, data := range kept {
 		if len(data) == 0 {
 			continue
@@ -194,20 +194,20 @@ func (c *commitOp) restoreValues(data, merged []byte, kept [][]byte) ([]byte, er
 		if err != nil {
 			return nil, err
 		}
-		wasDeadline = d
-		maps.Copy(were, v)
+		oldDeadline = d
+		maps.Copy(oldValues, v)
 	}
 	for key, value := range mergedValues {
 		if ours, ok := values[key]; !ok || !codec.Equal(ours, value) {
 			continue
 		}
 		delete(values, key)
-		if was, ok := were[key]; ok {
-			values[key] = was
+		if old, ok := oldValues[key]; ok {
+			values[key] = old
 		}
 	}
 	if deadline.Equal(mergedDeadline) {
-		deadline = wasDeadline
+		deadline = oldDeadline
 	}
 	if c.expiry.After(deadline) {
 		c.expiry = deadline

@@ -58,20 +58,20 @@ func (m *merging) signOut(except ...string) {
 	m.must(err)
 }
 
-var errLost = errors.New("the answer is lost")
+var errLost = errors.New("the reply is lost")
 
 // TestMergeSessionAndChanges checks MergeSession while other requests change both sessions, and
 // when saves fail.
 func TestMergeSessionAndChanges(t *testing.T) {
 	t.Parallel()
 	for name, f := range map[string]func(m *merging){
-		"both are changed": func(m *merging) {
+		"both are changed meanwhile": func(m *merging) {
 			m.save(m.mine, "x", 1)
 			m.save(m.other, "coupon", 1)
 			m.one.put(m.ctx)
 			m.holds(m.mine, "map[coupon:1 n:1 user:ada x:1]")
 		},
-		"one is changed, and the other destroyed": func(m *merging) {
+		"the target is changed, and the source destroyed": func(m *merging) {
 			m.save(m.mine, "x", 1)
 			m.signOut()
 			m.one.put(m.ctx)
@@ -79,7 +79,7 @@ func TestMergeSessionAndChanges(t *testing.T) {
 			m.one.put(m.ctx, "y", 1)
 			m.holds(m.mine, "map[n:1 x:1 y:1]")
 		},
-		"changed, and then destroyed": func(m *merging) {
+		"the source is changed, and then destroyed": func(m *merging) {
 			m.save(m.other, "secret", 1)
 			m.beforeNth(m.other, 2, func() { m.destroy(m.other) })
 			m.one.put(m.ctx)
@@ -99,21 +99,21 @@ func TestMergeSessionAndChanges(t *testing.T) {
 			m.state(m.ctx, m.mine, scskit.CommitGone)
 			m.holds(m.other, "map[user:ada]")
 		},
-		"the first commit fails, and the handler takes it back": func(m *merging) {
+		"the first commit fails, and the handler removes the value": func(m *merging) {
 			m.failNth(m.other, 1)
 			m.commitFails()
 			m.one.Remove(m.ctx, "user")
 			m.one.put(m.ctx)
 			m.holds(m.mine, "map[n:1]")
 		},
-		"destroyed, and the values cannot be taken out at once": func(m *merging) {
+		"the source is destroyed, and removing its values fails once": func(m *merging) {
 			m.destroy(m.other)
 			m.failNth(m.mine, 2)
 			m.commitFails()
 			m.one.put(m.ctx)
 			m.holds(m.mine, "map[n:1]")
 		},
-		"a shorter deadline": func(m *merging) {
+		"the source gets an earlier deadline": func(m *merging) {
 			m.one.SetDeadline(m.ctx, time.Now().Add(time.Hour))
 			m.one.put(m.ctx)
 			other := m.save("", "cart", 7)
@@ -126,11 +126,11 @@ func TestMergeSessionAndChanges(t *testing.T) {
 			m.must(err)
 			if c, _ := scskit.LastCommit(m.ctx, m.mine); time.Until(rec.Expiry) > 3*time.Minute ||
 				!c.Expiry.Equal(rec.Expiry) {
-				m.t.Errorf("the record expires in %v, the cookie in %v", time.Until(rec.Expiry),
+				m.t.Errorf("the record expires in %v, and the cookie in %v", time.Until(rec.Expiry),
 					time.Until(c.Expiry))
 			}
 		},
-		"others are signed out, but for a third": func(m *merging) {
+		"the user is signed out except in a third session": func(m *merging) {
 			third := m.save("", "user", "ada")
 			_, err := m.store.DestroySessionsOf(m.ctx, "ada", third)
 			m.must(err)
@@ -251,7 +251,7 @@ func TestMergeSessionDuringRenewal(t *testing.T) {
 // TestMergeSessionCommit checks both sessions after the commit.
 func TestMergeSessionCommit(t *testing.T) {
 	t.Parallel()
-	lost := errors.New("the answer is lost")
+	lost := errors.New("the reply is lost")
 	begin := func(t *testing.T) (s *scene, ctx context.Context, cart, mine string) {
 		t.Helper()
 		s = newScene(t)
@@ -260,14 +260,14 @@ func TestMergeSessionCommit(t *testing.T) {
 		s.must(s.one.MergeSession(ctx, cart))
 		return s, ctx, cart, mine
 	}
-	t.Run("not found again", func(t *testing.T) {
+	t.Run("a merged session is not merged again", func(t *testing.T) {
 		s, ctx, cart, mine := begin(t)
 		s.one.Put(ctx, "cart", 8)
 		s.must(s.one.MergeSession(ctx, cart))
 		s.one.put(ctx)
 		s.holds(mine, "map[cart:8 n:1]")
 	})
-	t.Run("the tombstone's answer is lost", func(t *testing.T) {
+	t.Run("the reply to the tombstone is lost", func(t *testing.T) {
 		s, ctx, cart, mine := begin(t)
 		s.d.after = func(_, id string) error {
 			if id == scskit.HashToken(cart) {
@@ -280,7 +280,7 @@ func TestMergeSessionCommit(t *testing.T) {
 		s.holds(cart, "")
 	})
 	for _, renews := range []bool{false, true} {
-		t.Run(fmt.Sprintf("not retired, renewed %v", renews), func(t *testing.T) {
+		t.Run(fmt.Sprintf("retiring the source fails, target renewed %v", renews), func(t *testing.T) {
 			s, ctx, cart, mine := begin(t)
 			if renews {
 				s.must(s.one.RenewToken(ctx))
@@ -307,7 +307,7 @@ func TestMergeSessionCommit(t *testing.T) {
 			s.holds(cart, "")
 		})
 	}
-	t.Run("by a new session, and not retired", func(t *testing.T) {
+	t.Run("the target is new, and retiring the source fails", func(t *testing.T) {
 		s := newScene(t)
 		cart := s.save("", "cart", 7)
 		ctx := s.one.load(s.tracked(), "")
@@ -325,7 +325,7 @@ func TestMergeSessionCommit(t *testing.T) {
 		s.holds(token, "")
 		s.holds(cart, "map[cart:7]")
 	})
-	t.Run("destroyed with a later deadline", func(t *testing.T) {
+	t.Run("the source had a later deadline, and is destroyed", func(t *testing.T) {
 		s := newScene(t)
 		cart := s.save("", "cart", 7)
 		s.two.Lifetime = time.Hour
@@ -339,10 +339,10 @@ func TestMergeSessionCommit(t *testing.T) {
 		s.must(err)
 		c, _ := scskit.LastCommit(ctx, mine)
 		if until := time.Until(rec.Expiry); until > time.Hour+time.Second || !c.Expiry.Equal(rec.Expiry) {
-			t.Errorf("the record expires in %v, the cookie in %v", until, time.Until(c.Expiry))
+			t.Errorf("the record expires in %v, and the cookie in %v", until, time.Until(c.Expiry))
 		}
 	})
-	t.Run("others go on", func(t *testing.T) {
+	t.Run("another request still uses the source", func(t *testing.T) {
 		s, ctx, cart, mine := begin(t)
 		late := s.one.load(s.tracked(), cart)
 		s.one.put(late, "cart", 8)

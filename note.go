@@ -122,15 +122,15 @@ func inContext(ctx context.Context, sessions []sessionRef) bool {
 }
 
 // renewed returns those renewals of the note that belong to the session in ctx.
-func (n *note) renewed(ctx context.Context) (by []renewal) {
+func (n *note) renewed(ctx context.Context) (renewals []renewal) {
 	commit, known := tracking.CommitterFrom(ctx)
 	for _, r := range n.extras().renewals {
 		if len(r.sessions) > 0 && inContext(ctx, r.sessions) ||
 			len(r.sessions) == 0 && (!known || !n.found || n.token == commit.Loaded) {
-			by = append(by, r)
+			renewals = append(renewals, r)
 		}
 	}
-	return by
+	return renewals
 }
 
 type noteState uint8

@@ -35,7 +35,7 @@ func TestREADME(t *testing.T) {
 		for i, part := range strings.Split(read(t, doc), "```go\n")[1:] {
 			block, _, ok := strings.Cut(part, "```")
 			if !ok {
-				t.Fatalf("%s: Go block %d does not end", doc, i+1)
+				t.Fatalf("%s: Go block %d is not closed", doc, i+1)
 			}
 			blocks++
 			found := false
@@ -96,7 +96,7 @@ func TestREADMEChecks(t *testing.T) {
 			}
 		}
 		if named < 4 {
-			t.Errorf("%s names %d checks", doc, named)
+			t.Errorf("%s names only %d checks", doc, named)
 		}
 	}
 }
@@ -106,7 +106,7 @@ func TestREADMECommands(t *testing.T) {
 	makefile := read(t, "Makefile")
 	for _, target := range []string{"test", "bench"} {
 		if !strings.Contains(text, "make "+target) {
-			t.Errorf("README.md does not name make %s", target)
+			t.Errorf("README.md does not mention make %s", target)
 		}
 		if !strings.Contains(makefile, "\n"+target+":") {
 			t.Errorf("Makefile has no target %s", target)

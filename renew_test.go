@@ -13,7 +13,7 @@ import (
 // renewed, and no other.
 func TestRenewalsOfSeveralLoads(t *testing.T) {
 	t.Parallel()
-	t.Run("of another manager", func(t *testing.T) {
+	t.Run("by one of two managers", func(t *testing.T) {
 		s := newScene(t)
 		token := s.save("", "a", 1)
 		c := s.tracked()
@@ -28,7 +28,7 @@ func TestRenewalsOfSeveralLoads(t *testing.T) {
 		s.holds(fresh, "map[b:1]")
 	})
 	for _, destroyed := range []bool{false, true} {
-		t.Run(fmt.Sprintf("twice, destroyed %v", destroyed), func(t *testing.T) {
+		t.Run(fmt.Sprintf("twice in one tracker, destroyed %v", destroyed), func(t *testing.T) {
 			s := newScene(t)
 			token := s.save("", "a", 1)
 			c := s.tracked()
@@ -50,7 +50,7 @@ func TestRenewalsOfSeveralLoads(t *testing.T) {
 		})
 	}
 	for _, first := range []bool{false, true} {
-		t.Run(fmt.Sprintf("destroyed by another load, renewed first %v", first), func(t *testing.T) {
+		t.Run(fmt.Sprintf("destroyed through another load, renewed first %v", first), func(t *testing.T) {
 			s := newScene(t)
 			token := s.save("", "a", 1)
 			c := s.tracked()
@@ -68,23 +68,23 @@ func TestRenewalsOfSeveralLoads(t *testing.T) {
 			s.state(c2, s.one.put(c2, "new", 1), scskit.CommitStored)
 		})
 	}
-	t.Run("given up", func(t *testing.T) {
+	t.Run("never committed", func(t *testing.T) {
 		s := newScene(t)
-		given, mine := s.save("", "user", "ada"), s.save("", "user", "ada")
+		other, mine := s.save("", "user", "ada"), s.save("", "user", "ada")
 		c := s.tracked()
-		s.must(s.one.RenewToken(s.one.load(c, given)))
+		s.must(s.one.RenewToken(s.one.load(c, other)))
 		fresh := s.one.load(c, "")
 		s.must(errors.Join(s.one.RenewToken(fresh), s.one.Destroy(fresh)))
-		s.holds(given, "map[user:ada]")
+		s.holds(other, "map[user:ada]")
 		ctx := s.one.load(c, mine)
 		s.must(s.one.RenewToken(ctx))
 		if n, err := s.store.DestroySessionsOf(ctx, "ada", s.one.Token(ctx)); n != 1 || err != nil {
-			t.Errorf("destroyed %d, %v, want the one whose renewal was given up", n, err)
+			t.Errorf("destroyed %d, %v, want 1, the session whose renewal was not committed", n, err)
 		}
-		s.holds(given, "")
+		s.holds(other, "")
 		s.holds(s.one.put(ctx), "map[user:ada]")
 	})
-	t.Run("during a commit", func(t *testing.T) {
+	t.Run("during the commit of another load", func(t *testing.T) {
 		s := newScene(t)
 		token := s.save("", "a", 1)
 		c := s.tracked()
@@ -103,7 +103,7 @@ func TestRenewalsOfSeveralLoads(t *testing.T) {
 // TestRenewalReplyLost loses the backend's reply, once after the operation is done and once before.
 func TestRenewalReplyLost(t *testing.T) {
 	t.Parallel()
-	lost := errors.New("the answer is lost")
+	lost := errors.New("the reply is lost")
 	for _, nth := range []int{1, 2} {
 		s := newScene(t)
 		token := s.save("", "a", 1)
@@ -166,7 +166,7 @@ func TestRenewedTwiceAndDestroyed(t *testing.T) {
 	s.must(errors.Join(s.one.RenewToken(c1), s.one.RenewToken(c2)))
 	first := s.one.put(c1)
 	if n, err := s.store.DestroySessionsOf(s.tracked(), "ada"); n != 1 || err != nil {
-		t.Errorf("destroyed %d, error %v", n, err)
+		t.Errorf("destroyed %d, error %v, want 1", n, err)
 	}
 	second := s.one.put(c2)
 	s.holds(first, "")

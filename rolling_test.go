@@ -46,7 +46,7 @@ func TestNewProgram(t *testing.T) {
 		}
 		_, values, err := scskit.Codec{}.Decode(in.Bytes())
 		if err != nil || !reflect.DeepEqual(values["cart"], cart) || values["user"] != "ada" {
-			t.Fatalf("the new program finds %v, %v", values, err)
+			t.Fatalf("the new program reads %v, error %v", values, err)
 		}
 		return
 	}
@@ -69,7 +69,7 @@ func newProgram(t *testing.T, task, out string, in []byte) {
 	cmd.Env = append(os.Environ(), newProgramVariable+"="+task, newProgramVariable+"_OUT="+out)
 	cmd.Stdin = bytes.NewReader(in)
 	if b, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("the new program, %s: %v\n%s", task, err, b)
+		t.Fatalf("new program, task %s: %v\n%s", task, err, b)
 	}
 }
 
@@ -87,7 +87,7 @@ func TestRollingDeploy(t *testing.T) {
 			}
 			if codec == "gob" {
 				if _, _, err := (scs.GobCodec{}).Decode(record); err == nil {
-					t.Fatal("the old program knows the type")
+					t.Fatal("the old program has registered the type")
 				}
 			}
 			store, err := memstore.New(nil)
@@ -109,7 +109,7 @@ func TestRollingDeploy(t *testing.T) {
 					t.Fatal(err)
 				}
 				if u, ok := sm.Get(ctx, "cart").(scskit.Unknown); !ok || sm.GetString(ctx, "user") != "ada" {
-					t.Fatalf("the old program finds the keys %v, and %v", sm.Keys(ctx), u)
+					t.Fatalf("the old program reads the keys %v and the cart %v", sm.Keys(ctx), u)
 				}
 				if step == "renew" {
 					err = sm.RenewToken(ctx)

@@ -125,6 +125,6 @@ func (s *scene) holds(token, want string) {
 func (s *scene) state(ctx context.Context, token string, want scskit.CommitState) {
 	s.t.Helper()
 	if c, _ := scskit.LastCommit(ctx, token); c.State != want {
-		s.t.Errorf("state %d, want %d", c.State, want)
+		s.t.Errorf("commit state %d, want %d", c.State, want)
 	}
 }

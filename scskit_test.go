@@ -56,10 +56,10 @@ func TestErrorsHideTokens(t *testing.T) {
 	_, _, findErr := store.Find(token)
 	for op, err := range map[string]error{"find": findErr, "delete": store.Delete(token)} {
 		if err == nil || strings.Contains(err.Error(), token) {
-			t.Errorf("%s: error %v", op, err)
+			t.Errorf("%s: got error %v, want one without the token", op, err)
 		}
 		if !errors.Is(err, errBroken) {
-			t.Errorf("%s: the cause is lost from %v", op, err)
+			t.Errorf("%s: errors.Is does not find the cause of %v", op, err)
 		}
 	}
 	for _, e := range events {

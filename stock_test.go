@@ -45,14 +45,14 @@ func TestStockMiddleware(t *testing.T) {
 		}
 	}
 	if events != 3 {
-		t.Errorf("%d events for three requests", events)
+		t.Errorf("got %d KindUntracked events, want 3", events)
 	}
 	scshttp.LoadAndSave(sm)(put).ServeHTTP(httptest.NewRecorder(),
 		httptest.NewRequest(http.MethodGet, "/", nil))
 	if _, err := sm.Load(t.Context(), ""); err != nil || events != 3 {
-		t.Errorf("%d events after an adapter's request: %v", events, err)
+		t.Errorf("%d events after an adapter's request, want 3; error %v", events, err)
 	}
 	if n := strings.Count(log.String(), "scshttp.LoadAndSave(sessions)"); n != 1 {
-		t.Errorf("the log names the fix %d times, want once:\n%s", n, log.String())
+		t.Errorf("the log shows the fix %d times, want once:\n%s", n, log.String())
 	}
 }

@@ -51,8 +51,14 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{driver: d, opts: o, codec: newStoreCodec(o.Codec), maxSize: o.MaxSize,
-		mergeLocks: newKeyedMutex(), warned: new(sync.Once)}
+	s := &Store{
+		driver:     d,
+		opts:       o,
+		codec:      newStoreCodec(o.Codec),
+		maxSize:    o.MaxSize,
+		mergeLocks: newKeyedMutex(),
+		warned:     new(sync.Once),
+	}
 	s.origin = s
 	maxToken := maxTokenBytes
 	if s.carrier, _ = driver.As[driver.Carrier](d); s.carrier != nil {

@@ -121,12 +121,12 @@ func TestSweepTakesSmallerBatches(t *testing.T) {
 		fails             bool
 		limits            []int
 	}{
-		{"in time", 1500, 1000, 0, 1500, false, []int{1000, 1000}},
+		{"fast enough", 1500, 1000, 0, 1500, false, []int{1000, 1000}},
 		{"rolled back", 150, 100, 0, 150, false, []int{1000, 100, 100}},
 		{"rolled back twice", 15, 99, 0, 15, false, []int{1000, 100, 10, 10}},
-		{"kept in part", 160, 100, 50, 160, false, []int{1000, 100, 100}},
-		{"never in time, but on its way", 5, 0, 1, 5, true, []int{1000, 100, 10, 1, 1, 1}},
-		{"hangs", 5, 0, 0, 0, true, []int{1000, 100, 10, 1}},
+		{"removed in part", 160, 100, 50, 160, false, []int{1000, 100, 100}},
+		{"always times out, but removes records", 5, 0, 1, 5, true, []int{1000, 100, 10, 1, 1, 1}},
+		{"never removes a record", 5, 0, 0, 0, true, []int{1000, 100, 10, 1}},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			d := &tiringSweeper{left: c.left, able: c.able, keeps: c.keeps}

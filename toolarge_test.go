@@ -35,7 +35,7 @@ func TestTooLarge(t *testing.T) {
 			largest + `the backend holds no more`,
 		},
 		{
-			"no session", &slowSweeper{}, Options{MaxSize: 100}, []byte(secret),
+			"data that does not decode", &slowSweeper{}, Options{MaxSize: 100}, []byte(secret),
 			`session too large: 140 bytes, limit 100: keep less in the session, or raise Options.MaxSize`,
 		},
 	} {

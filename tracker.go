@@ -17,7 +17,7 @@ import (
 //
 //   - Changes by concurrent requests are merged.
 //   - A destroyed session stays destroyed.
-//   - A session that was only read is not written.
+//   - A session that was only read is not saved again.
 //   - A record that cannot be decoded is dropped, and does not fail every request.
 //
 // Without a tracker a commit overwrites the stored session, as in every scs store.
@@ -139,7 +139,10 @@ func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any)
 	b := base{
 		manager: manager,
 		data:    rec.Data[:len(rec.Data):len(rec.Data)], // an append must not write to the note's data
-		expiry:  rec.Expiry, created: rec.Created, version: rec.Version, rewrite: rec.Rewrite,
+		expiry:  rec.Expiry,
+		created: rec.Created,
+		version: rec.Version,
+		rewrite: rec.Rewrite,
 	}
 	first := true
 	t.update(s, token, func(n *note) {
@@ -150,10 +153,10 @@ func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any)
 			}
 			return
 		}
-		r := n.extras()
-		r.reloads++
-		b.offset = time.Duration(r.reloads)
-		n.extra = &r
+		e := n.extras()
+		e.reloads++
+		b.offset = time.Duration(e.reloads)
+		n.extra = &e
 	})
 	if first {
 		return b.data
@@ -164,10 +167,10 @@ func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any)
 		if n.deadline == nil {
 			n.deadline = s.deadlineOf(n.data)
 		}
-		r := n.extras()
-		r.more = append([]base{b}, r.more...)
-		r.more = r.more[:min(len(r.more), maxLoads-1)]
-		n.extra = &r
+		e := n.extras()
+		e.more = append([]base{b}, e.more...)
+		e.more = e.more[:min(len(e.more), maxLoads-1)]
+		n.extra = &e
 	})
 	return b.data
 }
@@ -214,11 +217,11 @@ func (t *tracker) committed(c *note) {
 			n.deadline = deadline // another load may have set it since
 			return
 		}
-		r := n.extras()
-		if i := slices.IndexFunc(r.more, func(b base) bool { return b.offset == c.offset }); i >= 0 {
-			r.more = slices.Clone(r.more)
-			r.more[i] = c.base
-			n.extra = &r
+		e := n.extras()
+		if i := slices.IndexFunc(e.more, func(b base) bool { return b.offset == c.offset }); i >= 0 {
+			e.more = slices.Clone(e.more)
+			e.more[i] = c.base
+			n.extra = &e
 		}
 	})
 }
@@ -229,9 +232,9 @@ func (t *tracker) renews(ctx context.Context, s *Store, n note) {
 	sessions := n.loaders(ctx)
 	t.update(s, n.token, func(n *note) {
 		t.renewals++
-		r := n.extras()
-		r.renewals = append(slices.Clip(r.renewals), renewal{t.renewals, sessions})
-		n.extra = &r
+		e := n.extras()
+		e.renewals = append(slices.Clip(e.renewals), renewal{t.renewals, sessions})
+		n.extra = &e
 	})
 }
 
@@ -241,6 +244,8 @@ type predecessor struct {
 	renewals []renewal
 }
 
+func (p *predecessor) lastRenewal() int { return p.renewals[len(p.renewals)-1].number }
+
 // predecessors returns the sessions that the one in ctx replaces, the most recently renewed last.
 func (t *tracker) predecessors(ctx context.Context, s *Store) (last []predecessor) {
 	for _, n := range t.notes(s, func(n *note) bool { return len(n.extras().renewals) > 0 }) {
@@ -249,8 +254,7 @@ func (t *tracker) predecessors(ctx context.Context, s *Store) (last []predecesso
 		}
 	}
 	slices.SortFunc(last, func(a, b predecessor) int {
-		return cmp.Compare(a.renewals[len(a.renewals)-1].number,
-			b.renewals[len(b.renewals)-1].number)
+		return cmp.Compare(a.lastRenewal(), b.lastRenewal())
 	})
 	return last
 }
@@ -262,11 +266,11 @@ func (t *tracker) ended(s *Store, token string, state noteState, done []renewal)
 		if n.extra == nil {
 			return
 		}
-		r := n.extras()
-		r.renewals = slices.DeleteFunc(slices.Clone(r.renewals), func(r renewal) bool {
+		e := n.extras()
+		e.renewals = slices.DeleteFunc(slices.Clone(e.renewals), func(r renewal) bool {
 			return slices.ContainsFunc(done, func(d renewal) bool { return d.number == r.number })
 		})
-		n.extra = &r
+		n.extra = &e
 	})
 }
 
@@ -283,18 +287,18 @@ func (t *tracker) addSource(ctx context.Context, s *Store, n note, state noteSta
 		if t.severalManagers && !t.managerKnown {
 			source.targets = nil
 		}
-		r := n.extras()
-		n.state, r.source = state, source
-		n.extra = &r
+		e := n.extras()
+		n.state, e.source = state, source
+		n.extra = &e
 	})
 }
 
 // endSource records that a session is no longer a merge source, and its new state.
 func (t *tracker) endSource(s *Store, token string, state noteState) {
 	t.update(s, token, func(n *note) {
-		r := n.extras()
-		n.state, r.source = state, nil
-		n.extra = &r
+		e := n.extras()
+		n.state, e.source = state, nil
+		n.extra = &e
 	})
 }
 
@@ -302,14 +306,14 @@ func (t *tracker) endSource(s *Store, token string, state noteState) {
 // request has saved since.
 func (t *tracker) noteAdopted(s *Store, token string, data []byte) {
 	t.update(s, token, func(n *note) {
-		r := n.extras()
-		if r.source == nil {
+		e := n.extras()
+		if e.source == nil {
 			return
 		}
-		a := *r.source
+		a := *e.source
 		a.adopted = append(slices.Clip(a.adopted), data)
-		r.source = &a
-		n.extra = &r
+		e.source = &a
+		n.extra = &e
 	})
 }
 

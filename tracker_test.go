@@ -18,8 +18,9 @@ import (
 // with what its own load returned.
 func TestCommitUsesItsOwnLoad(t *testing.T) {
 	t.Parallel()
-	type loads func(s *scene, c, c1 context.Context, token string) (*actor, context.Context)
-	for name, second := range map[string]loads{
+	// c is the tracked context, c1 the context of the first load
+	type loadFunc = func(s *scene, c, c1 context.Context, token string) (*actor, context.Context)
+	for name, second := range map[string]loadFunc{
 		"by one manager": func(s *scene, c, _ context.Context, token string) (*actor, context.Context) {
 			return s.one, s.one.load(c, token)
 		},

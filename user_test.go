@@ -69,13 +69,13 @@ func TestUserValues(t *testing.T) {
 			{0, "0"},
 		} {
 			token := fmt.Sprintf("%v %d", codec, i)
-			if err := commitSession(t, s, token,
-				map[string]any{"a": 1, "list": []string{"b"}, "user": tc.value, "z": "last",
-					"user2": "x"}); err != nil {
+			values := map[string]any{"a": 1, "list": []string{"b"}, "user": tc.value, "z": "last",
+				"user2": "x"}
+			if err := commitSession(t, s, token, values); err != nil {
 				t.Errorf("%T: %v", tc.value, err)
 			}
 			if ids := idsOf(t, s, tc.user); !slices.Equal(ids, []string{scskit.HashToken(token)}) {
-				t.Errorf("%T with a %T: the sessions of the user are %q", codec, tc.value, ids)
+				t.Errorf("%T, a user of type %T: got the sessions %q", codec, tc.value, ids)
 			}
 			if err := s.Delete(token); err != nil {
 				t.Error(err)
@@ -117,7 +117,7 @@ func TestUserOfOtherData(t *testing.T) {
 		}
 	}
 	if ids := idsOf(t, s, "alice"); len(ids) != 0 {
-		t.Errorf("sessions that do not decode are alice's: %q", ids)
+		t.Errorf("sessions that do not decode were found for alice: %q", ids)
 	}
 	legacy, err := scs.GobCodec{}.Encode(time.Now(), map[string]any{"user": "alice"})
 	if err != nil {
@@ -195,8 +195,8 @@ func TestSessionsOfUntrustedIndex(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for token, user := range map[string]string{"one": "alice", "two": "alice", "three": "bob",
-		"four": ""} {
+	users := map[string]string{"one": "alice", "two": "alice", "three": "bob", "four": ""}
+	for token, user := range users {
 		if err := commitSession(t, s, token, map[string]any{"user": user, "token": token}); err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +208,7 @@ func TestSessionsOfUntrustedIndex(t *testing.T) {
 		}
 		token := session.Values["token"].(string)
 		if _, again := got[token]; again {
-			t.Errorf("%s came twice", token)
+			t.Errorf("%s was yielded twice", token)
 		}
 		got[token] = session
 		if session.ID != scskit.HashToken(token) || session.Values["user"] != "alice" ||
@@ -221,15 +221,15 @@ func TestSessionsOfUntrustedIndex(t *testing.T) {
 			t.Errorf("find by the key: %v, %v", found, err)
 		}
 		if _, found, _ := s.Find(session.ID); found {
-			t.Error("the id opens the session")
+			t.Error("Find accepts the ID as a token")
 		}
 	}
 	if tokens := slices.Sorted(maps.Keys(got)); !slices.Equal(tokens, []string{"one", "two"}) {
-		t.Errorf("alice has %q", tokens)
+		t.Errorf("got the sessions %q, want one and two", tokens)
 	}
 	u.fail = errors.New("down")
-	if n, err := s.DestroySessionsOf(context.Background(), "alice", "two", "three", ""); n != 1 ||
-		!errors.Is(err, u.fail) {
+	n, err := s.DestroySessionsOf(context.Background(), "alice", "two", "three", "")
+	if n != 1 || !errors.Is(err, u.fail) {
 		t.Errorf("destroyed %d, %v, want 1 and the failure", n, err)
 	}
 	for token, want := range map[string]bool{"one": false, "two": true, "three": true, "four": true} {
@@ -269,8 +269,11 @@ func (m *moving) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 }
 
 func TestDestroySessionsOfLooksAgain(t *testing.T) {
-	m := &moving{Driver: userStore(t, scskit.Options{}).Driver(), from: scskit.HashToken("two"),
-		to: scskit.HashToken("renewed")}
+	m := &moving{
+		Driver: userStore(t, scskit.Options{}).Driver(),
+		from:   scskit.HashToken("two"),
+		to:     scskit.HashToken("renewed"),
+	}
 	s, err := scskit.NewStore(m, &scskit.Options{UserKey: "user"})
 	if err != nil {
 		t.Fatal(err)
@@ -284,7 +287,7 @@ func TestDestroySessionsOfLooksAgain(t *testing.T) {
 		t.Errorf("destroyed %d, %v, want 3", n, err)
 	}
 	if _, found, _ := s.Find("renewed"); found {
-		t.Error("the session that was renewed meanwhile is there")
+		t.Error("the session that was renewed meanwhile still exists")
 	}
 }
 
@@ -298,9 +301,9 @@ func TestDestroySessionsOfWithTimeout(t *testing.T) {
 	if err := errors.Join(err, sm.RenewToken(ctx)); err != nil {
 		t.Fatal(err)
 	}
-	if n, err := s.WithTimeout(time.Minute).DestroySessionsOf(ctx, "alice", sm.Token(ctx)); n != 0 ||
-		err != nil {
-		t.Errorf("destroyed %d, %v; want none, since the only one is that of the request", n, err)
+	n, err := s.WithTimeout(time.Minute).DestroySessionsOf(ctx, "alice", sm.Token(ctx))
+	if n != 0 || err != nil {
+		t.Errorf("destroyed %d, %v; want 0: the only session is the request's own", n, err)
 	}
 	token, _, err := sm.Commit(ctx)
 	if err != nil {
