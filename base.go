@@ -77,13 +77,13 @@ func (c *commitOp) removeOffset() {
 	if !c.note.hasOffset {
 		return
 	}
-	givenDeadline := *c.note.deadline
-	if deadline, ok := c.store.codec.deadline(c.data); !ok || !deadline.Equal(givenDeadline) {
+	loadedDeadline := *c.note.deadline
+	if deadline, ok := c.store.codec.deadline(c.data); !ok || !deadline.Equal(loadedDeadline) {
 		return
 	}
 	c.plain, _ = c.store.withOffset(c.data, -c.note.offset)
-	if c.expiry.Equal(givenDeadline) {
-		c.expiry = givenDeadline.Add(-c.note.offset)
+	if c.expiry.Equal(loadedDeadline) {
+		c.expiry = loadedDeadline.Add(-c.note.offset)
 	}
 }
 

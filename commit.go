@@ -232,6 +232,7 @@ func (c *commitOp) touch(expiry time.Time) error {
 	return nil
 }
 
+// write saves the session if cond holds, and otherwise merges it.
 func (c *commitOp) write(kind Kind, cond driver.Condition, expiry time.Time) error {
 	if v, ok := cond.Match(); ok && v == 0 {
 		return c.merge(expiry, false) // the last commit merged, so the stored record is not the base
@@ -255,8 +256,8 @@ func (c *commitOp) save(kind Kind, cond driver.Condition, expiry time.Time) erro
 	if err != nil {
 		return err
 	}
-	n.data, n.expiry, n.created, n.version, n.rewrite, n.state = c.data, expiry, rec.Created,
-		rec.Version, false, noteLive
+	n.state, n.data, n.expiry = noteLive, c.data, expiry
+	n.created, n.version, n.rewrite = rec.Created, rec.Version, false
 	n.result = CommitResult{State: CommitStored, Expiry: expiry, Value: value}
 	return nil
 }
@@ -303,7 +304,12 @@ func (c *commitOp) removeExpired(id string) error {
 func (c *commitOp) record(data []byte, expiry time.Time) driver.Record {
 	now := c.store.opts.Now()
 	return driver.Record{
-		ID: c.id, Data: data, Expiry: ceilMilli(expiry), Created: now, Updated: now, Version: version(),
+		ID:      c.id,
+		Data:    data,
+		Expiry:  ceilMilli(expiry),
+		Created: now,
+		Updated: now,
+		Version: version(),
 	}
 }
 

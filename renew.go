@@ -32,8 +32,8 @@ var ErrLate = errors.New("scskit: the response has begun: renew the session befo
 	"write or flush")
 
 // A tombstone replaces the record of a session that was renewed. It is not a session. It lasts for
-// tombstoneLife, so that requests which began with the old session find it. It holds the hash of
-// the user, so that DestroySessionsOf finds it and looks for the renewed session.
+// at most tombstoneLife, so that requests which began with the old session find it. It holds the
+// hash of the user, so that DestroySessionsOf finds it and looks for the renewed session.
 const (
 	tombstoneMark = "\x00scskit: renewed\x00"
 	tombstoneLife = 5 * time.Minute
@@ -71,8 +71,13 @@ func (s *Store) retire(ctx context.Context, old *note) (int64, error) {
 	}
 	op := s.begin(ctx)
 	tombstone := driver.Record{
-		ID: id, Data: []byte(tombstoneMark + user), User: user,
-		Expiry: expiry, Created: old.created, Updated: now, Version: version(),
+		ID:      id,
+		Data:    []byte(tombstoneMark + user),
+		User:    user,
+		Expiry:  expiry,
+		Created: old.created,
+		Updated: now,
+		Version: version(),
 	}
 	err = s.driver.Save(op.ctx, tombstone, driver.IfVersion(old.version))
 	op.end(KindDelete, id, err)
