@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"sync"
 	"time"
+
+	"github.com/scskit/scskit/internal/bound"
 )
 
 // keyedMutex is a set of mutexes, one for each session. A Store uses it to merge the commits of one
@@ -63,12 +65,5 @@ func backOff(ctx context.Context, attempt int) error {
 	if attempt == 0 {
 		return ctx.Err()
 	}
-	t := time.NewTimer(rand.N(time.Millisecond << min(attempt-1, 4)))
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
+	return bound.Sleep(ctx, rand.N(time.Millisecond<<min(attempt-1, 4)))
 }

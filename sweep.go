@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/bound"
 )
 
 // sweepBatch is how many records a sweep removes at a time. It is small, so that other queries do
@@ -43,7 +44,7 @@ func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 		} else if err != nil || n < limit {
 			break
 		}
-		if err = pause(ctx, min(took, maxPause)); err != nil {
+		if err = bound.Sleep(ctx, min(took, maxPause)); err != nil {
 			break
 		}
 	}
@@ -71,18 +72,6 @@ func (s *Store) sweepBatch(parent context.Context, sweeper driver.Sweeper,
 	start := time.Now()
 	n, err = sweeper.Sweep(ctx, limit)
 	return n, time.Since(start), err != nil && ctx.Err() != nil && parent.Err() == nil, err
-}
-
-// pause waits for d. If ctx ends first, it returns the error of ctx.
-func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-t.C:
-		return nil
-	}
 }
 
 // StartSweep calls Sweep at every interval, on a new goroutine, until stop is called. stop cancels

@@ -15,15 +15,15 @@ func ExampleStore_SessionsOf() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	sm := scskit.New(store)
+	sessions := scskit.New(store)
 	signIn := func(user, device string) context.Context {
-		ctx, err := sm.Load(context.Background(), "")
+		ctx, err := sessions.Load(context.Background(), "")
 		if err != nil {
 			log.Fatal(err)
 		}
-		sm.Put(ctx, "user", user)
-		sm.Put(ctx, "device", device)
-		if _, _, err := sm.Commit(ctx); err != nil {
+		sessions.Put(ctx, "user", user)
+		sessions.Put(ctx, "device", device)
+		if _, _, err := sessions.Commit(ctx); err != nil {
 			log.Fatal(err)
 		}
 		return ctx
@@ -38,14 +38,14 @@ func ExampleStore_SessionsOf() {
 			log.Fatal(err)
 		}
 		which := "another"
-		if session.ID == scskit.HashToken(sm.Token(ctx)) {
+		if session.ID == scskit.HashToken(sessions.Token(ctx)) {
 			which = "this one"
 		}
 		devices[session.Values["device"].(string)] = which
 	}
 	fmt.Println(devices)
 
-	n, err := store.DestroySessionsOf(ctx, "alice", sm.Token(ctx))
+	n, err := store.DestroySessionsOf(ctx, "alice", sessions.Token(ctx))
 	fmt.Println(n, err)
 	// Output:
 	// map[laptop:another telephone:this one]

@@ -13,7 +13,8 @@ import (
 )
 
 // task is a client call on a goroutine of its own, so that its caller can return when the context
-// ends. Tasks that have finished are reused.
+// ends. Tasks that have finished are reused, which saves six allocations of a request that reads a
+// session.
 type task struct {
 	// The call: the command cmd, or f if that is set.
 	client redis.UniversalClient

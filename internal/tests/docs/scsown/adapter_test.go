@@ -1,4 +1,4 @@
-// Package scsown_test is the adapter for net/http that docs/new-adapter.md shows. The test runs every
+// Package scsown_test is the net/http adapter that docs/new-adapter.md shows. The test runs each
 // check.
 package scsown_test
 
