@@ -80,8 +80,11 @@ func userRange(t *checkT) {
 	if err := d.Delete(t.Context(), deleted.ID); err != nil {
 		t.Fatalf("delete: %v", err)
 	}
-	for _, rec := range slices.Concat(alices, bobs,
-		[]driver.Record{ownedRecord(""), ownedRecord(alice[1:]), ownedRecord(strings.ToLower(alice))}) {
+	// Written one after the other, its user and id are those of one of alice's records.
+	similar := ownedRecord(alice + alices[0].ID[:3])
+	similar.ID = alices[0].ID[3:]
+	for _, rec := range slices.Concat(alices, bobs, []driver.Record{similar, ownedRecord(""),
+		ownedRecord(alice[1:]), ownedRecord(strings.ToLower(alice))}) {
 		t.save(d, rec, driver.IfAbsent())
 	}
 	expired.Expiry = in(time.Second).Truncate(time.Second)
@@ -89,6 +92,7 @@ func userRange(t *checkT) {
 	t.pause(time.Until(expired.Expiry.Add(patience)))
 	t.wantUser(i, alice, alices...)
 	t.wantUser(i, bob, bobs...)
+	t.wantUser(i, similar.User, similar)
 	t.wantUser(i, idOf("carol"))
 	t.wantAsLoaded(d, i, alice)
 }
