@@ -20,7 +20,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: demo
-demo: ## Run the demo: one session through five frameworks, at http://localhost:8080
+demo: ## Run the demo: one session in seven frameworks, at http://localhost:8080
 	$(GO) run ./examples/demo
 
 .PHONY: setup

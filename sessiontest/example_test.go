@@ -17,7 +17,8 @@ import (
 )
 
 // application returns the application's handlers behind the middleware.
-func application(sessions *scs.SessionManager, opts ...adapters.Option) http.Handler {
+func application(store *scskit.Store, sessions *scs.SessionManager,
+	opts ...adapters.Option) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /sign-in", func(_ http.ResponseWriter, r *http.Request) {
 		sessions.Put(r.Context(), "user", r.PostFormValue("name"))
@@ -27,20 +28,26 @@ func application(sessions *scs.SessionManager, opts ...adapters.Option) http.Han
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 		}
 	})
+	mux.HandleFunc("POST /sign-out-everywhere", func(w http.ResponseWriter, r *http.Request) {
+		user := sessions.GetString(r.Context(), "user")
+		if _, err := store.DestroySessionsOf(r.Context(), user); err != nil {
+			http.Error(w, "try again", http.StatusServiceUnavailable)
+		}
+	})
 	return scshttp.LoadAndSave(sessions, opts...)(mux)
 }
 
-func newSessions(t *testing.T) *scs.SessionManager {
-	store, err := memstore.New(nil)
+func newSessions(t *testing.T) (*scskit.Store, *scs.SessionManager) {
+	store, err := memstore.New(&memstore.Options{Options: scskit.Options{UserKey: "user"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return scskit.New(store)
+	return store, scskit.New(store)
 }
 
 func TestSignOut(t *testing.T) {
-	sessions := newSessions(t)
-	app := application(sessions, adapters.Strict())
+	store, sessions := newSessions(t)
+	app := application(store, sessions, adapters.Strict())
 
 	session := sessiontest.New(t, sessions, map[string]any{"user": "ada"})
 	recorder := httptest.NewRecorder()
@@ -52,8 +59,8 @@ func TestSignOut(t *testing.T) {
 }
 
 func TestSignIn(t *testing.T) {
-	sessions := newSessions(t)
-	app := application(sessions)
+	store, sessions := newSessions(t)
+	app := application(store, sessions)
 
 	session := sessiontest.New(t, sessions, nil) // a visitor who is not signed in
 	form := url.Values{"name": {"ada"}}

@@ -3,7 +3,7 @@
 //
 //	conformance.TestMatrix(t, []conformance.Adapter{harness.New(scsecho.LoadAndSave)}, stores)
 //
-// The package changes with the kit and is not part of the module's compatibility promise.
+// The package is experimental, except New.
 package harness
 
 import (

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/valyala/fasthttp"
 	"github.com/valyala/fasthttp/fasthttpadaptor"
@@ -17,7 +18,21 @@ import (
 )
 
 func TestAdapter(t *testing.T) {
-	conformance.TestAdapter(t, conformance.Adapter{Name: "fasthttp", Serve: serve})
+	conformance.TestAdapter(t, conformance.Adapter{
+		Name:       "fasthttp",
+		Serve:      serve,
+		Neighbours: conformance.Kinds(neighbours, conformance.Proxy),
+		Recovers:   []conformance.Neighbour{conformance.Timeout},
+	})
+}
+
+var neighbours = map[conformance.Neighbour]Middleware{
+	conformance.Compress: func(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+		return fasthttp.CompressHandler(next)
+	},
+	conformance.Timeout: func(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+		return fasthttp.TimeoutHandler(recovery(next), 10*time.Minute, "timeout")
+	},
 }
 
 func serve(tb testing.TB, app conformance.App) string {
@@ -33,7 +48,7 @@ func serve(tb testing.TB, app conformance.App) string {
 
 func newApp(app conformance.App) fasthttp.RequestHandler {
 	handler := route(app)
-	for _, layer := range slices.Backward(conformance.Layers(app, LoadAndSave, recovery, nil)) {
+	for _, layer := range slices.Backward(conformance.Layers(app, LoadAndSave, recovery, neighbours)) {
 		handler = layer(handler)
 	}
 	return func(c *fasthttp.RequestCtx) {
@@ -120,6 +135,7 @@ var _ interface {
 	conformance.Renderer
 	conformance.Streamer
 	conformance.Upgrader
+	conformance.Hinter
 	conformance.Mounter
 } = kitContext{}
 
@@ -141,8 +157,14 @@ func (k kitContext) Redirect(status int, url string) error {
 }
 
 func (k kitContext) Stream(write func(io.Writer, func() error) error) error {
+	k.c.SetStatusCode(fasthttp.StatusOK)
 	k.c.SetBodyStreamWriter(func(w *bufio.Writer) { _ = write(w, w.Flush) })
 	return nil
+}
+
+func (k kitContext) EarlyHints(link string) error {
+	k.c.Response.Header.Add("Link", link)
+	return k.c.EarlyHints()
 }
 
 func (k kitContext) Upgrade(protocol string, serve func(io.ReadWriter)) error {
