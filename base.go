@@ -71,7 +71,8 @@ func (c *commitOp) chooseBase(n *note) error {
 	return nil
 }
 
-// removeOffset sets c.plain to the data without the offset of its base.
+// removeOffset sets c.plain to the data without the offset of its base. It removes the offset from
+// c.expiry too, if that is the deadline.
 func (c *commitOp) removeOffset() {
 	c.plain = c.data
 	if !c.note.hasOffset {

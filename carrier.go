@@ -3,6 +3,7 @@ package scskit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/scskit/scskit/driver"
@@ -12,7 +13,7 @@ import (
 // goroutine. Options.PlainIDs and Options.Timeout have no effect.
 func NewCarrierStore(c driver.Carrier, opts *Options) (*Store, error) {
 	if c == nil {
-		return nil, errors.New("scskit: carrier is nil")
+		return nil, errors.New("scskit: NewCarrierStore: the carrier is nil: pass one")
 	}
 	var o Options
 	if opts != nil {
@@ -26,11 +27,31 @@ func NewCarrierStore(c driver.Carrier, opts *Options) (*Store, error) {
 // cookie's value.
 type carrierDriver struct{ driver.Carrier }
 
-var errNeedsAdapter = errors.New("the session is kept in the cookie: only an adapter can save it")
+var errNeedsAdapter = errors.New("the session is kept in the cookie, which only an adapter can " +
+	"set: change it in a handler behind LoadAndSave")
+
+// backend returns what errors name as the backend.
+func (s *Store) backend() any {
+	if c, ok := s.driver.(carrierDriver); ok {
+		return c.Carrier
+	}
+	return s.driver
+}
+
+// carry returns the cookie's value for a record.
+func (s *Store) carry(rec driver.Record) (value string, err error) {
+	value, err = s.carrier.Carry(rec)
+	var tooLarge *driver.TooLargeError
+	if errors.As(err, &tooLarge) && tooLarge.Key == "" {
+		tooLarge.Key, tooLarge.KeySize = s.largest(rec.Data)
+		err = fmt.Errorf("%w: keep less in the session: the cookies hold no more", err)
+	}
+	return value, err
+}
 
 func (c carrierDriver) Load(ctx context.Context, value string) (driver.Record, error) {
 	if err := ctx.Err(); err != nil {
-		return driver.Record{}, err
+		return driver.Record{}, fmt.Errorf("scskit: load: %w", err)
 	}
 	return c.Open(value)
 }

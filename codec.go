@@ -93,9 +93,9 @@ func (Codec) Encode(deadline time.Time, values map[string]any) ([]byte, error) {
 }
 
 // Decode returns the deadline, in UTC, and the values of a record of Encode or scs.GobCodec. The
-// map is never nil unless there is an error. The error matches ErrCorrupt or ErrNewer, and its text
-// holds nothing of the record. (A record of scs.GobCodec also fails if it holds too many types that
-// the process has not registered.)
+// map is never nil unless there is an error. The error matches ErrCorrupt or ErrNewer, with one
+// exception: a record of scs.GobCodec that holds too much data of types that the process has not
+// registered. The text of an error holds nothing of the record.
 func (Codec) Decode(record []byte) (time.Time, map[string]any, error) {
 	return codec.Decode(record)
 }
@@ -113,8 +113,8 @@ func (Codec) Decode(record []byte) (time.Time, map[string]any, error) {
 // Two Unknowns are equal, also with ==, if they hold the same bytes.
 //
 // The method Type returns the name that the value's type was registered with in gob, such as
-// "example.com/shop.Cart", or "" if the value was not encoded with gob. String returns the type and
-// nothing of the value.
+// "example.com/shop.Cart", or "" if the value was not encoded with gob. String and GoString return
+// the type and nothing of the value.
 type Unknown = codec.Unknown
 
 // storeCodec is the codec of a store. If that is Codec, it avoids decoding whole records.
@@ -159,8 +159,8 @@ func (c storeCodec) pick(record []byte, key string) (any, error) {
 }
 
 // same reports whether two records hold equal sessions. Their bytes may differ, since gob writes
-// maps in random order. Records of Codec without gob values are equal only if their bytes are. So
-// are two records in different formats.
+// maps in random order. Under Codec, two records are compared by value only if both are in its
+// format and hold gob values. All others are equal only if their bytes are.
 func (c storeCodec) same(a, b []byte) bool {
 	if bytes.Equal(a, b) {
 		return true

@@ -13,7 +13,8 @@ import (
 //
 //  1. It finds the base: the record that the handler loaded. The tracker's note for the token has
 //     it.
-//  2. If the data equals the base, it writes nothing, or only moves the expiry (unchanged).
+//  2. If the data equals the base, it writes nothing, or moves the expiry, or saves the record
+//     again if the driver asks for that (unchanged).
 //  3. Otherwise it saves the record, on condition that the stored version is still that of the base
 //     (write). A new session is saved on condition that none is stored.
 //  4. If the condition fails, another request has saved the session. The commit loads the record,

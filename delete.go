@@ -12,7 +12,8 @@ import (
 // In a context with a tracker the session is deleted even if ctx has been canceled, unless
 // Options.Timeout is negative. DeleteCtx then also distinguishes SessionManager's Destroy,
 // RenewToken and MergeSession. RenewToken may fail with ErrLate. The old session of RenewToken and
-// the source of MergeSession are removed by the next commit.
+// the source of MergeSession are removed by the next commit. (A store that keeps sessions in
+// cookies cannot remove them.)
 func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 	t := trackerFrom(ctx)
 	if t == nil {

@@ -9,10 +9,10 @@ import (
 // Kind is the kind of an Event.
 type Kind uint8
 
-// The kinds of events. Those of the first group are operations on the backend. Those of the second
-// group are findings, which are reported in addition to an operation.
+// The kinds of events. Those of the first group are operations on the backend, one event for each.
+// Those of the second group are findings, which are reported in addition to an operation.
 const (
-	KindLoad   Kind = iota + 1 // a record was loaded
+	KindLoad   Kind = iota + 1 // a record was looked up
 	KindCreate                 // a new session was saved for the first time
 	KindSave                   // a session was saved
 	KindMerge                  // a session was merged with a concurrent write and saved
@@ -21,7 +21,7 @@ const (
 	KindSweep                  // expired records were removed; see Event.Count
 
 	KindConflict  // another request saved the session first; a merge follows
-	KindGone      // a session was destroyed or renewed during a request; nothing was stored
+	KindGone      // a session was destroyed, or expired, during a request; nothing was stored
 	KindCorrupt   // a record could not be decoded; it was deleted or, in a list, skipped
 	KindUntracked // scs's own middleware saved a session; concurrent changes may be lost
 	KindLate      // a handler changed a session after the response began; the change is lost

@@ -49,8 +49,13 @@ func (k Key[T]) Lookup(ctx context.Context, sm *scs.SessionManager) (T, error) {
 		return zero, fmt.Errorf("scskit: session key %q: %w", k, ErrNoValue)
 	}
 	held := sm.Get(ctx, string(k))
-	value, ok := held.(T)
-	if !ok {
+	value, _ := held.(T)
+	switch held := held.(type) {
+	case T:
+	case Unknown:
+		return value, fmt.Errorf("scskit: session key %q holds %v: register its type, with NewKey or "+
+			"gob.Register", k, held)
+	default:
 		return value, fmt.Errorf("scskit: session key %q holds a %T, not a %s", k, held,
 			reflect.TypeFor[T]())
 	}

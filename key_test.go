@@ -1,11 +1,14 @@
 package scskit_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/gob"
 	"errors"
 	"reflect"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/alexedwards/scs/v2"
 
@@ -108,5 +111,46 @@ func TestKey(t *testing.T) {
 	ctx = saveAndLoad(t, ctx, sm)
 	if got, ok := pointerKey.Get(ctx, sm); !ok || got.Name != "ada" {
 		t.Errorf("a pointer: %v, %v", got, ok)
+	}
+}
+
+// TestKeyUnknown looks up a value of a type that this process does not know.
+func TestKeyUnknown(t *testing.T) {
+	t.Parallel()
+	store, err := memstore.New(&memstore.Options{Options: scskit.Options{UserKey: "role"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	sm := scskit.New(store)
+	deadline := time.Now().Add(time.Hour)
+	record, err := scskit.Codec{}.Encode(deadline, map[string]any{"role": keyedRole("admin")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	record = bytes.ReplaceAll(record, []byte("keyedRole"), []byte("otherRole"))
+	want := `the user, under the key of Options.UserKey, is a value of type ` +
+		`"github.com/scskit/scskit_test.otherRole" that this process cannot decode: it must be ` +
+		`a string or an integer`
+	if err := store.Commit("token", record, deadline); err == nil ||
+		!strings.Contains(err.Error(), want) {
+		t.Errorf("as the user: got error %v, want %s", err, want)
+	}
+	other, err := memstore.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sm.Store = other
+	if err := other.Commit("token", record, deadline); err != nil {
+		t.Fatal(err)
+	}
+	ctx, err := sm.Load(t.Context(), "token")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want = `scskit: session key "role" holds a value of type ` +
+		`"github.com/scskit/scskit_test.otherRole" that this process cannot decode: register its ` +
+		`type, with NewKey or gob.Register`
+	if _, err := roleKey.Lookup(ctx, sm); err == nil || err.Error() != want {
+		t.Errorf("got error %v, want %s", err, want)
 	}
 }

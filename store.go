@@ -45,7 +45,7 @@ var (
 // such as memstore.New, instead. NewStore starts no goroutine.
 func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 	if d == nil {
-		return nil, errors.New("scskit: driver is nil")
+		return nil, errors.New("scskit: NewStore: the driver is nil: pass one")
 	}
 	o, err := opts.withDefaults()
 	if err != nil {
@@ -206,7 +206,7 @@ func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	r, ok := driver.As[driver.Ranger](s.driver)
 	if !ok {
 		return func(yield func(driver.Record, error) bool) {
-			yield(driver.Record{}, fmt.Errorf("scskit: %T cannot list sessions: %w", s.driver,
+			yield(driver.Record{}, fmt.Errorf("scskit: %T cannot list sessions: %w", s.backend(),
 				errors.ErrUnsupported))
 		}
 	}
@@ -247,7 +247,7 @@ func (s *Store) save(ctx context.Context, kind Kind, rec driver.Record,
 	switch {
 	case err != nil:
 	case s.carrier != nil:
-		value, err = s.carrier.Carry(rec)
+		value, err = s.carry(rec)
 	default:
 		err = s.driver.Save(op.ctx, rec, cond)
 	}

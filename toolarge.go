@@ -13,7 +13,7 @@ func (s *Store) tooLarge(data []byte) error {
 	err := &driver.TooLargeError{Size: len(data), Limit: s.maxSize}
 	err.Key, err.KeySize = s.largest(data)
 	if s.maxSize < s.opts.MaxSize {
-		return fmt.Errorf("%w: the backend holds no more", err)
+		return fmt.Errorf("%w: keep less in the session: the backend holds no more", err)
 	}
 	return fmt.Errorf("%w: keep less in the session, or raise Options.MaxSize", err)
 }

@@ -32,7 +32,7 @@ func TestTooLarge(t *testing.T) {
 		},
 		{
 			"over the backend's limit", limited{}, Options{}, encoded(t, Codec{}, values),
-			largest + `the backend holds no more`,
+			largest + `keep less in the session: the backend holds no more`,
 		},
 		{
 			"data that does not decode", &slowSweeper{}, Options{MaxSize: 100}, []byte(secret),

@@ -229,7 +229,7 @@ func (s *Store) candidates(ctx context.Context,
 		return r.Range(ctx), nil
 	}
 	return nil, fmt.Errorf("%T cannot list sessions: use a store that can, such as one for a "+
-		"database: %w", s.driver, errors.ErrUnsupported)
+		"database: %w", s.backend(), errors.ErrUnsupported)
 }
 
 // userOf returns driver.Record.User for an encoded session. It is empty if the session has no user,
@@ -252,6 +252,9 @@ func (s *Store) userOf(data []byte) (string, error) {
 		user = v
 	case int, int8, int16, int32, int64, uint, uint8, uint16, uint32, uint64:
 		user = fmt.Sprint(v)
+	case Unknown:
+		return "", fmt.Errorf("the user, under the key of Options.UserKey, is %v: it must be a string "+
+			"or an integer", v)
 	default:
 		return "", fmt.Errorf("the user, under the key of Options.UserKey, is a %T: it must be a "+
 			"string or an integer", v)

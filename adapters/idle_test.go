@@ -1,6 +1,7 @@
 package adapters_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -53,6 +54,35 @@ func TestIdle(t *testing.T) {
 				t.Errorf("%s: status %d, header %v, error %v", name, recorder.Code, recorder.Header(), err)
 			}
 			r.End()
+		}
+	}
+}
+
+// taggedContext cannot be compared.
+type taggedContext struct {
+	context.Context
+	tags []string
+}
+
+// TestUncomparableContext begins requests whose context must not be compared.
+func TestUncomparableContext(t *testing.T) {
+	t.Parallel()
+	store, err := memstore.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sm := scskit.New(store)
+	for name, ctx := range map[string]context.Context{
+		"without a tracker": taggedContext{t.Context(), []string{"a"}},
+		"with a tracker":    taggedContext{scskit.WithTracker(t.Context()), []string{"a"}},
+	} {
+		r, err := adapters.NewLifecycle(sm).Begin(ctx, http.MethodGet, "/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sm.Put(r.Context(), "user", "ada")
+		if err := r.Finish(http.Header{}); err != nil {
+			t.Errorf("%s: finish: %v", name, err)
 		}
 	}
 }

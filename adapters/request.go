@@ -125,8 +125,9 @@ func (l *Lifecycle) Begin(
 		r.nested.Store(true)
 		outer.nested.Store(true)
 	}
+	r.shared = tracking.From(ctx) != nil
 	r.base = scskit.WithTracker(ctx)
-	r.tracker, r.shared = tracking.From(r.base), r.base == ctx
+	r.tracker = tracking.From(r.base)
 	r.ctx = requestContext{Context: r.base, r: r}
 	r.ntokens, r.moreCookies = candidates(r.tokens[:], cookies, l.sm.Cookie.Name)
 	if l.carrier != nil {
@@ -226,8 +227,9 @@ func (r *Request) foundToken(ctx context.Context, token string) string {
 // Finish stores the session if it changed and sets the headers of the response. Writer and Response
 // call it for an adapter.
 //
-// It sets at most one Set-Cookie header for the session, replacing any of the same name, together
-// with Cache-Control: no-store. If the session was used it adds Vary: Cookie.
+// It sets at most one Set-Cookie header for the session (one for each chunk if the store keeps
+// sessions in cookies), replacing any of the same name, together with Cache-Control: no-store. If
+// the session was used it adds Vary: Cookie.
 //
 // If Finish returns an error, the session could not be loaded or stored, and no header is set.
 // Replace the response by the error. If the failure may pass (see FailOpen and OnError), Finish

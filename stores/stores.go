@@ -197,7 +197,8 @@ func verify(ctx context.Context, l *storeurl.URL, store *scskit.Store) error {
 }
 
 // Describe returns the backend and the address in a URL, without user, password and parameters, for
-// people to read. It returns "" if Open does not accept the URL.
+// people to read. It returns "" if the URL cannot be parsed, or its backend is not imported. Open
+// may still refuse the URL.
 func Describe(rawURL string) string {
 	l, err := storeurl.Parse(rawURL)
 	if err != nil {

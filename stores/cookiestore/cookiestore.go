@@ -33,7 +33,7 @@ import (
 const (
 	defaultName     = "session"
 	defaultMaxBytes = 8000
-	maxMaxBytes     = 60000 // the adapters join no more cookies
+	maxMaxBytes     = 60000 // bytes; the adapters join at most 16 cookies
 
 	// binding, followed by the cookie's name, is authenticated with each session. Data that is
 	// sealed elsewhere under the same key does not open as a session.
@@ -44,8 +44,8 @@ const (
 
 // Options are the settings of a cookie store. The zero value and a nil *Options are safe defaults.
 type Options struct {
-	// Options are the settings that all stores share. PlainIDs, MaxSize and Timeout have no effect
-	// here: no id is stored, MaxBytes limits the size, and no operation waits for a backend.
+	// Options are the settings that all stores share. PlainIDs and Timeout have no effect here:
+	// no id is stored, and no operation waits for a backend. MaxSize applies as well as MaxBytes.
 	scskit.Options
 
 	// CookieName is the name of the cookie. It must equal the session manager's Cookie.Name. Empty

@@ -9,6 +9,7 @@ import (
 	"net/http/cookiejar"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -357,4 +358,30 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("%q: %v", s, err)
 		}
 	})
+}
+
+// TestGolden opens a cookie that an earlier build has made. A later version must open it, so do not
+// update it: add a second one when the format changes.
+func TestGolden(t *testing.T) {
+	t.Parallel()
+	store, err := cookiestore.New([][]byte{[]byte("0123456789abcdef0123456789abcdef")},
+		&cookiestore.Options{Options: scskit.Options{
+			Now: func() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) },
+		}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	value, err := os.ReadFile("testdata/cookie2.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, found, err := store.Find(strings.TrimSpace(string(value)))
+	if err != nil || !found {
+		t.Fatalf("found %v, error %v", found, err)
+	}
+	deadline, values, err := store.Codec().Decode(data)
+	if want := time.Date(2030, 1, 2, 0, 0, 0, 0, time.UTC); err != nil || !deadline.Equal(want) ||
+		values["user"] != "ada" {
+		t.Errorf("deadline %v, values %v, error %v", deadline, values, err)
+	}
 }
