@@ -49,17 +49,16 @@ func (k Key[T]) Lookup(ctx context.Context, sm *scs.SessionManager) (T, error) {
 		return zero, fmt.Errorf("scskit: session key %q: %w", k, ErrNoValue)
 	}
 	held := sm.Get(ctx, string(k))
-	value, _ := held.(T)
-	switch held := held.(type) {
-	case T:
-	case Unknown:
-		return value, fmt.Errorf("scskit: session key %q holds %v: register its type, with NewKey or "+
-			"gob.Register", k, held)
-	default:
-		return value, fmt.Errorf("scskit: session key %q holds a %T, not a %s", k, held,
-			reflect.TypeFor[T]())
+	value, ok := held.(T)
+	if ok {
+		return value, nil
 	}
-	return value, nil
+	if unknown, ok := held.(Unknown); ok {
+		return value, fmt.Errorf("scskit: session key %q holds %v: register its type, with NewKey or "+
+			"gob.Register", k, unknown)
+	}
+	return value, fmt.Errorf("scskit: session key %q holds a %T, not a %s", k, held,
+		reflect.TypeFor[T]())
 }
 
 // Put stores a value.
