@@ -57,7 +57,7 @@ func TestPrograms(t *testing.T) {
 // wrongStore tests that a shop reports what is wrong with -store.
 func wrongStore(t *testing.T, shop string) {
 	for url, want := range map[string]string{
-		"rdis://:canary@localhost":    "it must begin with one of: memory, sqlite, redis",
+		"rdis://:canary@localhost":    "a URL begins with one of: memory, sqlite, redis",
 		"redis://:canary@127.0.0.1:1": "cannot use Redis, 127.0.0.1:1: ",
 	} {
 		out, err := exec.CommandContext(t.Context(), shop, "-store", url).CombinedOutput()

@@ -32,8 +32,7 @@ var secure = []struct {
 		testenv.KindRedisTLS, "redis-tls", "prefix",
 		func(u *url.URL, query url.Values) { u.Scheme = "redis"; query.Del("tls_ca") },
 		"WRONGPASS invalid username-password pair or user is disabled.: " + storeurl.CheckPassword,
-		"certificate signed by unknown authority: name the file of the authority's certificate: " +
-			"tls_ca=FILE",
+		"certificate signed by unknown authority: name the file with the CA certificate: tls_ca=FILE",
 		"EOF: if the server requires TLS, write rediss://; if it is not Redis, check the port",
 	},
 	{
