@@ -183,11 +183,15 @@ func newMatrix(r conformance.Report) *matrix {
 	return m
 }
 
-// ours returns the matrix without the stores of others and of examples.
+// ours returns the matrix without the stores and adapters of others, of examples and of the guides.
 func (m *matrix) ours() *matrix {
 	subjects := slices.DeleteFunc(slices.Clone(m.subjects), func(s subject) bool {
-		return s.store == "directory" || strings.HasPrefix(s.store, "scs-") ||
-			s == subject{store: "reference"}
+		isOurs := s.adapter == ""
+		for _, f := range frameworks {
+			isOurs = isOurs || f.adapter == s.adapter
+		}
+		return !isOurs || s.store == "directory" || s.store == "own" ||
+			strings.HasPrefix(s.store, "scs-") || s == subject{store: "reference"}
 	})
 	return &matrix{subjects: subjects, groups: m.groups, cells: m.cells}
 }
