@@ -174,7 +174,7 @@ func TestFailOpenCommit(t *testing.T) {
 	}
 }
 
-// TestFailOpenIdle tests FailOpen with an idle time-out, where a read also commits the session.
+// TestFailOpenIdle tests FailOpen with an idle timeout, where a read also commits the session.
 func TestFailOpenIdle(t *testing.T) {
 	t.Parallel()
 	sm, f, token := outage(t, "commit")

@@ -328,7 +328,7 @@ func TestCommitTimeout(t *testing.T) {
 	t.Parallel()
 	sm := scskit.New(stuck{newStore(t, nil)})
 	ctx, cancel := context.WithCancel(t.Context())
-	cancel() // as if the client had disconnected: only the time-out ends the commit
+	cancel() // as if the client had disconnected: only the timeout ends the commit
 	r, err := NewLifecycle(sm, CommitTimeout(time.Millisecond)).Begin(ctx, http.MethodGet, "/", nil)
 	if err != nil {
 		t.Fatal(err)

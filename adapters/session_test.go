@@ -208,7 +208,7 @@ func TestManyCookies(t *testing.T) {
 	}
 }
 
-// TestLazyAfterTheResponse reads a session with an idle time-out after the response has begun. scs
+// TestLazyAfterTheResponse reads a session with an idle timeout after the response has begun. scs
 // counts that as a change, but it must not be reported as late.
 func TestLazyAfterTheResponse(t *testing.T) {
 	sm := newManager(t, nil)

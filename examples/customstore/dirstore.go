@@ -1,6 +1,6 @@
 // Package customstore is an example of a custom store: it keeps each session in a file, in one
 // directory. It implements the four methods of driver.Driver; scskit.NewStore adds hashing,
-// merging, time-outs and events. Its tests run the conformance kit.
+// merging, timeouts and events. Its tests run the conformance kit.
 //
 // Only one process may use the directory, since the lock that makes a conditional save atomic is in
 // the process's memory.

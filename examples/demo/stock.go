@@ -8,7 +8,7 @@ import (
 )
 
 // mountStock serves the routes with stock scs, for comparison: its own middleware, codec and memory
-// store. It has its own cookie and the same time-outs.
+// store. It has its own cookie and the same timeouts.
 func mountStock(gates *gates) http.Handler {
 	gob.Register(map[string]string{}) // scs's codec needs it; scskit's does not
 	sm := scs.New()

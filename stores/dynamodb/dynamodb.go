@@ -115,7 +115,7 @@ func newClient(ctx context.Context, l *storeurl.URL) (*dynamodb.Client, func() e
 			"set AWS_REGION")
 	}
 	// The release function must close only this client's connections, so the client gets a transport
-	// of its own, with the certificates and time-outs of the configuration.
+	// of its own, with the certificates and timeouts of the configuration.
 	shared, ok := cfg.HTTPClient.(*awshttp.BuildableClient)
 	if !ok {
 		shared = awshttp.NewBuildableClient()

@@ -13,12 +13,12 @@ import (
 )
 
 // sweepers is the number of concurrent deletes of a sweep: enough for a batch to finish within the
-// store's time-out, but not so many that DynamoDB throttles a small table.
+// store's timeout, but not so many that DynamoDB throttles a small table.
 const sweepers = 8
 
 // Sweep reads the table and deletes expired records. If the last sweep reached its limit or failed,
 // it starts where that one stopped. So it reads the table only once, however many batches that
-// takes, and it also gets through a table that is too large for one time-out.
+// takes, and it also gets through a table that is too large for one timeout.
 //
 // Each record is deleted in a request of its own, on the condition that it has expired. DynamoDB's
 // batches have no conditions, and would delete a record that is renewed in the meantime. Sweep

@@ -159,7 +159,7 @@ func TestTimeOutCostsOneConnection(t *testing.T) {
 		want(t, "load", err, context.DeadlineExceeded)
 	}
 	if n := c.PoolStats().StaleConns - before; n != 3 {
-		t.Errorf("three time-outs closed %d connections", n)
+		t.Errorf("three timeouts closed %d connections", n)
 	}
 }
 
@@ -216,7 +216,7 @@ func TestKeepsDeadlines(t *testing.T) {
 		"enabled":         {single(enabled), true},
 		"wrapped":         {struct{ *redis.Client }{redis.NewClient(&enabled)}, true},
 		"without Options": {struct{ redis.UniversalClient }{single(enabled)}, false},
-		"without time-outs": {
+		"without timeouts": {
 			single(redis.Options{ContextTimeoutEnabled: true, ReadTimeout: -1, WriteTimeout: -1}), true,
 		},
 		"no read deadline": {

@@ -36,7 +36,7 @@ func TestNoConnectionFree(t *testing.T) {
 			redis.Options{PoolSize: 1, PoolTimeout: time.Minute},
 			short, context.DeadlineExceeded, poolSize,
 		},
-		"pool time-out first": {
+		"pool timeout first": {
 			redis.Options{PoolSize: 1, PoolTimeout: time.Millisecond, ContextTimeoutEnabled: true},
 			long, redis.ErrPoolTimeout, poolSize,
 		},

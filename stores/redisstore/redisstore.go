@@ -40,7 +40,7 @@
 // as well: hooks, credentials providers and OnConnect.
 //
 // Without this option, the store watches the context. An operation returns when its context ends,
-// and a goroutine waits for the answer until the client's own time-outs have passed (ReadTimeout, 3
+// and a goroutine waits for the answer until the client's own timeouts have passed (ReadTimeout, 3
 // seconds by default). The store also watches the context if the client's settings rule out
 // deadlines or are unknown: a ReadTimeout or WriteTimeout of -2, a ClusterOptions.NewClient, a
 // Ring, or a wrapper without the method Options.

@@ -45,7 +45,7 @@ func (c *countedConn) Read(b []byte) (int, error) {
 	return c.Conn.Read(b)
 }
 
-// longer is the read time-out of the clients. It is so long that no operation ends by it, even on a
+// longer is the read timeout of the clients. It is so long that no operation ends by it, even on a
 // slow machine.
 const longer = 10 * time.Minute
 

@@ -214,7 +214,7 @@ func open(t *testing.T, p *program, before ...chromedp.Action) *browser {
 			}
 		}
 	})
-	// The browser ends with the context of the first Run, so that context must have no time-out.
+	// The browser ends with the context of the first Run, so that context must have no timeout.
 	if err := chromedp.Run(ctx, log.Enable()); err != nil {
 		t.Fatal(err)
 	}

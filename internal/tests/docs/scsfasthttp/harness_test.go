@@ -27,9 +27,7 @@ func TestAdapter(t *testing.T) {
 }
 
 var neighbours = map[conformance.Neighbour]Middleware{
-	conformance.Compress: func(next fasthttp.RequestHandler) fasthttp.RequestHandler {
-		return fasthttp.CompressHandler(next)
-	},
+	conformance.Compress: fasthttp.CompressHandler,
 	conformance.Timeout: func(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 		return fasthttp.TimeoutHandler(recovery(next), 10*time.Minute, "timeout")
 	},
