@@ -73,17 +73,17 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 
 // commitOp is one call of CommitCtx.
 type commitOp struct {
-	store   *Store
-	ctx     context.Context
-	tracker *tracker // nil if there is none
-	id      string
-	data    []byte
-	plain   []byte // data without its offset, which is what is stored; see base
-	expiry  time.Time
-	note    note        // a copy; the commit updates it
-	old     predecessor // the session that RenewToken replaces; its state is 0 if there is none
-	sources []note      // the sessions that MergeSession has merged into this one
-	sent    int64       // version of the last attempted save
+	store       *Store
+	ctx         context.Context
+	tracker     *tracker // nil if there is none
+	id          string
+	data        []byte
+	plain       []byte // data without its offset, which is what is stored; see base
+	expiry      time.Time
+	note        note        // a copy; the commit updates it
+	old         predecessor // the session that RenewToken replaces; its state is 0 if there is none
+	sources     []note      // the sessions that MergeSession has merged into this one
+	lastVersion int64       // version of the last attempted save
 
 	overwrites []string // see Overwrite
 }
@@ -97,7 +97,7 @@ func (c *commitOp) untracked(cond driver.Condition) error {
 		return errNeedsAdapter
 	}
 	rec := c.record(c.data, c.expiry)
-	c.sent = rec.Version
+	c.lastVersion = rec.Version
 	_, err := c.store.save(c.ctx, KindSave, rec, cond)
 	return err
 }
@@ -116,7 +116,7 @@ func (c *commitOp) listed(l listing) error {
 	case err != nil:
 		return err
 	// The backend's client lost the reply, retried, and conflicted with its own save.
-	case stored.Version == c.sent:
+	case stored.Version == c.lastVersion:
 		return nil
 	case sumOf(c.data) == l.sum: // the caller changed nothing, so the newer record stands
 		return nil
@@ -252,7 +252,7 @@ func (c *commitOp) save(kind Kind, cond driver.Condition, expiry time.Time) erro
 	if !n.created.IsZero() {
 		rec.Created = n.created // drivers keep it in any case, but for some that costs more
 	}
-	c.sent = rec.Version
+	c.lastVersion = rec.Version
 	value, err := c.store.save(c.ctx, kind, rec, cond)
 	if err != nil {
 		return err

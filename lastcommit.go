@@ -57,8 +57,8 @@ func LastCommit(ctx context.Context, token string) (c CommitResult, ok bool) {
 	return CommitResult{}, false
 }
 
-// Asks implements tracking.Tracker.
-func (t *tracker) Asks(manager any) {
+// NoteManager implements tracking.Tracker.
+func (t *tracker) NoteManager(manager any) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.noteManager(manager)

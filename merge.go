@@ -108,7 +108,7 @@ func (c *commitOp) merge(expiry time.Time, raced bool) error {
 		case err != nil:
 			return err
 		}
-		if current.Version == c.sent {
+		if current.Version == c.lastVersion {
 			// No other request: the backend's client lost the reply, retried, and conflicted with its own
 			// save.
 			c.noteMerge(current.Data, current.Version, current.Expiry, CommitStored)
@@ -140,7 +140,7 @@ func (c *commitOp) merge(expiry time.Time, raced bool) error {
 		} else {
 			rec := c.record(merged.data, until)
 			rec.Created = current.Created
-			c.sent = rec.Version
+			c.lastVersion = rec.Version
 			_, err = s.save(c.ctx, KindMerge, rec, driver.IfVersion(current.Version))
 			if err == nil {
 				c.noteMerge(merged.data, rec.Version, until, CommitStored)

@@ -123,7 +123,7 @@ func (c *commitOp) rewrite() error {
 		return nil
 	}
 	c.removeOffset()
-	c.sent = 0 // the data has changed since that save
+	c.lastVersion = 0 // the data has changed since that save
 	err := c.write(KindSave, driver.IfVersion(c.note.version), c.store.withSlack(c.plain, c.expiry))
 	switch {
 	case err != nil:

@@ -30,17 +30,17 @@ type Request struct {
 	chunks    uint32 // bit i is set if the request has a cookie for chunk i
 	hadCookie bool   // the request had a session cookie, possibly without all of its chunks
 
-	load      sync.Once
-	base      context.Context  // the parent context, with a tracker
-	tracker   tracking.Tracker // the tracker in base
-	shared    bool             // an outer context made the tracker
-	loaded    bool
-	session   any    // the value that scs keeps in a context
-	token     string // of the session that was loaded, or ""
-	committed string // the token that Finish committed, or ""
-	loadErr   error
-	stale     bool      // the request had session cookies, but none found a session
-	deadline  time.Time // of the empty session, if loadErr is set
+	load         sync.Once
+	base         context.Context  // the parent context, with a tracker
+	tracker      tracking.Tracker // the tracker in base
+	outerTracker bool             // an outer context made the tracker
+	loaded       bool
+	session      any    // the value that scs keeps in a context
+	token        string // of the session that was loaded, or ""
+	committed    string // the token that Finish committed, or ""
+	loadErr      error
+	noSession    bool      // the request had session cookies, but none found a session
+	deadline     time.Time // of the empty session, if loadErr is set
 
 	mu         sync.Mutex
 	finished   bool
@@ -50,7 +50,7 @@ type Request struct {
 	snapshot   *snapshot  // at Finish, if late changes are reported
 	reported   bool       // End has reported a late change or a failure
 
-	nested atomic.Bool // an inner or outer Request of another manager exists
+	severalManagers atomic.Bool // an inner or outer Request of another manager exists
 
 	// With Strict, for an adapter that returns before the response begins. See endWithContext.
 	returned  atomic.Bool // the adapter has returned
@@ -82,8 +82,8 @@ type requestContext struct {
 func (c *requestContext) Value(key any) any {
 	if key == c.r.l.key {
 		c.r.load.Do(c.r.doLoad)
-		if c.r.nested.Load() {
-			c.r.tracker.Asks(key)
+		if c.r.severalManagers.Load() {
+			c.r.tracker.NoteManager(key)
 		}
 		if c.r.panicLate.Load() && callerChanges() {
 			c.r.reportLate()
@@ -122,10 +122,10 @@ func (l *Lifecycle) Begin(
 	}
 	r := &Request{l: l, outer: outer}
 	if outer != nil {
-		r.nested.Store(true)
-		outer.nested.Store(true)
+		r.severalManagers.Store(true)
+		outer.severalManagers.Store(true)
 	}
-	r.shared = tracking.From(ctx) != nil
+	r.outerTracker = tracking.From(ctx) != nil
 	r.base = scskit.WithTracker(ctx)
 	r.tracker = tracking.From(r.base)
 	r.ctx = requestContext{Context: r.base, r: r}
@@ -207,7 +207,7 @@ func (r *Request) doLoad() {
 	}
 	r.session = ctx.Value(r.l.key)
 	sent := r.ntokens > 0 || r.hadCookie
-	r.stale = sent && !r.moreCookies && r.loadErr == nil && r.token == ""
+	r.noSession = sent && !r.moreCookies && r.loadErr == nil && r.token == ""
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.loaded = true
@@ -218,7 +218,7 @@ func (r *Request) doLoad() {
 
 // foundToken returns token if scs has found a session for it and loaded that into ctx, or "".
 func (r *Request) foundToken(ctx context.Context, token string) string {
-	if !r.shared && r.tracker.Found(r.l.sm.Store, token) {
+	if !r.outerTracker && r.tracker.Found(r.l.sm.Store, token) {
 		return token // sm.Token allocates
 	}
 	return r.l.sm.Token(ctx)
@@ -268,7 +268,7 @@ func (r *Request) commit(h http.Header) error {
 	sm := r.l.sm
 	switch r.status {
 	case scs.Unmodified:
-		if r.stale {
+		if r.noSession {
 			r.setCookie(h, expiredCookie(sm))
 		}
 	case scs.Destroyed:

@@ -14,9 +14,9 @@ type Key struct{}
 
 // Tracker is the part of a request's tracker that the adapters use.
 type Tracker interface {
-	// Asks records that a manager is about to use the store. If a request passes through the
+	// NoteManager records that a manager is about to use the store. If a request passes through the
 	// adapters of several managers, the store needs it to tell them apart.
-	Asks(manager any)
+	NoteManager(manager any)
 
 	// Settle records that the response has begun, with the cookie of the session with the token.
 	// From then on, SessionManager.RenewToken fails for the session.

@@ -25,7 +25,7 @@ type task struct {
 	err      error
 	panicked any // the value of a panic, for example in a hook
 
-	do       func()        // the method execute; a new method value would allocate
+	do       func()        // the method execute, made once: saves one allocation of each task
 	finished chan struct{} // has room for one value, so that the goroutine never blocks
 	timer    *time.Timer   // fires at the deadline
 }

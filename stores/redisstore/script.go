@@ -68,7 +68,7 @@ return 1
 // script is a script and its hash, which EVALSHA takes.
 type script struct {
 	*redis.Script
-	hash any // a string; each conversion to an interface would allocate
+	hash any // a string, converted once: saves one of the 68 allocations of a request that writes
 }
 
 func newScript(source string) script {
