@@ -115,7 +115,7 @@ func New(client *dynamodb.Client, opts *Options) (*scskit.Store, error) {
 
 func newDriver(client *dynamodb.Client, opts *Options) (driver.Driver, error) {
 	if client == nil {
-		return nil, errors.New("dynamostore: the client is nil")
+		return nil, errors.New("dynamostore: the client is nil: make one with dynamodb.NewFromConfig")
 	}
 	t := &table{
 		client:        client,

@@ -66,7 +66,8 @@ func want(t testing.TB, what string, got, target error) {
 func TestConstructor(t *testing.T) {
 	t.Parallel()
 	client := clientOf("http://127.0.0.1:1", nil)
-	if _, err := New(nil, nil); err == nil || err.Error() != "dynamostore: the client is nil" {
+	const want = "dynamostore: the client is nil: make one with dynamodb.NewFromConfig"
+	if _, err := New(nil, nil); err == nil || err.Error() != want {
 		t.Errorf("got error %v", err)
 	}
 	for name, opts := range map[string]Options{

@@ -85,7 +85,7 @@ func New(coll *mongo.Collection, opts *Options) (*scskit.Store, error) {
 
 func newDriver(coll *mongo.Collection, opts *Options) (driver.Driver, error) {
 	if coll == nil {
-		return nil, errors.New("mongostore: the collection is nil")
+		return nil, errors.New("mongostore: the collection is nil: get it from a client")
 	}
 	if coll.Database() == nil {
 		return nil, errors.New("mongostore: the collection has no database: get it from a client " +

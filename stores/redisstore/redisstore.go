@@ -100,7 +100,7 @@ func New(client redis.UniversalClient, opts *Options) (*scskit.Store, error) {
 
 func newDriver(client redis.UniversalClient, opts *Options) (driver.Driver, error) {
 	if isNil(client) {
-		return nil, errors.New("redisstore: client is nil")
+		return nil, errors.New("redisstore: the client is nil: make one with redis.NewClient")
 	}
 	if c, ok := client.(interface{ Options() *redis.ClusterOptions }); ok {
 		if names := replicaReads(c.Options()); len(names) > 0 {

@@ -123,6 +123,7 @@ func equal(a, b driver.Record) bool {
 type wrapped struct{ redis.UniversalClient }
 
 func TestOptions(t *testing.T) {
+	const noClient = "redisstore: the client is nil: make one with redis.NewClient"
 	t.Parallel()
 	client := func(o *redis.ClusterOptions) *redis.ClusterClient {
 		o.Addrs = []string{"127.0.0.1:1"}
@@ -139,10 +140,10 @@ func TestOptions(t *testing.T) {
 		opts   *Options
 		want   string
 	}{
-		{nil, nil, "redisstore: client is nil"},
-		{(*redis.Client)(nil), nil, "redisstore: client is nil"},
-		{(*redis.ClusterClient)(nil), nil, "redisstore: client is nil"},
-		{(*redis.Ring)(nil), nil, "redisstore: client is nil"},
+		{nil, nil, noClient},
+		{(*redis.Client)(nil), nil, noClient},
+		{(*redis.ClusterClient)(nil), nil, noClient},
+		{(*redis.Ring)(nil), nil, noClient},
 		{client(&redis.ClusterOptions{ReadOnly: true}), nil,
 			"redisstore: the client's options include ReadOnly" + replicas},
 		{client(&redis.ClusterOptions{RouteByLatency: true}), nil,

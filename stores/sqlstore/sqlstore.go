@@ -123,7 +123,7 @@ func New(db *sql.DB, dialect Dialect, opts *Options) (*scskit.Store, error) {
 
 func newDriver(db *sql.DB, dialect Dialect, opts *Options) (driver.Driver, error) {
 	if db == nil {
-		return nil, errors.New("sqlstore: db is nil")
+		return nil, errors.New("sqlstore: db is nil: open it with sql.Open")
 	}
 	if dialect.name == "" {
 		return nil, errors.New("sqlstore: the dialect is not set: pass sqlstore.SQLite(), " +

@@ -168,7 +168,7 @@ func TestOptions(t *testing.T) {
 		opts    *Options
 		want    string
 	}{
-		{nil, SQLite(), nil, "sqlstore: db is nil"},
+		{nil, SQLite(), nil, "sqlstore: db is nil: open it with sql.Open"},
 		{db, Dialect{}, nil, "sqlstore: the dialect is not set: pass sqlstore.SQLite(), " +
 			"sqlstore.PostgreSQL() or sqlstore.MySQL()"},
 		{db, SQLite(), &Options{Options: scskit.Options{MaxSize: -1}},
