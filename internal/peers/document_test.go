@@ -78,7 +78,7 @@ func overview(t *testing.T, report conformance.Report) string {
 	t.Helper()
 	var b strings.Builder
 	b.WriteString("| store | version | on " +
-		"| store checks: passed | failed | pair checks: passed | failed | not to be seen |\n")
+		"| store checks: passed | failed | pair checks: passed | failed | cannot be checked |\n")
 	b.WriteString("| --- | --- | --- | ---: | ---: | ---: | ---: | ---: |\n")
 	for _, p := range peers {
 		of := make(map[conformance.Level]counts)

@@ -99,7 +99,7 @@ const (
 	nullData = "nil data becomes SQL NULL, which the column refuses; scs's codec never returns nil"
 
 	// unseen starts the reasons for the checks that need a *scskit.Store.
-	unseen = "not to be seen: "
+	unseen = "cannot be checked: "
 	idle   = unseen + "the check reads the driver's records"
 	secret = unseen + "the check reads the records and events of a *scskit.Store"
 )
