@@ -33,8 +33,8 @@ func From(ctx context.Context) Tracker {
 	return t
 }
 
-// CommitterKey is the context key of the Committer of a commit.
-type CommitterKey struct{}
+// committerKey is the context key of the Committer of a commit.
+type committerKey struct{}
 
 // Committer identifies the manager that commits. If several managers share a store and a tracker,
 // the store needs it to find the renewed session that a new token replaces.
@@ -45,12 +45,12 @@ type Committer struct {
 
 // WithCommitter returns a context for a commit by a manager that loaded the session of a token.
 func WithCommitter(ctx context.Context, manager any, loaded string) context.Context {
-	return context.WithValue(ctx, CommitterKey{}, Committer{manager, loaded})
+	return context.WithValue(ctx, committerKey{}, Committer{manager, loaded})
 }
 
 // CommitterFrom returns the Committer in the context of a commit.
 func CommitterFrom(ctx context.Context) (c Committer, ok bool) {
-	c, ok = ctx.Value(CommitterKey{}).(Committer)
+	c, ok = ctx.Value(committerKey{}).(Committer)
 	return c, ok
 }
 

@@ -186,14 +186,18 @@ func newMatrix(r conformance.Report) *matrix {
 // ours returns the matrix without the stores and adapters of others, of examples and of the guides.
 func (m *matrix) ours() *matrix {
 	subjects := slices.DeleteFunc(slices.Clone(m.subjects), func(s subject) bool {
-		isOurs := s.adapter == ""
-		for _, f := range frameworks {
-			isOurs = isOurs || f.adapter == s.adapter
-		}
-		return !isOurs || s.store == "directory" || s.store == "own" ||
-			strings.HasPrefix(s.store, "scs-") || s == subject{store: "reference"}
+		return !s.isOurs() || s == subject{store: reference}
 	})
 	return &matrix{subjects: subjects, groups: m.groups, cells: m.cells}
+}
+
+// isOurs reports whether the adapter and the store are those of this project.
+func (s subject) isOurs() bool {
+	ours := s.adapter == ""
+	for _, f := range frameworks {
+		ours = ours || f.adapter == s.adapter
+	}
+	return ours && (s.store == reference || !isOther(s.store))
 }
 
 func (m *matrix) total(s subject) counts {

@@ -174,8 +174,10 @@ func compareStores(a, b string) int {
 	return cmp.Or(rank(a)-rank(b), cmp.Compare(a, b))
 }
 
+// isOther reports whether a store is the reference, or one of others, of an example or of a guide.
 func isOther(store string) bool {
-	return store == "directory" || store == reference || strings.HasPrefix(store, "scs-")
+	return slices.Contains([]string{"directory", "own", reference}, store) ||
+		strings.HasPrefix(store, "scs-")
 }
 
 // fill sets the fields for the results. reason returns the index of a text in page.Reasons.
