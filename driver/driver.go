@@ -174,8 +174,9 @@ type SizeLimiter interface {
 
 // Carrier converts records to cookie values and back, for a store that keeps nothing on a server;
 // see scskit.NewCarrierStore. The value takes the place of a token. A session in a cookie cannot be
-// revoked, and concurrent requests do not see each other's changes. The store uses no other optional
-// interface of a Carrier: Carry itself limits the size. The methods are safe for concurrent use.
+// revoked, and concurrent requests do not see each other's changes. The store uses no other
+// optional interface of a Carrier: Carry itself limits the size. The methods are safe for
+// concurrent use.
 type Carrier interface {
 	// Carry returns the cookie value for a record. It is printable ASCII without spaces, quotes,
 	// commas, semicolons, backslashes and dots. If the record does not fit into cookies, the error is
