@@ -60,7 +60,7 @@ func (carrierDriver) Save(context.Context, driver.Record, driver.Condition) erro
 	return errNeedsAdapter
 }
 
-func (carrierDriver) Touch(context.Context, string, int64, time.Time) error {
+func (carrierDriver) Touch(context.Context, driver.Record) error {
 	return errNeedsAdapter
 }
 

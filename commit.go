@@ -98,7 +98,7 @@ func (c *commitOp) untracked(cond driver.Condition) error {
 	}
 	rec := c.record(c.data, c.expiry)
 	c.lastVersion = rec.Version
-	_, err := c.store.save(c.ctx, KindSave, rec, cond)
+	_, err := c.store.save(c.ctx, KindSave, &rec, cond)
 	return err
 }
 
@@ -221,7 +221,14 @@ func (c *commitOp) unchanged(expiry time.Time) error {
 // meanwhile, touch moves the expiry of that record.
 func (c *commitOp) touch(expiry time.Time) error {
 	n := &c.note
-	err := c.store.touch(c.ctx, c.id, n.version, expiry)
+	user, err := c.store.userOf(c.plain)
+	if err != nil || c.store.indexed && user != n.user {
+		// The record was saved under another Options.UserKey: save it for the index of users.
+		return c.write(KindSave, driver.IfVersion(n.version), expiry)
+	}
+	err = c.store.touch(c.ctx, driver.Record{
+		ID: c.id, Version: n.version, User: user, Expiry: expiry,
+	})
 	if lostRace(err) {
 		return c.merge(expiry, true)
 	}
@@ -253,12 +260,12 @@ func (c *commitOp) save(kind Kind, cond driver.Condition, expiry time.Time) erro
 		rec.Created = n.created // drivers keep it in any case, but for some that costs more
 	}
 	c.lastVersion = rec.Version
-	value, err := c.store.save(c.ctx, kind, rec, cond)
+	value, err := c.store.save(c.ctx, kind, &rec, cond)
 	if err != nil {
 		return err
 	}
 	n.state, n.data, n.expiry = noteLive, c.data, expiry
-	n.created, n.version, n.rewrite = rec.Created, rec.Version, false
+	n.created, n.version, n.rewrite, n.user = rec.Created, rec.Version, false, rec.User
 	n.result = CommitResult{State: CommitStored, Expiry: expiry, Value: value}
 	return nil
 }
@@ -310,6 +317,7 @@ func (c *commitOp) record(data []byte, expiry time.Time) driver.Record {
 		Expiry:  ceilMilli(expiry),
 		Created: now,
 		Updated: now,
+		Seen:    now,
 		Version: version(),
 	}
 }

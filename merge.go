@@ -132,7 +132,9 @@ func (c *commitOp) merge(expiry time.Time, raced bool) error {
 				c.noteMerge(merged.data, current.Version, current.Expiry, state)
 				return nil
 			}
-			err = s.touch(c.ctx, c.id, current.Version, until)
+			err = s.touch(c.ctx, driver.Record{
+				ID: c.id, Version: current.Version, User: current.User, Expiry: until,
+			})
 			if err == nil {
 				c.noteMerge(merged.data, current.Version, until, CommitStored)
 				return nil
@@ -141,7 +143,7 @@ func (c *commitOp) merge(expiry time.Time, raced bool) error {
 			rec := c.record(merged.data, until)
 			rec.Created = current.Created
 			c.lastVersion = rec.Version
-			_, err = s.save(c.ctx, KindMerge, rec, driver.IfVersion(current.Version))
+			_, err = s.save(c.ctx, KindMerge, &rec, driver.IfVersion(current.Version))
 			if err == nil {
 				c.noteMerge(merged.data, rec.Version, until, CommitStored)
 				return nil
@@ -176,6 +178,7 @@ func (c *commitOp) noteMerge(stored []byte, version int64, expiry time.Time, sta
 		version = 0
 	}
 	n.data, n.expiry, n.version, n.state = c.data, expiry, version, noteLive
+	n.user, _ = c.store.userOf(stored) // it was saved, so its user is valid
 	if state == CommitKept {
 		n.keep(expiry)
 		return

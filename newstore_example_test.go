@@ -54,19 +54,19 @@ func (d *mapDriver) Save(_ context.Context, rec driver.Record, cond driver.Condi
 	return nil
 }
 
-// Touch moves the expiry, and nothing else.
-func (d *mapDriver) Touch(_ context.Context, id string, version int64, expiry time.Time) error {
+// Touch sets Expiry and Seen, and nothing else.
+func (d *mapDriver) Touch(_ context.Context, rec driver.Record) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	rec, err := d.live(id)
+	stored, err := d.live(rec.ID)
 	if err != nil {
 		return err
 	}
-	if rec.Version != version {
+	if stored.Version != rec.Version {
 		return driver.ErrConflict
 	}
-	rec.Expiry = expiry
-	d.records[id] = rec
+	stored.Expiry, stored.Seen = rec.Expiry, rec.Seen
+	d.records[rec.ID] = stored
 	return nil
 }
 

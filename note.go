@@ -86,8 +86,9 @@ type base struct {
 	data    []byte // as the manager got it, including the offset
 	expiry  time.Time
 	created time.Time
-	version int64 // the stored version; 0 if the stored record is not data
-	rewrite bool  // save the record again even if it is unchanged
+	user    string // Record.User
+	version int64  // the stored version; 0 if the stored record is not data
+	rewrite bool   // save the record again even if it is unchanged
 }
 
 // sessionRef identifies a session in a context: the key of its manager, and the manager's value for

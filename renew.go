@@ -77,6 +77,7 @@ func (s *Store) retire(ctx context.Context, old *note) (int64, error) {
 		Expiry:  expiry,
 		Created: old.created,
 		Updated: now,
+		Seen:    now,
 		Version: version(),
 	}
 	err = s.driver.Save(op.ctx, tombstone, driver.IfVersion(old.version))
@@ -152,7 +153,7 @@ func (c *commitOp) renew(expiry time.Time) error {
 		}
 		rec := c.record(next.data, next.expiry(expiry, current.Expiry))
 		rec.Created = n.created
-		_, err = s.save(c.ctx, KindMerge, rec, driver.IfVersion(version))
+		_, err = s.save(c.ctx, KindMerge, &rec, driver.IfVersion(version))
 		switch {
 		case errors.Is(err, driver.ErrNotFound): // only DestroySessionsOf can have deleted it
 			return errTargetGone

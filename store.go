@@ -29,6 +29,7 @@ type Store struct {
 	opts       Options
 	codec      storeCodec
 	maxSize    int
+	indexed    bool // the driver is a driver.UserIndex
 	ids        identifier
 	mergeLocks *keyedMutex
 	warned     *sync.Once // of scs's own LoadAndSave
@@ -67,6 +68,7 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 	if s.ids, err = newIdentifier(o.PlainIDs || s.carrier != nil, maxToken); err != nil {
 		return nil, err
 	}
+	_, s.indexed = driver.As[driver.UserIndex](d)
 	if l, ok := driver.As[driver.SizeLimiter](d); ok && l.MaxData() < s.maxSize {
 		s.maxSize = l.MaxData()
 	}
@@ -238,27 +240,29 @@ func (s *Store) load(ctx context.Context, id string) (driver.Record, error) {
 	return rec, err
 }
 
-// save returns the value that the cookie must hold instead of the token, or "" if it holds the
-// token.
-func (s *Store) save(ctx context.Context, kind Kind, rec driver.Record,
+// save stores rec, and sets its User. It returns the value that the cookie must hold instead of the
+// token, or "" if it holds the token.
+func (s *Store) save(ctx context.Context, kind Kind, rec *driver.Record,
 	cond driver.Condition) (value string, err error) {
 	op := s.begin(ctx)
 	rec.User, err = s.userOf(rec.Data)
 	switch {
 	case err != nil:
 	case s.carrier != nil:
-		value, err = s.carry(rec)
+		value, err = s.carry(*rec)
 	default:
-		err = s.driver.Save(op.ctx, rec, cond)
+		err = s.driver.Save(op.ctx, *rec, cond)
 	}
 	op.end(kind, rec.ID, err)
 	return value, err
 }
 
-func (s *Store) touch(ctx context.Context, id string, version int64, expiry time.Time) error {
+// touch moves the expiry of a stored record to rec.Expiry, and notes that it was seen now.
+func (s *Store) touch(ctx context.Context, rec driver.Record) error {
+	rec.Seen = s.opts.Now()
 	op := s.begin(ctx)
-	err := s.driver.Touch(op.ctx, id, version, expiry)
-	op.end(KindTouch, id, err)
+	err := s.driver.Touch(op.ctx, rec)
+	op.end(KindTouch, rec.ID, err)
 	return err
 }
 

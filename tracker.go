@@ -141,6 +141,7 @@ func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any)
 		data:    rec.Data[:len(rec.Data):len(rec.Data)], // an append must not write to the note's data
 		expiry:  rec.Expiry,
 		created: rec.Created,
+		user:    rec.User,
 		version: rec.Version,
 		rewrite: rec.Rewrite,
 	}

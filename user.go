@@ -33,8 +33,12 @@ type UserSession struct {
 	Deadline, Expiry time.Time
 
 	// Created is when the session was stored under its current token. Updated is when it was last
-	// saved. Extending the idle timeout changes only Expiry.
+	// saved.
 	Created, Updated time.Time
+
+	// Seen is when a request last used the session. It may be older than the last request by one
+	// touch interval. If the manager has no idle timeout, it is when a request last changed it.
+	Seen time.Time
 }
 
 // SessionsOf yields every live session of a user once. These are the sessions that have the user
@@ -77,6 +81,7 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 			if !yield(UserSession{
 				Key: s.ids.key(rec), ID: s.ids.public(rec.ID), Values: values,
 				Deadline: deadline, Expiry: rec.Expiry, Created: rec.Created, Updated: rec.Updated,
+				Seen: rec.Seen,
 			}, nil) {
 				return
 			}

@@ -80,7 +80,7 @@ func expiryMoved(t *checkT) {
 		again.Version, again.Expiry = 3, rec.Expiry.Add(time.Minute)
 		t.save(d, again, driver.IfVersion(rec.Version))
 		again.Expiry = rec.Expiry
-		if err := d.Touch(t.Context(), again.ID, again.Version, again.Expiry); err != nil {
+		if err := d.Touch(t.Context(), again); err != nil {
 			t.Fatalf("touch: %v", err)
 		}
 		t.wantRecord(d, again)

@@ -36,7 +36,7 @@ var driverRecordChecks = []check{
 	{"driver/if-version-race", LevelDriver, driverIfVersionRace,
 		"IfVersion: of concurrent saves one stores its record and the others return ErrConflict"},
 	{"driver/touch", LevelDriver, driverTouch,
-		"Driver.Touch: moves the expiry to an earlier or a later time, and changes nothing else"},
+		"Driver.Touch: moves the expiry to an earlier or a later time, sets Seen, and nothing else"},
 	{"driver/touch-version", LevelDriver, driverTouchVersion,
 		"Driver.Touch: returns ErrConflict and changes nothing if the version differs"},
 	{"driver/touch-missing", LevelDriver, driverTouchMissing,
@@ -72,12 +72,12 @@ func driverZones(t *checkT) {
 	for _, hours := range []int{-12, 14} {
 		zone := time.FixedZone("away", hours*60*60)
 		rec := record(newID(), "data")
-		rec.Expiry, rec.Created, rec.Updated = rec.Expiry.In(zone), rec.Created.In(zone),
-			rec.Updated.In(zone)
+		rec.Expiry, rec.Created = rec.Expiry.In(zone), rec.Created.In(zone)
+		rec.Updated, rec.Seen = rec.Updated.In(zone), rec.Seen.In(zone)
 		t.save(d, rec, driver.Always())
 		t.wantRecord(d, rec)
 		rec.Expiry = rec.Expiry.Add(time.Minute)
-		if err := d.Touch(t.Context(), rec.ID, rec.Version, rec.Expiry); err != nil {
+		if err := d.Touch(t.Context(), rec); err != nil {
 			t.Fatalf("touch: %v", err)
 		}
 		t.wantRecord(d, rec)
@@ -228,8 +228,10 @@ func driverTouch(t *checkT) {
 	rec.Version = 1<<60 + 3
 	t.save(d, rec, driver.Always())
 	for _, by := range []time.Duration{time.Minute + 3*time.Millisecond, -20 * time.Minute} {
-		rec.Expiry = rec.Expiry.Add(by)
-		if err := d.Touch(t.Context(), rec.ID, rec.Version, rec.Expiry); err != nil {
+		rec.Expiry, rec.Seen = rec.Expiry.Add(by), rec.Seen.Add(17*time.Second+7*time.Millisecond)
+		touched := rec
+		touched.Data, touched.Created, touched.Updated = nil, time.Time{}, time.Time{}
+		if err := d.Touch(t.Context(), touched); err != nil {
 			t.Fatalf("touch: %v", err)
 		}
 		t.wantRecord(d, rec)
@@ -242,7 +244,7 @@ func driverTouchVersion(t *checkT) {
 	rec.Version = 2
 	t.save(d, rec, driver.Always())
 	for _, v := range []int64{1, 3} {
-		t.wantErr("touch", d.Touch(t.Context(), rec.ID, v, in(2*lifetime)), driver.ErrConflict,
+		t.wantErr("touch", d.Touch(t.Context(), touchTo(rec.ID, v, in(2*lifetime))), driver.ErrConflict,
 			driver.ErrNotFound)
 		t.wantRecord(d, rec)
 	}
@@ -251,7 +253,7 @@ func driverTouchVersion(t *checkT) {
 func driverTouchMissing(t *checkT) {
 	d := t.newDriver()
 	id := newID()
-	t.wantErr("touch", d.Touch(t.Context(), id, 1, in(lifetime)), driver.ErrConflict,
+	t.wantErr("touch", d.Touch(t.Context(), touchTo(id, 1, in(lifetime))), driver.ErrConflict,
 		driver.ErrNotFound)
 	t.wantNoRecord(d, id)
 }

@@ -64,7 +64,8 @@ func driverExpiredLoad(t *checkT) {
 func driverExpiredTouch(t *checkT) {
 	d := t.newDriver()
 	rec := t.saveExpiring(d)
-	t.wantErr("touch", d.Touch(t.Context(), rec.ID, rec.Version, in(lifetime)), driver.ErrConflict,
+	t.wantErr("touch", d.Touch(t.Context(), touchTo(rec.ID, rec.Version, in(lifetime))),
+		driver.ErrConflict,
 		driver.ErrNotFound)
 	t.wantNoRecord(d, rec.ID)
 }
@@ -131,7 +132,7 @@ func driverIDs(t *checkT) {
 			t.Errorf("load: id %s: error %v, data %s, id %s", brief([]byte(id)), err, brief(rec.Data),
 				brief([]byte(rec.ID)))
 		}
-		if err := d.Touch(t.Context(), id, 1, in(2*lifetime)); err != nil {
+		if err := d.Touch(t.Context(), touchTo(id, 1, in(2*lifetime))); err != nil {
 			t.Errorf("touch: id %s: %v", brief([]byte(id)), err)
 		}
 	}
@@ -186,6 +187,7 @@ func driverAliasing(t *checkT) {
 	want := record(newID(), "data")
 	given := record(want.ID, "data")
 	given.Expiry, given.Created, given.Updated = want.Expiry, want.Created, want.Updated
+	given.Seen = want.Seen
 	t.save(d, given, driver.Always())
 	copy(given.Data, "XXXX")
 	t.wantRecord(d, want)
@@ -216,7 +218,7 @@ func driverContext(t *checkT) {
 				return d.Save(ctx, record(newID(), "new"), driver.IfAbsent())
 			},
 			"save if version": func() error { return d.Save(ctx, changed, driver.IfVersion(1)) },
-			"touch":           func() error { return d.Touch(ctx, rec.ID, 1, in(2*lifetime)) },
+			"touch":           func() error { return d.Touch(ctx, touchTo(rec.ID, 1, in(2*lifetime))) },
 			"delete":          func() error { return d.Delete(ctx, rec.ID) },
 		}
 		if r, ok := driver.As[driver.Ranger](d); ok {
@@ -250,7 +252,7 @@ func driverConcurrent(t *checkT) {
 			rec.Data, rec.Version = append(rec.Data, '+'), 2
 			t.save(d, rec, driver.IfVersion(1))
 			rec.Expiry = rec.Expiry.Add(time.Second)
-			if err := d.Touch(t.Context(), rec.ID, 2, rec.Expiry); err != nil {
+			if err := d.Touch(t.Context(), rec); err != nil {
 				t.Fatalf("touch: %v", err)
 			}
 			t.wantRecord(d, rec)

@@ -124,7 +124,7 @@ func userMoves(t *checkT) {
 		rec.User = alice
 		t.save(d, rec, cond)
 		rec.Expiry = rec.Expiry.Add(time.Minute)
-		if err := d.Touch(t.Context(), rec.ID, rec.Version, rec.Expiry); err != nil {
+		if err := d.Touch(t.Context(), rec); err != nil {
 			t.Fatalf("touch: %v", err)
 		}
 		t.wantUser(i, alice, rec)

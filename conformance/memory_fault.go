@@ -41,7 +41,7 @@ func (t *checkT) dataStays(d driver.Driver) {
 		make func() error
 	}{
 		{"Load", func() error { _, err := d.Load(t.Context(), other.ID); return err }},
-		{"Touch", func() error { return d.Touch(t.Context(), want.ID, 1, in(2*lifetime)) }},
+		{"Touch", func() error { return d.Touch(t.Context(), touchTo(want.ID, 1, in(2*lifetime))) }},
 		{"Save", func() error { return d.Save(t.Context(), next, driver.IfVersion(1)) }},
 		{"Save of others", func() error { // enough to make a memory-mapped file grow
 			for range 40 {

@@ -20,7 +20,7 @@ var (
 		ctx context.Context, d driver.Driver, rec driver.Record, to time.Time,
 	) (driver.Record, error) {
 		rec.Expiry = to
-		return rec, d.Touch(ctx, rec.ID, rec.Version, to)
+		return rec, d.Touch(ctx, rec)
 	}}
 	bySave = move{"saved over", func(
 		ctx context.Context, d driver.Driver, rec driver.Record, to time.Time,

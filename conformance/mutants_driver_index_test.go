@@ -98,12 +98,12 @@ func (b *fakeDriver) indexed(x *expiryIndex) {
 		}
 		return err
 	}
-	b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
+	b.touch = func(ctx context.Context, rec driver.Record) error {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		err := b.referenceDriver.Touch(ctx, id, version, e)
+		err := b.referenceDriver.Touch(ctx, rec)
 		if err == nil {
-			x.put(id, e, x.touchKeeps)
+			x.put(rec.ID, rec.Expiry, x.touchKeeps)
 		}
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 
 	"github.com/alexedwards/scs/v2"
 
@@ -72,9 +71,9 @@ func (b *fakeDriver) mapped(tb testing.TB) {
 		defer m.invalidate()
 		return b.referenceDriver.Save(ctx, rec, cond)
 	}
-	b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
+	b.touch = func(ctx context.Context, rec driver.Record) error {
 		defer m.invalidate()
-		return b.referenceDriver.Touch(ctx, id, version, e)
+		return b.referenceDriver.Touch(ctx, rec)
 	}
 	b.delete = func(ctx context.Context, id string) error {
 		defer m.invalidate()

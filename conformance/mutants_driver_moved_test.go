@@ -116,9 +116,9 @@ func driverMovedMutants() []mutant {
 					wall.Store(rec.ID, rec.Expiry.Format(clock))
 					return b.referenceDriver.Save(ctx, rec, cond)
 				}
-				b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
-					wall.Store(id, e.Format(clock))
-					return b.referenceDriver.Touch(ctx, id, version, e)
+				b.touch = func(ctx context.Context, rec driver.Record) error {
+					wall.Store(rec.ID, rec.Expiry.Format(clock))
+					return b.referenceDriver.Touch(ctx, rec)
 				}
 				b.sweeping(func(rec driver.Record) bool {
 					e, ok := wall.Load(rec.ID)

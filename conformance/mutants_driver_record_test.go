@@ -34,6 +34,9 @@ func driverRecordMutants() []mutant {
 		driverMutant("no-updated", "driver/round-trip",
 			"Record.Updated is lost",
 			func(b *fakeDriver) { b.saving(func(rec *driver.Record) { rec.Updated = time.Time{} }) }),
+		driverMutant("loses-seen", "driver/round-trip",
+			"Record.Seen is lost",
+			func(b *fakeDriver) { b.saving(func(rec *driver.Record) { rec.Seen = time.Time{} }) }),
 		driverMutant("whole-seconds", "driver/round-trip",
 			"Record.Created is cut to whole seconds", func(b *fakeDriver) {
 				b.saving(func(rec *driver.Record) { rec.Created = rec.Created.Truncate(time.Second) })
@@ -166,50 +169,59 @@ func driverRecordMutants() []mutant {
 			}),
 		driverMutant("touch-updates", "driver/touch",
 			"Touch changes Record.Updated", func(b *fakeDriver) {
-				b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
-					if err := b.referenceDriver.Touch(ctx, id, version, e); err != nil {
+				b.touch = func(ctx context.Context, rec driver.Record) error {
+					if err := b.referenceDriver.Touch(ctx, rec); err != nil {
 						return err
 					}
-					rec, _ := b.raw(id)
+					rec, _ = b.raw(rec.ID)
 					rec.Updated = time.Now()
 					b.set(rec)
 					return nil
 				}
 			}),
+		driverMutant("touch-keeps-seen", "driver/touch",
+			"Touch does not set Record.Seen", func(b *fakeDriver) {
+				b.touch = func(ctx context.Context, rec driver.Record) error {
+					old, _ := b.raw(rec.ID)
+					rec.Seen = old.Seen
+					return b.referenceDriver.Touch(ctx, rec)
+				}
+			}),
 		driverMutant("touch-only-extends", "driver/touch",
 			"Touch moves the expiry only to a later one", func(b *fakeDriver) {
-				b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
-					if old, ok := b.raw(id); ok && old.Expiry.After(e) {
-						e = old.Expiry
+				b.touch = func(ctx context.Context, rec driver.Record) error {
+					if old, ok := b.raw(rec.ID); ok && old.Expiry.After(rec.Expiry) {
+						rec.Expiry = old.Expiry
 					}
-					return b.referenceDriver.Touch(ctx, id, version, e)
+					return b.referenceDriver.Touch(ctx, rec)
 				}
 			}),
 		driverMutant("touches-any-version", "driver/touch-version",
 			"Touch ignores the version", func(b *fakeDriver) {
-				b.touch = func(ctx context.Context, id string, _ int64, e time.Time) error {
-					rec, _ := b.raw(id)
-					return b.referenceDriver.Touch(ctx, id, rec.Version, e)
+				b.touch = func(ctx context.Context, rec driver.Record) error {
+					old, _ := b.raw(rec.ID)
+					rec.Version = old.Version
+					return b.referenceDriver.Touch(ctx, rec)
 				}
 			}),
 		driverMutant("touch-creates", "driver/touch-missing",
 			"Touch creates a record", func(b *fakeDriver) {
-				b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
-					if _, ok := b.raw(id); !ok {
-						b.set(driver.Record{ID: id, Version: version, Expiry: e})
+				b.touch = func(ctx context.Context, rec driver.Record) error {
+					if _, ok := b.raw(rec.ID); !ok {
+						b.set(rec)
 					}
-					return b.referenceDriver.Touch(ctx, id, version, e)
+					return b.referenceDriver.Touch(ctx, rec)
 				}
 			}),
 		driverMutant("touch-revives", "driver/expired-touch",
 			"Touch moves the expiry of an expired record", func(b *fakeDriver) {
-				b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
-					if rec, ok := b.raw(id); ok && rec.Version == version && ctx.Err() == nil {
-						rec.Expiry = e
-						b.set(rec)
+				b.touch = func(ctx context.Context, rec driver.Record) error {
+					if old, ok := b.raw(rec.ID); ok && old.Version == rec.Version && ctx.Err() == nil {
+						old.Expiry = rec.Expiry
+						b.set(old)
 						return nil
 					}
-					return b.referenceDriver.Touch(ctx, id, version, e)
+					return b.referenceDriver.Touch(ctx, rec)
 				}
 			}),
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"iter"
 	"testing"
-	"time"
 
 	"github.com/scskit/scskit/driver"
 	"github.com/scskit/scskit/internal/mutants"
@@ -15,7 +14,7 @@ type fakeDriver struct {
 	*referenceDriver
 	load   func(ctx context.Context, id string) (driver.Record, error)
 	save   func(ctx context.Context, rec driver.Record, cond driver.Condition) error
-	touch  func(ctx context.Context, id string, version int64, e time.Time) error
+	touch  func(ctx context.Context, rec driver.Record) error
 	delete func(ctx context.Context, id string) error
 	ranged func(ctx context.Context) iter.Seq2[driver.Record, error]
 	sweep  func(ctx context.Context, limit int) (int, error)
@@ -63,8 +62,8 @@ func (b *fakeDriver) Save(ctx context.Context, r driver.Record, c driver.Conditi
 	return b.save(ctx, r, c)
 }
 
-func (b *fakeDriver) Touch(ctx context.Context, id string, version int64, e time.Time) error {
-	return b.touch(ctx, id, version, e)
+func (b *fakeDriver) Touch(ctx context.Context, rec driver.Record) error {
+	return b.touch(ctx, rec)
 }
 
 // raw returns the stored record, expired or not, without copying it.
@@ -98,8 +97,9 @@ func (b *fakeDriver) keyed(key func(string) string) {
 		return rec, err
 	}
 	b.saving(func(rec *driver.Record) { rec.ID = key(rec.ID) })
-	b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
-		return b.referenceDriver.Touch(ctx, key(id), version, e)
+	b.touch = func(ctx context.Context, rec driver.Record) error {
+		rec.ID = key(rec.ID)
+		return b.referenceDriver.Touch(ctx, rec)
 	}
 	b.delete = func(ctx context.Context, id string) error {
 		return b.referenceDriver.Delete(ctx, key(id))

@@ -5,7 +5,6 @@ import (
 	"iter"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/scskit/scskit/driver"
 	"github.com/scskit/scskit/internal/mutants"
@@ -131,9 +130,9 @@ func driverUserMutants() []mutant {
 			}),
 		driverUserMutant("touch-forgets-user", "driver/user-moves",
 			"a touch removes the user", func(b *fakeUserDriver) {
-				b.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
-					err := b.referenceDriver.Touch(ctx, id, version, e)
-					if rec, ok := b.raw(id); ok && err == nil {
+				b.touch = func(ctx context.Context, rec driver.Record) error {
+					err := b.referenceDriver.Touch(ctx, rec)
+					if rec, ok := b.raw(rec.ID); ok && err == nil {
 						rec.User = ""
 						b.set(rec)
 					}

@@ -63,7 +63,7 @@ func portableExpiryMutants() []mutant {
 			change{options: func(o *scskit.Options) { o.TouchInterval = -1 }}),
 		portableMutant("touches-never", "expiry/touch-never-early",
 			"a read never writes the expiry", change{driver: func(p *patch) {
-				p.touch = func(context.Context, string, int64, time.Time) error { return nil }
+				p.touch = func(context.Context, driver.Record) error { return nil }
 			}}),
 		portableMutant("expiry-only-grows", "expiry/deadline-moved",
 			"a save moves the expiry only to a later one", change{driver: func(p *patch) {

@@ -19,13 +19,13 @@ func portableMergeMutants() []mutant {
 					saved.Store(rec.Version, rec)
 					return p.Driver.Save(ctx, rec, cond)
 				}
-				p.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
-					if rec, ok := saved.Load(version); ok {
-						rec := rec.(driver.Record)
-						rec.Expiry = e
-						return p.Driver.Save(ctx, rec, driver.Always())
+				p.touch = func(ctx context.Context, rec driver.Record) error {
+					if last, ok := saved.Load(rec.Version); ok {
+						last := last.(driver.Record)
+						last.Expiry = rec.Expiry
+						return p.Driver.Save(ctx, last, driver.Always())
 					}
-					return p.Driver.Touch(ctx, id, version, e)
+					return p.Driver.Touch(ctx, rec)
 				}
 			}}),
 		portableMutant("save-resurrects", "concurrency/logout-beats-writer",
@@ -118,7 +118,7 @@ func portableMergeMutants() []mutant {
 					if err != nil {
 						return nil //nolint:nilerr // the session is gone, but the commit has succeeded
 					}
-					return k.inner.Touch(ctx, rec.ID, rec.Version, rec.Expiry)
+					return k.inner.Touch(ctx, rec)
 				}
 			}}),
 		portableMutant("untracked-keeps", "concurrency/untracked-overwrites",

@@ -122,12 +122,12 @@ func portableRenewalMutants() []mutant {
 			}}),
 		portableMutant("touch-only-extends", "expiry/idle-shortened",
 			"a touch moves the expiry only to a later one", change{driver: func(p *patch) {
-				p.touch = func(ctx context.Context, id string, version int64, e time.Time) error {
-					if rec, err := p.Driver.Load(ctx, id); err == nil && rec.Version == version &&
-						rec.Expiry.After(e) {
+				p.touch = func(ctx context.Context, rec driver.Record) error {
+					if old, err := p.Driver.Load(ctx, rec.ID); err == nil && old.Version == rec.Version &&
+						old.Expiry.After(rec.Expiry) {
 						return nil
 					}
-					return p.Driver.Touch(ctx, id, version, e)
+					return p.Driver.Touch(ctx, rec)
 				}
 			}}),
 		portableMutant("needs-its-touch", "faults/failed-touch",

@@ -115,7 +115,7 @@ type patch struct {
 	driver.Driver
 	load   func(ctx context.Context, id string) (driver.Record, error)
 	save   func(ctx context.Context, rec driver.Record, cond driver.Condition) error
-	touch  func(ctx context.Context, id string, version int64, e time.Time) error
+	touch  func(ctx context.Context, rec driver.Record) error
 	delete func(ctx context.Context, id string) error
 	sweep  func(ctx context.Context, limit int) (int, error)
 	limit  int
@@ -155,8 +155,8 @@ func (p *patch) Save(ctx context.Context, rec driver.Record, cond driver.Conditi
 	return p.save(ctx, rec, cond)
 }
 
-func (p *patch) Touch(ctx context.Context, id string, version int64, e time.Time) error {
-	return p.touch(ctx, id, version, e)
+func (p *patch) Touch(ctx context.Context, rec driver.Record) error {
+	return p.touch(ctx, rec)
 }
 
 func (p *patch) Range(ctx context.Context) iter.Seq2[driver.Record, error] {

@@ -28,7 +28,8 @@ func record(id, data string) driver.Record {
 	now := time.Now().Truncate(time.Millisecond)
 	return driver.Record{
 		ID: id, Data: []byte(data), Expiry: now.Add(lifetime),
-		Created: now.Add(-2 * time.Minute), Updated: now.Add(-time.Minute), Version: 1,
+		Created: now.Add(-2 * time.Minute), Updated: now.Add(-time.Minute),
+		Seen: now.Add(-30 * time.Second), Version: 1,
 	}
 }
 
@@ -67,6 +68,8 @@ func difference(got, want driver.Record) string {
 		return fmt.Sprintf("got created %v, want %v", got.Created, want.Created)
 	case !same(got.Updated, want.Updated):
 		return fmt.Sprintf("got updated %v, want %v", got.Updated, want.Updated)
+	case !same(got.Seen, want.Seen):
+		return fmt.Sprintf("got seen %v, want %v", got.Seen, want.Seen)
 	}
 	return ""
 }
@@ -94,4 +97,9 @@ func noise(n int) []byte {
 	src := rand.NewChaCha8([32]byte{1})
 	_, _ = src.Read(b)
 	return b
+}
+
+// touchTo returns the record for a Touch.
+func touchTo(id string, version int64, expiry time.Time) driver.Record {
+	return driver.Record{ID: id, Version: version, Expiry: expiry, Seen: expiry.Add(-time.Minute)}
 }

@@ -124,20 +124,18 @@ func (d *referenceDriver) Save(
 	return nil
 }
 
-func (d *referenceDriver) Touch(
-	ctx context.Context, id string, version int64, expiry time.Time,
-) error {
+func (d *referenceDriver) Touch(ctx context.Context, rec driver.Record) error {
 	unlock, err := d.lock(ctx, "touch")
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	rec, live := d.live(id)
-	if !live || rec.Version != version {
+	stored, live := d.live(rec.ID)
+	if !live || stored.Version != rec.Version {
 		return driver.ErrConflict
 	}
-	rec.Expiry = expiry
-	d.backend.records[id] = rec
+	stored.Expiry, stored.Seen = rec.Expiry, rec.Seen
+	d.backend.records[rec.ID] = stored
 	return nil
 }
 

@@ -219,7 +219,8 @@ func (t *checkT) plant(d *tap, token string, data []byte) {
 	t.Helper()
 	now := time.Now()
 	err := d.Driver.Save(t.Context(), driver.Record{
-		ID: d.id(token), Data: data, Expiry: now.Add(lifetime), Created: now, Updated: now, Version: 1,
+		ID: d.id(token), Data: data, Expiry: now.Add(lifetime), Created: now, Updated: now,
+		Seen: now, Version: 1,
 	}, driver.Always())
 	if err != nil {
 		t.Fatalf("driver: save: %v", err)

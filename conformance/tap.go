@@ -6,7 +6,6 @@ import (
 	"iter"
 	"slices"
 	"sync"
-	"time"
 
 	"github.com/scskit/scskit/driver"
 )
@@ -94,8 +93,8 @@ func (d *tap) Save(ctx context.Context, rec driver.Record, cond driver.Condition
 	return d.pass(ctx, "save", rec.ID, func() error { return d.Driver.Save(ctx, rec, cond) })
 }
 
-func (d *tap) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
-	return d.pass(ctx, "touch", id, func() error { return d.Driver.Touch(ctx, id, version, expiry) })
+func (d *tap) Touch(ctx context.Context, rec driver.Record) error {
+	return d.pass(ctx, "touch", rec.ID, func() error { return d.Driver.Touch(ctx, rec) })
 }
 
 func (d *tap) Delete(ctx context.Context, id string) error {

@@ -49,6 +49,10 @@ type Record struct {
 	Created time.Time
 	Updated time.Time
 
+	// Seen is when a request last used the session. Save and Touch set it. Requests that write
+	// nothing do not, so it may be older than the last request by one touch interval.
+	Seen time.Time
+
 	// Version identifies one saved state of the record. The caller draws it at random for each save.
 	// It therefore also distinguishes states of a record that was deleted and created again. It is
 	// never zero.
@@ -109,10 +113,11 @@ type Driver interface {
 	// than the backend can hold, the error is a *TooLargeError and the stored record is unchanged.
 	Save(ctx context.Context, rec Record, cond Condition) error
 
-	// Touch changes the expiry of the live record with the given id if it is still at the given
-	// version, and changes nothing else. Otherwise it returns ErrConflict (or ErrNotFound, as for
-	// Save). It never creates a record.
-	Touch(ctx context.Context, id string, version int64, expiry time.Time) error
+	// Touch sets Expiry and Seen of the live record with rec.ID if it is still at rec.Version, and
+	// changes nothing else. Otherwise it returns ErrConflict (or ErrNotFound, as for Save). It never
+	// creates a record. rec.User is the stored User, for a driver that keeps an index apart from the
+	// records. The caller sets no other field of rec.
+	Touch(ctx context.Context, rec Record) error
 
 	// Delete removes the record with the given id. It returns ErrNotFound if there is none. For an
 	// expired record it may return either nil or ErrNotFound.

@@ -82,18 +82,18 @@ func (d *directory) Save(ctx context.Context, rec driver.Record, cond driver.Con
 	return failure("save", d.write(rec))
 }
 
-func (d *directory) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
+func (d *directory) Touch(ctx context.Context, rec driver.Record) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	rec, err := d.read(ctx, fileName(id))
+	stored, err := d.read(ctx, fileName(rec.ID))
 	if err != nil {
 		return failure("touch", err)
 	}
-	if rec.Version != version {
+	if stored.Version != rec.Version {
 		return driver.ErrConflict
 	}
-	rec.Expiry = expiry
-	return failure("touch", d.write(rec))
+	stored.Expiry, stored.Seen = rec.Expiry, rec.Seen
+	return failure("touch", d.write(stored))
 }
 
 func (d *directory) Delete(ctx context.Context, id string) error {
@@ -192,7 +192,8 @@ func (d *directory) read(ctx context.Context, name string) (driver.Record, error
 // write replaces a file atomically: a reader sees the old or the new record, even if the process is
 // killed.
 func (d *directory) write(rec driver.Record) (err error) {
-	rec.Expiry, rec.Created, rec.Updated = rec.Expiry.UTC(), rec.Created.UTC(), rec.Updated.UTC()
+	rec.Expiry, rec.Created = rec.Expiry.UTC(), rec.Created.UTC()
+	rec.Updated, rec.Seen = rec.Updated.UTC(), rec.Seen.UTC()
 	name := fileName(rec.ID)
 	f, err := d.root.OpenFile(name+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
 	if err != nil {

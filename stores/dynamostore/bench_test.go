@@ -48,7 +48,7 @@ func BenchmarkDriver(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
 			rec := recs[i%n]
 			expiry := rec.Expiry.Add(time.Duration(i) * time.Millisecond)
-			if err := d.Touch(background, rec.ID, 1, expiry); err != nil {
+			if err := d.Touch(background, touchTo(rec.ID, 1, expiry)); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -111,7 +111,7 @@ func TestRoundTrips(t *testing.T) {
 		return func() error { return d.Save(background, rec, cond) }
 	}
 	touch := func(version int64) func() error {
-		return func() error { return d.Touch(background, "a", version, c.now().Add(time.Hour)) }
+		return func() error { return d.Touch(background, touchTo("a", version, c.now().Add(time.Hour))) }
 	}
 	remove := func() error { return d.Delete(background, "a") }
 	list := func() error {
@@ -195,7 +195,7 @@ func TestItem(t *testing.T) {
 		t.Errorf("after an overwrite: got %v, want %v", got, wanted)
 	}
 	expiry := time.UnixMilli(4_000_000_003_000)
-	want(t, "touch", d.Touch(background, rec.ID, rec.Version, expiry), nil)
+	want(t, "touch", d.Touch(background, touchTo(rec.ID, rec.Version, expiry)), nil)
 	wanted["expiry_ms"], wanted["expire_at"] = "N 4000000003000", "N 4000000003"
 	if got := raw(); !maps.Equal(got, wanted) {
 		t.Errorf("after a touch: got %v, want %v", got, wanted)
@@ -331,4 +331,9 @@ func TestEventuallyConsistentReads(t *testing.T) {
 			t.Errorf("EventuallyConsistentReads %v: got ConsistentRead %v", eventual, got)
 		}
 	}
+}
+
+// touchTo returns the record for a Touch.
+func touchTo(id string, version int64, expiry time.Time) driver.Record {
+	return driver.Record{ID: id, Version: version, Expiry: expiry, Seen: expiry.Add(-time.Minute)}
 }

@@ -129,7 +129,7 @@ func TestSilentServer(t *testing.T) {
 		"load":   loadErr,
 		"sweep":  sweepErr,
 		"save":   d.Save(ctx, rec, driver.Always()),
-		"touch":  d.Touch(ctx, rec.ID, 1, rec.Expiry),
+		"touch":  d.Touch(ctx, touchTo(rec.ID, 1, rec.Expiry)),
 		"delete": d.Delete(ctx, rec.ID),
 		"create": d.CreateSchema(ctx),
 		"check":  d.CheckSchema(ctx),

@@ -195,10 +195,10 @@ func (t *table) updateOf(rec driver.Record, set, cond string) *dynamodb.UpdateIt
 	return in
 }
 
-func (t *table) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
+func (t *table) Touch(ctx context.Context, rec driver.Record) error {
 	_, err := t.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName:           &t.name,
-		Key:                 key(id),
+		Key:                 key(rec.ID),
 		UpdateExpression:    aws.String(setExpiry),
 		ConditionExpression: aws.String(condLive),
 		ExpressionAttributeNames: map[string]string{
@@ -207,9 +207,9 @@ func (t *table) Touch(ctx context.Context, id string, version int64, expiry time
 			"#expireat": attrExpireAt,
 		},
 		ExpressionAttributeValues: item{
-			":held":     number(version),
-			":expiry":   number(expiry.UnixMilli()),
-			":expireat": number(seconds(expiry)),
+			":held":     number(rec.Version),
+			":expiry":   number(rec.Expiry.UnixMilli()),
+			":expireat": number(seconds(rec.Expiry)),
 			":now":      number(t.millis()),
 		},
 	})

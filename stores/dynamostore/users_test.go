@@ -93,7 +93,7 @@ func TestUserAttribute(t *testing.T) {
 	}{
 		{"create", save("alice", driver.IfAbsent()), "PutItem", "alice"},
 		{"touch", func() error {
-			return d.Touch(background, "a", 1, c.now().Add(time.Hour))
+			return d.Touch(background, touchTo("a", 1, c.now().Add(time.Hour)))
 		}, "UpdateItem", "alice"},
 		{"save for another user", save("bob", driver.IfVersion(1)), "UpdateItem", "bob"},
 		{"save without a user", save("", driver.IfVersion(1)), "UpdateItem", ""},

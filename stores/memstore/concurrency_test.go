@@ -48,7 +48,7 @@ func TestConcurrentUse(t *testing.T) {
 				id := fmt.Sprint((i*7 + g) % 60)
 				_ = m.Save(ctx, record(c, id, 1, time.Duration(i%9)*time.Second), driver.Always())
 				_, _ = m.Load(ctx, id)
-				_ = m.Touch(ctx, id, 1, c.now().Add(time.Duration(i%7)*time.Second))
+				_ = m.Touch(ctx, touchTo(id, 1, c.now().Add(time.Duration(i%7)*time.Second)))
 				if i%5 == 0 {
 					_ = m.Delete(ctx, id)
 				}
@@ -112,7 +112,7 @@ func BenchmarkDriver(b *testing.B) {
 		m, recs := setup(b)
 		for i := 0; b.Loop(); i++ {
 			rec := recs[i%len(recs)]
-			if err := m.Touch(ctx, rec.ID, 1, rec.Expiry.Add(time.Duration(i))); err != nil {
+			if err := m.Touch(ctx, touchTo(rec.ID, 1, rec.Expiry.Add(time.Duration(i)))); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -3,6 +3,7 @@ package memstore
 import (
 	"container/heap"
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -17,23 +18,26 @@ import (
 // number shrinks even if every save adds a record. Few, so that no save takes long.
 const reclaimPerSave = 4
 
-// memory implements driver.Driver. The heap has the same entries as the map, ordered by expiry, so
-// that expired entries are at its top.
+// memory implements driver.Driver. The two heaps together have the same entries as records, ordered
+// by expiry, so that expired entries are at their tops.
 type memory struct {
-	mu      sync.RWMutex
-	records map[string]*entry
-	expiry  expiryHeap
-	max     int
-	now     func() time.Time
+	mu        sync.RWMutex
+	records   map[string]*entry
+	users     map[string]map[*entry]struct{} // the entries of each user
+	anonymous expiryHeap                     // the entries without a user
+	owned     expiryHeap                     // the entries of users
+	max       int
+	now       func() time.Time
 }
 
 var (
-	_ driver.Driver  = (*memory)(nil)
-	_ driver.Ranger  = (*memory)(nil)
-	_ driver.Sweeper = (*memory)(nil)
+	_ driver.Driver    = (*memory)(nil)
+	_ driver.Ranger    = (*memory)(nil)
+	_ driver.UserIndex = (*memory)(nil)
+	_ driver.Sweeper   = (*memory)(nil)
 )
 
-// entry is a record and its index in the heap. The bytes of Data never change, so they may be read
+// entry is a record and its index in its heap. The bytes of Data never change, so they may be read
 // without the lock.
 type entry struct {
 	driver.Record
@@ -65,7 +69,8 @@ func (m *memory) Save(ctx context.Context, rec driver.Record, cond driver.Condit
 	}
 	now := m.now()
 	rec.Data = slices.Clone(rec.Data)
-	rec.Expiry, rec.Created, rec.Updated = wall(rec.Expiry), wall(rec.Created), wall(rec.Updated)
+	rec.Expiry, rec.Created = wall(rec.Expiry), wall(rec.Created)
+	rec.Updated, rec.Seen = wall(rec.Updated), wall(rec.Seen)
 
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -85,39 +90,40 @@ func (m *memory) Save(ctx context.Context, rec driver.Record, cond driver.Condit
 	if live {
 		rec.Created = e.Created
 	}
-	if e != nil {
-		rec.ID = e.ID
+	switch {
+	case e != nil && e.User == rec.User:
+		rec.ID, rec.User = e.ID, e.User
 		e.Record = rec
-		heap.Fix(&m.expiry, e.index)
-	} else {
+		heap.Fix(m.heapOf(e), e.index)
+	case e != nil:
+		m.remove(e)
+		m.insert(rec)
+	default:
 		for len(m.records) >= m.max {
-			m.remove(m.expiry[0])
+			m.remove(m.victim(now))
 		}
-		rec.ID = strings.Clone(rec.ID)
-		e = &entry{Record: rec}
-		m.records[rec.ID] = e
-		heap.Push(&m.expiry, e)
+		m.insert(rec)
 	}
 	m.reclaim(now, reclaimPerSave)
 	return nil
 }
 
-func (m *memory) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
+func (m *memory) Touch(ctx context.Context, rec driver.Record) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("memstore: touch: %w", err)
 	}
 	now := m.now()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	e := m.records[id]
+	e := m.records[rec.ID]
 	if e == nil || !e.live(now) {
 		return driver.ErrNotFound
 	}
-	if e.Version != version {
+	if e.Version != rec.Version {
 		return driver.ErrConflict
 	}
-	e.Expiry = wall(expiry)
-	heap.Fix(&m.expiry, e.index)
+	e.Expiry, e.Seen = wall(rec.Expiry), wall(rec.Seen)
+	heap.Fix(m.heapOf(e), e.index)
 	return nil
 }
 
@@ -177,6 +183,32 @@ func (m *memory) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	}
 }
 
+// RangeUser yields the records that the user has when it begins and that are still the user's when
+// it comes to them.
+func (m *memory) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
+	return func(yield func(driver.Record, error) bool) {
+		m.mu.RLock()
+		ids := make([]string, 0, len(m.users[user]))
+		for e := range m.users[user] {
+			ids = append(ids, e.ID)
+		}
+		m.mu.RUnlock()
+		if err := ctx.Err(); err != nil {
+			yield(driver.Record{}, fmt.Errorf("memstore: range user: %w", err))
+			return
+		}
+		for _, id := range ids {
+			rec, err := m.Load(ctx, id)
+			if errors.Is(err, driver.ErrNotFound) || err == nil && rec.User != user {
+				continue
+			}
+			if !yield(rec, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
 // Sweep needs no margin for clock differences, because only this process uses the sessions.
 func (m *memory) Sweep(ctx context.Context, limit int) (int, error) {
 	if err := ctx.Err(); err != nil {
@@ -191,16 +223,59 @@ func (m *memory) Sweep(ctx context.Context, limit int) (int, error) {
 // reclaim removes at most limit expired records and returns how many it removed.
 func (m *memory) reclaim(now time.Time, limit int) int {
 	n := 0
-	for n < limit && len(m.expiry) > 0 && !m.expiry[0].live(now) {
-		m.remove(m.expiry[0])
-		n++
+	for _, h := range []*expiryHeap{&m.anonymous, &m.owned} {
+		for n < limit && len(*h) > 0 && !(*h)[0].live(now) {
+			m.remove((*h)[0])
+			n++
+		}
 	}
 	return n
 }
 
+// victim returns the entry to evict when the store is full: an expired one if there is one, or else
+// the one closest to expiry. An entry without a user goes before any that has one, so that a flood
+// of anonymous clients does not sign users out.
+func (m *memory) victim(now time.Time) *entry {
+	if len(m.owned) > 0 && (len(m.anonymous) == 0 || !m.owned[0].live(now)) {
+		return m.owned[0]
+	}
+	return m.anonymous[0]
+}
+
+// heapOf returns the heap that has the entry.
+func (m *memory) heapOf(e *entry) *expiryHeap {
+	if e.User == "" {
+		return &m.anonymous
+	}
+	return &m.owned
+}
+
+// insert adds an entry for rec, and keeps none of its strings.
+func (m *memory) insert(rec driver.Record) {
+	rec.ID = strings.Clone(rec.ID)
+	e := &entry{Record: rec}
+	if rec.User != "" {
+		entries := m.users[rec.User]
+		if entries == nil {
+			entries = make(map[*entry]struct{}, 1)
+			m.users[strings.Clone(rec.User)] = entries
+		}
+		e.User = strings.Clone(rec.User)
+		entries[e] = struct{}{}
+	}
+	m.records[e.ID] = e
+	heap.Push(m.heapOf(e), e)
+}
+
 func (m *memory) remove(e *entry) {
 	delete(m.records, e.ID)
-	heap.Remove(&m.expiry, e.index)
+	heap.Remove(m.heapOf(e), e.index)
+	if e.User != "" {
+		delete(m.users[e.User], e)
+		if len(m.users[e.User]) == 0 {
+			delete(m.users, e.User)
+		}
+	}
 }
 
 // wall drops the time zone and the monotonic clock reading, as other backends do.

@@ -23,7 +23,9 @@ type Options struct {
 
 	// MaxSessions limits the number of sessions. Zero means 1,000,000; a negative value is an
 	// error. When full, a new session evicts an expired one, or else the one closest to expiry.
-	// With an idle timeout, that is the least recently used session; without one, the oldest.
+	// With an idle timeout, that is the least recently used session; without one, the oldest. If
+	// Options.UserKey is set, sessions without a user are evicted before any session with one, so
+	// that a flood of anonymous clients signs nobody out.
 	//
 	// Options.MaxSize limits the size of each session. A million sessions of 300 bytes take about
 	// 560 MB.
@@ -49,6 +51,7 @@ func New(opts *Options) (*scskit.Store, error) {
 func newDriver(opts *Options) (driver.Driver, error) {
 	m := &memory{
 		records: make(map[string]*entry),
+		users:   make(map[string]map[*entry]struct{}),
 		max:     opts.MaxSessions,
 		now:     opts.Now,
 	}

@@ -61,21 +61,33 @@ func want(t testing.TB, what string, got, target error) {
 	}
 }
 
-// consistent checks that the map and the heap have the same entries.
+// consistent checks that the maps and the heaps have the same entries.
 func consistent(t testing.TB, m *memory) {
 	t.Helper()
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	if len(m.records) != len(m.expiry) {
-		t.Fatalf("the map has %d entries, the heap %d", len(m.records), len(m.expiry))
+	if n := len(m.anonymous) + len(m.owned); len(m.records) != n {
+		t.Fatalf("the map has %d entries, the heaps %d", len(m.records), n)
 	}
-	for i, e := range m.expiry {
-		if e.index != i || m.records[e.ID] != e {
-			t.Fatalf("entry %q at %d has index %d", e.ID, i, e.index)
+	for _, h := range []*expiryHeap{&m.anonymous, &m.owned} {
+		for i, e := range *h {
+			_, indexed := m.users[e.User][e]
+			if e.index != i || m.records[e.ID] != e || m.heapOf(e) != h || indexed != (h == &m.owned) {
+				t.Fatalf("entry %q of %q at %d has index %d", e.ID, e.User, i, e.index)
+			}
+			if i > 0 && h.Less(i, (i-1)/2) {
+				t.Fatalf("the heap order is broken at %d", i)
+			}
 		}
-		if i > 0 && m.expiry.Less(i, (i-1)/2) {
-			t.Fatalf("the heap order is broken at %d", i)
+	}
+	owned := 0
+	for user, entries := range m.users {
+		if owned += len(entries); len(entries) == 0 {
+			t.Fatalf("user %q has no entries", user)
 		}
+	}
+	if owned != len(m.owned) {
+		t.Fatalf("the users have %d entries, the heap %d", owned, len(m.owned))
 	}
 }
 
@@ -180,14 +192,15 @@ func TestTouchAndDelete(t *testing.T) {
 	t.Parallel()
 	m, c := newMemory(t, 0)
 	ctx := context.Background()
-	want(t, "touch of no record", m.Touch(ctx, "a", 1, c.now().Add(time.Hour)), driver.ErrNotFound)
+	want(t, "touch of no record", m.Touch(ctx, touchTo("a", 1, c.now().Add(time.Hour))),
+		driver.ErrNotFound)
 	want(t, "delete of no record", m.Delete(ctx, "a"), driver.ErrNotFound)
 
 	rec := record(c, "a", 1, time.Minute)
 	save(t, m, rec)
-	want(t, "touch of another version", m.Touch(ctx, "a", 2, c.now().Add(time.Hour)),
+	want(t, "touch of another version", m.Touch(ctx, touchTo("a", 2, c.now().Add(time.Hour))),
 		driver.ErrConflict)
-	if err := m.Touch(ctx, "a", 1, c.now().Add(time.Hour)); err != nil {
+	if err := m.Touch(ctx, touchTo("a", 1, c.now().Add(time.Hour))); err != nil {
 		t.Fatal(err)
 	}
 	c.advance(time.Hour - 1)
@@ -200,7 +213,8 @@ func TestTouchAndDelete(t *testing.T) {
 	c.advance(1) // now is the expiry exactly
 	_, err = m.Load(ctx, "a")
 	want(t, "load at expiry", err, driver.ErrNotFound)
-	want(t, "touch at expiry", m.Touch(ctx, "a", 1, c.now().Add(time.Hour)), driver.ErrNotFound)
+	want(t, "touch at expiry", m.Touch(ctx, touchTo("a", 1, c.now().Add(time.Hour))),
+		driver.ErrNotFound)
 
 	save(t, m, record(c, "b", 1, time.Minute))
 	if err := m.Delete(ctx, "b"); err != nil {
@@ -218,7 +232,7 @@ func TestEviction(t *testing.T) {
 	save(t, m, record(c, "a", 1, 10*time.Minute))
 	save(t, m, record(c, "b", 1, 20*time.Minute))
 	save(t, m, record(c, "c", 1, 30*time.Minute))
-	if err := m.Touch(ctx, "a", 1, c.now().Add(40*time.Minute)); err != nil {
+	if err := m.Touch(ctx, touchTo("a", 1, c.now().Add(40*time.Minute))); err != nil {
 		t.Fatal(err)
 	}
 	save(t, m, record(c, "c", 2, 30*time.Minute)) // replaces c, evicts nothing
@@ -232,6 +246,33 @@ func TestEviction(t *testing.T) {
 		t.Errorf("the store has %q", got)
 	}
 	consistent(t, m)
+}
+
+// An anonymous flood evicts other anonymous sessions, and no session of a user.
+func TestFlood(t *testing.T) {
+	t.Parallel()
+	m, c := newMemory(t, 10)
+	for i := range 8 {
+		rec := record(c, fmt.Sprint("user", i), 1, time.Minute)
+		rec.User = fmt.Sprint(i % 3)
+		save(t, m, rec)
+	}
+	for i := range 1000 {
+		save(t, m, record(c, fmt.Sprint("flood", i), 1, time.Hour))
+	}
+	consistent(t, m)
+	rec := record(c, "user8", 1, time.Second)
+	rec.User = "0"
+	save(t, m, rec)
+	c.advance(10 * time.Second) // user8 expires, and is evicted before any other
+	rec.ID, rec.Expiry = "user9", c.now().Add(time.Minute)
+	save(t, m, rec)
+	consistent(t, m)
+	got := ids(t, m)
+	want := []string{"user0", "user1", "user2", "user3", "user4", "user5", "user6", "user7", "user9"}
+	if len(got) != 10 || !slices.Equal(got[1:], want) {
+		t.Errorf("the store has %q", got)
+	}
 }
 
 func TestWritesReclaimMemory(t *testing.T) {
@@ -366,7 +407,7 @@ func TestContext(t *testing.T) {
 	for op, err := range map[string]error{
 		"load":   loadErr,
 		"save":   m.Save(ctx, record(c, "a", 1, time.Hour), driver.Always()),
-		"touch":  m.Touch(ctx, "a", 1, c.now()),
+		"touch":  m.Touch(ctx, touchTo("a", 1, c.now())),
 		"delete": m.Delete(ctx, "a"),
 		"range":  rangeErr,
 		"sweep":  sweepErr,
@@ -376,4 +417,9 @@ func TestContext(t *testing.T) {
 			t.Errorf("got %q, want %q", err, text)
 		}
 	}
+}
+
+// touchTo returns the record for a Touch.
+func touchTo(id string, version int64, expiry time.Time) driver.Record {
+	return driver.Record{ID: id, Version: version, Expiry: expiry, Seen: expiry.Add(-time.Minute)}
 }

@@ -126,10 +126,11 @@ func (c *collection) overwrite(ctx context.Context, rec driver.Record) error {
 	}
 }
 
-func (c *collection) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
+func (c *collection) Touch(ctx context.Context, rec driver.Record) error {
 	ctx = outsideTransaction(ctx)
-	moved := bson.D{{Key: "expiry", Value: bson.NewDateTimeFromTime(expiry)}}
-	result, err := c.coll.UpdateOne(ctx, c.live(id, version), bson.D{{Key: "$set", Value: moved}})
+	moved := bson.D{{Key: "expiry", Value: bson.NewDateTimeFromTime(rec.Expiry)}}
+	result, err := c.coll.UpdateOne(ctx, c.live(rec.ID, rec.Version),
+		bson.D{{Key: "$set", Value: moved}})
 	err = matched(result, err)
 	if err != nil && !errors.Is(err, driver.ErrConflict) {
 		return failure(ctx, "touch", err)

@@ -25,7 +25,7 @@ func TestUnacknowledged(t *testing.T) {
 		"always":     d.Save(background, rec, driver.Always()),
 		"if absent":  d.Save(background, rec, driver.IfAbsent()),
 		"if version": d.Save(background, rec, driver.IfVersion(1)),
-		"touch":      d.Touch(background, "a", 1, rec.Expiry),
+		"touch":      d.Touch(background, touchTo("a", 1, rec.Expiry)),
 		"delete":     d.Delete(background, "a"),
 	} {
 		want(t, op, err, errUnacknowledged)

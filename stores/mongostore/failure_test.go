@@ -117,7 +117,7 @@ func TestSilentServer(t *testing.T) {
 	for op, err := range map[string]error{
 		"load":   loadErr,
 		"save":   d.Save(ctx, rec, driver.Always()),
-		"touch":  d.Touch(ctx, rec.ID, 1, rec.Expiry),
+		"touch":  d.Touch(ctx, touchTo(rec.ID, 1, rec.Expiry)),
 		"delete": d.Delete(ctx, rec.ID),
 		"check":  d.CheckSchema(ctx),
 		"create": d.CreateSchema(ctx),

@@ -98,7 +98,7 @@ func TestReadsAndTransactions(t *testing.T) {
 	_, err = d.Load(ctx, "a")
 	want(t, "load", err, nil)
 	want(t, "overwrite", d.Save(ctx, rec, driver.Always()), nil)
-	want(t, "touch", d.Touch(ctx, "a", 1, rec.Expiry), nil)
+	want(t, "touch", d.Touch(ctx, touchTo("a", 1, rec.Expiry)), nil)
 	for _, err := range d.Range(ctx) {
 		want(t, "range", err, nil)
 	}
@@ -178,7 +178,7 @@ func TestEncodingIsFixed(t *testing.T) {
 			!got.Expiry.Equal(rec.Expiry) || got.Expiry.Location() != time.UTC {
 			t.Errorf("got %+v, %v, want %+v", got, err, rec)
 		}
-		want(t, "touch", d.Touch(background, rec.ID, version, rec.Expiry), nil)
+		want(t, "touch", d.Touch(background, touchTo(rec.ID, version, rec.Expiry)), nil)
 	}
 }
 
@@ -219,4 +219,9 @@ func TestForeignDocuments(t *testing.T) {
 	if _, err := d.Load(background, "broken"); err == nil || err.Error() != text {
 		t.Errorf("load: got error %v, want %s", err, text)
 	}
+}
+
+// touchTo returns the record for a Touch.
+func touchTo(id string, version int64, expiry time.Time) driver.Record {
+	return driver.Record{ID: id, Version: version, Expiry: expiry, Seen: expiry.Add(-time.Minute)}
 }

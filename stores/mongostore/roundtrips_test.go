@@ -65,7 +65,7 @@ func TestRoundTrips(t *testing.T) {
 		return func() error { return d.Save(background, rec, cond) }
 	}
 	touch := func(version int64) func() error {
-		return func() error { return d.Touch(background, "a", version, c.now().Add(time.Hour)) }
+		return func() error { return d.Touch(background, touchTo("a", version, c.now().Add(time.Hour))) }
 	}
 	remove := func() error { return d.Delete(background, "a") }
 	list := func() error {

@@ -22,7 +22,7 @@ func TestSweepKeepsRenewed(t *testing.T) {
 	if err != nil || len(ids) != 20 {
 		t.Fatalf("got %d ids, %v, want 20", len(ids), err)
 	}
-	want(t, "touch", d.Touch(background, "3", 1, c.now().Add(time.Hour)), nil)
+	want(t, "touch", d.Touch(background, touchTo("3", 1, c.now().Add(time.Hour))), nil)
 	if n, err := sweeping.remove(background, sweeping.clock(), ids); err != nil || n != 19 {
 		t.Errorf("removed %d, %v, want 19", n, err)
 	}

@@ -56,7 +56,7 @@ func BenchmarkDriver(b *testing.B) {
 		return err
 	})
 	expiry := time.Now().Add(time.Hour)
-	run("Touch", func(id string) error { return s.Touch(ctx, id, 1, expiry) })
+	run("Touch", func(id string) error { return s.Touch(ctx, touchTo(id, 1, expiry)) })
 	rec := record("", 1, time.Hour)
 	rec.Data = make([]byte, 75)
 	run("Save", func(id string) error {

@@ -81,7 +81,7 @@ func TestSlotMigration(t *testing.T) {
 		rec := record(id, 1, 2*time.Hour)
 		before := load(t, s, id)
 		rec.Created, rec.Updated = before.Created, before.Updated
-		if err := s.Touch(background, id, 1, rec.Expiry); err != nil {
+		if err := s.Touch(background, touchTo(id, 1, rec.Expiry)); err != nil {
 			t.Errorf("%s: touch: %v", step.name, err)
 		}
 		if got := load(t, s, id); !equal(got, rec) {
@@ -132,7 +132,7 @@ func TestServerRestarts(t *testing.T) {
 		t.Fatal(err)
 	}
 	rec.Expiry = rec.Expiry.Add(time.Hour)
-	if err := s.Touch(background, "a", 1, rec.Expiry); err != nil {
+	if err := s.Touch(background, touchTo("a", 1, rec.Expiry)); err != nil {
 		t.Fatal(err)
 	}
 	server.Kill()

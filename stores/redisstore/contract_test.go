@@ -112,7 +112,7 @@ func TestTouch(t *testing.T) {
 			200 * 365 * 24 * time.Hour,
 		} {
 			rec.Expiry = rec.Expiry.Add(by)
-			if err := s.Touch(background, "a", rec.Version, rec.Expiry); err != nil {
+			if err := s.Touch(background, touchTo("a", rec.Version, rec.Expiry)); err != nil {
 				t.Fatal(err)
 			}
 			if got := load(t, s, "a"); !equal(got, rec) {
@@ -124,8 +124,9 @@ func TestTouch(t *testing.T) {
 		if err != nil || after[:9] != before[:9] || after[15:] != before[15:] {
 			t.Errorf("touch changed more than the expiry (error %v)", err)
 		}
-		want(t, "touch of another version", s.Touch(background, "a", 1, time.Now()), driver.ErrConflict)
-		err = s.Touch(background, "b", 1, time.Now().Add(time.Hour))
+		want(t, "touch of another version", s.Touch(background, touchTo("a", 1, time.Now())),
+			driver.ErrConflict)
+		err = s.Touch(background, touchTo("b", 1, time.Now().Add(time.Hour)))
 		want(t, "touch of no session", err, driver.ErrNotFound)
 		if n := s.client.Exists(background, s.prefix+"b").Val(); n != 0 {
 			t.Error("touch created a key")
@@ -159,7 +160,7 @@ func TestPastExpiry(t *testing.T) {
 				"save if version": func(id string) error {
 					return s.Save(background, past(id), driver.IfVersion(1))
 				},
-				"touch": func(id string) error { return s.Touch(background, id, 1, expiry) },
+				"touch": func(id string) error { return s.Touch(background, touchTo(id, 1, expiry)) },
 			} {
 				id := fmt.Sprint(name, i)
 				save(t, s, record(id, 1, time.Hour))
@@ -313,7 +314,7 @@ func TestForeignValues(t *testing.T) {
 			before := c.Dump(background, key(id)).Val()
 			_, err := s.Load(background, id)
 			want(t, id+": load", err, driver.ErrNotFound)
-			err = s.Touch(background, id, 2, time.Now().Add(time.Hour))
+			err = s.Touch(background, touchTo(id, 2, time.Now().Add(time.Hour)))
 			want(t, id+": touch", err, driver.ErrNotFound)
 			rec := record(id, 3, time.Hour)
 			err = s.Save(background, rec, driver.IfVersion(2))

@@ -211,7 +211,7 @@ func TestRing(t *testing.T) {
 		rec := record(string(rune('A'+i)), 1, time.Minute)
 		ids = append(ids, rec.ID)
 		save(t, s, rec)
-		if err := s.Touch(background, rec.ID, 1, rec.Expiry.Add(time.Minute)); err != nil {
+		if err := s.Touch(background, touchTo(rec.ID, 1, rec.Expiry.Add(time.Minute))); err != nil {
 			t.Error(err)
 		}
 		load(t, s, rec.ID)
@@ -226,4 +226,9 @@ func TestRing(t *testing.T) {
 	if !slices.Equal(slices.Compact(seen), ids) {
 		t.Errorf("got %d records, want %d", len(seen), len(ids))
 	}
+}
+
+// touchTo returns the record for a Touch.
+func touchTo(id string, version int64, expiry time.Time) driver.Record {
+	return driver.Record{ID: id, Version: version, Expiry: expiry, Seen: expiry.Add(-time.Minute)}
 }

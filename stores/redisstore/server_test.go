@@ -65,7 +65,7 @@ func operations(s *sessions) map[string]func(ctx context.Context) error {
 		"save if absent": func(ctx context.Context) error {
 			return s.Save(ctx, rec, driver.IfAbsent())
 		},
-		"touch":  func(ctx context.Context) error { return s.Touch(ctx, id, 1, rec.Expiry) },
+		"touch":  func(ctx context.Context) error { return s.Touch(ctx, touchTo(id, 1, rec.Expiry)) },
 		"delete": func(ctx context.Context) error { return s.Delete(ctx, id) },
 	}
 }
@@ -108,7 +108,7 @@ func roundTrips(t *testing.T, s *sessions, count *trips, forget func() error) {
 				t.Fatal(err)
 			}
 			save(t, s, record("a", 1, time.Hour))
-			if err := s.Touch(background, "a", 1, time.Now().Add(time.Hour)); err != nil {
+			if err := s.Touch(background, touchTo("a", 1, time.Now().Add(time.Hour))); err != nil {
 				t.Fatal(err)
 			}
 			want := int64(1)

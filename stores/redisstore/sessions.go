@@ -88,10 +88,10 @@ func (s *sessions) Save(ctx context.Context, rec driver.Record, cond driver.Cond
 	return s.outcome(ctx, "save", rec.ID, n, err)
 }
 
-func (s *sessions) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
-	held, header := encodeVersion(version), encodeExpiry(expiry)
-	n, err := s.run(ctx, touchScript, s.prefix+id, held, header, expireAt(expiry))
-	return s.outcome(ctx, "touch", id, n, err)
+func (s *sessions) Touch(ctx context.Context, rec driver.Record) error {
+	held, header := encodeVersion(rec.Version), encodeExpiry(rec.Expiry)
+	n, err := s.run(ctx, touchScript, s.prefix+rec.ID, held, header, expireAt(rec.Expiry))
+	return s.outcome(ctx, "touch", rec.ID, n, err)
 }
 
 // outcome returns the error for the result of a script.

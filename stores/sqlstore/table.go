@@ -109,8 +109,10 @@ func (t *table) tooLarge(ctx context.Context, err error, size int) bool {
 	return err == nil && size > most
 }
 
-func (t *table) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
-	v := values{id: []byte(id), held: version, expiry: expiry.UnixMicro(), now: t.micros()}
+func (t *table) Touch(ctx context.Context, rec driver.Record) error {
+	v := values{
+		id: []byte(rec.ID), held: rec.Version, expiry: rec.Expiry.UnixMicro(), now: t.micros(),
+	}
 	n, err := t.exec(ctx, t.touch, &v)
 	if err != nil {
 		return t.failure(ctx, "touch", err)

@@ -69,7 +69,7 @@ func benchmark(b *testing.B, open func(*testing.B, *clock) *table) {
 		s, c := setup(b)
 		for i := 0; b.Loop(); i++ {
 			expiry := c.now().Add(time.Hour + time.Duration(i)*time.Microsecond)
-			if err := s.Touch(ctx, id(i), 1, expiry); err != nil {
+			if err := s.Touch(ctx, touchTo(id(i), 1, expiry)); err != nil {
 				b.Fatal(err)
 			}
 		}

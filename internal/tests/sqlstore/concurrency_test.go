@@ -155,14 +155,14 @@ func TestContextEndsWhileLocked(t *testing.T) {
 	}
 	short, cancelShort := context.WithTimeout(background, 20*time.Millisecond)
 	defer cancelShort()
-	want(t, "touch", s.Touch(short, "a", 1, c.now().Add(time.Hour)), context.DeadlineExceeded)
+	want(t, "touch", s.Touch(short, touchTo("a", 1, c.now().Add(time.Hour))), context.DeadlineExceeded)
 	cancel()
 	for range 3 { // all return although the lock is still held
 		want(t, "save", <-queued, context.Canceled)
 	}
 
 	release()
-	if err := s.Touch(background, "a", 1, c.now().Add(time.Hour)); err != nil {
+	if err := s.Touch(background, touchTo("a", 1, c.now().Add(time.Hour))); err != nil {
 		t.Error(err)
 	}
 }
@@ -191,7 +191,7 @@ func TestContextEndsWhileRunning(t *testing.T) {
 					if _, err := s.Load(background, "id0000001"); err != nil {
 						t.Error(err)
 					}
-					if err := s.Touch(background, "id0000001", 1, c.now().Add(time.Hour)); err != nil {
+					if err := s.Touch(background, touchTo("id0000001", 1, c.now().Add(time.Hour))); err != nil {
 						t.Error(err)
 					}
 				}

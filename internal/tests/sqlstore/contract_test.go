@@ -135,15 +135,16 @@ func TestConditions(t *testing.T) {
 func TestTouch(t *testing.T) {
 	onEach(t, func(t *testing.T, s *table, c *clock) {
 		inAnHour := c.now().Add(time.Hour)
-		want(t, "touch of no record", s.Touch(background, "a", 1, inAnHour), driver.ErrConflict)
+		want(t, "touch of no record", s.Touch(background, touchTo("a", 1, inAnHour)), driver.ErrConflict)
 		_, err := s.Load(background, "a")
 		want(t, "load after a touch of no record", err, driver.ErrNotFound)
 
 		rec := record(c, "a", 1, time.Minute)
 		save(t, s, rec)
-		want(t, "touch of another version", s.Touch(background, "a", 2, inAnHour), driver.ErrConflict)
+		want(t, "touch of another version", s.Touch(background, touchTo("a", 2, inAnHour)),
+			driver.ErrConflict)
 		for range 2 { // the second one changes nothing
-			if err := s.Touch(background, "a", 1, inAnHour); err != nil {
+			if err := s.Touch(background, touchTo("a", 1, inAnHour)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -153,7 +154,7 @@ func TestTouch(t *testing.T) {
 			t.Errorf("got %+v, want %+v", got, rec)
 		}
 		c.advance(time.Microsecond)
-		err = s.Touch(background, "a", 1, c.now().Add(time.Hour))
+		err = s.Touch(background, touchTo("a", 1, c.now().Add(time.Hour)))
 		want(t, "touch of an expired record", err, driver.ErrConflict)
 		_, err = s.Load(background, "a")
 		want(t, "load of an expired record", err, driver.ErrNotFound)
@@ -271,7 +272,7 @@ func TestEndedContext(t *testing.T) {
 			for op, err := range map[string]error{
 				"load":          loadErr,
 				"save":          s.Save(ctx, record(c, "a", 2, time.Hour), driver.Always()),
-				"touch":         s.Touch(ctx, "a", 1, c.now()),
+				"touch":         s.Touch(ctx, touchTo("a", 1, c.now())),
 				"delete":        s.Delete(ctx, "a"),
 				"range":         rangeErr,
 				"sweep":         sweepErr,
@@ -298,7 +299,7 @@ func TestSweep(t *testing.T) {
 		}
 		save(t, s, record(c, "live", 1, time.Hour))
 		save(t, s, record(c, "renewed", 1, time.Minute))
-		if err := s.Touch(background, "renewed", 1, c.now().Add(time.Hour)); err != nil {
+		if err := s.Touch(background, touchTo("renewed", 1, c.now().Add(time.Hour))); err != nil {
 			t.Fatal(err)
 		}
 		c.advance(time.Minute)

@@ -83,7 +83,7 @@ func TestSchemaComesLater(t *testing.T) {
 			"sweep":  sweepErr,
 			"save":   s.Save(background, record(c, "a", 1, time.Hour), driver.Always()),
 			"create": s.Save(background, record(c, "a", 1, time.Hour), driver.IfAbsent()),
-			"touch":  s.Touch(background, "a", 1, c.now()),
+			"touch":  s.Touch(background, touchTo("a", 1, c.now())),
 			"delete": s.Delete(background, "a"),
 			"check":  s.CheckSchema(background),
 		} {

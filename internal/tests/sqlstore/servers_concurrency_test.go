@@ -79,7 +79,7 @@ func TestLockedRowIsWaitedFor(t *testing.T) {
 			if got := load(t, s, "a"); got.Version != 1 {
 				t.Errorf("version %d", got.Version)
 			}
-			if err := s.Touch(background, "b", 1, c.now().Add(2*time.Hour)); err != nil {
+			if err := s.Touch(background, touchTo("b", 1, c.now().Add(2*time.Hour))); err != nil {
 				t.Error(err)
 			}
 			saved := make(chan error)
@@ -131,7 +131,7 @@ func TestSweepBlocksNobody(t *testing.T) {
 				if _, err := s.Load(ctx, live); err != nil {
 					t.Error(err)
 				}
-				if err := s.Touch(ctx, live, 1, c.now().Add(2*time.Hour)); err != nil {
+				if err := s.Touch(ctx, touchTo(live, 1, c.now().Add(2*time.Hour))); err != nil {
 					t.Error(err)
 				}
 			}
@@ -181,7 +181,7 @@ func TestContextEndsOnServer(t *testing.T) {
 						}
 					}
 					cancel()
-					if err := s.Touch(background, "id0000001", 1, c.now().Add(time.Hour)); err != nil {
+					if err := s.Touch(background, touchTo("id0000001", 1, c.now().Add(time.Hour))); err != nil {
 						t.Error(err)
 					}
 				}

@@ -230,7 +230,7 @@ func TestPrivileges(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			if err := s.Touch(background, "a", 1, c.now().Add(time.Minute)); err != nil {
+			if err := s.Touch(background, touchTo("a", 1, c.now().Add(time.Minute))); err != nil {
 				t.Error(err)
 			}
 			load(t, s, "a")

@@ -221,3 +221,8 @@ func TestAcceptedTableNames(t *testing.T) {
 	d, _ := newDriver(db, SQLite(), &Options{Table: "other.sessions"})
 	load(t, d.(*table), "a")
 }
+
+// touchTo returns the record for a Touch.
+func touchTo(id string, version int64, expiry time.Time) driver.Record {
+	return driver.Record{ID: id, Version: version, Expiry: expiry, Seen: expiry.Add(-time.Minute)}
+}

@@ -151,7 +151,9 @@ func operations(s *table, rec driver.Record) []operation {
 		return func() error { return s.Save(background, rec, cond) }
 	}
 	touch := func(version int64, later time.Duration) func() error {
-		return func() error { return s.Touch(background, rec.ID, version, rec.Expiry.Add(later)) }
+		return func() error {
+			return s.Touch(background, touchTo(rec.ID, version, rec.Expiry.Add(later)))
+		}
 	}
 	sweep := func() error {
 		_, err := s.Sweep(background, 10)

@@ -202,8 +202,8 @@ func (tr *traffic) run(l *timings, until func()) {
 		return err
 	}
 	touch := func() error {
-		err := tr.table.Touch(background, tr.liveID(int(rand.Uint32())), 1,
-			tr.c.now().Add(3*time.Hour+rand.N(time.Hour)))
+		err := tr.table.Touch(background,
+			touchTo(tr.liveID(int(rand.Uint32())), 1, tr.c.now().Add(3*time.Hour+rand.N(time.Hour))))
 		if errors.Is(err, driver.ErrConflict) {
 			return fmt.Errorf("touch of a live session: %w", err)
 		}

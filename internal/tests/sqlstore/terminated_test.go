@@ -103,7 +103,7 @@ func TestTerminatedConnections(t *testing.T) {
 				"replace":   func(id string) error { return saving(id, driver.IfVersion(1)) },
 				"overwrite": func(id string) error { return saving(id, driver.Always()) },
 				"touch": func(id string) error {
-					return s.Touch(background, id, 1, c.now().Add(time.Hour))
+					return s.Touch(background, touchTo(id, 1, c.now().Add(time.Hour)))
 				},
 				"delete": func(id string) error { return s.Delete(background, id) },
 				"sweep":  func(string) error { _, err := s.Sweep(background, 10); return err },

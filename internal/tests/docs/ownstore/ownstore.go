@@ -70,21 +70,21 @@ func (d *mapDriver) Save(ctx context.Context, rec driver.Record, cond driver.Con
 	return nil
 }
 
-func (d *mapDriver) Touch(ctx context.Context, id string, version int64, expiry time.Time) error {
+func (d *mapDriver) Touch(ctx context.Context, rec driver.Record) error {
 	if err := ctx.Err(); err != nil {
 		return failure("touch", err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	rec, err := d.live(id)
+	stored, err := d.live(rec.ID)
 	if err != nil {
 		return err
 	}
-	if rec.Version != version {
+	if stored.Version != rec.Version {
 		return driver.ErrConflict
 	}
-	rec.Expiry = expiry // and nothing else: Version and Updated stay
-	d.records[id] = rec
+	stored.Expiry, stored.Seen = rec.Expiry, rec.Seen // nothing else: Version and Updated stay
+	d.records[rec.ID] = stored
 	return nil
 }
 
