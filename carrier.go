@@ -19,6 +19,10 @@ func NewCarrierStore(c driver.Carrier, opts *Options) (*Store, error) {
 	if opts != nil {
 		o = *opts
 	}
+	if len(o.Keys) > 0 {
+		return nil, errors.New("scskit: NewCarrierStore: Options.Keys is set, but the carrier seals " +
+			"sessions itself: pass the keys to it")
+	}
 	o.Timeout = -1
 	return NewStore(carrierDriver{c}, &o)
 }

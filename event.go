@@ -22,15 +22,19 @@ const (
 
 	KindConflict  // another request saved the session first; a merge follows
 	KindGone      // a session was destroyed, or expired, during a request; nothing was stored
-	KindCorrupt   // a record could not be decoded; it was deleted or, in a list, skipped
+	KindCorrupt   // a record could not be read; it was deleted, kept aside or, in a list, skipped
 	KindUntracked // scs's own middleware saved a session; concurrent changes may be lost
 	KindLate      // a handler changed a session after the response began; the change is lost
+
+	// Many records in a row could not be read. See Options.OnUnreadable.
+	KindUnreadable
 )
 
 var kindNames = [...]string{
 	KindLoad: "load", KindCreate: "create", KindSave: "save", KindMerge: "merge", KindTouch: "touch",
 	KindDelete: "delete", KindSweep: "sweep", KindConflict: "conflict", KindGone: "gone",
 	KindCorrupt: "corrupt", KindUntracked: "untracked", KindLate: "late",
+	KindUnreadable: "unreadable",
 }
 
 func (k Kind) String() string {
@@ -77,7 +81,7 @@ type Event struct {
 	// Count is the number of records that a sweep removed, and otherwise 0.
 	Count int
 
-	// Err is set if Outcome is OutcomeFailed, and for KindCorrupt.
+	// Err is set if Outcome is OutcomeFailed, and for KindCorrupt and KindUnreadable.
 	Err error
 }
 

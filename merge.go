@@ -105,7 +105,7 @@ func (c *commitOp) merge(expiry time.Time, raced bool) error {
 			return c.gone(noteRenewed)
 		case errors.Is(err, driver.ErrNotFound):
 			return c.gone(noteGone)
-		case err != nil:
+		case err != nil && !errors.Is(err, ErrCorrupt): // of a damaged record nothing can be kept
 			return err
 		}
 		if current.Version == c.lastVersion {

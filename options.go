@@ -1,6 +1,7 @@
 package scskit
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -30,6 +31,28 @@ type Options struct {
 	// not always encode the same values to the same bytes, the store compares the values, which takes
 	// longer.
 	Codec scs.Codec
+
+	// Keys encrypt the sessions in the backend with AES-256-GCM. Each key is 32 random bytes; package
+	// keyring reads and makes them. The first key seals, and all of them open, so that keys can be
+	// rotated without signing anybody out: see docs/security.md for the three steps. What is sealed
+	// is bound to the session's id, so that it does not open as another session. Each record grows by
+	// 35 bytes. Nonces are random: rotate before 2^32 saves under one key (NIST SP 800-38D). The hash
+	// of the user (see UserKey) and the times of a session are not encrypted. Empty means that
+	// sessions are stored as the codec encodes them. A store that keeps sessions in cookies has keys
+	// of its own.
+	Keys [][]byte
+
+	// Plaintext says what happens to records that are not sealed, if Keys is set. Zero means that
+	// they are refused.
+	Plaintext Plaintext
+
+	// OnUnreadable decides what happens to a record that a request finds and that cannot be read. It
+	// must be fast and safe for concurrent use. Nil means that damaged records, whose error matches
+	// ErrCorrupt, are deleted, and that others fail the request and are kept: another process may be
+	// able to read them. KeepCorrupt keeps damaged ones aside. If more than 10 records in a row are
+	// unreadable, this process is probably misconfigured. The store then deletes no more, fails the
+	// requests until it reads a record, logs an error, and reports KindUnreadable.
+	OnUnreadable func(ctx context.Context, u Unreadable) UnreadableAction
 
 	// MaxSize is the maximum size of an encoded session in bytes. A commit of a larger one fails with
 	// a *driver.TooLargeError. Zero means 4 MiB. If the backend has a lower limit, that applies.

@@ -80,7 +80,7 @@ func (s *Store) retire(ctx context.Context, old *note) (int64, error) {
 		Seen:    now,
 		Version: version(),
 	}
-	err = s.driver.Save(op.ctx, tombstone, driver.IfVersion(old.version))
+	err = s.driver.Save(op.ctx, s.sealed(tombstone), driver.IfVersion(old.version))
 	op.end(KindDelete, id, err)
 	return tombstone.Version, err
 }
@@ -121,7 +121,7 @@ func (c *commitOp) retireMerging(old *note,
 			return destroyed, nil
 		case !lostRace(err):
 			return 0, err
-		case loadErr != nil:
+		case loadErr != nil && !errors.Is(loadErr, ErrCorrupt):
 			return 0, loadErr
 		}
 		s.report(c.ctx, Event{Kind: KindConflict, Outcome: OutcomeOK, ID: s.ids.public(id)})

@@ -13,6 +13,7 @@ import (
 
 	"github.com/scskit/scskit/driver"
 	"github.com/scskit/scskit/internal/bound"
+	"github.com/scskit/scskit/internal/seal"
 	"github.com/scskit/scskit/internal/tracking"
 )
 
@@ -32,7 +33,9 @@ type Store struct {
 	indexed    bool // the driver is a driver.UserIndex
 	ids        identifier
 	mergeLocks *keyedMutex
-	warned     *sync.Once // of scs's own LoadAndSave
+	warned     *sync.Once   // of scs's own LoadAndSave
+	sealer     *seal.Sealer // nil without Options.Keys
+	unreadable *unreadableRun
 }
 
 var (
@@ -59,6 +62,10 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 		maxSize:    o.MaxSize,
 		mergeLocks: newKeyedMutex(),
 		warned:     new(sync.Once),
+		unreadable: new(unreadableRun),
+	}
+	if s.sealer, err = newSealer(&o); err != nil {
+		return nil, err
 	}
 	s.origin = s
 	maxToken := maxTokenBytes
@@ -69,8 +76,12 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 		return nil, err
 	}
 	_, s.indexed = driver.As[driver.UserIndex](d)
-	if l, ok := driver.As[driver.SizeLimiter](d); ok && l.MaxData() < s.maxSize {
-		s.maxSize = l.MaxData()
+	if l, ok := driver.As[driver.SizeLimiter](d); ok {
+		limit := l.MaxData()
+		if s.sealer != nil {
+			limit -= seal.RecordOverhead
+		}
+		s.maxSize = min(s.maxSize, limit)
 	}
 	return s, nil
 }
@@ -111,8 +122,9 @@ func (s *Store) Find(token string) ([]byte, bool, error) {
 	return s.FindCtx(context.Background(), token)
 }
 
-// FindCtx implements scs.CtxStore. In a context with a tracker, a record that the codec reports as
-// damaged (ErrCorrupt) is deleted, reported as KindCorrupt, and not found.
+// FindCtx implements scs.CtxStore. In a context with a tracker, Options.OnUnreadable decides about a
+// record that cannot be read. By default a damaged one is deleted, reported as KindCorrupt, and not
+// found. Without a tracker it is an error, unless it is not sealed: stores of scs hold any bytes.
 func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
 	id, ok := s.ids.id(token)
 	if !ok {
@@ -127,36 +139,23 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 	if errors.Is(err, driver.ErrNotFound) {
 		return nil, false, nil
 	}
-	if err != nil {
+	if err != nil && (t == nil || !unreadable(err)) {
 		return nil, false, s.failure("find", token, err)
 	}
 	if t == nil {
 		return rec.Data, true, nil
 	}
-	switch err := s.codec.check(rec.Data); {
-	case errors.Is(err, ErrCorrupt):
-		return nil, false, s.drop(ctx, token, id, err)
-	case err != nil: // keep the record: another process may be able to decode it
-		return nil, false, s.failure("find", token, err)
+	if err == nil {
+		err = s.readable(rec)
 	}
+	if err != nil {
+		return nil, false, s.dismiss(ctx, token, id, err)
+	}
+	s.unreadable.end()
 	if t.isSource(ctx, s, token) {
 		return nil, false, nil
 	}
 	return t.loaded(s, token, rec, manager), true, nil
-}
-
-// drop deletes a record that does not decode. If several requests find it, only the one that
-// deletes it reports it.
-func (s *Store) drop(ctx context.Context, token, id string, cause error) error {
-	err := s.remove(ctx, id)
-	switch {
-	case errors.Is(err, driver.ErrNotFound):
-		return nil
-	case err != nil:
-		return s.failure("find", token, err)
-	}
-	s.report(ctx, Event{Kind: KindCorrupt, Outcome: OutcomeOK, ID: s.ids.public(id), Err: cause})
-	return nil
 }
 
 // Commit implements scs.Store. It overwrites the stored session.
@@ -189,7 +188,7 @@ func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := s.codec.check(rec.Data); err != nil {
+		if err := s.readable(rec); err != nil {
 			s.report(ctx, Event{Kind: KindCorrupt, Outcome: OutcomeOK, ID: s.ids.public(rec.ID), Err: err})
 			continue
 		}
@@ -202,7 +201,8 @@ func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 	return all, nil
 }
 
-// Range yields every live record without holding them all in memory. If the backend cannot list its
+// Range yields every live record without holding them all in memory. Records that Options.Keys
+// cannot open are skipped and reported as KindCorrupt. If the backend cannot list its
 // sessions, the error matches errors.ErrUnsupported.
 func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	r, ok := driver.As[driver.Ranger](s.driver)
@@ -214,8 +214,16 @@ func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	}
 	return func(yield func(driver.Record, error) bool) {
 		for rec, err := range r.Range(ctx) {
-			if _, isTombstone := tombstoneUser(rec.Data); isTombstone && err == nil {
-				continue
+			if err == nil {
+				if err := s.open(&rec); err != nil {
+					s.report(ctx, Event{
+						Kind: KindCorrupt, Outcome: OutcomeOK, ID: s.ids.public(rec.ID), Err: err,
+					})
+					continue
+				}
+				if _, isTombstone := tombstoneUser(rec.Data); isTombstone {
+					continue
+				}
 			}
 			if !yield(rec, err) {
 				return
@@ -227,16 +235,27 @@ func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 // Only load, save, touch and remove call the driver. Each applies Options.Timeout and reports an
 // event.
 
-// load returns errRenewed and the tombstone's version if the record is a tombstone.
+// load returns errRenewed and the tombstone's version if the record is a tombstone. If the error
+// says that the record is unreadable, the result is the record without its data.
 func (s *Store) load(ctx context.Context, id string) (driver.Record, error) {
+	rec, err := s.loadAny(ctx, id)
+	if _, isTombstone := tombstoneUser(rec.Data); isTombstone && err == nil {
+		rec, err = driver.Record{Version: rec.Version}, errRenewed
+	}
+	return rec, err
+}
+
+// loadAny is load for any record, also a tombstone.
+func (s *Store) loadAny(ctx context.Context, id string) (driver.Record, error) {
 	op := s.begin(ctx)
 	rec, err := s.driver.Load(op.ctx, id)
 	if err == nil && !rec.Expiry.After(s.opts.Now()) {
 		rec, err = driver.Record{}, driver.ErrNotFound
-	} else if _, isTombstone := tombstoneUser(rec.Data); isTombstone && err == nil {
-		rec, err = driver.Record{Version: rec.Version}, errRenewed
 	}
 	op.end(KindLoad, id, err)
+	if err == nil {
+		err = s.open(&rec)
+	}
 	return rec, err
 }
 
@@ -251,7 +270,7 @@ func (s *Store) save(ctx context.Context, kind Kind, rec *driver.Record,
 	case s.carrier != nil:
 		value, err = s.carry(*rec)
 	default:
-		err = s.driver.Save(op.ctx, *rec, cond)
+		err = s.driver.Save(op.ctx, s.sealed(*rec), cond)
 	}
 	op.end(kind, rec.ID, err)
 	return value, err

@@ -188,8 +188,8 @@ func (s *Store) destroySessionsOf(ctx context.Context, user string,
 	return destroyed, more, nil
 }
 
-// recordsOf yields each live record of a user once, including tombstones. It checks the user in the
-// session itself, since an index may be wrong.
+// recordsOf yields each live record of a user once, including tombstones, and records that cannot be
+// opened, which have no data. It checks the user in the session itself, since an index may be wrong.
 func (s *Store) recordsOf(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		records, err := s.candidates(ctx, user)
@@ -207,7 +207,15 @@ func (s *Store) recordsOf(ctx context.Context, user string) iter.Seq2[driver.Rec
 			if seen[rec.ID] || !rec.Expiry.After(s.opts.Now()) {
 				continue
 			}
-			if got, err := s.userOf(rec.Data); err != nil || got != want {
+			// If the record cannot be opened, the backend's word for its user must do: signing out
+			// everywhere must end the session.
+			got := rec.User
+			if err := s.open(&rec); err == nil {
+				if got, err = s.userOf(rec.Data); err != nil {
+					continue
+				}
+			}
+			if got != want {
 				continue
 			}
 			seen[rec.ID] = true

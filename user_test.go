@@ -15,6 +15,7 @@ import (
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/keyring"
 	"github.com/scskit/scskit/stores/cookiestore"
 	"github.com/scskit/scskit/stores/memstore"
 )
@@ -132,7 +133,11 @@ func TestUserOfOtherData(t *testing.T) {
 }
 
 func TestSessionsOfRefuses(t *testing.T) {
-	cookies, err := cookiestore.New([][]byte{make([]byte, 32)},
+	keys, err := keyring.Parse(keyring.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookies, err := cookiestore.New(keys,
 		&cookiestore.Options{Options: scskit.Options{UserKey: "user"}})
 	if err != nil {
 		t.Fatal(err)

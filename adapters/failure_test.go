@@ -13,6 +13,7 @@ import (
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/adapters"
+	"github.com/scskit/scskit/keyring"
 	"github.com/scskit/scskit/stores/cookiestore"
 )
 
@@ -192,7 +193,11 @@ func TestFailOpenIdle(t *testing.T) {
 // cookie, since a retry would fail too.
 func TestFailOpenCarried(t *testing.T) {
 	t.Parallel()
-	store, err := cookiestore.New([][]byte{make([]byte, 32)}, nil)
+	keys, err := keyring.Parse(keyring.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := cookiestore.New(keys, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,6 +66,8 @@ func table() []check {
 		portableDataStaysChecks,
 		storeHostileChecks,
 		portableHostileChecks,
+		portableSealedChecks,
+		portableSealedRotationChecks,
 		portableFaultsChecks,
 		portableEventChecks,
 		portableCleanupChecks,

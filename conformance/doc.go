@@ -54,10 +54,8 @@
 // reads it, the program ends. So run TestStore or TestDriver first, and TestMatrix and TestAdapter
 // when it passes.
 //
-// These promises have no check yet: sealed records (truncated, altered, swapped, copied to another
-// id, under a retired key, plaintext), locks, sessions that travel in the cookie (parts, size), TTL
-// attributes, throttled backends, connections that break during a command, and restarts of a
-// backend. The stores' own tests cover some of them.
+// These promises have no check yet: sessions that travel in the cookie (parts, size), TTL attributes,
+// throttled backends, connections that break during a command, and restarts of a backend. The stores' own tests cover some of them.
 //
 // # Source files
 //
@@ -71,6 +69,7 @@
 //	renewal      portable_renewal.go portable_renewal_merge.go
 //	data         store_data.go portable_data.go portable_data_foreign.go portable_data_stays.go
 //	hostile      store_hostile.go portable_hostile.go
+//	sealed       portable_sealed.go portable_sealed_rotation.go
 //	faults       portable_faults.go portable_faults_events.go
 //	cleanup      portable_cleanup.go portable_cleanup_batches.go
 //	user         portable_user.go portable_user_destroy.go

@@ -27,6 +27,7 @@ type fakePortable struct {
 
 	all       func(ctx context.Context) (map[string][]byte, error)
 	destroyOf func(ctx context.Context, user string, except ...string) (int, error)
+	reseal    func(ctx context.Context) (scskit.Resealed, error)
 }
 
 func (k *fakePortable) AllCtx(ctx context.Context) (map[string][]byte, error) { return k.all(ctx) }
@@ -43,6 +44,10 @@ func (k *fakePortable) FindCtx(ctx context.Context, token string) ([]byte, bool,
 
 func (k *fakePortable) DeleteCtx(ctx context.Context, token string) error {
 	return k.delete(ctx, token)
+}
+
+func (k *fakePortable) Reseal(ctx context.Context) (scskit.Resealed, error) {
+	return k.reseal(ctx)
 }
 
 func (k *fakePortable) Sweep(ctx context.Context) (int, error) { return k.sweep(ctx) }
@@ -98,7 +103,7 @@ func portableMutant(name, check, defect string, c change) mutant {
 		}
 		k.find, k.commit, k.delete, k.sweep, k.start = k.Store.FindCtx, k.Store.CommitCtx,
 			k.Store.DeleteCtx, k.Store.Sweep, k.Store.StartSweep
-		k.all, k.destroyOf = k.Store.AllCtx, k.Store.DestroySessionsOf
+		k.all, k.destroyOf, k.reseal = k.Store.AllCtx, k.Store.DestroySessionsOf, k.Store.Reseal
 		if c.portable != nil {
 			c.portable(k)
 		}

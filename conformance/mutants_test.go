@@ -36,6 +36,7 @@ func mutantTables() []mutantTable {
 		{"portable_expiry", portableExpiryMutants()},
 		{"portable_merge", portableMergeMutants()},
 		{"portable_data", portableDataMutants()},
+		{"portable_sealed", portableSealedMutants()},
 		{"portable_faults", portableFaultsMutants()},
 		{"portable_cleanup", portableCleanupMutants()},
 		{"portable_renewal", portableRenewalMutants()},

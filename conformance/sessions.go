@@ -26,6 +26,7 @@ type portable interface {
 	StartSweep(interval time.Duration) (stop func())
 	SessionsOf(ctx context.Context, user string) iter.Seq2[scskit.UserSession, error]
 	DestroySessionsOf(ctx context.Context, user string, except ...string) (int, error)
+	Reseal(ctx context.Context) (scskit.Resealed, error)
 }
 
 var _ portable = (*scskit.Store)(nil)

@@ -1,7 +1,6 @@
 package sessiontest_test
 
 import (
-	"bytes"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -10,6 +9,7 @@ import (
 
 	"github.com/scskit/scskit"
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
+	"github.com/scskit/scskit/keyring"
 	"github.com/scskit/scskit/sessiontest"
 	"github.com/scskit/scskit/stores/cookiestore"
 	"github.com/scskit/scskit/stores/memstore"
@@ -23,7 +23,11 @@ func managers(t *testing.T) map[string]*scs.SessionManager {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cookie, err := cookiestore.New([][]byte{bytes.Repeat([]byte("k"), 32)}, nil)
+	keys, err := keyring.Parse(keyring.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cookie, err := cookiestore.New(keys, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

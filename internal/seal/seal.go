@@ -2,8 +2,11 @@
 package seal
 
 import (
+	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 )
@@ -11,40 +14,91 @@ import (
 // KeySize is the length of a key in bytes.
 const KeySize = 32
 
-// ErrOpen means that a sealed record was damaged or forged, has another binding, or was sealed
-// under a key that the Sealer does not have.
-var ErrOpen = errors.New("cannot open the sealed record")
+var (
+	// ErrOpen means that a sealed record was damaged or forged, has another binding, or was sealed
+	// under a key that the Sealer does not have.
+	ErrOpen = errors.New("cannot open the sealed record")
+
+	// ErrUnknownKey means that a record was sealed under a key that the Sealer does not have.
+	ErrUnknownKey = errors.New("the record is sealed under an unknown key")
+
+	// ErrNotSealed means that a record is not a sealed one.
+	ErrNotSealed = errors.New("the record is not sealed")
+)
 
 // Sealer seals with the first of its keys and opens with any of them. It is safe for concurrent
 // use.
 //
 // Nonces are random, for which NIST SP 800-38D allows at most 2^32 records under one key. Rotate
 // keys before that.
-type Sealer struct{ keys []cipher.AEAD }
+type Sealer struct{ keys []aead }
 
-// New returns a Sealer. Each key is KeySize random bytes, not a password; the newest comes first.
+type aead struct {
+	cipher.AEAD
+	id uint32 // of a record; see SealRecord
+}
+
+// New returns a Sealer. Each key is KeySize random bytes. It refuses keys that are repeated, and
+// those that cannot be random.
 func New(keys [][]byte) (*Sealer, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("no keys: pass at least one of 32 random bytes " +
-			"(openssl rand -hex 32 makes one in hexadecimal)")
+			"(openssl rand -base64 32 makes one)")
 	}
-	s := &Sealer{keys: make([]cipher.AEAD, len(keys))}
-	for i, key := range keys {
-		if len(key) != KeySize {
-			return nil, fmt.Errorf("key %d has %d bytes: it must have %d", i, len(key), KeySize)
+	s := &Sealer{keys: make([]aead, len(keys))}
+	for i, k := range keys {
+		if err := CheckKey(k); err != nil {
+			return nil, fmt.Errorf("key %d %w", i+1, err)
 		}
-		block, err := aes.NewCipher(key)
+		for j := range i {
+			if bytes.Equal(keys[j], k) {
+				return nil, fmt.Errorf("key %d equals key %d: pass each key once", i+1, j+1)
+			}
+		}
+		block, err := aes.NewCipher(k)
 		if err != nil {
-			return nil, fmt.Errorf("key %d: %w", i, err)
+			return nil, fmt.Errorf("key %d: %w", i+1, err)
 		}
-		if s.keys[i], err = cipher.NewGCMWithRandomNonce(block); err != nil {
-			return nil, fmt.Errorf("key %d: %w", i, err)
+		if s.keys[i].AEAD, err = cipher.NewGCMWithRandomNonce(block); err != nil {
+			return nil, fmt.Errorf("key %d: %w", i+1, err)
 		}
+		sum := sha256.Sum256(append([]byte("scskit key id "), k...))
+		s.keys[i].id = binary.BigEndian.Uint32(sum[:])
 	}
 	return s, nil
 }
 
-// Overhead returns the number of bytes that sealing adds.
+// minDistinct is how many different bytes a key must have. Of 32 random bytes fewer are different
+// once in 10^23 keys.
+const minDistinct = 16
+
+// CheckKey returns an error if k has the wrong length, or if it is practically impossible that it
+// is random. The error is a phrase that follows the name of the key, and does not hold the key.
+func CheckKey(k []byte) error {
+	if len(k) != KeySize {
+		return fmt.Errorf("has %d bytes: it must have %d (openssl rand -base64 32 makes a key, in base64)",
+			len(k), KeySize)
+	}
+	var seen [256]bool
+	distinct, printable := 0, true
+	for _, b := range k {
+		if !seen[b] {
+			seen[b] = true
+			distinct++
+		}
+		printable = printable && b >= ' ' && b <= '~'
+	}
+	switch {
+	case printable:
+		return errors.New("is text, not random bytes: decode it from base64 or hexadecimal first; " +
+			"a password is not a key")
+	case distinct < minDistinct:
+		return errors.New("is not random: openssl rand -base64 32 makes a key, in base64")
+	}
+	return nil
+}
+
+// Overhead returns the number of bytes that Seal adds.
 func (s *Sealer) Overhead() int { return s.keys[0].Overhead() }
 
 // Seal encrypts and authenticates plaintext, and authenticates binding. The result opens only with

@@ -2,12 +2,16 @@ package seal
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"errors"
 	"strings"
 	"testing"
 )
 
-func key(b byte) []byte { return bytes.Repeat([]byte{b}, KeySize) }
+func key(b byte) []byte {
+	sum := sha256.Sum256([]byte{b})
+	return sum[:]
+}
 
 func newSealer(t testing.TB, keys ...[]byte) *Sealer {
 	t.Helper()
@@ -61,8 +65,13 @@ func TestBadKeys(t *testing.T) {
 		keys [][]byte
 		want string
 	}{
-		"none":  {nil, "no keys: pass at least one of 32 random bytes"},
-		"short": {[][]byte{key(1), make([]byte, 16)}, "key 1 has 16 bytes"},
+		"none":     {nil, "no keys: pass at least one of 32 random bytes"},
+		"short":    {[][]byte{key(1), make([]byte, 16)}, "key 2 has 16 bytes"},
+		"repeated": {[][]byte{key(1), key(2), key(1)}, "key 3 equals key 1"},
+		"zeros":    {[][]byte{make([]byte, KeySize)}, "key 1 is not random"},
+		"pattern":  {[][]byte{bytes.Repeat([]byte{1, 2, 3, 200}, 8)}, "key 1 is not random"},
+		"text": {[][]byte{[]byte("correct horse battery staple 123")},
+			"key 1 is text, not random bytes"},
 	} {
 		if _, err := New(tt.keys); err == nil || !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%s: error %v", name, err)

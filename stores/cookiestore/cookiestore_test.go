@@ -3,6 +3,7 @@ package cookiestore_test
 import (
 	"bytes"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net/http"
@@ -305,7 +306,7 @@ func TestBadSettings(t *testing.T) {
 		want string
 	}{
 		{nil, nil, "no keys"},
-		{[][]byte{{1}}, nil, "key 0 has 1 bytes"},
+		{[][]byte{{1}}, nil, "key 1 has 1 bytes"},
 		{keys, &cookiestore.Options{MaxBytes: -1}, "Options.MaxBytes is -1"},
 		{keys, &cookiestore.Options{MaxBytes: 200000}, "Options.MaxBytes is 200000"},
 		{keys, &cookiestore.Options{MaxBytes: 20}, "Options.MaxBytes is 20: too small"},
@@ -364,7 +365,8 @@ func FuzzOpen(f *testing.F) {
 // update it: add a second one when the format changes.
 func TestGolden(t *testing.T) {
 	t.Parallel()
-	store, err := cookiestore.New([][]byte{[]byte("0123456789abcdef0123456789abcdef")},
+	key := sha256.Sum256([]byte("a golden cookie"))
+	store, err := cookiestore.New([][]byte{key[:]},
 		&cookiestore.Options{Options: scskit.Options{
 			Now: func() time.Time { return time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC) },
 		}})

@@ -15,6 +15,7 @@ import (
 	scsfiberv3 "github.com/scskit/scskit/adapters/fiberv3"
 	scsgin "github.com/scskit/scskit/adapters/gin"
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
+	"github.com/scskit/scskit/keyring"
 
 	"github.com/scskit/scskit"
 	chiharness "github.com/scskit/scskit/adapters/chi/harness"
@@ -40,7 +41,11 @@ func TestAdapters(t *testing.T) {
 		fiberv3harness.New(scsfiberv3.LoadAndSave),
 	} {
 		t.Run(adapter.Name, func(t *testing.T) {
-			store, err := cookiestore.New([][]byte{make([]byte, 32)}, nil)
+			keys, err := keyring.Parse(keyring.New())
+			if err != nil {
+				t.Fatal(err)
+			}
+			store, err := cookiestore.New(keys, nil)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -2,6 +2,7 @@ package matrix_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"io"
 	"net/http"
@@ -179,9 +180,12 @@ func newMemory(tb testing.TB) scs.Store {
 	return s
 }
 
+// cookieKey is the same in every run, since the stores of a pair may be opened again.
+var cookieKey = sha256.Sum256([]byte("a key for tests"))
+
 func newCookie(tb testing.TB) scs.Store {
 	tb.Helper()
-	s, err := cookiestore.New([][]byte{[]byte("a key for tests, of 32 bytes, yes")[:32]}, nil)
+	s, err := cookiestore.New([][]byte{cookieKey[:]}, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
