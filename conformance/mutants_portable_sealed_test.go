@@ -25,8 +25,8 @@ func portableSealedMutants() []mutant {
 			})),
 		portableMutant("encrypts-only", "sealed/altered",
 			"records are encrypted and not authenticated", sealedByDriver(
-				func(data []byte, _ string) []byte { return masked(data) },
-				func(data []byte, _ string) ([]byte, error) { return masked(data), nil })),
+				func(data []byte, _ string) []byte { return scrambled(data) },
+				func(data []byte, _ string) ([]byte, error) { return scrambled(data), nil })),
 		portableMutant("binds-no-id", "sealed/copied",
 			"a sealed record is not bound to its id", sealedByDriver(
 				func(data []byte, _ string) []byte { return mutantSealer.SealRecord(data, "") },
@@ -104,8 +104,8 @@ var mutantSealer = func() *seal.Sealer {
 	return s
 }()
 
-// masked returns data with every byte changed; masked twice it is data again.
-func masked(data []byte) []byte {
+// scrambled returns data with every byte changed; scrambled twice it is data again.
+func scrambled(data []byte) []byte {
 	data = slices.Clone(data)
 	for i := range data {
 		data[i] ^= 0x5a
