@@ -48,6 +48,9 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 	t := trackerFrom(ctx)
 	if t != nil {
 		c.tracker, c.note, c.overwrites = t, t.get(s, token), t.overwritten()
+		if c.note.alias != "" {
+			c.id = c.note.alias
+		}
 	}
 	listed, isKey := listing{}, false
 	if c.note.state == 0 { // otherwise the key was listed and loaded in this tracker
@@ -62,6 +65,9 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 		}
 	default:
 		if err = c.tracked(); err == nil {
+			if c.note.alias != "" && c.note.result.State == CommitStored {
+				c.note.result.State = CommitKept // the response of the renewal sends the cookie
+			}
 			t.committed(&c.note)
 		}
 	}
@@ -159,8 +165,7 @@ func (c *commitOp) tracked() error {
 			return err
 		}
 		if c.old.state != 0 {
-			id, _ := s.ids.id(c.old.token)
-			if err := c.removeExpired(id); err != nil {
+			if err := c.removeExpired(s.idOf(&c.old.note)); err != nil {
 				return err
 			}
 			c.noteRetired(noteDeleted)

@@ -77,8 +77,7 @@ func (s *Store) endTracked(ctx context.Context, t *tracker, reason deleteReason,
 		t.addSource(ctx, s, n.note, noteLive)
 		return nil
 	}
-	id, _ := s.ids.id(n.token)
-	err := s.remove(ctx, id)
+	err := s.remove(ctx, s.idOf(&n.note))
 	if err != nil && !errors.Is(err, driver.ErrNotFound) {
 		return s.failure("delete", n.token, err)
 	}

@@ -26,6 +26,8 @@ const (
 	KindUntracked // scs's own middleware saved a session; concurrent changes may be lost
 	KindLate      // a handler changed a session after the response began; the change is lost
 
+	KindReuse // the token of a session that was renewed earlier was used: it may be stolen
+
 	// Many records in a row could not be read. See Options.OnUnreadable.
 	KindUnreadable
 )
@@ -34,7 +36,7 @@ var kindNames = [...]string{
 	KindLoad: "load", KindCreate: "create", KindSave: "save", KindMerge: "merge", KindTouch: "touch",
 	KindDelete: "delete", KindSweep: "sweep", KindConflict: "conflict", KindGone: "gone",
 	KindCorrupt: "corrupt", KindUntracked: "untracked", KindLate: "late",
-	KindUnreadable: "unreadable",
+	KindUnreadable: "unreadable", KindReuse: "reuse",
 }
 
 func (k Kind) String() string {

@@ -28,10 +28,10 @@ func (c *commitOp) mergeSources(before []byte) []note {
 	all := c.tracker.sources(c.ctx, s)
 	oldID := ""
 	if c.old.state != 0 {
-		oldID, _ = s.ids.id(c.old.token)
+		oldID = s.idOf(&c.old.note)
 	}
 	return slices.DeleteFunc(all, func(n note) bool {
-		if id, _ := s.ids.id(n.token); id == c.id || id == oldID {
+		if id := s.idOf(&n); id == c.id || id == oldID {
 			c.tracker.endSource(s, n.token, n.state)
 			return true
 		}
@@ -63,7 +63,7 @@ func (c *commitOp) retireSources() error {
 			continue
 		}
 		other.base = other.extra.source.base
-		outcome, err := c.retireMerging(&other, func(current driver.Record) error {
+		outcome, err := c.retireMerging(&other, "", func(current driver.Record) error {
 			next, err := c.mergeInto(current.Data, other.data, c.data)
 			if err != nil {
 				return err

@@ -23,6 +23,11 @@ type note struct {
 	// The result of the last commit.
 	result CommitResult
 
+	alias string // the id of the record, if it is not that of the token; see findRenewed
+
+	periodic bool // the adapter has renewed the session by itself; see RenewPeriodically
+	replaced bool // the token was renewed before it was looked for, a moment ago
+
 	found   bool // the record was loaded, not created in this context
 	settled bool // the response has begun, so the token can no longer change
 

@@ -76,6 +76,13 @@ type Options struct {
 	// ErrNoUserKey.
 	UserKey string
 
+	// EndOnReuse ends all sessions of a user if a token is used that was renewed more than ten seconds
+	// before: somebody may have stolen it, or the new one. It needs UserKey. A browser that has lost
+	// the response with its new cookie looks the same, and its user is signed out. The store notices
+	// such a token for five minutes after a sign-in, and for an hour after a renewal by
+	// adapters.RenewEvery. It reports KindReuse in any case.
+	EndOnReuse bool
+
 	// Observer is called for every operation of the store. See Observer.
 	Observer Observer
 

@@ -32,47 +32,83 @@ var ErrLate = errors.New("scskit: the response has begun: renew the session befo
 	"write or flush")
 
 // A tombstone replaces the record of a session that was renewed. It is not a session. It lasts for
-// at most tombstoneLife, so that requests which began with the old session find it. It holds the
-// hash of the user, so that DestroySessionsOf finds it and looks for the renewed session.
+// at most tombstoneLife, so that requests which began with the old session find it, and longer after
+// a periodic renewal, so that the use of a stolen token shows. It holds the hash of the user, so that
+// DestroySessionsOf finds it and looks for the renewed session. After a periodic renewal it also has
+// the id of that session.
 const (
 	tombstoneMark = "\x00scskit: renewed\x00"
 	tombstoneLife = 5 * time.Minute
+	periodicLife  = time.Hour
+
+	// renewalGrace is how long the old token of a renewed session is no sign of an attack: requests
+	// that the browser sent before it got the new cookie arrive with it.
+	renewalGrace = 10 * time.Second
 )
 
-// errRenewed means that the session was renewed, not destroyed. It matches driver.ErrNotFound.
-var errRenewed = &renewedError{}
+// errRenewed matches every renewedError.
+var errRenewed = errors.New("the session was renewed")
 
-type renewedError struct{}
+// renewedError means that the session was renewed, not destroyed. It matches driver.ErrNotFound.
+type renewedError struct {
+	tombstone
+	at time.Time // of the renewal
+}
 
-func (*renewedError) Error() string { return "the session was renewed" }
+func (*renewedError) Error() string { return errRenewed.Error() }
 
-func (*renewedError) Is(target error) bool { return target == driver.ErrNotFound }
+func (*renewedError) Is(target error) bool {
+	return target == driver.ErrNotFound || target == errRenewed
+}
 
-// tombstoneUser returns the User of a tombstone's data. ok is false if data is not a tombstone.
-func tombstoneUser(data []byte) (user string, ok bool) {
-	if len(data) < len(tombstoneMark) || data[0] != tombstoneMark[0] {
-		return "", false
+// tombstone is the content of a tombstone.
+type tombstone struct {
+	user string // driver.Record.User
+	next string // after a periodic renewal, the id of the session that replaced this one
+}
+
+func (t tombstone) data() []byte {
+	data := tombstoneMark + t.user
+	if t.next != "" {
+		data += "\x00" + t.next
 	}
-	return strings.CutPrefix(string(data), tombstoneMark)
+	return []byte(data)
+}
+
+// tombstoneOf returns the content of a tombstone's data. ok is false if data is not a tombstone.
+func tombstoneOf(data []byte) (t tombstone, ok bool) {
+	if len(data) < len(tombstoneMark) || data[0] != tombstoneMark[0] {
+		return tombstone{}, false
+	}
+	rest, ok := strings.CutPrefix(string(data), tombstoneMark)
+	if ok {
+		t.user, t.next, _ = strings.Cut(rest, "\x00")
+	}
+	return t, ok
 }
 
 // retire replaces a session by a tombstone if the session is still at the version in the note. It
-// returns the tombstone's version.
-func (s *Store) retire(ctx context.Context, old *note) (int64, error) {
-	id, _ := s.ids.id(old.token)
+// returns the tombstone's version. next is the id of the session that a periodic renewal puts in its
+// place, or empty.
+func (s *Store) retire(ctx context.Context, old *note, next string) (int64, error) {
+	id := s.idOf(old)
 	user, err := s.userOf(old.data)
 	if err != nil {
 		user = "" // a session without a valid user cannot be saved, so there is none to find
 	}
 	now := s.opts.Now()
-	expiry := ceilMilli(now.Add(tombstoneLife))
+	life := tombstoneLife
+	if next != "" {
+		life = periodicLife
+	}
+	expiry := ceilMilli(now.Add(life))
 	if old.expiry.Before(expiry) {
 		expiry = old.expiry
 	}
 	op := s.begin(ctx)
-	tombstone := driver.Record{
+	rec := driver.Record{
 		ID:      id,
-		Data:    []byte(tombstoneMark + user),
+		Data:    tombstone{user, next}.data(),
 		User:    user,
 		Expiry:  expiry,
 		Created: old.created,
@@ -80,9 +116,9 @@ func (s *Store) retire(ctx context.Context, old *note) (int64, error) {
 		Seen:    now,
 		Version: version(),
 	}
-	err = s.driver.Save(op.ctx, s.sealed(tombstone), driver.IfVersion(old.version))
+	err = s.driver.Save(op.ctx, s.sealed(rec), driver.IfVersion(old.version))
 	op.end(KindDelete, id, err)
-	return tombstone.Version, err
+	return rec.Version, err
 }
 
 // retirement is what happened to a session that should be retired.
@@ -97,25 +133,27 @@ const (
 // retireMerging retires a session that the committed one replaces. Whenever another request has
 // saved the old session meanwhile, it calls merge with the stored record, and then tries again.
 // During the call, old holds the record before that change.
-func (c *commitOp) retireMerging(old *note,
+func (c *commitOp) retireMerging(old *note, next string,
 	merge func(current driver.Record) error) (retirement, error) {
 	s := c.store
-	id, _ := s.ids.id(old.token)
+	id := s.idOf(old)
 	for attempt := range maxAttempts {
 		if err := backOff(c.ctx, attempt); err != nil {
 			return 0, err
 		}
-		version, err := s.retire(c.ctx, old)
+		version, err := s.retire(c.ctx, old, next)
 		if err == nil {
 			return retired, nil
 		}
 		ctx, cancel := c.detached() // the failed operation may have succeeded in the backend
+		var gone *renewedError
 		current, loadErr := s.load(ctx, id)
 		cancel()
 		switch {
 		case errors.Is(loadErr, errRenewed) && current.Version == version:
 			return retired, nil
-		case errors.Is(loadErr, errRenewed):
+		case errors.As(loadErr, &gone):
+			old.alias = gone.next
 			return renewed, nil
 		case errors.Is(loadErr, driver.ErrNotFound):
 			return destroyed, nil
@@ -146,7 +184,11 @@ func (c *commitOp) renew(expiry time.Time) error {
 	s, n, old := c.store, &c.note, c.old.note
 	stored := mergeResult{data: c.plain} // the new session as it is stored
 	version, until := n.version, n.expiry
-	outcome, err := c.retireMerging(&old, func(current driver.Record) error {
+	next := ""
+	if old.periodic {
+		next = c.id
+	}
+	outcome, err := c.retireMerging(&old, next, func(current driver.Record) error {
 		next, err := c.mergeInto(current.Data, old.data, stored.data, c.overwrites...)
 		if err != nil || bytes.Equal(next.data, stored.data) {
 			return err
@@ -172,10 +214,26 @@ func (c *commitOp) renew(expiry time.Time) error {
 		}
 		c.noteRetired(noteGone)
 		return c.gone(noteGone)
+	case outcome == renewed && old.periodic:
+		return c.join(&old, expiry)
 	}
 	c.noteMerge(stored.data, version, until, CommitStored)
 	c.noteRetired(noteRenewed)
 	return nil
+}
+
+// join ends a periodic renewal that another request has made first. The changes of this request go
+// to that session, and the response sends no cookie, since the other one does.
+func (c *commitOp) join(old *note, expiry time.Time) error {
+	if err := c.undo(nil); err != nil {
+		return err
+	}
+	c.noteRetired(noteRenewed)
+	if old.alias == "" { // the other one was a sign-in, say
+		return c.gone(noteRenewed)
+	}
+	c.id, c.note.alias, c.note.state, c.note.base = old.alias, old.alias, noteLive, c.old.base
+	return c.merge(expiry, true)
 }
 
 // noteRetired records what happened to the old session, so that no later commit retires it again.

@@ -136,6 +136,13 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 		manager = t.lastManager() // read it before the load: other managers may replace it meanwhile
 	}
 	rec, err := s.load(ctx, id)
+	alias := "" // the id, if it is not that of the token
+	if renewed := (*renewedError)(nil); t != nil && errors.As(err, &renewed) {
+		rec, err = s.successor(ctx, t, token, renewed)
+		if alias = rec.ID; alias != "" {
+			id = alias
+		}
+	}
 	if errors.Is(err, driver.ErrNotFound) {
 		return nil, false, nil
 	}
@@ -154,6 +161,9 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 	s.unreadable.end()
 	if t.isSource(ctx, s, token) {
 		return nil, false, nil
+	}
+	if alias != "" {
+		t.update(s, token, func(n *note) { n.alias = alias })
 	}
 	return t.loaded(s, token, rec, manager), true, nil
 }
@@ -221,7 +231,7 @@ func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 					})
 					continue
 				}
-				if _, isTombstone := tombstoneUser(rec.Data); isTombstone {
+				if _, isTombstone := tombstoneOf(rec.Data); isTombstone {
 					continue
 				}
 			}
@@ -235,12 +245,12 @@ func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 // Only load, save, touch and remove call the driver. Each applies Options.Timeout and reports an
 // event.
 
-// load returns errRenewed and the tombstone's version if the record is a tombstone. If the error
+// load returns a *renewedError and the tombstone's version if the record is a tombstone. If the error
 // says that the record is unreadable, the result is the record without its data.
 func (s *Store) load(ctx context.Context, id string) (driver.Record, error) {
 	rec, err := s.loadAny(ctx, id)
-	if _, isTombstone := tombstoneUser(rec.Data); isTombstone && err == nil {
-		rec, err = driver.Record{Version: rec.Version}, errRenewed
+	if t, isTombstone := tombstoneOf(rec.Data); isTombstone && err == nil {
+		rec, err = driver.Record{Version: rec.Version}, &renewedError{t, rec.Updated}
 	}
 	return rec, err
 }

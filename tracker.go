@@ -208,7 +208,7 @@ func (t *tracker) committer(ctx context.Context) any {
 // others have made to the note since it was copied are kept.
 func (t *tracker) committed(c *note) {
 	t.update(c.store, c.token, func(n *note) {
-		n.result = c.result
+		n.result, n.alias = c.result, c.alias
 		if n.state == 0 || n.state == noteLive || c.state != noteLive {
 			n.state = c.state
 		}

@@ -66,12 +66,17 @@ type UserSession struct {
 // matches errors.ErrUnsupported if the backend can neither index users nor list sessions.
 func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSession, error] {
 	return func(yield func(UserSession, error) bool) {
-		for rec, err := range s.recordsOf(ctx, user) {
+		want, err := s.indexedUser(user)
+		if err != nil {
+			yield(UserSession{}, fmt.Errorf("scskit: sessions of a user: %w", err))
+			return
+		}
+		for rec, err := range s.recordsOf(ctx, want) {
 			if err != nil {
 				yield(UserSession{}, fmt.Errorf("scskit: sessions of a user: %w", err))
 				return
 			}
-			if _, isTombstone := tombstoneUser(rec.Data); isTombstone {
+			if _, isTombstone := tombstoneOf(rec.Data); isTombstone {
 				continue
 			}
 			deadline, values, err := s.codec.Decode(rec.Data)
@@ -108,14 +113,24 @@ func (s *Store) DestroySessionsOf(ctx context.Context, user string,
 	if err != nil {
 		return 0, fmt.Errorf("scskit: destroy sessions of a user: %w", err)
 	}
+	want, err := s.indexedUser(user)
+	if err == nil {
+		destroyed, err = s.destroyAllOf(ctx, want, kept)
+	}
+	if err != nil {
+		return destroyed, fmt.Errorf("scskit: destroy sessions of a user: %w", err)
+	}
+	return destroyed, nil
+}
+
+// destroyAllOf destroys the sessions of the user with the hash, until no new ones appear.
+func (s *Store) destroyAllOf(ctx context.Context, user string,
+	kept []string) (destroyed int, err error) {
 	for range maxDestroyPasses {
 		n, more, err := s.destroySessionsOf(ctx, user, kept)
 		destroyed += n
-		if err != nil {
-			return destroyed, fmt.Errorf("scskit: destroy sessions of a user: %w", err)
-		}
-		if !more {
-			break
+		if err != nil || !more {
+			return destroyed, err
 		}
 	}
 	return destroyed, nil
@@ -127,12 +142,10 @@ func (s *Store) keptBy(ctx context.Context, except []string) (kept []string, err
 	t := trackerFrom(ctx)
 	var carried []string
 	for _, n := range t.predecessors(ctx, s) {
-		id, _ := s.ids.id(n.token)
-		carried = append(carried, id)
+		carried = append(carried, s.idOf(&n.note))
 	}
 	for _, n := range t.sources(ctx, s) {
-		id, _ := s.ids.id(n.token)
-		carried = append(carried, id)
+		carried = append(carried, s.idOf(&n))
 	}
 	own := false
 	for _, token := range except {
@@ -161,7 +174,7 @@ func (s *Store) keptBy(ctx context.Context, except []string) (kept []string, err
 // maxDestroyPasses limits how often DestroySessionsOf repeats its search while new sessions appear.
 const maxDestroyPasses = 100
 
-// destroySessionsOf goes through the user's sessions once. more says that it has to be repeated: if
+// destroySessionsOf goes through the sessions of the user with the hash once. more says that it has to be repeated: if
 // a session was renewed after it was read, the new one may not have been read.
 func (s *Store) destroySessionsOf(ctx context.Context, user string,
 	kept []string) (destroyed int, more bool, err error) {
@@ -172,7 +185,7 @@ func (s *Store) destroySessionsOf(ctx context.Context, user string,
 		if slices.Contains(kept, rec.ID) {
 			continue
 		}
-		_, isTombstone := tombstoneUser(rec.Data)
+		_, isTombstone := tombstoneOf(rec.Data)
 		switch err := s.remove(ctx, rec.ID); {
 		case errors.Is(err, driver.ErrNotFound): // another call deleted it first
 			more = true
@@ -188,16 +201,15 @@ func (s *Store) destroySessionsOf(ctx context.Context, user string,
 	return destroyed, more, nil
 }
 
-// recordsOf yields each live record of a user once, including tombstones, and records that cannot be
+// recordsOf yields each live record of the user with the given hash once, including tombstones, and records that cannot be
 // opened, which have no data. It checks the user in the session itself, since an index may be wrong.
-func (s *Store) recordsOf(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
+func (s *Store) recordsOf(ctx context.Context, want string) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
-		records, err := s.candidates(ctx, user)
+		records, err := s.candidates(ctx, want)
 		if err != nil {
 			yield(driver.Record{}, err)
 			return
 		}
-		want := hash(user)
 		seen := make(map[string]bool)
 		for rec, err := range records {
 			if err != nil {
@@ -226,17 +238,22 @@ func (s *Store) recordsOf(ctx context.Context, user string) iter.Seq2[driver.Rec
 	}
 }
 
+// indexedUser returns driver.Record.User for a user.
+func (s *Store) indexedUser(user string) (string, error) {
+	switch {
+	case s.opts.UserKey == "":
+		return "", ErrNoUserKey
+	case user == "":
+		return "", errors.New("the user is empty: pass the value under Options.UserKey")
+	}
+	return hash(user), nil
+}
+
 // candidates returns records that include all of the user's.
 func (s *Store) candidates(ctx context.Context,
 	user string) (iter.Seq2[driver.Record, error], error) {
-	switch {
-	case s.opts.UserKey == "":
-		return nil, ErrNoUserKey
-	case user == "":
-		return nil, errors.New("the user is empty: pass the value under Options.UserKey")
-	}
 	if i, ok := driver.As[driver.UserIndex](s.driver); ok {
-		return i.RangeUser(ctx, hash(user)), nil
+		return i.RangeUser(ctx, user), nil
 	}
 	if r, ok := driver.As[driver.Ranger](s.driver); ok {
 		return r.Range(ctx), nil
@@ -251,8 +268,8 @@ func (s *Store) userOf(data []byte) (string, error) {
 	if s.opts.UserKey == "" {
 		return "", nil
 	}
-	if user, isTombstone := tombstoneUser(data); isTombstone {
-		return user, nil
+	if t, isTombstone := tombstoneOf(data); isTombstone {
+		return t.user, nil
 	}
 	v, err := s.codec.pick(data, s.opts.UserKey)
 	if err != nil {

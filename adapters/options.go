@@ -22,6 +22,8 @@ type options struct {
 	logger        *slog.Logger
 	loggerSet     bool
 	commitTimeout time.Duration
+	renewEvery    time.Duration
+	renewEverySet bool
 }
 
 // Skip excludes the requests for which skip returns true. They have no session. The path is the

@@ -38,6 +38,8 @@ type Request struct {
 	session      any    // the value that scs keeps in a context
 	token        string // of the session that was loaded, or ""
 	committed    string // the token that Finish committed, or ""
+	superseded   bool   // a session cookie of the request was renewed a moment ago; no other has a session
+	periodic     bool   // RenewEvery has renewed the session
 	loadErr      error
 	noSession    bool      // the request had session cookies, but none found a session
 	deadline     time.Time // of the empty session, if loadErr is set
@@ -207,7 +209,12 @@ func (r *Request) doLoad() {
 	}
 	r.session = ctx.Value(r.l.key)
 	sent := r.ntokens > 0 || r.hadCookie
-	r.noSession = sent && !r.moreCookies && r.loadErr == nil && r.token == ""
+	if r.token == "" && r.loadErr == nil {
+		for _, token := range r.tokens[:r.ntokens] {
+			r.superseded = r.superseded || r.tracker.Renewed(r.l.sm.Store, token)
+		}
+	}
+	r.noSession = sent && !r.moreCookies && r.loadErr == nil && r.token == "" && !r.superseded
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.loaded = true
@@ -248,7 +255,10 @@ func (r *Request) Finish(h http.Header) error {
 		return nil // the session was not used
 	}
 	r.status = r.l.sm.Status(&r.ctx)
-	if r.err = r.save(h); r.err != nil {
+	if r.err = r.renewIfDue(); r.err == nil {
+		r.err = r.save(h)
+	}
+	if r.err != nil {
 		return r.err
 	}
 	addVary(h, &r.vary)
@@ -274,6 +284,12 @@ func (r *Request) commit(h http.Header) error {
 	case scs.Destroyed:
 		r.setCookie(h, expiredCookie(sm))
 	case scs.Modified:
+		if r.superseded && sm.Token(&r.ctx) == "" {
+			// The handler has not signed in. A new session would take the place of the one that the
+			// browser got when its old one was renewed.
+			r.reportGone()
+			return nil
+		}
 		base := tracking.WithCommitter(context.WithoutCancel(&r.ctx), r.l.key, r.token)
 		ctx := new(bound.Context)
 		ctx.Begin(base, r.l.opts.commitTimeout)
@@ -292,7 +308,7 @@ func (r *Request) commit(h http.Header) error {
 			// Do not expire the cookie: another response may have replaced it meanwhile. The next
 			// request with a dead token expires it. But fail if the token was renewed: the response
 			// would report a sign-in that did not happen.
-			if token != r.token && expiry.After(time.Now()) {
+			if token != r.token && expiry.After(time.Now()) && !r.periodic {
 				return scskit.ErrGone
 			}
 		case scskit.CommitStored:

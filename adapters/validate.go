@@ -37,10 +37,14 @@ func (l *Lifecycle) validate() error {
 		return errors.New("SessionManager.Store is a nil *scskit.Store: check the error that the " +
 			"store's constructor returned")
 	}
-	if s, ok := scskit.StoreOf(sm.Store); ok {
+	s, ok := scskit.StoreOf(sm.Store)
+	if ok {
 		if err := validateStore(sm, s); err != nil {
 			return err
 		}
+	}
+	if err := l.validateRenewal(s); err != nil {
+		return err
 	}
 	return validateCookie(sm)
 }

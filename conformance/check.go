@@ -60,6 +60,7 @@ func table() []check {
 		portableMergeChecks,
 		portableRenewalChecks,
 		portableMergeSessionChecks,
+		portableReuseChecks,
 		storeDataChecks,
 		portableDataChecks,
 		portableForeignChecks,
@@ -91,6 +92,7 @@ func table() []check {
 		pairSessionChecks,
 		pairFailureChecks,
 		pairRaceChecks,
+		pairRenewalChecks,
 		pairPolicyChecks,
 	)
 }

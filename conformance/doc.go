@@ -67,6 +67,7 @@
 //	expiry       store_expiry.go portable_expiry.go
 //	concurrency  store_concurrency.go portable_concurrency.go portable_merge.go
 //	renewal      portable_renewal.go portable_renewal_merge.go
+//	             portable_renewal_reuse.go
 //	data         store_data.go portable_data.go portable_data_foreign.go portable_data_stays.go
 //	hostile      store_hostile.go portable_hostile.go
 //	sealed       portable_sealed.go portable_sealed_rotation.go
@@ -79,5 +80,5 @@
 //	token        adapter_token.go
 //	adapter      adapter_error.go adapter_feature.go adapter_response.go
 //	neighbour    adapter_neighbour.go adapter_neighbour_abandon.go
-//	pair         pair_failure.go pair_policy.go pair_race.go pair_session.go
+//	pair         pair_failure.go pair_policy.go pair_race.go pair_renewal.go pair_session.go
 package conformance

@@ -43,6 +43,7 @@ func mutantTables() []mutantTable {
 		{"portable_foreign", portableForeignMutants()},
 		{"portable_user", portableUserMutants()},
 		{"portable_stale", portableStaleMutants()},
+		{"portable_renewal_reuse", portableReuseMutants()},
 		{"driver_record", driverRecordMutants()},
 		{"driver_rules", driverRuleMutants()},
 		{"driver_list", driverListMutants()},
@@ -55,6 +56,7 @@ func mutantTables() []mutantTable {
 		{"adapter_neighbour", adapterNeighbourMutants()},
 		{"pair_store", pairStoreMutants()},
 		{"pair_policy", pairPolicyMutants()},
+		{"pair_renewal", pairRenewalMutants()},
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"reflect"
 	"strings"
+	"time"
 
 	"github.com/alexedwards/scs/v2"
 )
@@ -21,6 +22,15 @@ type Tracker interface {
 	// Settle records that the response has begun, with the cookie of the session with the token.
 	// From then on, SessionManager.RenewToken fails for the session.
 	Settle(token string)
+
+	// Renewed reports whether store has found that the token was renewed a moment ago. The browser may
+	// have the new cookie already, so the response must not change it.
+	Renewed(store scs.Store, token string) bool
+
+	// RenewalDue reports whether the session was found under the token, and has had it for at least
+	// the given time. If so, the next call of RenewToken is a periodic renewal, not a sign-in:
+	// requests with the old token may go on with the session for a moment.
+	RenewalDue(store scs.Store, token string, every time.Duration) bool
 
 	// Found reports whether store has found a session for the token and not deleted it since. It
 	// returns false if store is not a *scskit.Store.

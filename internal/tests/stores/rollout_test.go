@@ -239,4 +239,3 @@ func TestRollingDeployOfType(t *testing.T) {
 		})
 	}
 }
-
