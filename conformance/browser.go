@@ -12,6 +12,7 @@ import (
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/leak"
 )
 
 // browser is a client of a site. It stores the session cookies that it gets.
@@ -124,6 +125,7 @@ func (b *browser) keep(h http.Header) {
 			delete(b.cookies, c.name)
 		} else {
 			b.cookies[c.name] = c.value
+			leak.Note(c.value)
 		}
 	}
 }

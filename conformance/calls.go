@@ -13,6 +13,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/internal/leak"
 )
 
 const (
@@ -29,7 +30,9 @@ func in(d time.Duration) time.Time { return time.Now().Add(d) }
 func newToken() string {
 	b := make([]byte, 32)
 	_, _ = rand.Read(b) // never fails: see crypto/rand
-	return base64.RawURLEncoding.EncodeToString(b)
+	token := base64.RawURLEncoding.EncodeToString(b)
+	leak.Note(token)
+	return token
 }
 
 func (t *checkT) newStore() scs.Store {

@@ -93,6 +93,7 @@ func table() []check {
 		pairFailureChecks,
 		pairRaceChecks,
 		pairRenewalChecks,
+		pairLeakChecks,
 		pairPolicyChecks,
 	)
 }

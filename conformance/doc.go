@@ -80,5 +80,6 @@
 //	token        adapter_token.go
 //	adapter      adapter_error.go adapter_feature.go adapter_response.go
 //	neighbour    adapter_neighbour.go adapter_neighbour_abandon.go
-//	pair         pair_failure.go pair_policy.go pair_race.go pair_renewal.go pair_session.go
+//	pair         pair_failure.go pair_leak.go pair_policy.go pair_race.go pair_renewal.go
+//	             pair_session.go
 package conformance

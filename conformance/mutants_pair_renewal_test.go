@@ -73,10 +73,15 @@ func pairRenewalMutants() []mutant {
 				}
 			}),
 	}
+	all = append(all, adapterMutant("echoes-cookies", "pair/nothing-leaks",
+		"a response header holds the request's cookies",
+		edited(func(_ *scs.SessionManager, r *http.Request, h http.Header) {
+			h.Set("X-Debug", r.Header.Get("Cookie"))
+		})))
 	for i := range all {
 		all[i].group = "pair/renew"
-		if all[i].Check == "pair/two-tabs" {
-			all[i].group = "pair/two-tabs"
+		if all[i].Check == "pair/two-tabs" || all[i].Check == "pair/nothing-leaks" {
+			all[i].group = all[i].Check
 		}
 	}
 	return all

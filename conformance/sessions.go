@@ -14,6 +14,7 @@ import (
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
 	"github.com/scskit/scskit/internal/caller"
+	"github.com/scskit/scskit/internal/leak"
 )
 
 // portable is the part of *scskit.Store that LevelPortable checks use. Mutants implement it, too.
@@ -157,6 +158,7 @@ func (t *checkT) begin(sm *scs.SessionManager, pairs ...any) string {
 		sm.Put(r.ctx, p[0].(string), p[1])
 	}
 	token, state := r.end()
+	leak.Note(token)
 	if state != scskit.CommitStored {
 		t.Fatalf("first commit of a session: state %d, want Stored", state)
 	}

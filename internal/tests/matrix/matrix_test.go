@@ -1,6 +1,7 @@
 package matrix_test
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -22,10 +23,23 @@ import (
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
 	nethttpharness "github.com/scskit/scskit/adapters/nethttp/harness"
 	"github.com/scskit/scskit/conformance"
+	"github.com/scskit/scskit/internal/leak"
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+// TestMain fails the run if anything that is printed holds a token that a check has used.
+func TestMain(m *testing.M) {
+	done, err := leak.Output()
+	if err != nil {
+		panic(err)
+	}
+	code := testenv.Main(m)
+	if n := done(); n > 0 {
+		fmt.Printf("FAIL: %d of %d tokens were printed\n", n, leak.Count())
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
 
 // TestMatrix runs every check on every pair of this project's adapters and stores.
 func TestMatrix(t *testing.T) {
