@@ -15,6 +15,10 @@ const (
 	writeAtMost   = 1.3  // times the duration of a bare GET and SET
 	allocsAtMost  = 40   // in the server's process, per request that reads
 	sessionAtMost = 100  // bytes of the value of a session with three keys
+
+	// With Options.Keys and UserKey, times the duration without them.
+	sealedReadAtMost  = 1.15
+	sealedWriteAtMost = 1.25
 )
 
 // table holds the measurements of one operation.
@@ -36,7 +40,7 @@ func (t *table) print(out io.Writer) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(w, "variant\trequests/s\tof bare\t(from\tto)\tmedian\tCPU\tallocs\tbytes\tvalue\t")
 	for _, v := range variants {
-		low, ratio, high := t.ratio(v.name)
+		low, ratio, high := t.ratio(v.name, "bare")
 		size := "-"
 		if n, ok := t.size[v.name]; ok {
 			size = fmt.Sprint(n, " B")
@@ -50,7 +54,8 @@ func (t *table) print(out io.Writer) {
 	}
 	_ = w.Flush()
 	fmt.Fprintln(out)
-	_, ratio, _ := t.ratio("scskit")
+	_, ratio, _ := t.ratio("scskit", "bare")
+	_, sealed, _ := t.ratio("sealed", "scskit")
 	if t.op == "write" {
 		when := "under load"
 		if t.connections == 1 {
@@ -59,6 +64,9 @@ func (t *table) print(out io.Writer) {
 		verdict(out, 1/ratio <= writeAtMost,
 			"a write %s takes %.2f times as long as a bare GET and SET; at most %.2f",
 			when, 1/ratio, writeAtMost)
+		verdict(out, 1/sealed <= sealedWriteAtMost,
+			"with Keys and UserKey a write %s takes %.2f times as long as without; at most %.2f",
+			when, 1/sealed, sealedWriteAtMost)
 		fmt.Fprintln(out)
 		return
 	}
@@ -66,6 +74,9 @@ func (t *table) print(out io.Writer) {
 	verdict(out, ratio >= readAtLeast,
 		"reads reach %.2f of the requests per second of a bare GET; at least %.2f",
 		ratio, readAtLeast)
+	verdict(out, 1/sealed <= sealedReadAtMost,
+		"with Keys and UserKey a read takes %.2f times as long as without; at most %.2f", 1/sealed,
+		sealedReadAtMost)
 	verdict(out, n <= allocsAtMost,
 		"a read allocates %.1f objects, including net/http's; at most %d", n, allocsAtMost)
 	verdict(out, t.size["scskit"] <= sessionAtMost,
@@ -89,12 +100,12 @@ func (t *table) median(variant string, of func(figures) float64) float64 {
 	return stats.Median(values)
 }
 
-// ratio returns the requests per second of a variant, relative to those of the bare variant in the
-// same round: the minimum, the median and the maximum over the rounds.
-func (t *table) ratio(variant string) (low, median, high float64) {
+// ratio returns the requests per second of a variant, relative to those of another in the same
+// round: the minimum, the median and the maximum over the rounds.
+func (t *table) ratio(variant, base string) (low, median, high float64) {
 	var ratios []float64
 	for i, f := range t.rounds[variant] {
-		ratios = append(ratios, f.PerSecond/t.rounds["bare"][i].PerSecond)
+		ratios = append(ratios, f.PerSecond/t.rounds[base][i].PerSecond)
 	}
 	return slices.Min(ratios), stats.Median(ratios), slices.Max(ratios)
 }

@@ -20,6 +20,7 @@ import (
 
 	"github.com/scskit/scskit"
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
+	"github.com/scskit/scskit/keyring"
 	"github.com/scskit/scskit/stores/redisstore"
 )
 
@@ -61,6 +62,21 @@ var variants = []variant{
 	}},
 	{"scskit", func(c *redis.Client) (read, write http.Handler, _ *scs.SessionManager) {
 		store, err := redisstore.New(c, nil)
+		if err != nil {
+			panic(err)
+		}
+		sm := scskit.New(store)
+		wrap := scshttp.LoadAndSave(sm)
+		return wrap(sessionRead(sm)), wrap(sessionWrite(sm)), sm
+	}},
+	{"sealed", func(c *redis.Client) (read, write http.Handler, _ *scs.SessionManager) {
+		keys, err := keyring.Parse(keyring.New())
+		if err != nil {
+			panic(err)
+		}
+		store, err := redisstore.New(c, &redisstore.Options{
+			Options: scskit.Options{Keys: keys, UserKey: "user"}, Prefix: "sealed:",
+		})
 		if err != nil {
 			panic(err)
 		}
