@@ -151,3 +151,19 @@ func TestWrapped(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParse(f *testing.F) {
+	f.Add(keyring.New())
+	f.Add(strings.Repeat("0", 64))
+	f.Add("AAAA====\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		keys, err := keyring.Parse(text)
+		if err == nil && (len(keys) != 1 || len(keys[0]) != 32) {
+			t.Errorf("%d keys", len(keys))
+		}
+		if text = strings.TrimSpace(text); err != nil && len(text) > 30 &&
+			strings.Contains(err.Error(), text) {
+			t.Error("the error quotes the key")
+		}
+	})
+}
