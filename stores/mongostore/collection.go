@@ -1,11 +1,8 @@
 package mongostore
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
-	"iter"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -21,8 +18,9 @@ const maxData = 16<<20 - 16<<10
 
 // collection is the driver.
 type collection struct {
-	coll *mongo.Collection
-	now  func() time.Time
+	coll  *mongo.Collection
+	users bool // the collection has an index of users: see userCollection
+	now   func() time.Time
 }
 
 var (
@@ -74,18 +72,16 @@ func (c *collection) Save(ctx context.Context, rec driver.Record, cond driver.Co
 }
 
 func (c *collection) replace(ctx context.Context, rec driver.Record, held int64) error {
-	update := bson.D{{Key: "$set", Value: fields(rec)}}
-	result, err := c.coll.UpdateOne(ctx, c.live(rec.ID, held), update)
+	result, err := c.coll.UpdateOne(ctx, c.live(rec.ID, held), c.update(rec))
 	return matched(result, err)
 }
 
 // create inserts a record, or replaces an expired one. A live record does not match the filter, so
 // the server tries to insert, and the unique index on _id makes that fail.
 func (c *collection) create(ctx context.Context, rec driver.Record) error {
-	all := append(fields(rec), bson.E{Key: "created", Value: bson.NewDateTimeFromTime(rec.Created)})
-	update := bson.D{{Key: "$set", Value: all}}
+	created := bson.E{Key: "created", Value: bson.NewDateTimeFromTime(rec.Created)}
 	upsert := options.UpdateOne().SetUpsert(true)
-	result, err := c.coll.UpdateOne(ctx, c.expired(rec.ID), update, upsert)
+	result, err := c.coll.UpdateOne(ctx, c.expired(rec.ID), c.update(rec, created), upsert)
 	if mongo.IsDuplicateKeyError(err) {
 		return driver.ErrConflict
 	}
@@ -111,7 +107,7 @@ func (c *collection) overwrite(ctx context.Context, rec driver.Record) error {
 			SetUpdate(bson.D{{Key: "$set", Value: created}}),
 		mongo.NewUpdateOneModel().
 			SetFilter(bson.D{{Key: "_id", Value: key(rec.ID)}}).
-			SetUpdate(bson.D{{Key: "$set", Value: fields(rec)}, {Key: "$setOnInsert", Value: created}}).
+			SetUpdate(append(c.update(rec), bson.E{Key: "$setOnInsert", Value: created})).
 			SetUpsert(true),
 	}
 	for attempt := 1; ; attempt++ {
@@ -128,7 +124,10 @@ func (c *collection) overwrite(ctx context.Context, rec driver.Record) error {
 
 func (c *collection) Touch(ctx context.Context, rec driver.Record) error {
 	ctx = outsideTransaction(ctx)
-	moved := bson.D{{Key: "expiry", Value: bson.NewDateTimeFromTime(rec.Expiry)}}
+	moved := bson.D{
+		{Key: "expiry", Value: bson.NewDateTimeFromTime(rec.Expiry)},
+		{Key: "seen", Value: bson.NewDateTimeFromTime(rec.Seen)},
+	}
 	result, err := c.coll.UpdateOne(ctx, c.live(rec.ID, rec.Version),
 		bson.D{{Key: "$set", Value: moved}})
 	err = matched(result, err)
@@ -150,72 +149,6 @@ func (c *collection) Delete(ctx context.Context, id string) error {
 		return driver.ErrNotFound
 	}
 	return nil
-}
-
-// pageRecords is the maximum number of records in a page of Range. The server also limits a page to
-// 16 MiB.
-const pageRecords = 500
-
-// Range reads page after page in the order of ids. It holds no cursor while the body of the loop
-// runs, because the server closes a cursor that is idle for ten minutes. In another order, Range
-// could miss a record that a touch moves. It skips documents whose _id is not binary, because this
-// package did not write them.
-func (c *collection) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
-	return func(yield func(driver.Record, error) bool) {
-		ctx := outsideTransaction(ctx)
-		after := bson.RawValue{}
-		for more := true; more; {
-			var page []driver.Record
-			var err error
-			page, after, more, err = c.readPage(ctx, after)
-			for _, rec := range page {
-				if err = ctx.Err(); err != nil {
-					break
-				}
-				if !yield(rec, nil) {
-					return
-				}
-			}
-			if err != nil {
-				yield(driver.Record{}, failure(ctx, "range", err))
-				return
-			}
-		}
-	}
-}
-
-// readPage returns live records in the order of their ids, starting after the given id. It also
-// returns the last id of the page, and whether there may be another page.
-func (c *collection) readPage(
-	ctx context.Context, after bson.RawValue,
-) (page []driver.Record, last bson.RawValue, more bool, err error) {
-	filter := bson.D{{Key: "expiry", Value: bson.D{{Key: "$gt", Value: c.clock()}}}}
-	if !after.IsZero() {
-		filter = append(filter, bson.E{Key: "_id", Value: bson.D{{Key: "$gt", Value: after}}})
-	}
-	// With a batch size above the limit, the server closes the cursor after the first batch.
-	opts := options.Find().
-		SetSort(bson.D{{Key: "_id", Value: 1}}).
-		SetLimit(pageRecords).
-		SetBatchSize(pageRecords + 1)
-	cursor, err := c.coll.Find(ctx, filter, opts)
-	if err != nil {
-		return nil, last, false, err
-	}
-	defer cursor.Close(context.WithoutCancel(ctx))
-	n := 0
-	for ; (n == 0 || cursor.RemainingBatchLength() > 0) && cursor.Next(ctx); n++ {
-		id := cursor.Current.Lookup("_id")
-		last = bson.RawValue{Type: id.Type, Value: bytes.Clone(id.Value)}
-		if id.Type == bson.TypeBinary {
-			rec, err := decode(cursor.Current)
-			if err != nil {
-				return nil, last, false, err
-			}
-			page = append(page, rec)
-		}
-	}
-	return page, last, n == pageRecords || cursor.ID() != 0, cursor.Err()
 }
 
 // MaxData implements driver.SizeLimiter.
@@ -242,20 +175,30 @@ func (c *collection) expired(id string) bson.D {
 	}
 }
 
-func key(id string) bson.Binary { return bson.Binary{Data: []byte(id)} }
+func key(s string) bson.Binary { return bson.Binary{Data: []byte(s)} }
 
-// fields returns the fields that every save sets.
-func fields(rec driver.Record) bson.D {
+// update returns the update of a save. It sets more in addition to the fields that every save sets.
+func (c *collection) update(rec driver.Record, more ...bson.E) bson.D {
 	data := rec.Data
 	if data == nil {
 		data = []byte{} // nil would be encoded as null
 	}
-	return bson.D{
+	set := append(bson.D{
 		{Key: "data", Value: bson.Binary{Data: data}},
 		{Key: "expiry", Value: bson.NewDateTimeFromTime(rec.Expiry)},
 		{Key: "updated", Value: bson.NewDateTimeFromTime(rec.Updated)},
+		{Key: "seen", Value: bson.NewDateTimeFromTime(rec.Seen)},
 		{Key: "version", Value: rec.Version},
+	}, more...)
+	switch {
+	case !c.users:
+	case rec.User == "":
+		unset := bson.D{{Key: "user", Value: ""}}
+		return bson.D{{Key: "$set", Value: set}, {Key: "$unset", Value: unset}}
+	default:
+		set = append(set, bson.E{Key: "user", Value: key(rec.User)})
 	}
+	return bson.D{{Key: "$set", Value: set}}
 }
 
 // matched returns the error of an update without upsert.
@@ -269,33 +212,6 @@ func matched(result *mongo.UpdateResult, err error) error {
 		return driver.ErrConflict
 	}
 	return nil
-}
-
-// decode returns a copy of the record in a document. It ignores fields with other names.
-func decode(doc bson.Raw) (driver.Record, error) {
-	var rec driver.Record
-	_, id, okID := doc.Lookup("_id").BinaryOK()
-	_, data, okData := doc.Lookup("data").BinaryOK()
-	var okVersion bool
-	rec.Version, okVersion = doc.Lookup("version").AsInt64OK()
-	if !okID || !okData || !okVersion {
-		return driver.Record{}, errors.New("a document is not a session: _id, data or version is " +
-			"missing or has another type")
-	}
-	rec.ID, rec.Data = string(id), bytes.Clone(data)
-	for _, f := range []struct {
-		name string
-		to   *time.Time
-	}{
-		{"expiry", &rec.Expiry}, {"created", &rec.Created}, {"updated", &rec.Updated},
-	} {
-		ms, ok := doc.Lookup(f.name).DateTimeOK()
-		if !ok {
-			return driver.Record{}, fmt.Errorf("a document is not a session: %s is not a date", f.name)
-		}
-		*f.to = time.UnixMilli(ms).UTC()
-	}
-	return rec, nil
 }
 
 // outsideTransaction returns ctx without the MongoDB session that an application may have put into

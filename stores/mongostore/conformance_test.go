@@ -39,6 +39,14 @@ func newCollection(tb testing.TB, client *mongo.Client) *mongo.Collection {
 	return coll
 }
 
+// collectionOf returns the collection of a driver, which may be a userCollection.
+func collectionOf(d driver.Driver) *collection {
+	if u, ok := d.(*userCollection); ok {
+		return u.collection
+	}
+	return d.(*collection)
+}
+
 // exempt lists a check that does not apply, because the store works without CreateSchema.
 var exempt = map[string]string{
 	"driver/schema-missing": "MongoDB creates a collection with its first document; without the " +
@@ -48,43 +56,48 @@ var exempt = map[string]string{
 // A second client on the same collection stands for a second process.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	newDriver := func(tb testing.TB, coll *mongo.Collection) driver.Driver {
-		d, err := newDriver(coll, new(Options))
-		if err != nil {
-			tb.Fatal(err)
+	for name, shared := range map[string]scskit.Options{
+		"mongodb": {}, "mongodb-users": {UserKey: "user"},
+	} {
+		opts := &Options{Options: shared}
+		newDriver := func(tb testing.TB, coll *mongo.Collection) driver.Driver {
+			d, err := newDriver(coll, opts)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			if err := d.(driver.SchemaManager).CreateSchema(background); err != nil {
+				tb.Fatal(err)
+			}
+			return d
 		}
-		if err := d.(driver.SchemaManager).CreateSchema(background); err != nil {
-			tb.Fatal(err)
+		newStore := func(tb testing.TB, coll *mongo.Collection) scs.Store {
+			s, err := New(coll, opts)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			if err := s.CreateSchema(background); err != nil {
+				tb.Fatal(err)
+			}
+			return s
 		}
-		return d
+		again := func(tb testing.TB, d driver.Driver) *mongo.Collection {
+			coll := collectionOf(d).coll
+			return connect(tb, nil).Database(coll.Database().Name()).Collection(coll.Name())
+		}
+		client := connect(t, nil)
+		conformance.TestDriver(t, conformance.Driver{
+			Name: name, RemovesExpired: true, Exempt: exempt,
+			New: func(tb testing.TB) driver.Driver { return newDriver(tb, newCollection(tb, client)) },
+			Reopen: func(tb testing.TB, d driver.Driver) driver.Driver {
+				return newDriver(tb, again(tb, d))
+			},
+		})
+		conformance.TestStore(t, conformance.Store{
+			Name: name, RemovesExpired: true,
+			New: func(tb testing.TB) scs.Store { return newStore(tb, newCollection(tb, client)) },
+			Reopen: func(tb testing.TB, s scs.Store) scs.Store {
+				return newStore(tb, again(tb, s.(*scskit.Store).Driver()))
+			},
+		})
 	}
-	newStore := func(tb testing.TB, coll *mongo.Collection) scs.Store {
-		s, err := New(coll, nil)
-		if err != nil {
-			tb.Fatal(err)
-		}
-		if err := s.CreateSchema(background); err != nil {
-			tb.Fatal(err)
-		}
-		return s
-	}
-	again := func(tb testing.TB, d driver.Driver) *mongo.Collection {
-		coll := d.(*collection).coll
-		return connect(tb, nil).Database(coll.Database().Name()).Collection(coll.Name())
-	}
-	client := connect(t, nil)
-	conformance.TestDriver(t, conformance.Driver{
-		Name: "mongodb", RemovesExpired: true, Exempt: exempt,
-		New: func(tb testing.TB) driver.Driver { return newDriver(tb, newCollection(tb, client)) },
-		Reopen: func(tb testing.TB, d driver.Driver) driver.Driver {
-			return newDriver(tb, again(tb, d))
-		},
-	})
-	conformance.TestStore(t, conformance.Store{
-		Name: "mongodb", RemovesExpired: true,
-		New: func(tb testing.TB) scs.Store { return newStore(tb, newCollection(tb, client)) },
-		Reopen: func(tb testing.TB, s scs.Store) scs.Store {
-			return newStore(tb, again(tb, s.(*scskit.Store).Driver()))
-		},
-	})
 }

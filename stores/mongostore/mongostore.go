@@ -95,7 +95,7 @@ func newDriver(coll *mongo.Collection, opts *Options) (driver.Driver, error) {
 		return nil, errors.New("mongostore: Options.WriteConcern is w: 0, with which the outcome of a " +
 			"write is unknown: use writeconcern.Majority()")
 	}
-	c := &collection{now: time.Now}
+	c := &collection{users: opts.UserKey != "", now: time.Now}
 	if opts.Now != nil {
 		c.now = opts.Now
 	}
@@ -110,5 +110,8 @@ func newDriver(coll *mongo.Collection, opts *Options) (driver.Driver, error) {
 		settings.SetReadConcern(opts.ReadConcern)
 	}
 	c.coll = coll.Clone(settings)
+	if c.users {
+		return &userCollection{c}, nil
+	}
 	return c, nil
 }

@@ -38,14 +38,14 @@ func newTestDriver(t testing.TB, coll *mongo.Collection, c *clock) *collection {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return d.(*collection)
+	return collectionOf(d)
 }
 
 func record(c *clock, id string, version int64, ttl time.Duration) driver.Record {
 	now := c.now()
 	return driver.Record{
 		ID: id, Data: []byte("data of " + id), Version: version,
-		Expiry: now.Add(ttl), Created: now, Updated: now,
+		Expiry: now.Add(ttl), Created: now, Updated: now, Seen: now,
 	}
 }
 

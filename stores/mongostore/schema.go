@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
@@ -17,6 +18,7 @@ const schemaFix = "create it with the store's CreateSchema, or apply its Schema 
 
 // Error codes, from the server's error_codes.yml.
 const (
+	codeBadValue              = 2
 	codeNamespaceNotFound     = 26
 	codeIndexOptionsConflict  = 85
 	codeIndexKeySpecsConflict = 86
@@ -27,7 +29,7 @@ const (
 const indexName = "expiry_1"
 
 // CreateSchema creates the TTL index, and with it the collection. If the server does not support
-// TTL indexes, it creates a plain index.
+// TTL indexes, it creates a plain index. It creates the index of users if the options require it.
 func (c *collection) CreateSchema(ctx context.Context) error {
 	const op = "create schema"
 	ctx = outsideTransaction(ctx)
@@ -35,12 +37,15 @@ func (c *collection) CreateSchema(ctx context.Context) error {
 	if hasCode(err, codeNotImplemented) {
 		err = c.createIndex(ctx, false)
 	}
-	if hasCode(err, codeIndexOptionsConflict, codeIndexKeySpecsConflict) {
+	if isIndexConflict(err) {
 		return fmt.Errorf("mongostore: %s: collection %s has another index on expiry or with the "+
 			"name %s: drop it first: %w", op, c.coll.Name(), indexName, err)
 	}
 	if err != nil {
 		return schemaFailure(ctx, op, err)
+	}
+	if c.users {
+		return c.createUserIndex(ctx, op)
 	}
 	return nil
 }
@@ -55,59 +60,80 @@ func (c *collection) createIndex(ctx context.Context, ttl bool) error {
 	return err
 }
 
-// CheckSchema checks that the index exists. A plain index is enough only if the server does not
-// support TTL indexes. CheckSchema finds that out by creating one. This changes nothing, because a
-// server that supports them refuses a second index on the same field.
+// CheckSchema checks that the indexes exist. A plain index on expiry is enough only if the server
+// does not support TTL indexes. CheckSchema finds that out by creating one. This changes nothing,
+// because a server that supports them refuses a second index on the same field.
 func (c *collection) CheckSchema(ctx context.Context) error {
 	const op = "check schema"
 	ctx = outsideTransaction(ctx)
-	found, ttl, err := c.findIndex(ctx)
+	found, err := c.findIndexes(ctx)
 	if err != nil {
 		return schemaFailure(ctx, op, err)
 	}
-	if !found {
+	if !found.expiry {
 		return fmt.Errorf("mongostore: %s: %w: collection %s has no TTL index on expiry: %s", op,
 			driver.ErrNoSchema, c.coll.Name(), schemaFix)
 	}
-	if ttl {
+	if c.users && !found.user {
+		return c.noUserIndex(op)
+	}
+	if found.ttl {
 		return nil
 	}
 	err = c.createIndex(ctx, true)
 	switch {
 	case err == nil, hasCode(err, codeNotImplemented):
 		return nil
-	case hasCode(err, codeIndexOptionsConflict, codeIndexKeySpecsConflict):
+	case isIndexConflict(err):
 		return fmt.Errorf("mongostore: %s: %w: collection %s has an index on expiry without "+
 			"expireAfterSeconds: 0: drop it, and %s", op, driver.ErrNoSchema, c.coll.Name(), schemaFix)
 	}
 	return schemaFailure(ctx, op, err)
 }
 
-func (c *collection) findIndex(ctx context.Context) (found, ttl bool, err error) {
+// foundIndexes says which indexes a collection has: one on expiry, a TTL index on expiry, and the
+// index of users.
+type foundIndexes struct{ expiry, ttl, user bool }
+
+func (c *collection) findIndexes(ctx context.Context) (found foundIndexes, err error) {
 	cursor, err := c.coll.Indexes().List(ctx)
 	if hasCode(err, codeNamespaceNotFound) {
-		return false, false, nil
+		return found, nil
 	}
 	if err != nil {
-		return false, false, err
+		return found, err
 	}
 	defer cursor.Close(context.WithoutCancel(ctx))
 	for cursor.Next(ctx) {
-		key, ok := cursor.Current.Lookup("key").DocumentOK()
-		if !ok {
-			continue
-		}
-		fields, err := key.Elements()
-		if err != nil || len(fields) != 1 || fields[0].Key() != "expiry" {
-			continue
-		}
-		found = true
-		after, ok := cursor.Current.Lookup("expireAfterSeconds").AsInt64OK()
-		if ok && after == 0 {
-			ttl = true
+		switch keyOf(cursor.Current) {
+		case "expiry":
+			found.expiry = true
+			after, ok := cursor.Current.Lookup("expireAfterSeconds").AsInt64OK()
+			if ok && after == 0 {
+				found.ttl = true
+			}
+		case "user _id":
+			found.user = found.user || isUserIndex(cursor.Current)
 		}
 	}
-	return found, ttl, cursor.Err()
+	return found, cursor.Err()
+}
+
+// keyOf returns the names of an index's fields.
+func keyOf(index bson.Raw) string {
+	key, ok := index.Lookup("key").DocumentOK()
+	if !ok {
+		return ""
+	}
+	fields, err := key.Elements()
+	if err != nil {
+		return ""
+	}
+	names := make([]string, len(fields))
+	for i, f := range fields {
+		names[i] = f.Key()
+	}
+	return strings.Join(names, " ")
 }
 
 // DropSchema drops the collection. If it holds a document that is not a session, DropSchema returns
@@ -136,11 +162,18 @@ func (c *collection) DropSchema(ctx context.Context) error {
 	return nil
 }
 
-// Schema returns the command for mongosh.
+// Schema returns the commands for mongosh.
 func (c *collection) Schema() string {
-	return fmt.Sprintf("db.getSiblingDB(%q).getCollection(%q)."+
-		"createIndex({ expiry: 1 }, { name: %q, expireAfterSeconds: 0 })\n",
-		c.coll.Database().Name(), c.coll.Name(), indexName)
+	create := func(arguments string) string {
+		return fmt.Sprintf("db.getSiblingDB(%q).getCollection(%q).createIndex(%s)\n",
+			c.coll.Database().Name(), c.coll.Name(), arguments)
+	}
+	text := create(fmt.Sprintf("{ expiry: 1 }, { name: %q, expireAfterSeconds: 0 }", indexName))
+	if c.users {
+		text += create(fmt.Sprintf("{ user: 1, _id: 1 }, { name: %q, "+
+			"partialFilterExpression: { user: { $exists: true } } }", userIndexName))
+	}
+	return text
 }
 
 // schemaFailure returns the error of an operation on the schema. It keeps the server's text, which
@@ -163,4 +196,10 @@ func hasCode(err error, codes ...int) bool {
 		}
 	}
 	return false
+}
+
+// isIndexConflict reports whether an index was refused because the collection has another one with
+// the same name or key.
+func isIndexConflict(err error) bool {
+	return hasCode(err, codeIndexOptionsConflict, codeIndexKeySpecsConflict)
 }

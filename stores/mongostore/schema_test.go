@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
+	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
 )
 
@@ -23,12 +24,21 @@ func TestSchemaText(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = client.Disconnect(background) }()
-	d, err := newDriver(client.Database("shop").Collection("sessions"), new(Options))
-	if err != nil {
-		t.Fatal(err)
+	for file, opts := range map[string]*Options{
+		"schema.js": {}, "schema_users.js": {Options: scskit.Options{UserKey: "user"}},
+	} {
+		d, err := newDriver(client.Database("shop").Collection("sessions"), opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantGolden(t, file, d.(driver.SchemaManager).Schema())
 	}
-	got := d.(driver.SchemaManager).Schema()
-	path := filepath.Join("testdata", "schema.js")
+}
+
+// wantGolden checks that the text is the one in testdata, or writes it there.
+func wantGolden(t *testing.T, file, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", file)
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
@@ -67,13 +77,13 @@ func TestCreateSchemaSendsTTL(t *testing.T) {
 		m.take()
 		want(t, "create", d.CreateSchema(background), nil)
 		sent := indexes(m.take())
-		found, ttl, err := d.findIndex(background)
-		if err != nil || !found {
-			t.Fatalf("got index found %v, %v, want true", found, err)
+		found, err := d.findIndexes(background)
+		if err != nil || !found.expiry || found.user {
+			t.Fatalf("got indexes %+v, %v, want one on expiry", found, err)
 		}
 		texts := []string{`{"key": {"expiry": {"$numberInt":"1"}},` +
 			`"expireAfterSeconds": {"$numberInt":"0"},"name": "expiry_1"}`}
-		if !ttl {
+		if !found.ttl {
 			t.Log("the server does not support TTL indexes")
 			texts = append(texts, `{"key": {"expiry": {"$numberInt":"1"}},"name": "expiry_1"}`)
 		}
@@ -114,11 +124,11 @@ func TestCheckSchema(t *testing.T) {
 		check("other indexes")
 	}
 	want(t, "create", d.CreateSchema(background), nil)
-	_, ttl, err := d.findIndex(background)
+	found, err := d.findIndexes(background)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !ttl {
+	if !found.ttl {
 		return
 	}
 	// If the server supports TTL indexes, a plain one is not enough.
