@@ -8,7 +8,9 @@
 //	expiry   date    when the session expires
 //	created  date    when it was first saved
 //	updated  date    when it was last saved
+//	seen     date    when a request last used it
 //	version  long    drawn at random for each save
+//	user     binary  the SHA-256 of the user, if Options.UserKey is set and the session has a user
 //
 // # Expired sessions
 //
@@ -17,6 +19,15 @@
 // example) answers NotImplemented. CreateSchema then makes a plain index on expiry, and the program
 // must call the store's Sweep or StartSweep. They also work if the collection has a TTL index or no
 // index.
+//
+// # Users
+//
+// If Options.UserKey is set, CreateSchema also creates an index on user and _id, on a collection
+// that exists as well. It is a partial index, so it costs nothing for sessions without a user. A
+// save that changes the user writes to it; other saves and touches do not. SessionsOf reads the
+// user's sessions with it, 500 in each command, and examines no others. It needs the index: without
+// it, the error matches driver.ErrNoSchema. A server without partial indexes (FerretDB 1.x, for
+// example) gets an index of all sessions.
 //
 // # Deployment
 //
