@@ -8,6 +8,7 @@
 //	expiry_ms  N  when the session expires, in milliseconds since 1970-01-01 00:00 UTC
 //	created    N  when it was first saved, in the same unit
 //	updated    N  when it was last saved, in the same unit
+//	seen       N  when a request last used it, in the same unit
 //	expire_at  N  expiry_ms in seconds, rounded up; the attribute of DynamoDB's TTL
 //	user       B  the SHA-256 of the user, if Options.UserKey is set and the session has a user
 //

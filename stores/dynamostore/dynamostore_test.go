@@ -45,7 +45,7 @@ func record(c *clock, id string, version int64, ttl time.Duration) driver.Record
 	now := c.now()
 	return driver.Record{
 		ID: id, Data: []byte("data of " + id), Version: version,
-		Expiry: now.Add(ttl), Created: now, Updated: now,
+		Expiry: now.Add(ttl), Created: now, Updated: now, Seen: now,
 	}
 }
 
@@ -188,6 +188,7 @@ func TestItem(t *testing.T) {
 		"expiry_ms": "N 4000000001500",
 		"created":   "N 4000000000001",
 		"updated":   "N 4000000000001",
+		"seen":      "N 4000000000001",
 		"expire_at": "N 4000000002",
 	}
 	save(t, d, rec)
@@ -197,6 +198,7 @@ func TestItem(t *testing.T) {
 	expiry := time.UnixMilli(4_000_000_003_000)
 	want(t, "touch", d.Touch(background, touchTo(rec.ID, rec.Version, expiry)), nil)
 	wanted["expiry_ms"], wanted["expire_at"] = "N 4000000003000", "N 4000000003"
+	wanted["seen"] = "N 3999999943000"
 	if got := raw(); !maps.Equal(got, wanted) {
 		t.Errorf("after a touch: got %v, want %v", got, wanted)
 	}
@@ -209,6 +211,7 @@ func TestItem(t *testing.T) {
 	want(t, "delete", d.Delete(background, rec.ID), nil)
 	want(t, "create", d.Save(background, rec, driver.IfAbsent()), nil)
 	wanted["expiry_ms"], wanted["expire_at"] = "N 4000000001500", "N 4000000002"
+	wanted["seen"] = "N 4000000000001"
 	if got := raw(); !maps.Equal(got, wanted) {
 		t.Errorf("after a create: got %v, want %v", got, wanted)
 	}
@@ -270,6 +273,7 @@ func TestLimit(t *testing.T) {
 	d, c, _ := newTestTable(t)
 	rec := record(c, strings.Repeat("i", 512), 1<<62, time.Minute)
 	rec.Created, rec.Updated = time.UnixMilli(-9e15), time.UnixMilli(-9e15)
+	rec.Seen = rec.Updated
 	rec.Data = make([]byte, maxData)
 	for i := range rec.Data {
 		rec.Data[i] = byte(i)

@@ -20,13 +20,14 @@ const (
 	attrExpiry   = "expiry_ms"
 	attrCreated  = "created"
 	attrUpdated  = "updated"
+	attrSeen     = "seen"
 	attrExpireAt = "expire_at"
 	attrUser     = "user"
 )
 
 // maxData is DynamoDB's limit for an item, 400 KB, less 1 KB for the names of all attributes and
-// the values of the others: an id of 512 bytes, five numbers and a user of 64 bytes, together about
-// 730 bytes.
+// the values of the others: an id of 512 bytes, six numbers and a user of 64 bytes, together about
+// 750 bytes.
 const maxData = 400<<10 - 1<<10
 
 type item = map[string]types.AttributeValue
@@ -62,6 +63,7 @@ func encode(rec driver.Record) item {
 	it[attrExpiry] = number(rec.Expiry.UnixMilli())
 	it[attrCreated] = number(rec.Created.UnixMilli())
 	it[attrUpdated] = number(rec.Updated.UnixMilli())
+	it[attrSeen] = number(rec.Seen.UnixMilli())
 	it[attrExpireAt] = number(seconds(rec.Expiry))
 	if rec.User != "" {
 		it[attrUser] = binary(rec.User)
@@ -69,7 +71,8 @@ func encode(rec driver.Record) item {
 	return it
 }
 
-// decode returns a copy of the record in an item. It ignores attributes with other names.
+// decode returns a copy of the record in an item. It ignores attributes with other names. An item
+// without seen, which an earlier version wrote, was last seen when it was updated.
 func decode(it item) (driver.Record, error) {
 	var rec driver.Record
 	id, ok := it[attrID].(*types.AttributeValueMemberB)
@@ -84,18 +87,26 @@ func decode(it item) (driver.Record, error) {
 	default:
 		return rec, errors.New("an item is not a session: data is not binary")
 	}
-	var expiry, created, updated int64
-	for name, to := range map[string]*int64{
-		attrVersion: &rec.Version, attrExpiry: &expiry, attrCreated: &created, attrUpdated: &updated,
+	var expiry, created, updated, seen int64
+	for _, n := range []struct {
+		name string
+		to   *int64
+	}{
+		{attrVersion, &rec.Version}, {attrExpiry, &expiry}, {attrCreated, &created},
+		{attrUpdated, &updated}, {attrSeen, &seen},
 	} {
-		n, ok := it[name].(*types.AttributeValueMemberN)
+		if it[n.name] == nil && n.name == attrSeen {
+			seen = updated
+			continue
+		}
+		v, ok := it[n.name].(*types.AttributeValueMemberN)
 		if ok {
 			var err error
-			*to, err = strconv.ParseInt(n.Value, 10, 64)
+			*n.to, err = strconv.ParseInt(v.Value, 10, 64)
 			ok = err == nil
 		}
 		if !ok {
-			return driver.Record{}, fmt.Errorf("an item is not a session: %s is not an integer", name)
+			return driver.Record{}, fmt.Errorf("an item is not a session: %s is not an integer", n.name)
 		}
 	}
 	if user, ok := it[attrUser].(*types.AttributeValueMemberB); ok {
@@ -105,5 +116,6 @@ func decode(it item) (driver.Record, error) {
 	rec.Expiry = time.UnixMilli(expiry).UTC()
 	rec.Created = time.UnixMilli(created).UTC()
 	rec.Updated = time.UnixMilli(updated).UTC()
+	rec.Seen = time.UnixMilli(seen).UTC()
 	return rec, nil
 }

@@ -45,13 +45,13 @@ const (
 	condNotDead = "attribute_not_exists(#id) OR #expiry > :now"
 
 	setFields = "SET #version = :version, #expiry = :expiry, #updated = :updated, " +
-		"#expireat = :expireat"
+		"#seen = :seen, #expireat = :expireat"
 	setCreated = ", #created = if_not_exists(#created, :created)"
 	setData    = ", #data = :data"
 	setUser    = ", #user = :user"
 	noData     = "#data"
 	noUser     = "#user"
-	setExpiry  = "SET #expiry = :expiry, #expireat = :expireat"
+	setTouched = "SET #expiry = :expiry, #seen = :seen, #expireat = :expireat"
 )
 
 // Load reads once more with strong consistency if it finds no record. An eventually consistent read
@@ -162,12 +162,14 @@ func (t *table) updateOf(rec driver.Record, set, cond string) *dynamodb.UpdateIt
 			"#version":  attrVersion,
 			"#expiry":   attrExpiry,
 			"#updated":  attrUpdated,
+			"#seen":     attrSeen,
 			"#expireat": attrExpireAt,
 		},
 		ExpressionAttributeValues: item{
 			":version":  number(rec.Version),
 			":expiry":   number(rec.Expiry.UnixMilli()),
 			":updated":  number(rec.Updated.UnixMilli()),
+			":seen":     number(rec.Seen.UnixMilli()),
 			":expireat": number(seconds(rec.Expiry)),
 			":now":      number(t.millis()),
 		},
@@ -196,23 +198,7 @@ func (t *table) updateOf(rec driver.Record, set, cond string) *dynamodb.UpdateIt
 }
 
 func (t *table) Touch(ctx context.Context, rec driver.Record) error {
-	_, err := t.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
-		TableName:           &t.name,
-		Key:                 key(rec.ID),
-		UpdateExpression:    aws.String(setExpiry),
-		ConditionExpression: aws.String(condLive),
-		ExpressionAttributeNames: map[string]string{
-			"#version":  attrVersion,
-			"#expiry":   attrExpiry,
-			"#expireat": attrExpireAt,
-		},
-		ExpressionAttributeValues: item{
-			":held":     number(rec.Version),
-			":expiry":   number(rec.Expiry.UnixMilli()),
-			":expireat": number(seconds(rec.Expiry)),
-			":now":      number(t.millis()),
-		},
-	})
+	_, err := t.client.UpdateItem(ctx, t.touchOf(rec))
 	if isConditionFailed(err) {
 		return driver.ErrConflict
 	}
@@ -220,6 +206,30 @@ func (t *table) Touch(ctx context.Context, rec driver.Record) error {
 		return t.failure(ctx, "touch", err)
 	}
 	return nil
+}
+
+// touchOf returns the update of a touch. It sets no attribute of the index of users, so that a
+// touch does not write to the index.
+func (t *table) touchOf(rec driver.Record) *dynamodb.UpdateItemInput {
+	return &dynamodb.UpdateItemInput{
+		TableName:           &t.name,
+		Key:                 key(rec.ID),
+		UpdateExpression:    aws.String(setTouched),
+		ConditionExpression: aws.String(condLive),
+		ExpressionAttributeNames: map[string]string{
+			"#version":  attrVersion,
+			"#expiry":   attrExpiry,
+			"#seen":     attrSeen,
+			"#expireat": attrExpireAt,
+		},
+		ExpressionAttributeValues: item{
+			":held":     number(rec.Version),
+			":expiry":   number(rec.Expiry.UnixMilli()),
+			":seen":     number(rec.Seen.UnixMilli()),
+			":expireat": number(seconds(rec.Expiry)),
+			":now":      number(t.millis()),
+		},
+	}
 }
 
 func (t *table) Delete(ctx context.Context, id string) error {

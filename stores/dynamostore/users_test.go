@@ -147,6 +147,7 @@ func TestUserLimit(t *testing.T) {
 	d, c, _ := newUserTable(t)
 	rec := owned(c, strings.Repeat("i", 512), strings.Repeat("u", 64))
 	rec.Version, rec.Created, rec.Updated = 1<<62, time.UnixMilli(-9e15), time.UnixMilli(-9e15)
+	rec.Seen = rec.Updated
 	rec.Data = make([]byte, maxData)
 	want(t, "create", d.Save(background, rec, driver.IfAbsent()), nil)
 	want(t, "save", d.Save(background, rec, driver.IfVersion(rec.Version)), nil)
