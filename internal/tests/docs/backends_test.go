@@ -214,7 +214,7 @@ func TestSchemas(t *testing.T) {
 		"sqlstore/testdata/postgresql.sql",
 		"sqlstore/testdata/mysql.sql",
 		"sqlstore/testdata/sqlite.sql",
-		"mongostore/testdata/schema.js",
+		"mongostore/testdata/schema_users.js",
 	} {
 		ddl, err := os.ReadFile(filepath.Join("..", "..", "..", "stores", filepath.FromSlash(file)))
 		if err != nil {
