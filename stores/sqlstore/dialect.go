@@ -39,12 +39,21 @@ type Dialect struct {
 	affected func(sql.Result) (int64, error)
 
 	// These return the DDL, without semicolons. createTable and dropTable do nothing if there is
-	// nothing to do, and neither do createIndexes unless indexInTable is set. In that case
-	// createTable also creates the index, and createIndexes are for a table without it.
-	createTable   func(n tableName) string
-	createIndexes func(n tableName) []string
-	dropTable     func(n tableName) string
-	indexInTable  bool
+	// nothing to do, and neither do the indexes unless indexInTable is set. In that case createTable
+	// also creates the indexes, and these are for a table without them.
+	createTable  func(n tableName) string
+	expiryIndex  func(n tableName) string
+	userIndex    func(n tableName) string
+	dropTable    func(n tableName) string
+	indexInTable bool
+
+	// addColumn returns the statement that adds one of laterColumns. It takes no time in proportion
+	// to the table.
+	addColumn func(n tableName, column string) string
+
+	// limitWait limits how long the rest of a transaction waits for a lock. It is empty if other
+	// programs do not queue behind a waiting addColumn, or the database has no such statement.
+	limitWait string
 
 	// inspect reads the layout of a table from the catalog.
 	inspect func(ctx context.Context, conn *sql.Conn, n tableName) (layout, error)
@@ -80,48 +89,63 @@ type Dialect struct {
 // templates are the statements of a store. Each takes one round trip, and none needs a transaction.
 //
 // They contain {table}, {both} (see compile) and parameters of type param, each as often as needed.
-// load and page select the columns listed below, in that order. The others report by the number of
-// affected rows whether their condition held; overwrite has no condition, and may affect any
-// number.
+// load and the pages select the columns listed below, in that order. The others report by the
+// number of affected rows whether their condition held; overwrite has no condition, and may affect
+// any number.
 type templates struct {
-	load      string // data, expiry, created, updated, version
+	load      string // fields
 	overwrite string // Save with driver.Always
 	create    string // Save with driver.IfAbsent; replaces an expired row
 	replace   string // Save with driver.IfVersion
 	touch     string
 	remove    string
-	page      string // id, data, expiry, created, updated, version, ordered by id, from {id} on
+	page      string // id and fields, ordered by id, from {id} on
+	userPage  string // the same for the rows of {user}
 	sweep     string
 }
 
+// fields are the columns that scan reads. A row without seen was written by a version of this
+// package that did not know the column.
+const fields = `data, expiry, created, updated, version, COALESCE(seen, updated), user_hash`
+
+// An insert sets all columns.
+const (
+	rowColumns = `id, version, expiry, created, updated, seen, user_hash, data`
+	rowValues  = `{id}, {version}, {expiry}, {created}, {updated}, {seen}, {user}, {data}`
+)
+
 // onConflict are the statements for PostgreSQL's upsert, which SQLite has adopted.
 var onConflict = templates{
-	load: `SELECT data, expiry, created, updated, version FROM {table}
+	load: `SELECT ` + fields + ` FROM {table}
 		WHERE id = {id} AND expiry > {now}`,
 
-	overwrite: `INSERT INTO {table} AS held (id, version, expiry, created, updated, data)
-		VALUES ({id}, {version}, {expiry}, {created}, {updated}, {data})
+	overwrite: `INSERT INTO {table} AS held (` + rowColumns + `) VALUES (` + rowValues + `)
 		ON CONFLICT (id) DO UPDATE SET version = excluded.version, expiry = excluded.expiry,
 		created = CASE WHEN held.expiry > {now} THEN held.created ELSE excluded.created END,
-		updated = excluded.updated, data = excluded.data`,
+		updated = excluded.updated, seen = excluded.seen, user_hash = excluded.user_hash,
+		data = excluded.data`,
 
-	create: `INSERT INTO {table} AS held (id, version, expiry, created, updated, data)
-		VALUES ({id}, {version}, {expiry}, {created}, {updated}, {data})
+	create: `INSERT INTO {table} AS held (` + rowColumns + `) VALUES (` + rowValues + `)
 		ON CONFLICT (id) DO UPDATE SET version = excluded.version, expiry = excluded.expiry,
-		created = excluded.created, updated = excluded.updated, data = excluded.data
+		created = excluded.created, updated = excluded.updated, seen = excluded.seen,
+		user_hash = excluded.user_hash, data = excluded.data
 		WHERE held.expiry <= {now}`,
 
 	replace: `UPDATE {table}
-		SET version = {version}, expiry = {expiry}, updated = {updated}, data = {data}
+		SET version = {version}, expiry = {expiry}, updated = {updated}, seen = {seen},
+		user_hash = {user}, data = {data}
 		WHERE id = {id} AND version = {held} AND expiry > {now}`,
 
-	touch: `UPDATE {table} SET expiry = {expiry}
+	touch: `UPDATE {table} SET expiry = {expiry}, seen = {seen}
 		WHERE id = {id} AND version = {held} AND expiry > {now}`,
 
 	remove: `DELETE FROM {table} WHERE id = {id}`,
 
-	page: `SELECT id, data, expiry, created, updated, version FROM {table}
+	page: `SELECT id, ` + fields + ` FROM {table}
 		WHERE id >= {id} AND expiry > {now} ORDER BY id LIMIT {limit}`,
+
+	userPage: `SELECT id, ` + fields + ` FROM {table}
+		WHERE user_hash = {user} AND id >= {id} AND expiry > {now} ORDER BY id LIMIT {limit}`,
 
 	sweep: `DELETE FROM {table} WHERE expiry <= {both} AND id IN
 		(SELECT id FROM {table} WHERE expiry <= {both} ORDER BY expiry LIMIT {limit})`,
@@ -145,6 +169,7 @@ type layout struct {
 	columns     []string // empty if the table does not exist
 	uniqueID    bool     // the column id alone is unique
 	expiryIndex bool     // an index starts with the column expiry
+	userIndex   bool     // an index of all rows with a user starts with the column user_hash
 }
 
 // param is a parameter of a statement.
@@ -157,7 +182,9 @@ type values struct {
 	expiry  int64
 	created int64
 	updated int64
+	seen    int64
 	version int64
+	user    string
 	held    int64 // the version that the row must have for replace and touch
 	now     int64
 	limit   int
@@ -175,6 +202,13 @@ func (v *values) get(p param) any {
 		return v.created
 	case "updated":
 		return v.updated
+	case "seen":
+		return v.seen
+	case "user":
+		if v.user == "" {
+			return nil
+		}
+		return []byte(v.user)
 	case "version":
 		return v.version
 	case "held":

@@ -12,22 +12,27 @@ import (
 // versions, settings and privileges.
 func MySQL() Dialect {
 	return Dialect{
-		name:          "mysql",
-		title:         "MySQL",
-		drivers:       []string{"github.com/go-sql-driver/mysql"},
-		placeholder:   func(int) string { return "?" },
-		quote:         backquote,
-		statements:    onDuplicateKey,
-		clock:         `TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))`,
-		affected:      affectedMySQL,
-		createTable:   mysqlTable,
-		createIndexes: mysqlIndexes,
-		dropTable:     func(n tableName) string { return `DROP TABLE IF EXISTS ` + mysqlName(n) },
-		indexInTable:  true,
-		prepares:      true,
-		inspect:       inspectMySQL,
-		classify:      classifyMySQL,
-		maxData:       1<<30 - 1024, // largest max_allowed_packet, minus the other columns
+		name:         "mysql",
+		title:        "MySQL",
+		drivers:      []string{"github.com/go-sql-driver/mysql"},
+		placeholder:  func(int) string { return "?" },
+		quote:        backquote,
+		statements:   onDuplicateKey,
+		clock:        `TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))`,
+		affected:     affectedMySQL,
+		createTable:  mysqlTable,
+		expiryIndex:  mysqlExpiryIndex,
+		userIndex:    mysqlUserIndex,
+		dropTable:    func(n tableName) string { return `DROP TABLE IF EXISTS ` + mysqlName(n) },
+		indexInTable: true,
+		addColumn: func(n tableName, column string) string {
+			kind := map[string]string{"seen": "BIGINT", "user_hash": "VARBINARY(64)"}[column]
+			return `ALTER TABLE ` + mysqlName(n) + ` ADD COLUMN ` + column + ` ` + kind
+		},
+		prepares: true,
+		inspect:  inspectMySQL,
+		classify: classifyMySQL,
+		maxData:  1<<30 - 1024, // largest max_allowed_packet, minus the other columns
 		askMaxData: func(ctx context.Context, conn *sql.Conn) (most int, err error) {
 			err = conn.QueryRowContext(ctx, "SELECT @@max_allowed_packet - 1024").Scan(&most)
 			return most, err
@@ -48,8 +53,8 @@ var onDuplicateKey = func() templates {
 	// report returns an expression that is true unless the condition is, and sets the insert id.
 	report := func(unless string) string { return `LAST_INSERT_ID(IF(` + unless + `, 2, 1)) = 1` }
 
-	upsert := `INSERT INTO {table} (id, version, expiry, created, updated, data)
-		VALUES ({id}, {version}, {expiry}, {created}, {updated}, {data}) ON DUPLICATE KEY UPDATE `
+	upsert := `INSERT INTO {table} (` + rowColumns + `) VALUES (` + rowValues + `)
+		ON DUPLICATE KEY UPDATE `
 	ifExpired := func(column string) string {
 		return column + ` = IF(expiry <= {now}, VALUES(` + column + `), ` + column + `)`
 	}
@@ -57,26 +62,31 @@ var onDuplicateKey = func() templates {
 		load: onConflict.load,
 
 		overwrite: upsert + ifExpired("created") + `, version = VALUES(version),
-			updated = VALUES(updated), data = VALUES(data), expiry = VALUES(expiry)`,
+			updated = VALUES(updated), seen = VALUES(seen), user_hash = VALUES(user_hash),
+			data = VALUES(data), expiry = VALUES(expiry)`,
 
 		create: upsert + strings.Join([]string{
 			`created = IF(` + report(`expiry > {now}`) + `, VALUES(created), created)`,
 			ifExpired("version"),
 			ifExpired("updated"),
+			ifExpired("seen"),
+			ifExpired("user_hash"),
 			ifExpired("data"),
 			ifExpired("expiry"),
 		}, ", "),
 
 		replace: `UPDATE {table} SET version = IF(` + report(`expiry <= {now}`) + `, {version}, version),
-			updated = {updated}, data = {data}, expiry = {expiry}
+			updated = {updated}, seen = {seen}, user_hash = {user}, data = {data}, expiry = {expiry}
 			WHERE id = {id} AND version = {held} AND expiry > {now}`,
 
-		touch: `UPDATE {table} SET expiry = IF(` + report(`expiry <= {now}`) + `, {expiry}, expiry)
+		touch: `UPDATE {table} SET seen = IF(` + report(`expiry <= {now}`) + `, {seen}, seen),
+			expiry = {expiry}
 			WHERE id = {id} AND version = {held} AND expiry > {now}`,
 
-		remove: onConflict.remove,
-		page:   onConflict.page,
-		sweep:  `DELETE FROM {table} WHERE expiry <= {both} ORDER BY expiry LIMIT {limit}`,
+		remove:   onConflict.remove,
+		page:     onConflict.page,
+		userPage: onConflict.userPage,
+		sweep:    `DELETE FROM {table} WHERE expiry <= {both} ORDER BY expiry LIMIT {limit}`,
 	}
 }()
 
@@ -101,23 +111,29 @@ func affectedMySQL(result sql.Result) (int64, error) {
 
 // mysqlTable returns the CREATE TABLE statement. VARBINARY has no collation and no encoding, and is
 // not padded. Row format DYNAMIC allows an index on 512 bytes, and is stated because a server may
-// have another default. The index is part of the statement because MySQL's CREATE INDEX has no IF
-// NOT EXISTS.
+// have another default. The indexes are part of the statement because MySQL's CREATE INDEX has no
+// IF NOT EXISTS. MySQL has no partial indexes, so sessions without a user are in both.
 func mysqlTable(n tableName) string {
 	return `CREATE TABLE IF NOT EXISTS ` + mysqlName(n) + ` (
-	id      VARBINARY(512) NOT NULL PRIMARY KEY,
-	version BIGINT         NOT NULL,
-	expiry  BIGINT         NOT NULL, -- times are microseconds since 1970-01-01 00:00 UTC
-	created BIGINT         NOT NULL,
-	updated BIGINT         NOT NULL,
-	data    LONGBLOB       NOT NULL,
-	INDEX ` + backquote(n.table+"_expiry") + ` (expiry)
+	id        VARBINARY(512) NOT NULL PRIMARY KEY,
+	version   BIGINT         NOT NULL,
+	expiry    BIGINT         NOT NULL, -- times are microseconds since 1970-01-01 00:00 UTC
+	created   BIGINT         NOT NULL,
+	updated   BIGINT         NOT NULL,
+	seen      BIGINT,        -- NULL: when updated
+	user_hash VARBINARY(64), -- NULL: no user
+	data      LONGBLOB       NOT NULL,
+	INDEX ` + backquote(n.table+"_expiry") + ` (expiry),
+	INDEX ` + backquote(n.table+"_user") + ` (user_hash, id)
 ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC`
 }
 
-func mysqlIndexes(n tableName) []string {
-	return []string{`CREATE INDEX ` + backquote(n.table+"_expiry") + ` ON ` + mysqlName(n) +
-		` (expiry)`}
+func mysqlExpiryIndex(n tableName) string {
+	return `CREATE INDEX ` + backquote(n.table+"_expiry") + ` ON ` + mysqlName(n) + ` (expiry)`
+}
+
+func mysqlUserIndex(n tableName) string {
+	return `CREATE INDEX ` + backquote(n.table+"_user") + ` ON ` + mysqlName(n) + ` (user_hash, id)`
 }
 
 func mysqlName(n tableName) string {
@@ -184,6 +200,7 @@ func classifyMySQL(err error) fault {
 				return faultTooLarge
 			}
 		case 1050, // ER_TABLE_EXISTS_ERROR
+			1060, // ER_DUP_FIELDNAME
 			1061: // ER_DUP_KEYNAME
 			return faultExists
 		}

@@ -18,19 +18,25 @@ func PostgreSQL() Dialect {
 		(SELECT ctid FROM {table} WHERE expiry <= {both}
 		ORDER BY expiry LIMIT {limit} FOR UPDATE SKIP LOCKED))`
 	return Dialect{
-		name:          "postgresql",
-		title:         "PostgreSQL",
-		drivers:       []string{"github.com/jackc/pgx/", "github.com/lib/pq"},
-		placeholder:   func(n int) string { return "$" + strconv.Itoa(n) },
-		quote:         doubleQuote,
-		statements:    statements,
-		clock:         `(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000)::bigint`,
-		createTable:   postgresTable,
-		createIndexes: postgresIndexes,
-		dropTable:     func(n tableName) string { return `DROP TABLE IF EXISTS ` + postgresName(n) },
-		inspect:       inspectPostgres,
-		classify:      classifyPostgres,
-		maxData:       1<<30 - 1024, // MaxAllocSize, minus the other columns
+		name:        "postgresql",
+		title:       "PostgreSQL",
+		drivers:     []string{"github.com/jackc/pgx/", "github.com/lib/pq"},
+		placeholder: func(n int) string { return "$" + strconv.Itoa(n) },
+		quote:       doubleQuote,
+		statements:  statements,
+		clock:       `(EXTRACT(EPOCH FROM statement_timestamp()) * 1000000)::bigint`,
+		createTable: postgresTable,
+		expiryIndex: postgresExpiryIndex,
+		userIndex:   postgresUserIndex,
+		dropTable:   func(n tableName) string { return `DROP TABLE IF EXISTS ` + postgresName(n) },
+		addColumn: func(n tableName, column string) string {
+			kind := map[string]string{"seen": "BIGINT", "user_hash": "BYTEA"}[column]
+			return `ALTER TABLE ` + postgresName(n) + ` ADD COLUMN IF NOT EXISTS ` + column + ` ` + kind
+		},
+		limitWait: `SET LOCAL lock_timeout = '200ms'`,
+		inspect:   inspectPostgres,
+		classify:  classifyPostgres,
+		maxData:   1<<30 - 1024, // MaxAllocSize, minus the other columns
 	}
 }
 
@@ -41,20 +47,28 @@ const poolerFix = "behind a pooler in transaction mode, such as PgBouncer, set p
 // postgresTable returns the CREATE TABLE statement. BYTEA has no collation and no encoding.
 func postgresTable(n tableName) string {
 	return `CREATE TABLE IF NOT EXISTS ` + postgresName(n) + ` (
-	id      BYTEA  NOT NULL PRIMARY KEY,
-	version BIGINT NOT NULL,
-	expiry  BIGINT NOT NULL, -- times are microseconds since 1970-01-01 00:00 UTC
-	created BIGINT NOT NULL,
-	updated BIGINT NOT NULL,
-	data    BYTEA  NOT NULL
+	id        BYTEA  NOT NULL PRIMARY KEY,
+	version   BIGINT NOT NULL,
+	expiry    BIGINT NOT NULL, -- times are microseconds since 1970-01-01 00:00 UTC
+	created   BIGINT NOT NULL,
+	updated   BIGINT NOT NULL,
+	seen      BIGINT, -- NULL: when updated
+	user_hash BYTEA,  -- NULL: no user
+	data      BYTEA  NOT NULL
 )`
 }
 
-// postgresIndexes names the index without a schema, as PostgreSQL requires. The index is in the
+// postgresExpiryIndex names the index without a schema, as PostgreSQL requires. The index is in the
 // schema of its table.
-func postgresIndexes(n tableName) []string {
-	return []string{`CREATE INDEX IF NOT EXISTS ` + doubleQuote(n.table+"_expiry") + ` ON ` +
-		postgresName(n) + ` (expiry)`}
+func postgresExpiryIndex(n tableName) string {
+	return `CREATE INDEX IF NOT EXISTS ` + doubleQuote(n.table+"_expiry") + ` ON ` +
+		postgresName(n) + ` (expiry)`
+}
+
+// postgresUserIndex leaves out sessions without a user, which then cost nothing.
+func postgresUserIndex(n tableName) string {
+	return `CREATE INDEX IF NOT EXISTS ` + doubleQuote(n.table+"_user") + ` ON ` +
+		postgresName(n) + ` (user_hash, id) WHERE user_hash IS NOT NULL`
 }
 
 func postgresName(n tableName) string {
@@ -65,8 +79,8 @@ func postgresName(n tableName) string {
 }
 
 // inspectPostgres reads columns and indexes with one query. It looks up the name along the search
-// path, as statements do. Partial, deferrable and invalid indexes, and those on expressions, do not
-// count.
+// path, as statements do. Deferrable and invalid indexes, and those on expressions, do not count. A
+// partial index counts only if it has every row with a user.
 func inspectPostgres(ctx context.Context, conn *sql.Conn, n tableName) (layout, error) {
 	rows, err := conn.QueryContext(ctx, `SELECT false, a.attname::text, false
 		FROM pg_catalog.pg_attribute a
@@ -75,7 +89,9 @@ func inspectPostgres(ctx context.Context, conn *sql.Conn, n tableName) (layout, 
 		SELECT true, a.attname::text, i.indisunique AND i.indimmediate AND i.indnkeyatts = 1
 		FROM pg_catalog.pg_index i
 		JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
-		WHERE i.indrelid = to_regclass($1) AND i.indisvalid AND i.indpred IS NULL`, postgresName(n))
+		WHERE i.indrelid = to_regclass($1) AND i.indisvalid AND (i.indpred IS NULL OR
+			a.attname = 'user_hash' AND
+			pg_get_expr(i.indpred, i.indrelid) = '(user_hash IS NOT NULL)')`, postgresName(n))
 	if err != nil {
 		return layout{}, err
 	}
@@ -116,6 +132,7 @@ func classifyPostgres(err error) fault {
 		"42P05": // duplicate_prepared_statement
 		return faultPooler
 	case "42P07", // duplicate_table
+		"42701", // duplicate_column
 		"42710": // duplicate_object, the type of the table's rows
 		return faultExists
 	case "23505": // unique_violation in the catalog, from a concurrent CREATE … IF NOT EXISTS

@@ -6,18 +6,27 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/bound"
 )
 
 // schemaFix is the advice in errors that match driver.ErrNoSchema.
 const schemaFix = "call the store's CreateSchema, or apply its Schema by hand"
 
+// columns are those of every version of the table.
 var columns = []string{"id", "version", "expiry", "created", "updated", "data"}
 
-// CreateSchema creates the table and its index. If both exist, it changes nothing and needs no
-// privileges for DDL. If the table exists without the store's columns, such as the table of one of
-// scs's own stores, it changes nothing and returns an error.
+// laterColumns are those that the first version of the table did not have. They have no default and
+// are not NOT NULL, so that a program of the first version can use the table too.
+var laterColumns = []string{"seen", "user_hash"}
+
+// CreateSchema creates the table and its indexes. If all exist, it changes nothing and needs no
+// privileges for DDL. To a table of an earlier version it adds what that lacks; the package
+// documentation says what is locked meanwhile. If the table exists without the store's first
+// columns, such as the table of one of scs's own stores, it changes nothing and returns an error.
+// Several programs may call it at once.
 func (t *table) CreateSchema(ctx context.Context) error {
 	const op = "create schema"
 	l, err := t.inspect(ctx)
@@ -29,21 +38,31 @@ func (t *table) CreateSchema(ctx context.Context) error {
 	if err != nil {
 		return t.failure(ctx, op, err)
 	}
-	if missing := l.missingColumns(); len(missing) > 0 {
+	if missing := l.missing(columns); len(missing) > 0 {
 		return t.foreign(op, missing)
 	}
-	if !l.expiryIndex {
-		for _, index := range t.dialect.createIndexes(t.name) {
-			if err := t.ddl(ctx, index); err != nil {
-				return t.failure(ctx, op, err)
-			}
+	if !l.uniqueID {
+		return t.check(ctx, op)
+	}
+	for _, column := range l.missing(laterColumns) {
+		if err := t.addColumn(ctx, column); err != nil {
+			return t.failure(ctx, op, err)
 		}
+	}
+	if !l.expiryIndex {
+		err = t.ddl(ctx, t.dialect.expiryIndex(t.name))
+	}
+	if err == nil && !l.userIndex {
+		err = t.ddl(ctx, t.dialect.userIndex(t.name))
+	}
+	if err != nil {
+		return t.failure(ctx, op, err)
 	}
 	return t.check(ctx, op)
 }
 
-// CheckSchema checks that the table and its columns exist, that ids are unique, and that there is
-// an index on expiry.
+// CheckSchema checks that the table and its columns exist, that ids are unique, and that there are
+// indexes on the expiry and the user.
 func (t *table) CheckSchema(ctx context.Context) error {
 	return t.check(ctx, "check schema")
 }
@@ -53,33 +72,48 @@ func (t *table) check(ctx context.Context, op string) error {
 	if err != nil {
 		return t.failure(ctx, op, err)
 	}
-	if len(l.columns) == 0 {
-		return fmt.Errorf("sqlstore: %s: %w: table %s does not exist: %s", op, driver.ErrNoSchema,
-			t.name, schemaFix)
+	lacks := func(format string, args ...any) error {
+		return fmt.Errorf("sqlstore: %s: %w: table %s%s", op, driver.ErrNoSchema, t.name,
+			fmt.Sprintf(format, args...))
 	}
-	if missing := l.missingColumns(); len(missing) > 0 {
+	if len(l.columns) == 0 {
+		return lacks(" does not exist: %s", schemaFix)
+	}
+	if missing := l.missing(columns); len(missing) > 0 {
 		return t.foreign(op, missing)
 	}
 	if !l.uniqueID {
-		return fmt.Errorf("sqlstore: %s: %w: table %s: column id alone must be unique: "+
-			"recreate the table with the store's Schema", op, driver.ErrNoSchema, t.name)
+		return lacks(": column id alone must be unique: recreate the table with the store's Schema")
 	}
-	if !l.expiryIndex {
-		return fmt.Errorf("sqlstore: %s: %w: table %s has no index on expiry: %s", op,
-			driver.ErrNoSchema, t.name, schemaFix)
+	if missing := l.missing(laterColumns); len(missing) > 0 {
+		return lacks(" is of an earlier version, it lacks %s: %s", strings.Join(missing, ", "), schemaFix)
+	}
+	for _, index := range []struct {
+		column, suffix string
+		exists         bool
+	}{{"expiry", "_expiry", l.expiryIndex}, {"user_hash", "_user", l.userIndex}} {
+		switch {
+		case index.exists:
+		case op == "create schema": // CREATE INDEX has done nothing, since the name was taken
+			return lacks(" has no index on %s, but something else or an invalid index is named %s: "+
+				"drop that, and call the store's CreateSchema again", index.column,
+				t.name.table+index.suffix)
+		default:
+			return lacks(" has no index on %s: %s", index.column, schemaFix)
+		}
 	}
 	return nil
 }
 
-// DropSchema drops the table with all sessions. If the table lacks one of the store's columns, it
-// is not the store's, and DropSchema returns an error.
+// DropSchema drops the table with all sessions. If the table lacks one of the columns of
+// every version, it is not the store's, and DropSchema returns an error.
 func (t *table) DropSchema(ctx context.Context) error {
 	const op = "drop schema"
 	l, err := t.inspect(ctx)
 	if err != nil {
 		return t.failure(ctx, op, err)
 	}
-	if missing := l.missingColumns(); len(l.columns) > 0 && len(missing) > 0 {
+	if missing := l.missing(columns); len(l.columns) > 0 && len(missing) > 0 {
 		return t.foreign(op, missing)
 	}
 	if err := t.ddl(ctx, t.dialect.dropTable(t.name)); err != nil {
@@ -88,13 +122,60 @@ func (t *table) DropSchema(ctx context.Context) error {
 	return nil
 }
 
-// Schema returns the DDL, each statement with a semicolon.
+// Schema returns the DDL, each statement with a semicolon. What only an existing table of an
+// earlier version needs is in comments.
 func (t *table) Schema() string {
-	all := []string{t.dialect.createTable(t.name)}
-	if !t.dialect.indexInTable {
-		all = append(all, t.dialect.createIndexes(t.name)...)
+	d, n := &t.dialect, t.name
+	var text strings.Builder
+	text.WriteString("-- A table of an earlier version lacks columns. Add them first:\n")
+	for _, column := range laterColumns {
+		text.WriteString("-- " + d.addColumn(n, column) + ";\n")
 	}
-	return strings.Join(all, ";\n\n") + ";\n"
+	all := []string{d.createTable(n), d.expiryIndex(n), d.userIndex(n)}
+	if d.indexInTable {
+		text.WriteString("-- " + d.userIndex(n) + ";\n")
+		all = all[:1]
+	}
+	text.WriteString("\n" + strings.Join(all, ";\n\n") + ";\n")
+	return text.String()
+}
+
+// addColumn adds one of laterColumns, unless another program has. Where a statement that waits for
+// the lock of the table makes all others queue behind it, it gives up soon and tries again a second
+// later, until the context ends.
+func (t *table) addColumn(ctx context.Context, column string) error {
+	text := t.dialect.addColumn(t.name, column)
+	if t.dialect.limitWait == "" {
+		return t.ddl(ctx, text)
+	}
+	for {
+		err := t.alter(ctx, text)
+		if err == nil {
+			return nil
+		}
+		switch fault := t.dialect.classify(err); {
+		case fault == faultExists:
+			return nil
+		case fault != faultBusy && fault != faultStale, bound.Sleep(ctx, time.Second) != nil:
+			return err
+		}
+	}
+}
+
+func (t *table) alter(ctx context.Context, text string) error {
+	return t.onConn(ctx, func(ctx context.Context, conn *sql.Conn) error {
+		tx, err := conn.BeginTx(ctx, nil)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback() // without effect after Commit
+		for _, text := range []string{t.dialect.limitWait, text} {
+			if _, err := tx.ExecContext(ctx, text); err != nil {
+				return err
+			}
+		}
+		return tx.Commit()
+	})
 }
 
 // ddl runs a statement that creates or drops something. It returns nil if another program has
@@ -142,6 +223,8 @@ func readLayout(rows *sql.Rows) (layout, error) {
 			l.columns = append(l.columns, name)
 		case strings.EqualFold(name, "expiry"):
 			l.expiryIndex = true
+		case strings.EqualFold(name, "user_hash"):
+			l.userIndex = true
 		case strings.EqualFold(name, "id") && unique:
 			l.uniqueID = true
 		}
@@ -156,9 +239,10 @@ func (t *table) foreign(op string, missing []string) error {
 		op, driver.ErrNoSchema, t.name, strings.Join(missing, ", "))
 }
 
-func (l *layout) missingColumns() []string {
+// missing returns those of the wanted columns that the table lacks.
+func (l *layout) missing(wanted []string) []string {
 	var missing []string
-	for _, c := range columns {
+	for _, c := range wanted {
 		same := func(name string) bool { return strings.EqualFold(name, c) }
 		if !slices.ContainsFunc(l.columns, same) {
 			missing = append(missing, c)

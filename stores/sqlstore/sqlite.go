@@ -24,13 +24,18 @@ func SQLite() Dialect {
 			"github.com/ncruces/go-sqlite3",
 			"github.com/glebarez/go-sqlite",
 		},
-		placeholder:   func(int) string { return "?" },
-		quote:         doubleQuote,
-		statements:    onConflict,
-		createTable:   sqliteTable,
-		createIndexes: sqliteIndexes,
+		placeholder: func(int) string { return "?" },
+		quote:       doubleQuote,
+		statements:  onConflict,
+		createTable: sqliteTable,
+		expiryIndex: sqliteExpiryIndex,
+		userIndex:   sqliteUserIndex,
 		dropTable: func(n tableName) string {
 			return `DROP TABLE IF EXISTS ` + sqliteName(n, n.table)
+		},
+		addColumn: func(n tableName, column string) string {
+			kind := map[string]string{"seen": "INTEGER", "user_hash": "BLOB"}[column]
+			return `ALTER TABLE ` + sqliteName(n, n.table) + ` ADD COLUMN ` + column + ` ` + kind
 		},
 		inspect:       inspectSQLite,
 		classify:      classifySQLite,
@@ -48,19 +53,28 @@ func SQLite() Dialect {
 // overflow pages only when a statement selects it.
 func sqliteTable(n tableName) string {
 	return `CREATE TABLE IF NOT EXISTS ` + sqliteName(n, n.table) + ` (
-	id      BLOB    NOT NULL PRIMARY KEY,
-	version INTEGER NOT NULL,
-	expiry  INTEGER NOT NULL, -- times are microseconds since 1970-01-01 00:00 UTC
-	created INTEGER NOT NULL,
-	updated INTEGER NOT NULL,
-	data    BLOB    NOT NULL
+	id        BLOB    NOT NULL PRIMARY KEY,
+	version   INTEGER NOT NULL,
+	expiry    INTEGER NOT NULL, -- times are microseconds since 1970-01-01 00:00 UTC
+	created   INTEGER NOT NULL,
+	updated   INTEGER NOT NULL,
+	seen      INTEGER, -- NULL: when updated
+	user_hash BLOB,    -- NULL: no user
+	data      BLOB    NOT NULL
 )`
 }
 
-// sqliteIndexes puts the schema before the name of the index, not of the table, as SQLite requires.
-func sqliteIndexes(n tableName) []string {
-	return []string{`CREATE INDEX IF NOT EXISTS ` + sqliteName(n, n.table+"_expiry") + ` ON ` +
-		doubleQuote(n.table) + ` (expiry)`}
+// sqliteExpiryIndex puts the schema before the name of the index, not of the table, as SQLite
+// requires.
+func sqliteExpiryIndex(n tableName) string {
+	return `CREATE INDEX IF NOT EXISTS ` + sqliteName(n, n.table+"_expiry") + ` ON ` +
+		doubleQuote(n.table) + ` (expiry)`
+}
+
+// sqliteUserIndex leaves out sessions without a user, which then cost nothing.
+func sqliteUserIndex(n tableName) string {
+	return `CREATE INDEX IF NOT EXISTS ` + sqliteName(n, n.table+"_user") + ` ON ` +
+		doubleQuote(n.table) + ` (user_hash, id) WHERE user_hash IS NOT NULL`
 }
 
 func sqliteName(n tableName, object string) string {
@@ -76,13 +90,16 @@ func inspectSQLite(ctx context.Context, conn *sql.Conn, n tableName) (layout, er
 	if n.schema != "" {
 		table, args = "(?, ?)", []any{n.table, n.schema, n.table, n.schema}
 	}
-	// Index columns without a name are expressions. Partial indexes do not count.
+	// Index columns without a name are expressions. A partial index counts only if it has every row
+	// with a user.
 	rows, err := conn.QueryContext(ctx, `SELECT 0 AS kind, name, 0 FROM pragma_table_info`+table+`
 		UNION ALL
 		SELECT 1, COALESCE(c.name, ''),
 			i."unique" AND (SELECT COUNT(*) FROM pragma_index_info(i.name)) = 1
 		FROM pragma_index_list`+table+` AS i JOIN pragma_index_info(i.name) AS c ON c.seqno = 0
-		WHERE NOT i.partial`, args...)
+		WHERE NOT i.partial OR lower(c.name) = 'user_hash' AND (SELECT sql FROM `+
+		sqliteName(n, "sqlite_master")+` WHERE type = 'index' AND name = i.name)
+			LIKE '%WHERE%user_hash%IS NOT NULL'`, args...)
 	if err != nil {
 		return layout{}, err
 	}
@@ -135,6 +152,7 @@ var sqliteMessages = []struct {
 	{"has no column named", faultNoSchema},
 	{"does not match any PRIMARY KEY or UNIQUE constraint", faultNoSchema},
 	{"unknown database", faultNoSchema},
+	{"duplicate column name", faultExists},
 	{"database is locked", faultBusy},
 	{"database table is locked", faultBusy},
 	{"database schema is locked", faultBusy},

@@ -22,12 +22,13 @@ type table struct {
 	// writer is a semaphore for the single writer, or nil if the database allows several.
 	writer chan struct{}
 
-	load, overwrite, create, replace, touch, remove, page, sweep *statement
+	load, overwrite, create, replace, touch, remove, page, userPage, sweep *statement
 }
 
 var (
 	_ driver.Driver        = (*table)(nil)
 	_ driver.Ranger        = (*table)(nil)
+	_ driver.UserIndex     = (*table)(nil)
 	_ driver.Sweeper       = (*table)(nil)
 	_ driver.SchemaManager = (*table)(nil)
 )
@@ -44,6 +45,7 @@ func newTable(db *sql.DB, d Dialect, n tableName, now func() time.Time) *table {
 	t.touch = d.compile(d.statements.touch, n)
 	t.remove = d.compile(d.statements.remove, n)
 	t.page = d.compile(d.statements.page, n)
+	t.userPage = d.compile(d.statements.userPage, n)
 	t.sweep = d.compile(d.statements.sweep, n)
 	return t
 }
@@ -70,7 +72,7 @@ func (t *table) Save(ctx context.Context, rec driver.Record, cond driver.Conditi
 	v := values{
 		id: []byte(rec.ID), data: rec.Data, version: rec.Version, now: t.micros(),
 		expiry: rec.Expiry.UnixMicro(), created: rec.Created.UnixMicro(),
-		updated: rec.Updated.UnixMicro(),
+		updated: rec.Updated.UnixMicro(), seen: rec.Seen.UnixMicro(), user: rec.User,
 	}
 	if v.data == nil {
 		v.data = []byte{} // nil is NULL
@@ -111,7 +113,8 @@ func (t *table) tooLarge(ctx context.Context, err error, size int) bool {
 
 func (t *table) Touch(ctx context.Context, rec driver.Record) error {
 	v := values{
-		id: []byte(rec.ID), held: rec.Version, expiry: rec.Expiry.UnixMicro(), now: t.micros(),
+		id: []byte(rec.ID), held: rec.Version, now: t.micros(),
+		expiry: rec.Expiry.UnixMicro(), seen: rec.Seen.UnixMicro(),
 	}
 	n, err := t.exec(ctx, t.touch, &v)
 	if err != nil {
@@ -144,12 +147,25 @@ const (
 // loop body runs, so the body can use a pool of one connection, and a slow body does not keep
 // SQLite from resetting its WAL file.
 func (t *table) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
+	return t.pages(ctx, "range", t.page, "")
+}
+
+// RangeUser reads pages like Range. The index on user_hash and id has them in their order, so that
+// each page reads only rows of the user that no other page reads.
+func (t *table) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
+	return t.pages(ctx, "range user", t.userPage, user)
+}
+
+func (t *table) pages(
+	ctx context.Context, op string, s *statement, user string,
+) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
-		var from []byte
+		v := values{id: []byte{}, user: user, limit: pageRecords}
 		for more := true; more; {
 			var page []driver.Record
 			var err error
-			page, more, err = t.readPage(ctx, from)
+			v.now = t.micros()
+			page, more, err = t.readPage(ctx, s, &v)
 			for _, rec := range page {
 				if err = ctx.Err(); err != nil {
 					break
@@ -159,27 +175,23 @@ func (t *table) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 				}
 			}
 			if err != nil {
-				yield(driver.Record{}, t.failure(ctx, "range", err))
+				yield(driver.Record{}, t.failure(ctx, op, err))
 				return
 			}
 			if more {
 				// The smallest id after the last one of this page.
-				from = append([]byte(page[len(page)-1].ID), 0)
+				v.id = append([]byte(page[len(page)-1].ID), 0)
 			}
 		}
 	}
 }
 
-// readPage returns live records in the order of their ids, starting at from, and whether there may
+// readPage returns live records in the order of their ids, starting at v.id, and whether there may
 // be more.
-func (t *table) readPage(ctx context.Context, from []byte) (
+func (t *table) readPage(ctx context.Context, s *statement, v *values) (
 	page []driver.Record, more bool, err error,
 ) {
-	if from == nil {
-		from = []byte{}
-	}
-	v := values{id: from, now: t.micros(), limit: pageRecords}
-	err = t.query(ctx, t.page, &v, func(rows *sql.Rows) error {
+	err = t.query(ctx, s, v, func(rows *sql.Rows) error {
 		page, more = nil, false
 		for size := 0; rows.Next(); {
 			var id []byte
@@ -229,13 +241,17 @@ func (t *table) micros() int64 { return t.now().UnixMicro() }
 
 // scan reads the columns of a record, after the columns for front.
 func scan(rows *sql.Rows, rec *driver.Record, front ...any) error {
-	var expiry, created, updated int64
-	err := rows.Scan(append(front, &rec.Data, &expiry, &created, &updated, &rec.Version)...)
+	var expiry, created, updated, seen int64
+	var user sql.NullString
+	err := rows.Scan(append(front,
+		&rec.Data, &expiry, &created, &updated, &rec.Version, &seen, &user)...)
 	if err != nil {
 		return err
 	}
 	rec.Expiry = time.UnixMicro(expiry).UTC()
 	rec.Created = time.UnixMicro(created).UTC()
 	rec.Updated = time.UnixMicro(updated).UTC()
+	rec.Seen = time.UnixMicro(seen).UTC()
+	rec.User = user.String
 	return nil
 }

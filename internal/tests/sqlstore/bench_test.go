@@ -74,6 +74,20 @@ func benchmark(b *testing.B, open func(*testing.B, *clock) *table) {
 			}
 		}
 	})
+	b.Run("RangeUser", func(b *testing.B) { // a user of 5 sessions
+		s, c := setup(b)
+		for i := range 5 {
+			rec := record(c, fmt.Sprint(i), 1, time.Hour)
+			rec.Data, rec.User = make([]byte, 300), "alice"
+			save(b, s, rec)
+		}
+		b.ResetTimer()
+		for b.Loop() {
+			if n := len(ofUser(b, s, "alice")); n != 5 {
+				b.Fatal(n)
+			}
+		}
+	})
 	// 32 concurrent requests per CPU, each of which loads and saves.
 	b.Run("Parallel", func(b *testing.B) {
 		s, c := setup(b)

@@ -148,7 +148,7 @@ func TestTouch(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		rec.Expiry = inAnHour
+		rec.Expiry, rec.Seen = inAnHour, touchTo("a", 1, inAnHour).Seen
 		c.advance(time.Hour - time.Microsecond)
 		if got := load(t, s, "a"); !equal(got, rec) {
 			t.Errorf("got %+v, want %+v", got, rec)
@@ -269,12 +269,17 @@ func TestEndedContext(t *testing.T) {
 			for _, err := range s.Range(ctx) {
 				rangeErr = err
 			}
+			var userErr error
+			for _, err := range s.RangeUser(ctx, "user of a") {
+				userErr = err
+			}
 			for op, err := range map[string]error{
 				"load":          loadErr,
 				"save":          s.Save(ctx, record(c, "a", 2, time.Hour), driver.Always()),
 				"touch":         s.Touch(ctx, touchTo("a", 1, c.now())),
 				"delete":        s.Delete(ctx, "a"),
 				"range":         rangeErr,
+				"range user":    userErr,
 				"sweep":         sweepErr,
 				"create schema": s.CreateSchema(ctx),
 				"check schema":  s.CheckSchema(ctx),

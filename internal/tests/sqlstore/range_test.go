@@ -76,7 +76,8 @@ func TestRangeWhileTheBodyWrites(t *testing.T) {
 func TestRangeOverLargeRecords(t *testing.T) {
 	onEach(t, func(t *testing.T, s *table, c *clock) {
 		fill(t, s, c, 50, 300<<10)
-		page, more, err := s.readPage(background, nil)
+		page, more, err := s.readPage(background, s.page,
+			&values{id: []byte{}, limit: pageRecords, now: c.now().UnixMicro()})
 		if err != nil || !more || len(page) != 4 {
 			t.Errorf("a page of %d records, more %v, %v", len(page), more, err)
 		}

@@ -117,9 +117,14 @@ func TestCheckSchemaSaysWhatIsMissing(t *testing.T) {
 			"choose another name in Options.Table"
 		notUnique = prefix + ": column id alone must be unique: " +
 			"recreate the table with the store's Schema"
-		noIndex = prefix + " has no index on expiry: " + schemaFix
+		earlier     = prefix + " is of an earlier version, it lacks seen, user_hash: " + schemaFix
+		lacksSeen   = prefix + " is of an earlier version, it lacks seen: " + schemaFix
+		noIndex     = prefix + " has no index on expiry: " + schemaFix
+		noUserIndex = prefix + " has no index on user_hash: " + schemaFix
 
-		columns = "version INTEGER, expiry INTEGER, created INTEGER, updated INTEGER, data BLOB"
+		first   = "version INTEGER, expiry INTEGER, created INTEGER, updated INTEGER, data BLOB"
+		columns = first + ", seen INTEGER, user_hash BLOB"
+		expiry  = "CREATE INDEX i ON sessions (expiry);"
 	)
 	for _, tc := range []struct{ ddl, want string }{
 		{"", prefix + " does not exist: " + schemaFix},
@@ -140,14 +145,26 @@ func TestCheckSchemaSaysWhatIsMissing(t *testing.T) {
 			noIndex,
 		},
 		{
-			"CREATE TABLE sessions (ID BLOB, " + columns + ");" +
-				"CREATE UNIQUE INDEX u ON sessions (id); CREATE INDEX i ON sessions (expiry)",
+			"CREATE TABLE sessions (ID BLOB, " + columns + ");" + expiry +
+				"CREATE UNIQUE INDEX u ON sessions (id); CREATE INDEX b ON sessions (user_hash)",
 			"",
 		},
 		{
 			"CREATE TABLE sessions (id BLOB UNIQUE, " + columns + ", more TEXT);" +
-				"CREATE INDEX i ON sessions (expiry, version)",
+				"CREATE INDEX i ON sessions (expiry, version);" +
+				"CREATE INDEX b ON sessions (User_Hash) WHERE \"user_hash\" IS NOT NULL",
 			"",
+		},
+		{"CREATE TABLE sessions (id BLOB PRIMARY KEY, " + first + ");" + expiry, earlier},
+		{
+			"CREATE TABLE sessions (id BLOB PRIMARY KEY, " + first + ", user_hash BLOB);" + expiry,
+			lacksSeen,
+		},
+		{"CREATE TABLE sessions (id BLOB PRIMARY KEY, " + columns + ");" + expiry, noUserIndex},
+		{
+			"CREATE TABLE sessions (id BLOB PRIMARY KEY, " + columns + ");" + expiry +
+				"CREATE INDEX b ON sessions (user_hash) WHERE expiry > 5",
+			noUserIndex,
 		},
 	} {
 		db := openMemory(t)

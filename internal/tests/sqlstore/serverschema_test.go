@@ -36,7 +36,9 @@ func TestServerSchemaIsChecked(t *testing.T) {
 		foreign = "is not a table of this store, it lacks id, version, created, updated: " +
 			"choose another name in Options.Table"
 		notUnique = "column id alone must be unique: recreate the table with the store's Schema"
+		earlier   = "is of an earlier version, it lacks seen: " + schemaFix
 		noIndex   = "has no index on expiry: " + schemaFix
+		noUser    = "has no index on user_hash: " + schemaFix
 		more      = "version BIGINT, expiry BIGINT, created BIGINT, updated BIGINT"
 	)
 	for _, p := range servers {
@@ -45,9 +47,14 @@ func TestServerSchemaIsChecked(t *testing.T) {
 		}
 		t.Run(p.name, func(t *testing.T) {
 			t.Parallel()
-			id, data := "BYTEA", "BYTEA"
+			id, data, user := "BYTEA", "BYTEA", "BYTEA"
+			// Indexes that serve, and that do not. MySQL has no partial indexes.
+			userIndex := "CREATE INDEX {index}_u ON {table} (user_hash, id) WHERE user_hash IS NOT NULL"
+			partIndex := "CREATE INDEX {index}_u ON {table} (user_hash) WHERE expiry > 5"
 			if p.dialect.name == "mysql" {
-				id, data = "VARBINARY(512)", "LONGBLOB"
+				id, data, user = "VARBINARY(512)", "LONGBLOB", "VARBINARY(64)"
+				userIndex = "CREATE INDEX {index}_u ON {table} (user_hash)"
+				partIndex = "CREATE INDEX {index}_u ON {table} (user_hash(8))"
 			}
 			for _, tc := range []struct {
 				table, index, want string
@@ -59,15 +66,21 @@ func TestServerSchemaIsChecked(t *testing.T) {
 				},
 				{"(id {id}, {more}, data {data})", "", notUnique},
 				{"(id {id}, {more}, data {data}, PRIMARY KEY (id, version))", "", notUnique},
-				{"(id {id} PRIMARY KEY, {more}, data {data})", "", noIndex},
+				{"(id {id} PRIMARY KEY, {more}, data {data}, user_hash {user})", "", earlier},
+				{"(id {id} PRIMARY KEY, {more}, data {data}, {later})", "", noIndex},
 				{
-					"(id {id} PRIMARY KEY, {more}, data {data})",
-					"CREATE INDEX {index} ON {table} (version, expiry)",
+					"(id {id} PRIMARY KEY, {more}, data {data}, {later})",
+					"CREATE INDEX {index} ON {table} (version, expiry); " + userIndex,
 					noIndex,
 				},
 				{
-					"(id {id} UNIQUE, {more}, data {data}, more INT)",
-					"CREATE INDEX {index} ON {table} (expiry, version)",
+					"(id {id} PRIMARY KEY, {more}, data {data}, {later})",
+					"CREATE INDEX {index} ON {table} (expiry); " + partIndex,
+					noUser,
+				},
+				{
+					"(id {id} UNIQUE, {more}, data {data}, {later}, more INT)",
+					"CREATE INDEX {index} ON {table} (expiry, version); " + userIndex,
 					"",
 				},
 			} {
@@ -77,11 +90,15 @@ func TestServerSchemaIsChecked(t *testing.T) {
 					"{index}", s.name.table+"_i",
 					"{id}", id,
 					"{more}", more,
+					"{later}", "seen BIGINT, user_hash "+user,
+					"{user}", user,
 					"{data}", data,
 				)
 				execAll(t, s.db, ddl.Replace("CREATE TABLE {table} "+tc.table))
-				if tc.index != "" {
-					execAll(t, s.db, ddl.Replace(tc.index))
+				for _, index := range strings.Split(tc.index, "; ") {
+					if index != "" {
+						execAll(t, s.db, ddl.Replace(index))
+					}
 				}
 				err := s.CheckSchema(background)
 				if tc.want == "" {
@@ -95,7 +112,7 @@ func TestServerSchemaIsChecked(t *testing.T) {
 					t.Errorf("%s: got %v, want … %s", tc.table, err, tc.want)
 				}
 				switch tc.want {
-				case noIndex: // CreateSchema adds the index
+				case earlier, noIndex, noUser: // CreateSchema adds what is missing
 					if err := s.CreateSchema(background); err != nil {
 						t.Error(err)
 					}
@@ -238,6 +255,9 @@ func TestPrivileges(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				}
+			}
+			if n := len(ofUser(t, s, record(c, "a", 1, 0).User)); n != 1 {
+				t.Errorf("the user has %d sessions, want 1", n)
 			}
 			c.advance(time.Minute)
 			if n, err := s.Sweep(background, 10); n != 1 || err != nil {

@@ -113,6 +113,8 @@ func record(c *clock, id string, version int64, ttl time.Duration) driver.Record
 		Expiry:  now.Add(ttl),
 		Created: now,
 		Updated: now,
+		Seen:    now.Add(time.Second),
+		User:    "user of " + id[:min(len(id), 32)],
 		Version: version,
 	}
 }
@@ -156,7 +158,8 @@ func equal(a, b driver.Record) bool {
 		return x.Truncate(time.Microsecond).Equal(y.Truncate(time.Microsecond))
 	}
 	return a.ID == b.ID && string(a.Data) == string(b.Data) && a.Version == b.Version &&
-		same(a.Expiry, b.Expiry) && same(a.Created, b.Created) && same(a.Updated, b.Updated)
+		same(a.Expiry, b.Expiry) && same(a.Created, b.Created) && same(a.Updated, b.Updated) &&
+		same(a.Seen, b.Seen) && a.User == b.User
 }
 
 func TestOptions(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	sqldriver "database/sql/driver"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"sync/atomic"
@@ -165,6 +166,12 @@ func operations(s *table, rec driver.Record) []operation {
 		}
 		return nil
 	}
+	firstOfUser := func() error {
+		for _, err := range s.RangeUser(background, rec.User) {
+			return err
+		}
+		return errors.New("the user has no sessions")
+	}
 	remove := func() error { return s.Delete(background, rec.ID) }
 	return []operation{
 		{"load of no record", load, driver.ErrNotFound},
@@ -180,6 +187,7 @@ func operations(s *table, rec driver.Record) []operation {
 		{"touch another version", touch(2, 0), driver.ErrConflict},
 		{"sweep", sweep, nil},
 		{"range", first, nil},
+		{"range user", firstOfUser, nil},
 		{"delete", remove, nil},
 		{"delete of no record", remove, driver.ErrNotFound},
 	}

@@ -38,14 +38,15 @@ func bulkTx(tb testing.TB, s *table, i, n int, row func(i int, v *values)) {
 			row(i, &v)
 			size += len(v.data)
 			var places []string
-			for _, arg := range []any{v.id, v.version, v.expiry, v.created, v.updated, v.data} {
+			for _, arg := range []any{v.id, v.version, v.expiry, v.created, v.updated, v.get("user"),
+				v.data} {
 				args = append(args, arg)
 				places = append(places, s.dialect.placeholder(len(args)))
 			}
 			text.WriteString(", (" + strings.Join(places, ", ") + ")")
 		}
 		insert := "INSERT INTO " + s.dialect.quoteName(s.name) +
-			" (id, version, expiry, created, updated, data) VALUES " + text.String()[len(", "):]
+			" (id, version, expiry, created, updated, user_hash, data) VALUES " + text.String()[len(", "):]
 		if _, err := tx.Exec(insert, args...); err != nil {
 			tb.Fatal(err)
 		}

@@ -113,6 +113,12 @@ func TestTerminatedConnections(t *testing.T) {
 					}
 					return err
 				},
+				"range user": func(id string) (err error) {
+					for _, e := range s.RangeUser(background, record(c, id, 1, 0).User) {
+						err = errors.Join(err, e)
+					}
+					return err
+				},
 			} {
 				save(t, s, record(c, op, 1, time.Minute))
 				keepIdle(t, s, 8)
