@@ -51,9 +51,11 @@ type Dialect struct {
 	// to the table.
 	addColumn func(n tableName, column string) string
 
-	// limitWait limits how long the rest of a transaction waits for a lock. It is empty if other
-	// programs do not queue behind a waiting addColumn, or the database has no such statement.
-	limitWait string
+	// before are the statements before a change of an existing table. They limit how long it waits
+	// for a lock, because all other statements queue behind it. after and afterFailure come after it.
+	// They are empty if nobody queues.
+	before              []string
+	after, afterFailure string
 
 	// inspect reads the layout of a table from the catalog.
 	inspect func(ctx context.Context, conn *sql.Conn, n tableName) (layout, error)

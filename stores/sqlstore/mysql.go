@@ -12,18 +12,24 @@ import (
 // versions, settings and privileges.
 func MySQL() Dialect {
 	return Dialect{
-		name:         "mysql",
-		title:        "MySQL",
-		drivers:      []string{"github.com/go-sql-driver/mysql"},
-		placeholder:  func(int) string { return "?" },
-		quote:        backquote,
-		statements:   onDuplicateKey,
-		clock:        `TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))`,
-		affected:     affectedMySQL,
-		createTable:  mysqlTable,
-		expiryIndex:  mysqlExpiryIndex,
-		userIndex:    mysqlUserIndex,
-		dropTable:    func(n tableName) string { return `DROP TABLE IF EXISTS ` + mysqlName(n) },
+		name:        "mysql",
+		title:       "MySQL",
+		drivers:     []string{"github.com/go-sql-driver/mysql"},
+		placeholder: func(int) string { return "?" },
+		quote:       backquote,
+		statements:  onDuplicateKey,
+		clock:       `TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6))`,
+		affected:    affectedMySQL,
+		createTable: mysqlTable,
+		expiryIndex: mysqlExpiryIndex,
+		userIndex:   mysqlUserIndex,
+		dropTable:   func(n tableName) string { return `DROP TABLE IF EXISTS ` + mysqlName(n) },
+		before: []string{ // the unit is a second
+			`SET @scskit_lock_wait = @@lock_wait_timeout`,
+			`SET lock_wait_timeout = 1`,
+		},
+		after:        `SET lock_wait_timeout = @scskit_lock_wait`,
+		afterFailure: `SET lock_wait_timeout = @scskit_lock_wait`,
 		indexInTable: true,
 		addColumn: func(n tableName, column string) string {
 			kind := map[string]string{"seen": "BIGINT", "user_hash": "VARBINARY(64)"}[column]

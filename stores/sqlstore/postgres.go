@@ -33,10 +33,12 @@ func PostgreSQL() Dialect {
 			kind := map[string]string{"seen": "BIGINT", "user_hash": "BYTEA"}[column]
 			return `ALTER TABLE ` + postgresName(n) + ` ADD COLUMN IF NOT EXISTS ` + column + ` ` + kind
 		},
-		limitWait: `SET LOCAL lock_timeout = '200ms'`,
-		inspect:   inspectPostgres,
-		classify:  classifyPostgres,
-		maxData:   1<<30 - 1024, // MaxAllocSize, minus the other columns
+		before:       []string{`BEGIN`, `SET LOCAL lock_timeout = '200ms'`},
+		after:        `COMMIT`,
+		afterFailure: `ROLLBACK`,
+		inspect:      inspectPostgres,
+		classify:     classifyPostgres,
+		maxData:      1<<30 - 1024, // MaxAllocSize, minus the other columns
 	}
 }
 
@@ -68,7 +70,8 @@ func postgresExpiryIndex(n tableName) string {
 // postgresUserIndex leaves out sessions without a user, which then cost nothing.
 func postgresUserIndex(n tableName) string {
 	return `CREATE INDEX IF NOT EXISTS ` + doubleQuote(n.table+"_user") + ` ON ` +
-		postgresName(n) + ` (user_hash, id) WHERE user_hash IS NOT NULL`
+		postgresName(n) + ` (user_hash, id)
+	WHERE user_hash IS NOT NULL`
 }
 
 func postgresName(n tableName) string {

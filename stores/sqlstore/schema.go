@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	sqldriver "database/sql/driver"
 	"fmt"
 	"slices"
 	"strings"
@@ -45,15 +46,15 @@ func (t *table) CreateSchema(ctx context.Context) error {
 		return t.check(ctx, op)
 	}
 	for _, column := range l.missing(laterColumns) {
-		if err := t.addColumn(ctx, column); err != nil {
+		if err := t.change(ctx, t.dialect.addColumn(t.name, column)); err != nil {
 			return t.failure(ctx, op, err)
 		}
 	}
 	if !l.expiryIndex {
-		err = t.ddl(ctx, t.dialect.expiryIndex(t.name))
+		err = t.change(ctx, t.dialect.expiryIndex(t.name))
 	}
 	if err == nil && !l.userIndex {
-		err = t.ddl(ctx, t.dialect.userIndex(t.name))
+		err = t.change(ctx, t.dialect.userIndex(t.name))
 	}
 	if err != nil {
 		return t.failure(ctx, op, err)
@@ -140,42 +141,52 @@ func (t *table) Schema() string {
 	return text.String()
 }
 
-// addColumn adds one of laterColumns, unless another program has. Where a statement that waits for
-// the lock of the table makes all others queue behind it, it gives up soon and tries again a second
-// later, until the context ends.
-func (t *table) addColumn(ctx context.Context, column string) error {
-	text := t.dialect.addColumn(t.name, column)
-	if t.dialect.limitWait == "" {
+// change runs DDL on a table that may be in use. If it waits for a lock, it gives up soon, pauses
+// for the others, and tries again, until the context ends. It returns nil if another program has
+// made the change.
+func (t *table) change(ctx context.Context, text string) error {
+	if len(t.dialect.before) == 0 {
 		return t.ddl(ctx, text)
 	}
-	for {
-		err := t.alter(ctx, text)
-		if err == nil {
-			return nil
+	for attempt := 0; ; attempt++ {
+		err := t.onConn(ctx, func(ctx context.Context, conn *sql.Conn) error {
+			return t.changeOn(ctx, conn, text)
+		})
+		if err == nil || ctx.Err() != nil {
+			return err
 		}
 		switch fault := t.dialect.classify(err); {
 		case fault == faultExists:
 			return nil
-		case fault != faultBusy && fault != faultStale, bound.Sleep(ctx, time.Second) != nil:
+		case fault != faultBusy && fault != faultStale:
+			return err
+		case bound.Sleep(ctx, changePause<<min(attempt, 3)) != nil:
 			return err
 		}
 	}
 }
 
-func (t *table) alter(ctx context.Context, text string) error {
-	return t.onConn(ctx, func(ctx context.Context, conn *sql.Conn) error {
-		tx, err := conn.BeginTx(ctx, nil)
-		if err != nil {
-			return err
+// changePause is the first pause between two attempts to change a table. It doubles three times.
+const changePause = 125 * time.Millisecond
+
+// changeOn runs DDL between the dialect's statements before and after it.
+func (t *table) changeOn(ctx context.Context, conn *sql.Conn, text string) (err error) {
+	for _, s := range append(slices.Clone(t.dialect.before), text) {
+		if _, err = conn.ExecContext(ctx, s); err != nil {
+			break
 		}
-		defer tx.Rollback() // without effect after Commit
-		for _, text := range []string{t.dialect.limitWait, text} {
-			if _, err := tx.ExecContext(ctx, text); err != nil {
-				return err
-			}
+	}
+	after := t.dialect.after
+	if err != nil {
+		after = t.dialect.afterFailure
+	}
+	if _, afterErr := conn.ExecContext(ctx, after); afterErr != nil {
+		_ = conn.Raw(func(any) error { return sqldriver.ErrBadConn }) // removes it from the pool
+		if err == nil {
+			err = afterErr
 		}
-		return tx.Commit()
-	})
+	}
+	return err
 }
 
 // ddl runs a statement that creates or drops something. It returns nil if another program has

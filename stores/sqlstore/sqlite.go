@@ -74,7 +74,8 @@ func sqliteExpiryIndex(n tableName) string {
 // sqliteUserIndex leaves out sessions without a user, which then cost nothing.
 func sqliteUserIndex(n tableName) string {
 	return `CREATE INDEX IF NOT EXISTS ` + sqliteName(n, n.table+"_user") + ` ON ` +
-		doubleQuote(n.table) + ` (user_hash, id) WHERE user_hash IS NOT NULL`
+		doubleQuote(n.table) + ` (user_hash, id)
+	WHERE user_hash IS NOT NULL`
 }
 
 func sqliteName(n tableName, object string) string {

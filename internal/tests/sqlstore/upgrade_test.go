@@ -244,45 +244,57 @@ func TestUpgradeByHand(t *testing.T) {
 // TestUpgradeLetsReadersPass upgrades a table that a transaction reads for a long time, as a dump
 // does. The upgrade waits for it, and requests must not wait for the upgrade.
 func TestUpgradeLetsReadersPass(t *testing.T) {
-	t.Parallel()
-	c, name := newClock(), testenv.Name(t)
-	dialect := PostgreSQL()
-	before := newServerDriver(t, openPostgres(t, nil), firstVersion(t, dialect), name, c)
-	execAll(t, before.db, firstTable(dialect, before.name)...)
-	save(t, before, record(c, "a", 1, time.Hour))
-	dump, err := before.db.Begin()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dump.Rollback()
-	if _, err := dump.Exec("SELECT FROM " + name); err != nil {
-		t.Fatal(err)
-	}
-	after := newServerDriver(t, openPostgres(t, nil), dialect, name, c)
-	upgraded := make(chan error)
-	go func() { upgraded <- after.CreateSchema(background) }()
-	for waits := 0; waits < 3; {
-		const query = `SELECT count(*) FROM pg_locks WHERE relation = $1::regclass AND NOT granted
-			AND mode = 'AccessExclusiveLock'`
-		var n int
-		if err := before.db.QueryRow(query, name).Scan(&n); err != nil {
+	upgrades(t, func(t *testing.T, before, after *table, c *clock) {
+		waiting := map[string]string{
+			"postgresql": `SELECT count(*) FROM pg_locks WHERE relation = '{table}'::regclass
+				AND NOT granted AND mode = 'AccessExclusiveLock'`,
+			"mysql": `SELECT COUNT(*) FROM information_schema.processlist
+				WHERE state LIKE 'Waiting for table metadata lock%' AND info LIKE 'ALTER TABLE%{table}%'`,
+		}[after.dialect.name]
+		if waiting == "" {
+			t.Skip("readers do not queue")
+		}
+		waiting = strings.ReplaceAll(waiting, "{table}", after.name.table)
+		save(t, before, record(c, "a", 1, time.Hour))
+		dump, err := before.db.Begin()
+		if err != nil {
 			t.Fatal(err)
 		}
-		if n > 0 {
-			load(t, before, "a")
-			waits++
+		defer dump.Rollback()
+		if _, err := dump.Exec("SELECT id FROM " + after.name.table); err != nil {
+			t.Fatal(err)
 		}
-	}
-	select {
-	case err := <-upgraded:
-		t.Fatal("the upgrade did not wait", err)
-	default:
-	}
-	want(t, "rollback", dump.Rollback(), nil)
-	want(t, "create schema", <-upgraded, nil)
-	if got := load(t, after, "a"); !equal(got, asOld(record(c, "a", 1, time.Hour))) {
-		t.Errorf("got %+v", got)
-	}
+		upgraded := make(chan error)
+		go func() { upgraded <- after.CreateSchema(background) }()
+		for waits := 0; waits < 3; {
+			var n int
+			if err := before.db.QueryRow(waiting).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			if n > 0 {
+				load(t, before, "a")
+				waits++
+			}
+		}
+		select {
+		case err := <-upgraded:
+			t.Fatal("the upgrade did not wait", err)
+		default:
+		}
+		want(t, "rollback", dump.Rollback(), nil)
+		want(t, "create schema", <-upgraded, nil)
+		if got := load(t, after, "a"); !equal(got, asOld(record(c, "a", 1, time.Hour))) {
+			t.Errorf("got %+v", got)
+		}
+		setting := "SHOW lock_timeout"
+		if after.dialect.name == "mysql" {
+			setting = "SELECT @@lock_wait_timeout"
+		}
+		got, want := rowsText(t, after.db, setting), rowsText(t, before.db, setting)
+		if got != want {
+			t.Errorf("%s: the connection has kept %s, want %s", setting, got, want)
+		}
+	})
 }
 
 // TestInvalidIndex has an index of the right name that does not serve, as a failed CREATE INDEX

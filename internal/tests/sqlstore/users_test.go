@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"flag"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -74,6 +75,9 @@ func TestRangeUserWhileTheBodyWrites(t *testing.T) {
 	})
 }
 
+var userRows = flag.Int("userrows", 1,
+	"hundreds of thousands of sessions in TestUserIndexIsUsed, which logs its plans with -v")
+
 // many fills a table with n*100,000 live sessions, five for each user.
 func many(t *testing.T, s *table, c *clock, n int) {
 	t.Helper()
@@ -105,11 +109,7 @@ func many(t *testing.T, s *table, c *clock, n int) {
 // TestUserIndexIsUsed asks each database for its plan, with and without statistics of the table.
 func TestUserIndexIsUsed(t *testing.T) {
 	t.Parallel()
-	userIndexIsUsed(t, 1)
-}
-
-func userIndexIsUsed(t *testing.T, n int) {
-	c := newClock()
+	n, c := *userRows, newClock()
 	for name, tc := range map[string]struct {
 		open    func() (*sql.DB, Dialect)
 		analyze string

@@ -15,4 +15,5 @@ CREATE TABLE IF NOT EXISTS "sessions" (
 
 CREATE INDEX IF NOT EXISTS "sessions_expiry" ON "sessions" (expiry);
 
-CREATE INDEX IF NOT EXISTS "sessions_user" ON "sessions" (user_hash, id) WHERE user_hash IS NOT NULL;
+CREATE INDEX IF NOT EXISTS "sessions_user" ON "sessions" (user_hash, id)
+	WHERE user_hash IS NOT NULL;

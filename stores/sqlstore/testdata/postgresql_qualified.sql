@@ -15,4 +15,5 @@ CREATE TABLE IF NOT EXISTS "auth"."web_sessions" (
 
 CREATE INDEX IF NOT EXISTS "web_sessions_expiry" ON "auth"."web_sessions" (expiry);
 
-CREATE INDEX IF NOT EXISTS "web_sessions_user" ON "auth"."web_sessions" (user_hash, id) WHERE user_hash IS NOT NULL;
+CREATE INDEX IF NOT EXISTS "web_sessions_user" ON "auth"."web_sessions" (user_hash, id)
+	WHERE user_hash IS NOT NULL;
