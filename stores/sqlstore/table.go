@@ -241,17 +241,19 @@ func (t *table) micros() int64 { return t.now().UnixMicro() }
 
 // scan reads the columns of a record, after the columns for front.
 func scan(rows *sql.Rows, rec *driver.Record, front ...any) error {
-	var expiry, created, updated, seen int64
-	var user sql.NullString
+	var row struct { // one allocation
+		expiry, created, updated, seen int64
+		user                           sql.NullString
+	}
 	err := rows.Scan(append(front,
-		&rec.Data, &expiry, &created, &updated, &rec.Version, &seen, &user)...)
+		&rec.Data, &row.expiry, &row.created, &row.updated, &rec.Version, &row.seen, &row.user)...)
 	if err != nil {
 		return err
 	}
-	rec.Expiry = time.UnixMicro(expiry).UTC()
-	rec.Created = time.UnixMicro(created).UTC()
-	rec.Updated = time.UnixMicro(updated).UTC()
-	rec.Seen = time.UnixMicro(seen).UTC()
-	rec.User = user.String
+	rec.Expiry = time.UnixMicro(row.expiry).UTC()
+	rec.Created = time.UnixMicro(row.created).UTC()
+	rec.Updated = time.UnixMicro(row.updated).UTC()
+	rec.Seen = time.UnixMicro(row.seen).UTC()
+	rec.User = row.user.String
 	return nil
 }
