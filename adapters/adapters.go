@@ -9,8 +9,9 @@
 //
 // # The steps of a request
 //
-//  1. [Lifecycle.Begin] reads the session cookies and loads the session. With Lazy, the session is
-//     loaded when the handler first uses it. Begin returns a [Request].
+//  1. [Lifecycle.BeginHTTP], or [Lifecycle.Begin] elsewhere than on net/http, reads the session
+//     cookies and loads the session. With Lazy, the session is loaded when the handler first uses
+//     it. Begin returns a [Request].
 //  2. The handler runs with [Request.Context] as its context.
 //  3. [Request.Finish] stores the session if it changed and sets the response headers. Call it
 //     once, before the first byte of the final response is sent. If it fails, the client must get
@@ -66,7 +67,17 @@ type Lifecycle struct {
 	report func(context.Context, scskit.Event) // nil without an observer
 
 	carrier *scskit.Store // the store if it keeps sessions in the cookie, else nil
+
+	// What follows from the transports; see setTransports.
+	cookieValues int      // how many values of cookies are tried
+	vary         []string // the names for the Vary header
+	varyLine     string   // the same as one line
+	headers      []string // the response headers that Finish reads and sets
 }
+
+// maxHeaders is the largest length of Lifecycle.headers: Set-Cookie, Cache-Control, Vary,
+// Clear-Site-Data, and one for each transport.
+const maxHeaders = 4 + maxCandidates
 
 // NewLifecycle returns the lifecycle of a manager's sessions. It copies the manager's settings, so
 // set them first.
@@ -86,6 +97,7 @@ func NewLifecycle(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 		}
 		opt(&l.opts)
 	}
+	l.setTransports()
 	if err := l.validate(); err != nil {
 		panic("adapters: " + err.Error())
 	}

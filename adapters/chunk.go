@@ -109,12 +109,11 @@ func partsOf(lines []string, name string) (parts []part) {
 
 // joinChunks joins the tokens that were split, and drops those that lack a chunk.
 func (r *Request) joinChunks(lines []string) {
-	r.hadCookie = r.ntokens > 0
 	parts := partsOf(lines, r.l.sm.Cookie.Name)
 	for _, p := range parts {
 		r.chunks |= 1 << p.place
 	}
-	n := 0
+	n := uint8(0)
 	for _, first := range r.tokens[:r.ntokens] {
 		if value, ok := joinValue(first, parts); ok {
 			r.tokens[n] = value
@@ -165,7 +164,7 @@ func (r *Request) setCookie(h http.Header, c *http.Cookie) {
 	}
 	for i := len(parts); i < maxChunks; i++ {
 		if r.chunks&(1<<i) != 0 {
-			unused := expiredCookie(r.l.sm)
+			unused := expiredCookie(r.baseCookie())
 			unused.Name = chunkName(name, i)
 			setCookie(h, unused)
 		}

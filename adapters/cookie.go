@@ -53,9 +53,12 @@ func cookies(lines []string) iter.Seq[sentCookie] {
 type sentCookie struct{ name, value string }
 
 // candidates stores the distinct values of the cookies called name in dst, in the order of the
-// header. It accepts the values that net/http accepts. It returns how many it stored, and whether
-// there may be more.
-func candidates(dst []string, lines []string, name string) (n int, more bool) {
+// header. It accepts the values that net/http accepts, of at most limit bytes. It returns how many
+// it stored, and whether there may be more. sent reports whether there was a value, possibly a
+// longer one.
+func candidates(
+	dst []string, lines []string, name string, limit int,
+) (n int, more, sent bool) {
 	seen := 0
 	for c := range cookies(lines) {
 		seen++
@@ -63,16 +66,20 @@ func candidates(dst []string, lines []string, name string) (n int, more bool) {
 			continue
 		}
 		value, ok := cookieValue(c.value)
-		if !ok || value == "" || slices.Contains(dst[:n], value) {
+		if !ok || value == "" {
+			continue
+		}
+		sent = true
+		if len(value) > limit || slices.Contains(dst[:n], value) {
 			continue
 		}
 		if n == len(dst) {
-			return n, true
+			return n, true, true
 		}
 		dst[n] = value
 		n++
 	}
-	return n, seen == maxCookies
+	return n, seen == maxCookies, sent
 }
 
 // cookieValue returns the value without quotes. ok is false if the value is invalid or too long.
@@ -91,11 +98,11 @@ func cookieValue(s string) (value string, ok bool) {
 	return s, true
 }
 
-// sessionCookie returns the cookie for a stored session.
+// sessionCookie returns the cookie for a stored session. It changes base, which has the attributes.
 func sessionCookie(
-	sm *scs.SessionManager, token string, expiry time.Time, persistent bool,
+	base *http.Cookie, token string, expiry time.Time, persistent bool,
 ) *http.Cookie {
-	c := baseCookie(sm)
+	c := base
 	c.Value = token
 	if persistent {
 		// Round up to the second, as scs does: the cookie must not expire before the record, which
@@ -107,9 +114,10 @@ func sessionCookie(
 	return c
 }
 
-// expiredCookie returns the cookie that makes a browser delete its session cookie.
-func expiredCookie(sm *scs.SessionManager) *http.Cookie {
-	c := baseCookie(sm)
+// expiredCookie returns the cookie that makes a browser delete its session cookie. It changes base,
+// which has the attributes.
+func expiredCookie(base *http.Cookie) *http.Cookie {
+	c := base
 	c.MaxAge = -1
 	c.Expires = time.Unix(1, 0).UTC()
 	return c
@@ -141,21 +149,30 @@ func setCookie(h http.Header, c *http.Cookie) {
 	h.Set("Cache-Control", "no-store")
 }
 
-// addVary adds Cookie to the Vary header. It uses value as the header's slice if there is no Vary
-// header yet, to save an allocation.
-func addVary(h http.Header, value *[1]string) {
-	for _, line := range h["Vary"] {
+// addVary adds the request headers of the transports to the Vary header. It uses r.vary as the
+// header's slice if there is no Vary header yet, to save an allocation.
+func (r *Request) addVary(h http.Header) {
+	if len(h["Vary"]) == 0 {
+		r.vary[0] = r.l.varyLine
+		h["Vary"] = r.vary[:]
+		return
+	}
+	for _, name := range r.l.vary {
+		if !varies(h["Vary"], name) {
+			h.Add("Vary", name)
+		}
+	}
+}
+
+// varies reports whether the lines of a Vary header cover the header name.
+func varies(lines []string, name string) bool {
+	for _, line := range lines {
 		for field := range strings.SplitSeq(line, ",") {
 			field = strings.TrimSpace(field)
-			if field == "*" || strings.EqualFold(field, "Cookie") {
-				return
+			if field == "*" || strings.EqualFold(field, name) {
+				return true
 			}
 		}
 	}
-	if len(h["Vary"]) > 0 {
-		h.Add("Vary", "Cookie")
-		return
-	}
-	value[0] = "Cookie"
-	h["Vary"] = value[:]
+	return false
 }

@@ -57,7 +57,7 @@ func TestCandidates(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var dst [maxCandidates]string
-			n, _ := candidates(dst[:], tt.lines, "session")
+			n, _, _ := candidates(dst[:], tt.lines, "session", maxCookieBytes)
 			got := dst[:n]
 			if !slices.Equal(got, tt.want) {
 				t.Errorf("candidates: got %q, want %q", got, tt.want)
@@ -76,7 +76,7 @@ func TestManyCookiesOfOthers(t *testing.T) {
 	for n, found := range map[int]bool{maxCookies - 1: true, maxCookies: false} {
 		var dst [maxCandidates]string
 		line := strings.Repeat("a=1; ", n) + "session=a"
-		got, more := candidates(dst[:], []string{line}, "session")
+		got, more, _ := candidates(dst[:], []string{line}, "session", maxCookieBytes)
 		if (got == 1) != found || !found && !more {
 			t.Errorf("after %d cookies: %d found, more %v", n, got, more)
 		}
@@ -101,7 +101,7 @@ func FuzzCookieCandidates(f *testing.F) {
 		}
 		lines := []string{first, second}
 		var dst [maxCandidates]string
-		n, _ := candidates(dst[:], lines, name)
+		n, _, _ := candidates(dst[:], lines, name, maxCookieBytes)
 		got := dst[:n]
 		if want := wantCandidates(lines, name); !slices.Equal(got, want) {
 			t.Errorf("candidates of %q in %q: got %q, net/http has %q", name, lines, got, want)

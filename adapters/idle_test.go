@@ -34,12 +34,14 @@ func TestIdle(t *testing.T) {
 			"loaded":  adapters.NewLifecycle(sm, opts...),
 			"nested":  adapters.NewLifecycle(sm, opts...),
 		} {
-			ctx := map[string]*http.Request{
+			request := map[string]*http.Request{
 				"skipped": httptest.NewRequest(http.MethodGet, "/", nil),
 				"loaded":  httptest.NewRequest(http.MethodGet, "/", nil).WithContext(loaded),
 				"nested":  httptest.NewRequest(http.MethodGet, "/", nil).WithContext(outside.Context()),
-			}[name].Context()
-			r, err := l.Begin(ctx, http.MethodGet, "/", []string{"session=token"})
+			}[name]
+			request.Header.Set("Cookie", "session=token")
+			ctx := request.Context()
+			r, err := l.BeginHTTP(request)
 			if err != nil || !r.Idle() || r.Context() != ctx {
 				t.Fatalf("%s: idle %v, error %v", name, r.Idle(), err)
 			}

@@ -222,7 +222,7 @@ func TestHasSession(t *testing.T) {
 		t.Fatal(err)
 	}
 	lazy, err := NewLifecycle(sm, Lazy()).Begin(t.Context(), http.MethodGet, "/",
-		[]string{"session=token"})
+		headers{"Cookie": {"session=token"}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,13 @@ type options struct {
 	commitTimeout time.Duration
 	renewEvery    time.Duration
 	renewEverySet bool
+
+	transports       []Transport
+	transportsSet    bool
+	hostCookie       bool
+	cookiePerRequest func(context.Context, Connection, CookieAttributes) CookieAttributes
+	clearSiteData    string // the value of the header, or ""
+	clearSiteDataErr error
 }
 
 // Skip excludes the requests for which skip returns true. They have no session. The path is the

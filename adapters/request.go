@@ -3,6 +3,7 @@ package adapters
 import (
 	"context"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,13 +23,16 @@ type Request struct {
 	outer *Request // the next one in the context, of another manager
 	ctx   requestContext
 
-	tokens      [maxCandidates]string // the values of the request's session cookies, in order
-	ntokens     int
-	moreCookies bool // there were more than tokens holds
+	// What the request has sent; see collect. A transport is given by its index in options.
+	tokens      [maxCandidates]string // the values to try, in order
+	from        [maxCandidates]uint8  // their transports
+	ntokens     uint8
+	via         uint8 // the transport that answers
+	sent        uint8 // bit i is set if transport i had a value, possibly one that is no token
+	moreCookies bool  // there were more cookies than are tried
 
-	// For sessions in the cookie; see chunk.go.
-	chunks    uint32 // bit i is set if the request has a cookie for chunk i
-	hadCookie bool   // the request had a session cookie, possibly without all of its chunks
+	attributes *CookieAttributes // of the cookie, or nil for those of the manager
+	chunks     uint32            // bit i is set if there is a cookie for chunk i; see chunk.go
 
 	load         sync.Once
 	base         context.Context  // the parent context, with a tracker
@@ -38,10 +42,10 @@ type Request struct {
 	session      any    // the value that scs keeps in a context
 	token        string // of the session that was loaded, or ""
 	committed    string // the token that Finish committed, or ""
-	superseded   bool   // a session cookie of the request was renewed a moment ago; no other has a session
+	superseded   bool   // a token of the request was renewed a moment ago; no other has a session
 	periodic     bool   // RenewEvery has renewed the session
 	loadErr      error
-	noSession    bool      // the request had session cookies, but none found a session
+	noSession    bool      // the request had a token, but none found a session
 	deadline     time.Time // of the empty session, if loadErr is set
 
 	mu         sync.Mutex
@@ -99,13 +103,13 @@ func (c *requestContext) Value(key any) any {
 }
 
 // Begin starts the session of a request. ctx is the request's context, path the decoded path of its
-// URL, and cookies the lines of its Cookie header. Begin keeps cookies, which must not change
-// afterwards. Give the handler the Request's Context in place of ctx.
+// URL, and in has what else counts; nil stands for a request without headers. Give the handler the
+// Request's Context in place of ctx. On net/http, call BeginHTTP.
 //
 // If Begin returns an error, the Request is nil. Do not run the handler, and pass the error to the
 // framework. Otherwise the Request is never nil, but may be idle: see Idle.
 func (l *Lifecycle) Begin(
-	ctx context.Context, method, path string, cookies []string,
+	ctx context.Context, method, path string, in Incoming,
 ) (*Request, error) {
 	if l.opts.skip != nil && l.opts.skip(method, path) {
 		return &Request{idle: ctx}, nil
@@ -115,14 +119,14 @@ func (l *Lifecycle) Begin(
 		if o.l.manager == l.manager {
 			return &Request{idle: ctx}, nil
 		}
-		if o.l.sm.Cookie.Name == l.sm.Cookie.Name {
-			return nil, l.refuse(ctx, &Error{Op: "load", Err: errSharedCookie(l.sm.Cookie.Name)})
-		}
 	}
 	if ctx.Value(l.key) != nil {
 		return &Request{idle: ctx}, nil
 	}
 	r := &Request{l: l, outer: outer}
+	if err := r.read(ctx, in); err != nil {
+		return nil, l.refuse(ctx, &Error{Op: "load", Err: err})
+	}
 	if outer != nil {
 		r.severalManagers.Store(true)
 		outer.severalManagers.Store(true)
@@ -131,10 +135,6 @@ func (l *Lifecycle) Begin(
 	r.base = scskit.WithTracker(ctx)
 	r.tracker = tracking.From(r.base)
 	r.ctx = requestContext{Context: r.base, r: r}
-	r.ntokens, r.moreCookies = candidates(r.tokens[:], cookies, l.sm.Cookie.Name)
-	if l.carrier != nil {
-		r.joinChunks(cookies)
-	}
 	if !l.opts.lazy {
 		r.load.Do(r.doLoad)
 		if r.loadErr != nil {
@@ -179,8 +179,9 @@ func (r *Request) Share(set func(key, value any)) {
 	set(tracking.Key{}, r.tracker)
 }
 
-// doLoad loads the session of the first cookie that has one. A request can have several cookies of
-// one name, set for other paths or parent domains, and the first may be stale.
+// doLoad loads the session of the first value that has one. A request can have several cookies of
+// one name, set for other paths or parent domains, and the first may be stale. It can also use
+// several transports.
 func (r *Request) doLoad() {
 	var ctx context.Context
 	base := r.base
@@ -190,7 +191,10 @@ func (r *Request) doLoad() {
 		base, cancel = context.WithTimeout(context.WithoutCancel(r.base), r.l.opts.commitTimeout)
 		defer cancel()
 	}
-	for _, token := range r.tokens[:r.ntokens] {
+	for i, token := range r.tokens[:r.ntokens] {
+		if slices.Contains(r.tokens[:i], token) {
+			continue // it came by another transport too
+		}
 		loaded, err := r.l.sm.Load(base, token)
 		if err != nil {
 			r.loadErr = err
@@ -198,6 +202,7 @@ func (r *Request) doLoad() {
 		}
 		ctx = loaded
 		if r.token = r.foundToken(ctx, token); r.token != "" {
+			r.via = r.from[i]
 			break
 		}
 	}
@@ -208,13 +213,13 @@ func (r *Request) doLoad() {
 		ctx, _ = r.l.sm.Load(r.base, "") // an empty token cannot fail
 	}
 	r.session = ctx.Value(r.l.key)
-	sent := r.ntokens > 0 || r.hadCookie
 	if r.token == "" && r.loadErr == nil {
 		for _, token := range r.tokens[:r.ntokens] {
 			r.superseded = r.superseded || r.tracker.Renewed(r.l.sm.Store, token)
 		}
+		untried := r.moreCookies && r.transport().inCookie()
+		r.noSession = r.sent&(1<<r.via) != 0 && !untried && !r.superseded
 	}
-	r.noSession = sent && !r.moreCookies && r.loadErr == nil && r.token == "" && !r.superseded
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.loaded = true
@@ -236,7 +241,8 @@ func (r *Request) foundToken(ctx context.Context, token string) string {
 //
 // It sets at most one Set-Cookie header for the session (one for each chunk if the store keeps
 // sessions in cookies), replacing any of the same name, together with Cache-Control: no-store. If
-// the session was used it adds Vary: Cookie.
+// the session was used it adds Vary: Cookie. With Tokens, it may set a header for the token in
+// place of Set-Cookie. With ClearSiteData it may add that header.
 //
 // If Finish returns an error, the session could not be loaded or stored, and no header is set.
 // Replace the response by the error. If the failure may pass (see FailOpen and OnError), Finish
@@ -261,7 +267,7 @@ func (r *Request) Finish(h http.Header) error {
 	if r.err != nil {
 		return r.err
 	}
-	addVary(h, &r.vary)
+	r.addVary(h)
 	token := r.token // sm.Token allocates
 	if r.committed != "" {
 		token = r.committed
@@ -279,10 +285,13 @@ func (r *Request) commit(h http.Header) error {
 	switch r.status {
 	case scs.Unmodified:
 		if r.noSession {
-			r.setCookie(h, expiredCookie(sm))
+			r.sendNone(h)
 		}
 	case scs.Destroyed:
-		r.setCookie(h, expiredCookie(sm))
+		r.sendNone(h)
+		if l := r.l; l.opts.clearSiteData != "" {
+			h.Add(clearSiteData, l.opts.clearSiteData)
+		}
 	case scs.Modified:
 		if r.superseded && sm.Token(&r.ctx) == "" {
 			// The handler has not signed in. A new session would take the place of the one that the
@@ -312,10 +321,17 @@ func (r *Request) commit(h http.Header) error {
 				return scskit.ErrGone
 			}
 		case scskit.CommitStored:
+			if t := r.transport(); !t.inCookie() {
+				if token != r.token { // else the client has it
+					t.set(h, token)
+				}
+				return nil
+			}
 			if commit.Value != "" {
 				token = commit.Value
 			}
-			r.setCookie(h, sessionCookie(sm, token, commit.Expiry, r.persistent(ctx, commit)))
+			cookie := sessionCookie(r.baseCookie(), token, commit.Expiry, r.persistent(ctx, commit))
+			r.setCookie(h, cookie)
 		case scskit.CommitKept: // keep the cookie too
 		}
 	}

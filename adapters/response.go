@@ -40,7 +40,7 @@ func NewResponse(h Header, r *Request) *Response {
 	return &Response{header: h, req: r, before: headerLines(h)}
 }
 
-// Finish stores the session and sets Set-Cookie, Cache-Control and Vary, as Request.Finish does.
+// Finish stores the session and sets headers such as Set-Cookie, as Request.Finish does.
 // Call it when the handlers have returned and the framework has written the response to any error
 // that they returned.
 //
@@ -49,10 +49,11 @@ func NewResponse(h Header, r *Request) *Response {
 //
 // Only the first call has an effect. Do not call Finish after a panic: nothing must be stored then.
 func (r *Response) Finish() error {
-	if r.done {
+	if r.done || r.req.Idle() {
 		return r.req.Finish(nil)
 	}
 	r.done = true
+	sessionHeaders := r.req.l.headers
 	h := make(http.Header, len(sessionHeaders))
 	r.header.VisitAll(func(name, value []byte) {
 		for _, header := range sessionHeaders {
@@ -61,7 +62,7 @@ func (r *Response) Finish() error {
 			}
 		}
 	})
-	var had [len(sessionHeaders)][]string
+	var had [maxHeaders][]string
 	for i, name := range sessionHeaders {
 		had[i] = h[name]
 	}
@@ -96,9 +97,6 @@ func (r *Response) Missed() {
 	r.req.finishUnsaved()
 	r.req.End()
 }
-
-// sessionHeaders are the headers that Request.Finish reads and sets.
-var sessionHeaders = [...]string{"Set-Cookie", "Cache-Control", "Vary"}
 
 func (r *Response) restore() {
 	for _, line := range headerLines(r.header) {

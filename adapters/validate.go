@@ -37,14 +37,30 @@ func (l *Lifecycle) validate() error {
 		return errors.New("SessionManager.Store is a nil *scskit.Store: check the error that the " +
 			"store's constructor returned")
 	}
+	if l.opts.clearSiteDataErr != nil {
+		return l.opts.clearSiteDataErr
+	}
+	if l.opts.hostCookie {
+		if err := makeHostCookie(&sm.Cookie); err != nil {
+			return err
+		}
+	}
+	carries := false
 	s, ok := scskit.StoreOf(sm.Store)
 	if ok {
 		if err := validateStore(sm, s); err != nil {
 			return err
 		}
+		_, carries = s.CookieName()
 	}
 	if err := l.validateRenewal(s); err != nil {
 		return err
+	}
+	if err := l.validateTransports(carries); err != nil {
+		return err
+	}
+	if !l.opts.hasCookie() {
+		return nil
 	}
 	return validateCookie(sm)
 }
@@ -81,7 +97,6 @@ func validateStore(sm *scs.SessionManager, s *scskit.Store) error {
 func validateCookie(sm *scs.SessionManager) error {
 	const setting = "SessionManager.Cookie."
 	c := sm.Cookie
-	lower := strings.ToLower(c.Name) // browsers compare the prefixes in any case
 	switch {
 	case c.Name == "":
 		return errors.New(setting + "Name is empty: set one, such as session")
@@ -97,29 +112,42 @@ func validateCookie(sm *scs.SessionManager) error {
 	case c.Path != "" && c.Path[0] != '/':
 		return fmt.Errorf(setting+"Path is %q, and browsers ignore a path without a leading slash: set "+
 			"%q", c.Path, "/"+c.Path)
-	case c.SameSite == http.SameSiteNoneMode && !c.Secure:
-		return errors.New(setting + "SameSite is None, which browsers accept only from a secure " +
-			"cookie: set Cookie.Secure")
-	case c.Partitioned && !c.Secure:
-		return errors.New(setting + "Partitioned is true, which browsers accept only from a secure " +
-			"cookie: set Cookie.Secure")
-	case strings.HasPrefix(lower, "__secure-") && !c.Secure:
-		return fmt.Errorf(setting+"Name is %q, and browsers accept that prefix only from a secure "+
-			"cookie: set Cookie.Secure", c.Name)
-	case strings.HasPrefix(lower, "__host-") && (!c.Secure || c.Path != "/" || c.Domain != ""):
-		return fmt.Errorf(setting+"Name is %q, and browsers accept that prefix only with certain "+
-			"attributes: set Cookie.Secure and Cookie.Path \"/\", and no Cookie.Domain", c.Name)
 	case sm.Lifetime > maxCookieAge:
 		return fmt.Errorf("SessionManager.Lifetime is %v, and browsers keep a cookie for at most 400 "+
 			"days: set at most %v", sm.Lifetime, maxCookieAge)
 	}
-	sample := sessionCookie(sm, strings.Repeat("x", tokenBytes), time.Now().Add(time.Hour), true)
+	if err := validateAttributes(baseCookie(sm), setting, "Cookie."); err != nil {
+		return err
+	}
+	value := strings.Repeat("x", tokenBytes)
+	sample := sessionCookie(baseCookie(sm), value, time.Now().Add(time.Hour), true)
 	if err := sample.Valid(); err != nil {
 		return fmt.Errorf("SessionManager.Cookie is invalid: %w", err)
 	}
 	if c.Domain != "" && strings.ContainsAny(c.Domain, " ;,\x00") {
 		return fmt.Errorf(setting+"Domain is %q: remove spaces, semicolons, commas and zero bytes",
 			c.Domain)
+	}
+	return nil
+}
+
+// validateAttributes rejects cookies whose attributes contradict each other. setting is the prefix
+// of a field in the error, and fix its prefix in the advice.
+func validateAttributes(c *http.Cookie, setting, fix string) error {
+	lower := strings.ToLower(c.Name) // browsers compare the prefixes in any case
+	switch {
+	case c.SameSite == http.SameSiteNoneMode && !c.Secure:
+		return fmt.Errorf("%sSameSite is None, which browsers accept only from a secure cookie: set "+
+			"%sSecure", setting, fix)
+	case c.Partitioned && !c.Secure:
+		return fmt.Errorf("%sPartitioned is true, which browsers accept only from a secure cookie: set "+
+			"%sSecure", setting, fix)
+	case strings.HasPrefix(lower, "__secure-") && !c.Secure:
+		return fmt.Errorf("%sName is %q, and browsers accept that prefix only from a secure cookie: set "+
+			"%sSecure", setting, c.Name, fix)
+	case strings.HasPrefix(lower, "__host-") && (!c.Secure || c.Path != "/" || c.Domain != ""):
+		return fmt.Errorf("%sName is %q, and browsers accept that prefix only with certain attributes: "+
+			"set %[3]sSecure and %[3]sPath \"/\", and no %[3]sDomain", setting, c.Name, fix)
 	}
 	return nil
 }

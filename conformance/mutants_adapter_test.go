@@ -43,7 +43,7 @@ func life(serve func(l *adapters.Lifecycle, req *adapters.Request, w http.Respon
 		l := adapters.NewLifecycle(sm, opts...)
 		return func(next http.Handler) http.Handler {
 			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				req, err := l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])
+				req, err := l.BeginHTTP(r)
 				switch {
 				case err != nil:
 					l.HandleError(w, r, err)

@@ -23,7 +23,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 	return func(next echo.HandlerFunc) echo.HandlerFunc {
 		return func(c *echo.Context) error {
 			r := c.Request()
-			req, err := l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])
+			req, err := l.BeginHTTP(r)
 			if err != nil {
 				return err
 			}

@@ -34,7 +34,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 		if l.Resume(c.Context()) != nil { // a middleware between may have replaced the UserContext
 			return c.Next()
 		}
-		req, err := l.Begin(c.UserContext(), c.Method(), decodedPath(c), cookieLines(c))
+		req, err := l.Begin(c.UserContext(), c.Method(), decodedPath(c), incoming{c})
 		if err != nil {
 			return &failure{err}
 		}
@@ -64,15 +64,21 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 	}
 }
 
-// cookieLines returns a copy of the Cookie header: Fiber's bytes are views of buffers that the next
-// request overwrites.
-func cookieLines(c *fiber.Ctx) []string {
+// incoming is a request. Its methods do not ask Fiber, which may answer from X-Forwarded headers.
+type incoming struct{ c *fiber.Ctx }
+
+// Header returns a copy: fasthttp's bytes are views of buffers that the next request overwrites.
+func (in incoming) Header(name string) []string {
 	var lines []string
-	for _, line := range c.Request().Header.PeekAll(fiber.HeaderCookie) {
+	for _, line := range in.c.Request().Header.PeekAll(name) {
 		lines = append(lines, string(line))
 	}
 	return lines
 }
+
+func (in incoming) TLS() bool { return in.c.Context().IsTLS() }
+
+func (in incoming) Host() string { return string(in.c.Context().Host()) }
 
 // decodedPath returns the decoded path, as in the URL.Path of net/http.
 func decodedPath(c *fiber.Ctx) string {

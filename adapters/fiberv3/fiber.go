@@ -12,6 +12,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/gofiber/fiber/v3"
+	"github.com/valyala/fasthttp"
 
 	"github.com/scskit/scskit/adapters"
 )
@@ -40,7 +41,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 		if l.Resume(c.RequestCtx()) != nil { // a middleware between may have replaced c.Context
 			return c.Next()
 		}
-		req, err := l.Begin(c.Context(), c.Method(), decodedPath(c), cookieLines(c))
+		req, err := l.Begin(c.Context(), c.Method(), decodedPath(c), incoming{c.RequestCtx()})
 		if err != nil {
 			return &failure{err}
 		}
@@ -92,15 +93,21 @@ func abandoned(outside context.Context, c fiber.Ctx) bool {
 	return false
 }
 
-// cookieLines returns a copy of the Cookie header: Fiber's bytes are views of buffers that the next
-// request overwrites.
-func cookieLines(c fiber.Ctx) []string {
+// incoming is a request. Its methods do not ask Fiber, which may answer from X-Forwarded headers.
+type incoming struct{ c *fasthttp.RequestCtx }
+
+// Header returns a copy: fasthttp's bytes are views of buffers that the next request overwrites.
+func (in incoming) Header(name string) []string {
 	var lines []string
-	for _, line := range c.Request().Header.PeekAll(fiber.HeaderCookie) {
+	for _, line := range in.c.Request.Header.PeekAll(name) {
 		lines = append(lines, string(line))
 	}
 	return lines
 }
+
+func (in incoming) TLS() bool { return in.c.IsTLS() }
+
+func (in incoming) Host() string { return string(in.c.Host()) }
 
 // decodedPath returns the decoded path, as in the URL.Path of net/http.
 func decodedPath(c fiber.Ctx) string {

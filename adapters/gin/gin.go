@@ -25,8 +25,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) gin.HandlerFun
 	l := adapters.NewLifecycle(sm, opts...)
 	mark := fmt.Sprintf("scskit/session/%p", sm)
 	return func(c *gin.Context) {
-		req, err := l.Begin(c.Request.Context(), c.Request.Method, c.Request.URL.Path,
-			c.Request.Header["Cookie"])
+		req, err := l.BeginHTTP(c.Request)
 		if err != nil {
 			abort(c, err)
 			return

@@ -19,7 +19,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) func(http.Hand
 	l := adapters.NewLifecycle(sm, opts...)
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			req, err := l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])
+			req, err := l.BeginHTTP(r)
 			if err != nil {
 				l.HandleError(w, r, err)
 				return

@@ -12,6 +12,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 	"github.com/cloudwego/hertz/pkg/app"
 	herrors "github.com/cloudwego/hertz/pkg/common/errors"
+	"github.com/cloudwego/hertz/pkg/network"
 
 	"github.com/scskit/scskit/adapters"
 )
@@ -29,8 +30,7 @@ import (
 func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) app.HandlerFunc {
 	l := adapters.NewLifecycle(sm, opts...)
 	return func(ctx context.Context, c *app.RequestContext) {
-		cookies := c.Request.Header.GetAll("Cookie") // a copy, since Begin keeps them
-		req, err := l.Begin(ctx, string(c.Method()), string(c.Path()), cookies)
+		req, err := l.Begin(ctx, string(c.Method()), string(c.Path()), incoming{c})
 		if err != nil {
 			abort(c, err)
 			return
@@ -59,6 +59,19 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) app.HandlerFun
 		}
 	}
 }
+
+// incoming is a request.
+type incoming struct{ c *app.RequestContext }
+
+// Header returns a copy, since Begin keeps the lines.
+func (in incoming) Header(name string) []string { return in.c.Request.Header.GetAll(name) }
+
+func (in incoming) TLS() bool {
+	_, ok := in.c.GetConn().(network.ConnTLSer)
+	return ok
+}
+
+func (in incoming) Host() string { return string(in.c.Host()) }
 
 // abort leaves the response to outer middleware. If none writes one, Hertz sends the status.
 func abort(c *app.RequestContext, err error) {

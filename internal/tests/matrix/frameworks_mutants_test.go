@@ -122,7 +122,7 @@ func TestFrameworkMutants(t *testing.T) {
 
 // begin begins a request on net/http.
 func begin(l *adapters.Lifecycle, r *http.Request) (*adapters.Request, error) {
-	return l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])
+	return l.BeginHTTP(r)
 }
 
 type (
@@ -286,8 +286,7 @@ func fiberWith(
 		l := adapters.NewLifecycle(sm, opts...)
 		return func(c *fiber.Ctx) error {
 			method, path := strings.Clone(c.Method()), string(c.Context().URI().Path())
-			cookies := []string{strings.Clone(c.Get("Cookie"))}
-			req, err := l.Begin(c.UserContext(), method, path, cookies)
+			req, err := l.Begin(c.UserContext(), method, path, fiberIncoming{c})
 			if err != nil {
 				return fiber.ErrInternalServerError
 			}
@@ -300,6 +299,20 @@ func fiberWith(
 		}
 	}
 }
+
+type fiberIncoming struct{ c *fiber.Ctx }
+
+func (in fiberIncoming) Header(name string) []string {
+	var lines []string
+	for _, line := range in.c.Request().Header.PeekAll(name) {
+		lines = append(lines, string(line))
+	}
+	return lines
+}
+
+func (in fiberIncoming) TLS() bool { return in.c.Context().IsTLS() }
+
+func (in fiberIncoming) Host() string { return string(in.c.Context().Host()) }
 
 func fiberHeader(c *fiber.Ctx) adapters.Header { return &c.Response().Header }
 

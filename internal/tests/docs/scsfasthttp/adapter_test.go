@@ -20,7 +20,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) Middleware {
 	l := adapters.NewLifecycle(sm, opts...) // panics if the manager is unusable: let it
 	return func(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 		return func(c *fasthttp.RequestCtx) {
-			req, err := l.Begin(Context(c), string(c.Method()), string(c.Path()), cookieLines(c))
+			req, err := l.Begin(Context(c), string(c.Method()), string(c.Path()), incoming{c})
 			if err != nil {
 				fail(c, err) // the handler must not run
 				return
@@ -53,14 +53,21 @@ func Context(c *fasthttp.RequestCtx) context.Context {
 	return context.Background() // not c: fasthttp uses that again for the next request
 }
 
-// cookieLines copies: Begin keeps the lines, and fasthttp reuses their memory.
-func cookieLines(c *fasthttp.RequestCtx) []string {
+// incoming is a request.
+type incoming struct{ c *fasthttp.RequestCtx }
+
+// Header copies: Begin keeps the lines, and fasthttp reuses their memory.
+func (in incoming) Header(name string) []string {
 	var lines []string
-	for _, line := range c.Request.Header.PeekAll(fasthttp.HeaderCookie) {
+	for _, line := range in.c.Request.Header.PeekAll(name) {
 		lines = append(lines, string(line))
 	}
 	return lines
 }
+
+func (in incoming) TLS() bool { return in.c.IsTLS() }
+
+func (in incoming) Host() string { return string(in.c.Host()) }
 
 type errorKey struct{}
 

@@ -16,7 +16,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) func(http.Hand
 	l := adapters.NewLifecycle(sm, opts...) // panics if the manager is unusable: let it
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			req, err := l.Begin(r.Context(), r.Method, r.URL.Path, r.Header["Cookie"])
+			req, err := l.BeginHTTP(r)
 			if err != nil {
 				l.HandleError(w, r, err) // the handler must not run
 				return
