@@ -84,6 +84,7 @@ func table() []check {
 		driverUserChecks,
 		adapterCookieChecks,
 		adapterTokenChecks,
+		adapterOptionChecks,
 		adapterResponseChecks,
 		adapterErrorChecks,
 		adapterFeatureChecks,
@@ -95,6 +96,7 @@ func table() []check {
 		pairRenewalChecks,
 		pairLeakChecks,
 		pairPolicyChecks,
+		pairTransportChecks,
 	)
 }
 

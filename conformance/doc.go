@@ -76,9 +76,10 @@
 //	user         portable_user.go portable_user_destroy.go
 //	driver       driver_moved.go driver_range.go driver_record.go driver_rules.go driver_schema.go
 //	             driver_sweep.go driver_user.go
-//	cookie       adapter_cookie.go
-//	token        adapter_token.go
-//	adapter      adapter_error.go adapter_feature.go adapter_response.go
+//	cookie       adapter_cookie.go adapter_option.go
+//	token        adapter_token.go pair_transport.go
+//	transport    adapter_option.go pair_transport.go
+//	adapter      adapter_error.go adapter_feature.go adapter_option.go adapter_response.go
 //	neighbour    adapter_neighbour.go adapter_neighbour_abandon.go
 //	pair         pair_failure.go pair_leak.go pair_policy.go pair_race.go pair_renewal.go
 //	             pair_session.go

@@ -53,6 +53,7 @@ func mutantTables() []mutantTable {
 		{"adapter_response", adapterResponseMutants()},
 		{"adapter_life", adapterLifeMutants()},
 		{"adapter_token", adapterTokenMutants()},
+		{"adapter_option", adapterOptionMutants()},
 		{"adapter_neighbour", adapterNeighbourMutants()},
 		{"pair_store", pairStoreMutants()},
 		{"pair_policy", pairPolicyMutants()},
