@@ -24,8 +24,9 @@ import (
 
 // New returns scs.New() with Store set to store and Codec set to the store's codec. If StoreOf
 // finds no *Store in store, the codec is Codec. Session cookies are HttpOnly and SameSite=Lax, with
-// Path=/. Set Cookie.Secure to true if browsers reach your application by HTTPS. New panics if
-// store is nil.
+// Path=/. If browsers reach your application by HTTPS, as they should in production, pass
+// adapters.HostCookie() to LoadAndSave, which makes the cookie Secure and keeps other hosts from
+// setting it, or at least set Cookie.Secure to true. New panics if store is nil.
 //
 // Make one manager for each application, not one for each request: scs.New starts a goroutine that
 // cannot be stopped, for the in-memory store that New replaces.

@@ -27,6 +27,7 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 
+	"github.com/scskit/scskit/adapters"
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
 )
 
@@ -34,6 +35,7 @@ import (
 type Session struct {
 	tb       testing.TB
 	sessions *scs.SessionManager
+	opts     []adapters.Option
 	jar      http.CookieJar
 	site     *url.URL
 }
@@ -41,7 +43,12 @@ type Session struct {
 // New stores a session with the given values, as a request would, and returns it. Without values
 // nothing is stored, as for a first-time visitor. If the session cannot be stored, New ends the
 // test.
-func New(tb testing.TB, sessions *scs.SessionManager, values map[string]any) *Session {
+//
+// opts are the options of your LoadAndSave that change the name of the cookie, which is
+// adapters.HostCookie. The session is in the cookie, also if the application has Tokens in headers.
+func New(
+	tb testing.TB, sessions *scs.SessionManager, values map[string]any, opts ...adapters.Option,
+) *Session {
 	tb.Helper()
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -57,7 +64,7 @@ func New(tb testing.TB, sessions *scs.SessionManager, values map[string]any) *Se
 	}
 	// Over HTTPS a browser also sends cookies with the Secure attribute.
 	site := &url.URL{Scheme: "https", Host: host, Path: path}
-	s := &Session{tb: tb, sessions: sessions, jar: jar, site: site}
+	s := &Session{tb: tb, sessions: sessions, opts: opts, jar: jar, site: site}
 	if len(values) > 0 {
 		s.use(func(ctx context.Context) {
 			for key, value := range values {
@@ -110,7 +117,7 @@ func (s *Session) use(do func(ctx context.Context)) {
 	handler := func(_ http.ResponseWriter, r *http.Request) { do(r.Context()) }
 	recorder := httptest.NewRecorder()
 	request := s.Request(http.MethodGet, s.site.Path, http.NoBody)
-	scshttp.LoadAndSave(s.sessions)(http.HandlerFunc(handler)).ServeHTTP(recorder, request)
+	scshttp.LoadAndSave(s.sessions, s.opts...)(http.HandlerFunc(handler)).ServeHTTP(recorder, request)
 	response := recorder.Result()
 	if response.StatusCode != http.StatusOK {
 		s.tb.Fatal("sessiontest: cannot load or store the session; see the log for the reason")

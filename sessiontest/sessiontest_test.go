@@ -8,6 +8,7 @@ import (
 	"github.com/alexedwards/scs/v2"
 
 	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/adapters"
 	scshttp "github.com/scskit/scskit/adapters/nethttp"
 	"github.com/scskit/scskit/keyring"
 	"github.com/scskit/scskit/sessiontest"
@@ -95,5 +96,24 @@ func TestSession(t *testing.T) {
 				t.Error("Destroy has also ended the other session")
 			}
 		})
+	}
+}
+
+// TestHostCookie tests a session whose cookie gets its name from an option of the middleware.
+func TestHostCookie(t *testing.T) {
+	t.Parallel()
+	sm := managers(t)["memory"]
+	s := sessiontest.New(t, sm, map[string]any{"user": "ada"}, adapters.HostCookie())
+	recorder := httptest.NewRecorder()
+	user := ""
+	handler := func(_ http.ResponseWriter, r *http.Request) {
+		user = sm.GetString(r.Context(), "user")
+		sm.Put(r.Context(), "seen", true)
+	}
+	scshttp.LoadAndSave(sm, adapters.HostCookie())(http.HandlerFunc(handler)).
+		ServeHTTP(recorder, s.Request(http.MethodGet, "/", nil))
+	s.Receive(recorder.Result())
+	if seen := s.Get("seen"); user != "ada" || seen != true {
+		t.Errorf("user %q, seen %v", user, seen)
 	}
 }
