@@ -183,6 +183,8 @@ func sealedResealBusy(t *checkT) {
 	var done atomic.Bool
 	var wg sync.WaitGroup
 	wg.Go(func() {
+		defer t.recovered()
+		panicOnFault()
 		for !done.Load() {
 			if _, err := stores[1].Reseal(t.Context()); err != nil {
 				t.Errorf("reseal: %v", err)
