@@ -224,7 +224,7 @@ func (b *browser) wantPassed(path string) http.Header {
 // wantRefused posts, and wants a refusal that leaves the session and its cookie alone.
 func (b *browser) wantRefused(why, token string, from site) {
 	b.t.Helper()
-	before, session := b.read(b.send(http.MethodGet, "/", "", own)), b.cookie("__Host-session")
+	before, session := b.read(b.send(http.MethodGet, "/", "", own)), b.session()
 	status, h := b.post("/note?text=forged", token, from)
 	if status != http.StatusForbidden && status != http.StatusBadRequest {
 		b.t.Errorf("%s: status %d, want 403 or 400", why, status)
@@ -233,7 +233,7 @@ func (b *browser) wantRefused(why, token string, from site) {
 		b.t.Errorf("%s: the response sets the session cookie", why)
 	}
 	after := b.read(b.send(http.MethodGet, "/", "", own))
-	if after != before || b.cookie("__Host-session") != session {
+	if after != before || b.session() != session {
 		b.t.Errorf("%s: the session has changed from %q to %q", why, before, after)
 	}
 }
@@ -245,15 +245,15 @@ func (b *browser) wantShown(when, want string) {
 	}
 }
 
-// cookie returns the value of a cookie that the browser has, or "".
-func (b *browser) cookie(name string) string {
+// session returns the session token that the browser has, or "".
+func (b *browser) session() string {
 	b.t.Helper()
 	u, err := url.Parse(b.base)
 	if err != nil {
 		b.t.Fatal(err)
 	}
 	for _, c := range b.client.Jar.Cookies(u) {
-		if c.Name == name {
+		if c.Name == "__Host-session" {
 			return c.Value
 		}
 	}
