@@ -31,7 +31,7 @@ func TestREADME(t *testing.T) {
 	blocks := 0
 	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/getting-started.md",
 		"docs/design.md", "docs/frameworks.md", "docs/backends.md", "docs/conformance.md",
-		"docs/new-store.md", "docs/new-adapter.md"} {
+		"docs/new-store.md", "docs/new-adapter.md", "docs/security.md"} {
 		for i, part := range strings.Split(read(t, doc), "```go\n")[1:] {
 			block, _, ok := strings.Cut(part, "```")
 			if !ok {
@@ -56,7 +56,8 @@ func TestREADME(t *testing.T) {
 func TestREADMELinks(t *testing.T) {
 	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/getting-started.md",
 		"docs/frameworks.md", "docs/backends.md", "docs/conformance.md", "docs/new-store.md",
-		"docs/new-adapter.md", "docs/modules.md", "docs/stability.md"} {
+		"docs/new-adapter.md", "docs/modules.md", "docs/stability.md", "docs/security.md",
+		"SECURITY.md"} {
 		prose := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`").ReplaceAllString(read(t, doc), "")
 		links := regexp.MustCompile(`\]\(([^)#]+)\)`).FindAllStringSubmatch(prose, -1)
 		for _, link := range links {
@@ -83,7 +84,7 @@ func TestREADMEChecks(t *testing.T) {
 		groups[group] = true
 	}
 	for _, doc := range []string{"README.md", "docs/backends.md", "docs/conformance.md",
-		"docs/new-store.md", "docs/new-adapter.md"} {
+		"docs/new-store.md", "docs/new-adapter.md", "docs/security.md"} {
 		named := 0
 		for i, word := range strings.Split(read(t, doc), "`") {
 			group, _, ok := strings.Cut(word, "/")

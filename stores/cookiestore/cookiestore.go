@@ -59,9 +59,13 @@ type Options struct {
 	MaxBytes int
 }
 
-// New returns a store that keeps sessions in cookies. Each key is 32 random bytes. The store
-// encrypts with the first key and decrypts with any of them. To rotate keys, insert the new one at
-// the front, and remove the old one once the longest session lifetime has passed.
+// New returns a store that keeps sessions in cookies. Each key is 32 random bytes; package keyring
+// reads and makes them. The store encrypts with the first key and decrypts with any of them.
+//
+// To rotate keys without signing anybody out, deploy three times: append the new key, so that every
+// instance can decrypt with it; move it to the front; and remove the old one once the longest
+// session lifetime has passed since every instance has it at the front. An instance that lacks a
+// key treats a cookie that is encrypted with it as no session.
 func New(keys [][]byte, opts *Options) (*scskit.Store, error) {
 	if opts == nil {
 		opts = new(Options)
