@@ -81,7 +81,9 @@ func TestSlotMigration(t *testing.T) {
 		rec := record(id, 1, 2*time.Hour)
 		before := load(t, s, id)
 		rec.Created, rec.Updated = before.Created, before.Updated
-		if err := s.Touch(background, touchTo(id, 1, rec.Expiry)); err != nil {
+		touch := touchTo(id, 1, rec.Expiry)
+		rec.Seen = touch.Seen
+		if err := s.Touch(background, touch); err != nil {
 			t.Errorf("%s: touch: %v", step.name, err)
 		}
 		if got := load(t, s, id); !equal(got, rec) {
@@ -131,8 +133,9 @@ func TestServerRestarts(t *testing.T) {
 	if err := s.Delete(background, "deleted"); err != nil {
 		t.Fatal(err)
 	}
-	rec.Expiry = rec.Expiry.Add(time.Hour)
-	if err := s.Touch(background, touchTo("a", 1, rec.Expiry)); err != nil {
+	touch := touchTo("a", 1, rec.Expiry.Add(time.Hour))
+	rec.Expiry, rec.Seen = touch.Expiry, touch.Seen
+	if err := s.Touch(background, touch); err != nil {
 		t.Fatal(err)
 	}
 	server.Kill()

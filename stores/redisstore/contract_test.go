@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -111,8 +112,9 @@ func TestTouch(t *testing.T) {
 			-30 * time.Minute,
 			200 * 365 * 24 * time.Hour,
 		} {
-			rec.Expiry = rec.Expiry.Add(by)
-			if err := s.Touch(background, touchTo("a", rec.Version, rec.Expiry)); err != nil {
+			touch := touchTo("a", rec.Version, rec.Expiry.Add(by))
+			rec.Expiry, rec.Seen = touch.Expiry, touch.Seen
+			if err := s.Touch(background, touch); err != nil {
 				t.Fatal(err)
 			}
 			if got := load(t, s, "a"); !equal(got, rec) {
@@ -121,8 +123,8 @@ func TestTouch(t *testing.T) {
 			wantTTL(t, s, "a", rec.Expiry)
 		}
 		after, err := s.client.Get(background, s.prefix+"a").Result()
-		if err != nil || after[:9] != before[:9] || after[15:] != before[15:] {
-			t.Errorf("touch changed more than the expiry (error %v)", err)
+		if err != nil || after[:9] != before[:9] || after[21:] != before[21:] {
+			t.Errorf("touch changed more than expiry and seen (error %v)", err)
 		}
 		want(t, "touch of another version", s.Touch(background, touchTo("a", 1, time.Now())),
 			driver.ErrConflict)
@@ -277,7 +279,10 @@ func TestOneWinnerPerVersion(t *testing.T) {
 // A value that this package did not write is not a session, and stays unchanged.
 func TestForeignValues(t *testing.T) {
 	onEach(t, func(t *testing.T, s *sessions) {
-		ours := string(encode(record("x", 1, time.Hour)))
+		rec := record("x", 1, time.Hour)
+		ours := string(encode(rec))
+		rec.User = "alice"
+		owned := string(encode(rec))
 		gob := "\x2c\x7f\x03\x01\x02\xff\x80\x00\x01\x02" +
 			"\x01\x08Deadline\x01\xff\x82\x00\x01\x06Values\x01\xff\x84"
 		c := s.client
@@ -293,10 +298,17 @@ func TestForeignValues(t *testing.T) {
 				return c.Set(background, key(id), ours[:1], time.Hour).Err()
 			},
 			"cut": func(id string) error {
-				return c.Set(background, key(id), ours[:shortHeader-1], time.Hour).Err()
+				return c.Set(background, key(id), ours[:header-1], time.Hour).Err()
 			},
-			"cut long": func(id string) error {
-				return c.Set(background, key(id), "\xf6"+ours[1:longHeader-1], time.Hour).Err()
+			"user cut": func(id string) error {
+				return c.Set(background, key(id), owned[:fromUser+4], time.Hour).Err()
+			},
+			"no user": func(id string) error {
+				return c.Set(background, key(id), owned[:header], time.Hour).Err()
+			},
+			"user too long": func(id string) error {
+				long := owned[:header] + "\x41" + strings.Repeat("u", 100)
+				return c.Set(background, key(id), long, time.Hour).Err()
 			},
 			"hash": func(id string) error {
 				return c.HSet(background, key(id), "field", "value").Err()

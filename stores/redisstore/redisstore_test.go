@@ -85,7 +85,7 @@ func record(id string, version int64, ttl time.Duration) driver.Record {
 	now := time.Now().Truncate(time.Millisecond)
 	return driver.Record{
 		ID: id, Data: []byte("data of " + id), Version: version,
-		Expiry: now.Add(ttl), Created: now, Updated: now,
+		Expiry: now.Add(ttl), Created: now, Updated: now, Seen: now,
 	}
 }
 
@@ -116,7 +116,8 @@ func want(tb testing.TB, what string, got, target error) {
 func equal(a, b driver.Record) bool {
 	return a.ID == b.ID && string(a.Data) == string(b.Data) && a.Version == b.Version &&
 		millis(a.Expiry) == millis(b.Expiry) && millis(a.Created) == millis(b.Created) &&
-		millis(a.Updated) == millis(b.Updated)
+		millis(a.Updated) == millis(b.Updated) && millis(a.Seen) == millis(b.Seen) &&
+		a.User == b.User
 }
 
 // wrapped is a client that has only the methods of the interface.

@@ -13,50 +13,40 @@ const (
 	missing = -1
 )
 
-// found starts each script. It sets old to the first 27 bytes of the value, which include the
-// header, or to the empty string if the key does not hold a session. If Redis refuses the read, for
-// example because of an ACL, the script returns that error.
+// found starts each script. It sets old to the first 98 bytes of the value, which include the
+// header and the user, or to the empty string if the key does not hold a session. If Redis refuses
+// the read, for example because of an ACL, the script returns that error.
 const found = `
-local short, long = '\245', '\246'
-local old = redis.pcall('GETRANGE', KEYS[1], 0, 26)
+local old = redis.pcall('GETRANGE', KEYS[1], 0, 97)
 if type(old) ~= 'string' then
 	if string.sub(old.err, 1, 9) ~= 'WRONGTYPE' then return old end
 	old = ''
 end
-local format = string.sub(old, 1, 1)
-if format ~= short and format ~= long or #old < 25 or format == long and #old < 27 then old = '' end
+local format, user = string.sub(old, 1, 1), string.byte(old, 34) or 65
+if #old < 33 or format ~= '\245' and (format ~= '\246' or user > 64 or #old < 34 + user) then
+	old = ''
+end
 `
 
 // saveScript stores a session. ARGV[1] is the version that the stored session must have, or empty
 // to store in any case. ARGV[2] is the value, and ARGV[3] the time at which the key expires. The
-// script keeps the created of a stored session, and then adjusts the distance from created to
-// updated.
+// script keeps the created of a stored session.
 var saveScript = newScript(found + `
 if ARGV[1] ~= '' then
 	if old == '' then return -1 end
 	if string.sub(old, 2, 9) ~= ARGV[1] then return 0 end
 end
-local value = ARGV[2]
-if old ~= '' and string.sub(old, 16, 21) ~= string.sub(value, 16, 21) then
-	local created, kept = (struct.unpack('>I6', value, 16)), (struct.unpack('>I6', old, 16))
-	local age, data
-	if string.sub(value, 1, 1) == short then
-		age, data = (struct.unpack('>I4', value, 22)), 26
-	else
-		age, data = (struct.unpack('>I6', value, 22)), 28
-	end
-	age = math.max(created + age - kept, 0)
-	local format, size = short, '>I4'
-	if age > 4294967295 then format, size = long, '>I6' end
-	local times = string.sub(old, 16, 21) .. struct.pack(size, age)
-	value = format .. string.sub(value, 2, 15) .. times .. string.sub(value, data)
+local value, created = ARGV[2], string.sub(old, 22, 27)
+if old ~= '' and created ~= string.sub(value, 22, 27) then
+	value = string.sub(value, 1, 21) .. created .. string.sub(value, 28)
 end
 redis.call('SET', KEYS[1], value, 'PXAT', ARGV[3])
 return 1
 `)
 
-// touchScript sets the expiry of a session. ARGV[1] is the version that the stored session must
-// have, ARGV[2] the expiry as the header holds it, and ARGV[3] the expiry as a number.
+// touchScript sets the expiry and the seen of a session. ARGV[1] is the version that the stored
+// session must have, ARGV[2] expiry and seen as the header holds them, and ARGV[3] the expiry as a
+// number.
 var touchScript = newScript(found + `
 if old == '' then return -1 end
 if string.sub(old, 2, 9) ~= ARGV[1] then return 0 end

@@ -3,6 +3,7 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -71,6 +72,10 @@ func (s *sessions) Save(ctx context.Context, rec driver.Record, cond driver.Cond
 	if len(rec.Data) > maxData {
 		return &driver.TooLargeError{Size: len(rec.Data), Limit: maxData}
 	}
+	if len(rec.User) > maxUser {
+		return fmt.Errorf("redisstore: save: Record.User has %d bytes: it must have at most %d",
+			len(rec.User), maxUser)
+	}
 	key, value := s.prefix+rec.ID, encode(rec)
 	if cond.Absent() {
 		cmd := redis.NewStatusCmd(ctx, "set", key, value, "nx", "pxat", expireAt(rec.Expiry))
@@ -89,8 +94,8 @@ func (s *sessions) Save(ctx context.Context, rec driver.Record, cond driver.Cond
 }
 
 func (s *sessions) Touch(ctx context.Context, rec driver.Record) error {
-	held, header := encodeVersion(rec.Version), encodeExpiry(rec.Expiry)
-	n, err := s.run(ctx, touchScript, s.prefix+rec.ID, held, header, expireAt(rec.Expiry))
+	held, times := encodeVersion(rec.Version), encodeTouch(rec)
+	n, err := s.run(ctx, touchScript, s.prefix+rec.ID, held, times, expireAt(rec.Expiry))
 	return s.outcome(ctx, "touch", rec.ID, n, err)
 }
 
