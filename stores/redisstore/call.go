@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,7 +21,7 @@ type task struct {
 	client redis.UniversalClient
 	ctx    context.Context
 	cmd    redis.Cmder
-	f      func() error
+	f      func(context.Context) error
 
 	err      error
 	panicked any // the value of a panic, for example in a hook
@@ -48,7 +49,7 @@ func (t *task) execute() {
 		t.finished <- struct{}{}
 	}()
 	if t.f != nil {
-		t.err = t.f()
+		t.err = t.f(t.ctx)
 	} else {
 		t.err = t.client.Process(t.ctx, t.cmd)
 	}
@@ -117,33 +118,50 @@ func (c *taskContext) Err() error {
 
 // process sends a command. It returns the command's error, or the context's error if the context
 // ends before the answer arrives. In the second case the caller must not use the command any more.
+func (s *sessions) process(ctx context.Context, cmd redis.Cmder) error {
+	return s.call(ctx, cmd, nil)
+}
+
+// await calls f with a context for the client. It returns the error of f, or the context's error if
+// the context ends before f returns. In the second case f continues in the background.
+func (s *sessions) await(ctx context.Context, f func(context.Context) error) error {
+	return s.call(ctx, nil, f)
+}
+
+// exec sends commands in one round trip, each of them to the server that holds its key. Each
+// command then has an error of its own, which exec does not return. It returns the error of an
+// attempt that reached no command, and like process the context's error.
+func (s *sessions) exec(ctx context.Context, cmds ...redis.Cmder) error {
+	pipe := s.client.Pipeline()
+	for _, cmd := range cmds {
+		_ = pipe.Process(ctx, cmd) // only adds it
+	}
+	return s.await(ctx, func(ctx context.Context) error {
+		_, err := pipe.Exec(ctx)
+		own := func(cmd redis.Cmder) bool { return cmd.Err() != nil }
+		if slices.ContainsFunc(cmds, own) {
+			err = nil
+		}
+		return err
+	})
+}
+
+// call runs f, or cmd if f is nil. It needs no task if ctx cannot end.
 //
 // Under a bound.Context, a client that keeps deadlines is called directly, without a task, because
 // that is fastest. Such a call does not end when the request is cancelled, only with the answer or
 // at the deadline.
-func (s *sessions) process(ctx context.Context, cmd redis.Cmder) error {
-	if b, ok := ctx.(*bound.Context); ok && s.keepsDeadlines {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		return s.client.Process(b.Coarse(), cmd)
-	}
-	return s.runTask(ctx, cmd, nil)
-}
-
-// await calls f. It returns the error of f, or the context's error if the context ends before f
-// returns. In the second case f continues in the background.
-func (s *sessions) await(ctx context.Context, f func() error) error {
-	return s.runTask(ctx, nil, f)
-}
-
-// runTask runs f, or cmd if f is nil. It needs no task if ctx cannot end.
-func (s *sessions) runTask(ctx context.Context, cmd redis.Cmder, f func() error) error {
+func (s *sessions) call(
+	ctx context.Context, cmd redis.Cmder, f func(context.Context) error,
+) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	inner, done, deadline := ctx, (<-chan struct{})(nil), time.Time{}
 	b, ok := ctx.(*bound.Context)
+	if ok && s.keepsDeadlines {
+		return s.direct(b.Coarse(), cmd, f)
+	}
 	if ok {
 		done, ok = b.ParentDone()
 	}
@@ -151,14 +169,21 @@ func (s *sessions) runTask(ctx context.Context, cmd redis.Cmder, f func() error)
 		deadline, _ = b.Deadline()
 		inner = &taskContext{Context: b, done: make(chan struct{})}
 	} else if done = ctx.Done(); done == nil {
-		if f != nil {
-			return f()
-		}
-		return s.client.Process(ctx, cmd)
+		return s.direct(ctx, cmd, f)
 	}
 	t := tasks.Get().(*task)
 	t.client, t.ctx, t.cmd, t.f = s.client, inner, cmd, f
 	return t.run(ctx, done, deadline)
+}
+
+// direct is call on the caller's goroutine.
+func (s *sessions) direct(
+	ctx context.Context, cmd redis.Cmder, f func(context.Context) error,
+) error {
+	if f != nil {
+		return f(ctx)
+	}
+	return s.client.Process(ctx, cmd)
 }
 
 // keepsDeadlines reports whether the client itself returns at the deadline of a context.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"strings"
 	"sync"
@@ -95,7 +96,9 @@ func TestBoundContextEndsWhileWaiting(t *testing.T) {
 			waits := client(testenv.Redis(t))
 			waits.AddHook(waiting{})
 			for _, s := range []*sessions{hanging, newSessions(t, waits, testenv.Name(t))} {
-				for op, f := range operations(s) {
+				ops := operations(s)
+				maps.Copy(ops, usersOperations(s))
+				for op, f := range ops {
 					begin := time.Now()
 					want(t, op, f(bounded(background, 50*time.Millisecond)), context.DeadlineExceeded)
 					if took := time.Since(begin); took < 40*time.Millisecond || took > longer/10 {
@@ -107,7 +110,9 @@ func TestBoundContextEndsWhileWaiting(t *testing.T) {
 			if keeps {
 				timeout = 50 * time.Millisecond
 			}
-			for op, f := range operations(hanging) {
+			ops := operations(hanging)
+			maps.Copy(ops, usersOperations(hanging))
+			for op, f := range ops {
 				for inTime := false; !inTime; { // try again if the deadline came first
 					parent, cancel := context.WithCancel(background)
 					ended := make(chan time.Time, 1)
@@ -195,6 +200,13 @@ func (quoting) ProcessHook(redis.ProcessHook) redis.ProcessHook {
 
 // waiting is a hook that waits until the context ends, and sends nothing.
 type waiting struct{ nop }
+
+func (waiting) ProcessPipelineHook(redis.ProcessPipelineHook) redis.ProcessPipelineHook {
+	return func(ctx context.Context, _ []redis.Cmder) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+}
 
 func (waiting) ProcessHook(redis.ProcessHook) redis.ProcessHook {
 	return func(ctx context.Context, _ redis.Cmder) error {

@@ -20,7 +20,8 @@ func TestSlotMigration(t *testing.T) {
 	server := testenv.Start(t, testenv.KindRedisCluster)
 	c := redis.NewClusterClient(&redis.ClusterOptions{Addrs: strings.Split(server.URL(), ",")})
 	t.Cleanup(func() { _ = c.Close() })
-	s := newSessions(t, c, "{slot}:")
+	u := &users{newSessions(t, c, "{slot}:")}
+	s := u.sessions
 	slot, err := c.ClusterKeySlot(background, s.prefix).Result()
 	if err != nil {
 		t.Fatal(err)
@@ -58,6 +59,7 @@ func TestSlotMigration(t *testing.T) {
 			do(from, "cluster", "setslot", slot, "migrating", toID)
 		}},
 		{"key moved", func(id string) { move(t, from, to, s.prefix+id) }},
+		{"index moved", func(string) { move(t, from, to, u.userKey(alice)) }},
 		{"all moved", func(string) {
 			keys, err := from.ClusterGetKeysInSlot(background, int(slot), 100).Result()
 			if err != nil || len(keys) == 0 {
@@ -73,36 +75,44 @@ func TestSlotMigration(t *testing.T) {
 		}},
 	}
 	for i := range steps {
-		save(t, s, record(fmt.Sprint(i), 1, time.Hour))
+		saveOwned(t, u, owned(alice, fmt.Sprint(i), 1, time.Hour))
 	}
 	for i, step := range steps {
 		id := fmt.Sprint(i)
 		step.do(id)
-		rec := record(id, 1, 2*time.Hour)
+		rec := owned(alice, id, 1, 2*time.Hour)
 		before := load(t, s, id)
 		rec.Created, rec.Updated = before.Created, before.Updated
 		touch := touchTo(id, 1, rec.Expiry)
-		rec.Seen = touch.Seen
-		if err := s.Touch(background, touch); err != nil {
+		rec.Seen, touch.User = touch.Seen, alice
+		if err := u.Touch(background, touch); err != nil {
 			t.Errorf("%s: touch: %v", step.name, err)
 		}
 		if got := load(t, s, id); !equal(got, rec) {
 			t.Errorf("%s: got %+v, want %+v", step.name, got, rec)
 		}
 		rec.Version = 2
-		if err := s.Save(background, rec, driver.IfVersion(1)); err != nil {
+		if err := u.Save(background, rec, driver.IfVersion(1)); err != nil {
 			t.Errorf("%s: save: %v", step.name, err)
 		}
-		err := s.Save(background, rec, driver.IfVersion(1))
+		err := u.Save(background, rec, driver.IfVersion(1))
 		want(t, step.name+": save again", err, driver.ErrConflict)
-		fresh := record("new"+id, 1, time.Hour)
-		if err := s.Save(background, fresh, driver.IfAbsent()); err != nil {
+		fresh := owned(alice, "new"+id, 1, time.Hour)
+		if err := u.Save(background, fresh, driver.IfAbsent()); err != nil {
 			t.Errorf("%s: save if absent: %v", step.name, err)
 		}
-		err = s.Save(background, fresh, driver.IfAbsent())
+		err = u.Save(background, fresh, driver.IfAbsent())
 		want(t, step.name+": save if absent again", err, driver.ErrConflict)
 		if seen := ids(t, s); len(seen) != len(steps)+i+1 {
 			t.Errorf("%s: range yields %v", step.name, seen)
+		}
+		if got := idsOf(t, u); len(got) != len(steps)+i+1 {
+			t.Errorf("%s: range user yields %v", step.name, got)
+		}
+		setScore(t, u, "stale", 1e15)
+		idsOf(t, u)
+		if score := scores(t, u, alice)["stale"]; score >= 0 {
+			t.Errorf("%s: a stale entry has score %f, want a mark", step.name, score)
 		}
 	}
 }

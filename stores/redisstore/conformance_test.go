@@ -33,34 +33,46 @@ func TestConformanceOfCluster(t *testing.T) {
 		})
 }
 
-// conform runs the kit. Its stores use the client of shared, or after Reopen a new one of another.
+// conform runs the kit, without and with an index of users. Its stores use the client of shared, or
+// after Reopen a new one of another.
 func conform(t *testing.T, name string, shared, another func(tb testing.TB) redis.UniversalClient) {
-	newStore := func(tb testing.TB, client redis.UniversalClient, prefix string) *scskit.Store {
-		s, err := New(client, &Options{Prefix: prefix})
-		if err != nil {
-			tb.Fatal(err)
-		}
-		return s
-	}
 	second := func(tb testing.TB) redis.UniversalClient {
 		c := another(tb)
 		tb.Cleanup(func() { _ = c.Close() })
 		return c
 	}
-	conformance.TestStore(t, conformance.Store{
-		Name: name,
-		New:  func(tb testing.TB) scs.Store { return newStore(tb, shared(tb), testenv.Name(tb)+":") },
-		Reopen: func(tb testing.TB, s scs.Store) scs.Store {
-			return newStore(tb, second(tb), s.(*scskit.Store).Driver().(*sessions).prefix)
-		},
-	})
-	conformance.TestDriver(t, conformance.Driver{
-		Name: name,
-		New: func(tb testing.TB) driver.Driver {
-			return newSessions(tb, shared(tb), testenv.Name(tb)+":")
-		},
-		Reopen: func(tb testing.TB, d driver.Driver) driver.Driver {
-			return newSessions(tb, second(tb), d.(*sessions).prefix)
-		},
-	})
+	for suffix, opts := range map[string]scskit.Options{"": {}, "-users": {UserKey: "user"}} {
+		newStore := func(tb testing.TB, client redis.UniversalClient, prefix string) *scskit.Store {
+			s, err := New(client, &Options{Options: opts, Prefix: prefix})
+			if err != nil {
+				tb.Fatal(err)
+			}
+			return s
+		}
+		conformance.TestStore(t, conformance.Store{
+			Name: name + suffix,
+			New: func(tb testing.TB) scs.Store {
+				return newStore(tb, shared(tb), testenv.Name(tb)+":")
+			},
+			Reopen: func(tb testing.TB, s scs.Store) scs.Store {
+				return newStore(tb, second(tb), prefixOf(s.(*scskit.Store).Driver()))
+			},
+		})
+		conformance.TestDriver(t, conformance.Driver{
+			Name: name + suffix,
+			New: func(tb testing.TB) driver.Driver {
+				return newStore(tb, shared(tb), testenv.Name(tb)+":").Driver()
+			},
+			Reopen: func(tb testing.TB, d driver.Driver) driver.Driver {
+				return newStore(tb, second(tb), prefixOf(d)).Driver()
+			},
+		})
+	}
+}
+
+func prefixOf(d driver.Driver) string {
+	if u, ok := d.(*users); ok {
+		return u.prefix
+	}
+	return d.(*sessions).prefix
 }

@@ -16,15 +16,15 @@ func isNoValue(err error) bool {
 	return errors.Is(err, redis.Nil) || redis.HasErrorPrefix(err, "WRONGTYPE")
 }
 
-// failure returns the error of an operation. If the context has ended, the error matches the
-// context's error, whatever the client returned.
-func (s *sessions) failure(ctx context.Context, op, id string, err error) error {
+// failure returns the error of an operation on a key. If the context has ended, the error matches
+// the context's error, whatever the client returned.
+func (s *sessions) failure(ctx context.Context, op, key string, err error) error {
 	if err == nil {
 		return nil
 	}
 	ended := bound.Ended(ctx, err)
 	fix := s.poolFix(ended, err)
-	err = s.withhold(id, err)
+	err = s.withhold(key, err)
 	if ended != nil && !errors.Is(err, ended) {
 		err = fmt.Errorf("%w: %w", ended, err)
 	}
@@ -62,14 +62,14 @@ func (s *sessions) poolFix(ended, err error) string {
 // withhold removes the parts of an error text that may quote a key or data: the arguments in the
 // server's error for an unknown command, the quotation in the client's error for an invalid answer,
 // and the key itself.
-func (s *sessions) withhold(id string, err error) error {
+func (s *sessions) withhold(key string, err error) error {
 	text := err.Error()
 	short, _, _ := strings.Cut(text, ", with args")
 	if strings.HasPrefix(short, "redis: ") {
 		short, _, _ = strings.Cut(short, `"`)
 	}
-	if id != "" {
-		short = strings.ReplaceAll(short, s.prefix+id, s.prefix+"…")
+	if key != "" {
+		short = strings.ReplaceAll(short, key, s.prefix+"…")
 	}
 	if short == text {
 		return err

@@ -50,7 +50,7 @@ func (s *sessions) each(ctx context.Context, yield func(driver.Record) bool) err
 	for _, master := range masters {
 		for cursor := uint64(0); ; {
 			var keys []string
-			err := s.await(ctx, func() (err error) {
+			err := s.await(ctx, func(ctx context.Context) (err error) {
 				keys, cursor, err = master.ScanType(ctx, cursor, pattern, scanCount, "string").Result()
 				return err
 			})
@@ -94,39 +94,24 @@ func (s *sessions) masters(ctx context.Context) (masters []redis.Cmdable, err er
 		return nil, fmt.Errorf("a %T does not list its servers: use a *redis.Client, "+
 			"*redis.ClusterClient or *redis.Ring: %w", s.client, errors.ErrUnsupported)
 	}
-	err = s.await(ctx, func() error { return forEach(ctx, add) })
+	err = s.await(ctx, func(ctx context.Context) error { return forEach(ctx, add) })
 	mu.Lock()
 	defer mu.Unlock()
 	return masters, err
 }
 
 // values reads the records under keys and calls yield with each of them. It reads *size keys at a
-// time, and adjusts *size to the size of the values. more is false if yield returned false.
+// time. more is false if yield returned false.
 func (s *sessions) values(
 	ctx context.Context, keys []string, size *int, yield func(driver.Record) bool,
 ) (more bool, err error) {
 	for len(keys) > 0 {
-		n := min(*size, len(keys))
-		cmds := make([]*redis.StringCmd, n)
-		// Use the whole client, not the scanned master: a key may have moved since the scan.
-		pipe := s.client.Pipeline()
-		for i, key := range keys[:n] {
-			cmds[i] = pipe.Get(ctx, key)
-		}
-		err := s.await(ctx, func() error {
-			_, _ = pipe.Exec(ctx) // each command has its own error
-			return nil
-		})
+		cmds, err := s.page(ctx, keys, size)
 		if err != nil {
 			return false, err
 		}
-		largest := 1
 		for i, cmd := range cmds {
-			if err := cmd.Err(); err != nil && !isNoValue(err) {
-				return false, err
-			}
-			largest = max(largest, len(cmd.Val()))
-			id, ok := strings.CutPrefix(keys[i], s.prefix)
+			id, ok := s.id(keys[i])
 			if !ok {
 				continue
 			}
@@ -141,10 +126,35 @@ func (s *sessions) values(
 				return false, nil
 			}
 		}
-		*size = min(max(pageBytes/largest, 1), pageRecords)
-		keys = keys[n:]
+		keys = keys[len(cmds):]
 	}
 	return true, nil
+}
+
+// page reads the values under the first *size keys, or under all keys if they are fewer. It adjusts
+// *size to the size of the values.
+func (s *sessions) page(
+	ctx context.Context, keys []string, size *int,
+) ([]*redis.StringCmd, error) {
+	keys = keys[:min(*size, len(keys))]
+	gets, cmds := make([]*redis.StringCmd, len(keys)), make([]redis.Cmder, len(keys))
+	for i, key := range keys {
+		gets[i] = redis.NewStringCmd(ctx, "get", key)
+		cmds[i] = gets[i]
+	}
+	// Use the whole client, not a scanned master: a key may have moved since the scan.
+	if err := s.exec(ctx, cmds...); err != nil {
+		return nil, err
+	}
+	largest := 1
+	for _, get := range gets {
+		if err := get.Err(); err != nil && !isNoValue(err) {
+			return nil, err
+		}
+		largest = max(largest, len(get.Val()))
+	}
+	*size = min(max(pageBytes/largest, 1), pageRecords)
+	return gets, nil
 }
 
 // escapeGlob returns a glob pattern that matches only s.

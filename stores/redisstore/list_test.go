@@ -14,11 +14,16 @@ import (
 	"github.com/scskit/scskit/internal/testenv"
 )
 
-// fill stores n sessions of the given size with one pipeline.
+// fill stores n sessions of the given size with pipelines.
 func fill(t testing.TB, s *sessions, n, size int) {
 	t.Helper()
 	pipe := s.client.Pipeline()
 	for i := range n {
+		if i%5000 == 4999 {
+			if _, err := pipe.Exec(background); err != nil {
+				t.Fatal(err)
+			}
+		}
 		rec := record(fmt.Sprint("id", i), int64(i+1), time.Hour)
 		rec.Data = make([]byte, size)
 		pipe.Do(background, "set", s.prefix+rec.ID, encode(rec), "pxat", rec.Expiry.UnixMilli())

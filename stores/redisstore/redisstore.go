@@ -6,6 +6,23 @@
 // delete takes one round trip. A script takes one more the first time that a server runs it. Every
 // key has a time to live, so Redis removes expired sessions by itself and the store needs no sweep.
 //
+// # Sessions of a user
+//
+// If Options.UserKey is set, the store has an index of users, and SessionsOf reads only the user's
+// sessions. The index is a sorted set for each user, under Prefix, "user:" and the hash of the
+// user. It holds the ids of the user's sessions, which are their tokens if Options.PlainIDs is set,
+// with their expiries. A save or a touch of a session that has a user writes both keys. On a
+// Cluster they may be on two servers; the store sends both commands at once. If either command
+// fails, the save fails, although the session may have been stored.
+//
+// The index corrects itself. Every save and touch adds its session again. SessionsOf checks each
+// session that it finds. It removes an entry whose session is deleted or has another user, once it
+// has found it twice, five minutes apart. Writes remove the expired entries of their user.
+//
+// If Redis loses a set or an entry of it, in a fail-over or by eviction, SessionsOf and
+// DestroySessionsOf miss those sessions until they are next saved or touched. Without an idle
+// timeout there are no touches.
+//
 // # Deployment
 //
 // The store uses masters only, because a replica that lags could return a session that has been
@@ -24,8 +41,9 @@
 // that were destroyed in the meantime. Use a Cluster instead.
 //
 // An ACL user needs these commands on the keys under Prefix: GET, SET, DEL, GETRANGE, SETRANGE,
-// PEXPIREAT, EVAL, EVALSHA, and SCAN to list sessions. On a Cluster it also needs the commands that
-// go-redis itself sends.
+// PEXPIREAT, EVAL, EVALSHA, and SCAN to list sessions. With Options.UserKey it also needs ZADD,
+// ZRANGE, ZREM, ZREMRANGEBYSCORE, ZSCAN, ZSCORE, PTTL and TIME. On a Cluster it also needs the
+// commands that go-redis itself sends.
 //
 // # Time
 //
@@ -120,6 +138,9 @@ func newDriver(client redis.UniversalClient, opts *Options) (driver.Driver, erro
 	}
 	if opts.Now != nil {
 		s.now = opts.Now
+	}
+	if opts.UserKey != "" {
+		return &users{s}, nil
 	}
 	return s, nil
 }

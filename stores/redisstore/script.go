@@ -8,7 +8,6 @@ import (
 
 // Results of the scripts.
 const (
-	stored  = 1
 	changed = 0 // the session has another version
 	missing = -1
 )
@@ -55,37 +54,61 @@ redis.call('PEXPIREAT', KEYS[1], ARGV[3])
 return 1
 `)
 
-// script is a script and its hash, which EVALSHA takes.
-type script struct {
-	*redis.Script
-	hash any // a string, converted once: saves one of the 68 allocations of a request that writes
+// sources holds the scripts by their hashes.
+var sources = make(map[any]string)
+
+// newScript returns the hash of a script, which EVALSHA takes. It is an interface value already,
+// which saves one of the 68 allocations of a request that writes.
+func newScript(source string) any {
+	var hash any = redis.NewScript(source).Hash()
+	sources[hash] = source
+	return hash
 }
 
-func newScript(source string) script {
-	s := redis.NewScript(source)
-	return script{s, s.Hash()}
+// evalsha returns the command that runs a script on the server that holds the key.
+func evalsha(ctx context.Context, script any, key string, a, b any, expiry int64) *redis.IntCmd {
+	return redis.NewIntCmd(ctx, "evalsha", script, 1, key, a, b, expiry)
 }
 
-// run executes a script on the server that holds the key. If the server has not cached the script,
-// run sends the source, and the server caches it.
-func (s *sessions) run(
-	ctx context.Context, script script, key string, a, b []byte, expiry int64,
-) (int64, error) {
-	cmd := redis.NewIntCmd(ctx, "evalsha", script.hash, 1, key, a, b, expiry)
+// send sends a command. If the command is a script that the server has not cached, send sends the
+// source, and the server caches it.
+func (s *sessions) send(ctx context.Context, cmd redis.Cmder) error {
 	err := s.process(ctx, cmd)
-	if err == nil {
-		return cmd.Val(), nil
-	}
-	if !redis.HasErrorPrefix(err, "NOSCRIPT") {
-		return 0, err
-	}
-	var n int64
-	err = s.await(ctx, func() (err error) {
-		n, err = script.Eval(ctx, s.client, []string{key}, a, b, expiry).Int64()
+	if !notCached(err) {
 		return err
-	})
-	if err != nil {
-		return 0, err
 	}
-	return n, nil
+	withSource(cmd)
+	return s.process(ctx, cmd)
+}
+
+// sendBoth is send for two commands in one round trip. Each of them then has its own error, as
+// after exec.
+func (s *sessions) sendBoth(ctx context.Context, a, b redis.Cmder) error {
+	err := s.exec(ctx, a, b)
+	if err != nil {
+		return err
+	}
+	switch {
+	case notCached(a.Err()) && notCached(b.Err()):
+		withSource(a)
+		withSource(b)
+		return s.exec(ctx, a, b)
+	case notCached(a.Err()):
+		withSource(a)
+		return s.exec(ctx, a)
+	case notCached(b.Err()):
+		withSource(b)
+		return s.exec(ctx, b)
+	}
+	return nil
+}
+
+// notCached reports whether a command failed because the server has not cached the script.
+func notCached(err error) bool { return err != nil && redis.HasErrorPrefix(err, "NOSCRIPT") }
+
+// withSource turns an EVALSHA that has failed into an EVAL.
+func withSource(cmd redis.Cmder) {
+	args := cmd.Args()
+	args[0], args[1] = "eval", sources[args[1]]
+	cmd.SetErr(nil)
 }

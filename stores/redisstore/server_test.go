@@ -3,6 +3,8 @@ package redisstore
 import (
 	"context"
 	"errors"
+	"iter"
+	"maps"
 	"net"
 	"strings"
 	"sync/atomic"
@@ -49,10 +51,11 @@ func (c *countedConn) Read(b []byte) (int, error) {
 // slow machine.
 const longer = 10 * time.Minute
 
-// operations returns all operations, each on the session "a" at version 1.
-func operations(s *sessions) map[string]func(ctx context.Context) error {
+// operations returns all operations, each on the session "a" of alice at version 1.
+func operations(s driver.Driver) map[string]func(ctx context.Context) error {
 	const id = "a"
-	rec := record(id, 1, time.Hour)
+	rec, touch := record(id, 1, time.Hour), touchTo(id, 1, time.Now().Add(time.Hour))
+	rec.User, touch.User = alice, alice
 	return map[string]func(ctx context.Context) error{
 		"load": func(ctx context.Context) error {
 			_, err := s.Load(ctx, id)
@@ -65,9 +68,28 @@ func operations(s *sessions) map[string]func(ctx context.Context) error {
 		"save if absent": func(ctx context.Context) error {
 			return s.Save(ctx, rec, driver.IfAbsent())
 		},
-		"touch":  func(ctx context.Context) error { return s.Touch(ctx, touchTo(id, 1, rec.Expiry)) },
+		"touch":  func(ctx context.Context) error { return s.Touch(ctx, touch) },
 		"delete": func(ctx context.Context) error { return s.Delete(ctx, id) },
 	}
+}
+
+// usersOperations returns the operations that differ with an index of users.
+func usersOperations(s *sessions) map[string]func(ctx context.Context) error {
+	u := &users{s}
+	ops := map[string]func(ctx context.Context) error{
+		"range user": func(ctx context.Context) error { return firstError(u.RangeUser(ctx, alice)) },
+	}
+	for op, f := range operations(u) {
+		ops[op+" with an index"] = f
+	}
+	return ops
+}
+
+func firstError(records iter.Seq2[driver.Record, error]) error {
+	for _, err := range records {
+		return err
+	}
+	return nil
 }
 
 // Each operation takes one round trip, and a script one more if the server has not cached it.
@@ -80,7 +102,9 @@ func TestRoundTrips(t *testing.T) {
 		c := redis.NewClient(&redis.Options{Addr: server.URL(), Dialer: count.dial, PoolSize: 1})
 		t.Cleanup(func() { _ = c.Close() })
 		forget := func() error { return c.ScriptFlush(background).Err() }
-		roundTrips(t, newSessions(t, c, testenv.Name(t)), &count, forget)
+		s := newSessions(t, c, testenv.Name(t))
+		roundTrips(t, s, &count, forget)
+		roundTrips(t, &users{s}, &count, forget)
 	})
 	t.Run("cluster", func(t *testing.T) {
 		t.Parallel()
@@ -95,37 +119,44 @@ func TestRoundTrips(t *testing.T) {
 				return c.ScriptFlush(ctx).Err()
 			})
 		}
-		roundTrips(t, newSessions(t, c, testenv.Name(t)), &count, forget)
+		// With a hash tag, because each server counts: two commands at once would count twice.
+		s := newSessions(t, c, "{"+testenv.Name(t)+"}")
+		roundTrips(t, s, &count, forget)
+		roundTrips(t, &users{s}, &count, forget)
 	})
 }
 
-func roundTrips(t *testing.T, s *sessions, count *trips, forget func() error) {
+func roundTrips(t *testing.T, d driver.Driver, count *trips, forget func() error) {
 	ctx, cancel := context.WithCancel(background)
 	defer cancel()
+	_, indexed := d.(*users)
 	for _, cached := range []bool{false, true} {
-		for name, op := range operations(s) {
+		for name, op := range operations(d) {
 			if err := forget(); err != nil { // also connects to each server
 				t.Fatal(err)
 			}
-			save(t, s, record("a", 1, time.Hour))
-			if err := s.Touch(background, touchTo("a", 1, time.Now().Add(time.Hour))); err != nil {
-				t.Fatal(err)
+			for _, prepare := range []string{"save", "touch"} {
+				if err := operations(d)[prepare](background); err != nil {
+					t.Fatal(err)
+				}
 			}
 			want := int64(1)
 			if !cached {
 				if err := forget(); err != nil {
 					t.Fatal(err)
 				}
-				if name == "save" || name == "save if version" || name == "touch" {
+				if name == "save" || name == "save if version" || name == "touch" ||
+					name == "save if absent" && indexed {
 					want = 2
 				}
 			}
 			before := count.n.Load()
 			if err := op(ctx); err != nil && name != "save if absent" {
-				t.Errorf("%s: %v", name, err)
+				t.Errorf("%T: %s: %v", d, name, err)
 			}
 			if n := count.n.Load() - before; n != want {
-				t.Errorf("%s, scripts cached %v: got %d round trips, want %d", name, cached, n, want)
+				t.Errorf("%T: %s, scripts cached %v: got %d round trips, want %d",
+					d, name, cached, n, want)
 			}
 		}
 	}
@@ -149,14 +180,13 @@ func TestContextEndsWhileWaiting(t *testing.T) {
 			save(t, s, record("a", 1, time.Hour))
 			proxy.Hang()
 			ops := operations(s)
-			ops["range"] = func(ctx context.Context) error {
-				for _, err := range s.Range(ctx) {
-					return err
-				}
-				return nil
-			}
+			ops["range"] = func(ctx context.Context) error { return firstError(s.Range(ctx)) }
+			maps.Copy(ops, usersOperations(s))
 			for op, f := range ops {
 				prefix := "redisstore: " + strings.Fields(op)[0] + ": context "
+				if op == "range user" {
+					prefix = "redisstore: range user: context "
+				}
 				for _, deadline := range []bool{true, false} {
 					ctx, cancel := context.WithTimeout(background, 20*time.Millisecond)
 					end := context.DeadlineExceeded
@@ -254,7 +284,7 @@ func TestErrorsQuoteNothing(t *testing.T) {
 		{serverError("OOM command not allowed"), "redisstore: load: OOM command not allowed"},
 		{redis.ErrClosed, "redisstore: load: redis: client is closed"},
 	} {
-		err := s.failure(background, "load", id, tc.err)
+		err := s.failure(background, "load", s.key(id), tc.err)
 		if err.Error() != tc.want {
 			t.Errorf("got error %q, want %q", err, tc.want)
 		}
@@ -274,6 +304,7 @@ func TestMissingPermission(t *testing.T) {
 	all := []any{
 		"on", ">pw", "~app:*", "+hello", "+client", "+ping", "+select",
 		"+get", "+set", "+del", "+getrange", "+setrange", "+pexpireat", "+eval", "+evalsha", "+scan",
+		"+zadd", "+zrange", "+zrem", "+zremrangebyscore", "+zscan", "+zscore", "+pttl", "+time",
 	}
 	user := func(name string, without ...string) *sessions {
 		rules := append([]any{"acl", "setuser", name}, all...)
@@ -296,7 +327,22 @@ func TestMissingPermission(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	indexed := &users{able}
+	for name, op := range usersOperations(able) {
+		save(t, able, owned(alice, "a", 1, time.Hour))
+		if err := op(background); err != nil && !errors.Is(err, driver.ErrConflict) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	byAdmin := &users{newSessions(t, admin, "app:")}
+	setScore(t, byAdmin, "stale", 1e15)
+	setScore(t, byAdmin, "due", -1)
 	save(t, able, record("a", 1, time.Hour))
+	wantIDs(t, indexed, alice)
+	got := scores(t, byAdmin, alice)
+	if _, ok := got["due"]; ok || got["stale"] >= 0 {
+		t.Errorf("got entries %v: the index does not heal", got)
+	}
 	for rec, err := range able.Range(background) {
 		if err != nil || rec.ID != "a" {
 			t.Errorf("range: %v", err)
@@ -311,10 +357,18 @@ func TestMissingPermission(t *testing.T) {
 		"getrange": {"save", "save if version", "touch"},
 		"setrange": {"touch"}, "pexpireat": {"touch"}, "del": {"delete"},
 		"evalsha": {"save", "save if version", "touch"},
+		"zadd":    {"save with an index", "save if absent with an index", "touch with an index"},
+		"pttl":    {"save with an index"}, "time": {"save with an index"},
+		"zremrangebyscore": {"save with an index"}, "zscan": {"range user"},
 	} {
 		s := user("no-"+command, command)
+		all := operations(s)
+		maps.Copy(all, usersOperations(s))
 		for _, op := range ops {
-			err := operations(s)[op](background)
+			if strings.HasPrefix(op, "save if absent") {
+				_ = able.Delete(background, "a")
+			}
+			err := all[op](background)
 			if !denied(err) {
 				t.Errorf("without %s: %s: got error %v, want NOPERM", command, op, err)
 			}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -34,7 +35,7 @@ func (s *sessions) Load(ctx context.Context, id string) (driver.Record, error) {
 	cmd := s.get(ctx, id)
 	err := s.process(ctx, cmd)
 	if err != nil && !isNoValue(err) {
-		return driver.Record{}, s.failure(ctx, "load", id, err)
+		return driver.Record{}, s.failure(ctx, "load", s.key(id), err)
 	}
 	rec, ok := s.record(id, cmd)
 	if err != nil || !ok {
@@ -48,74 +49,126 @@ func (s *sessions) Load(ctx context.Context, id string) (driver.Record, error) {
 func (s *sessions) get(ctx context.Context, id string) *redis.StringCmd {
 	if b, ok := ctx.(*bound.Context); ok {
 		if m := b.Scratch(); m != nil {
-			m.Args = [2]any{"get", append(append(m.Key[:0], s.prefix...), id...)}
+			m.Args = [2]any{"get", append(append(append(m.Key[:0], s.prefix...), mark(id)...), id...)}
 			return redis.NewStringCmd(ctx, m.Args[:]...)
 		}
 	}
-	return redis.NewStringCmd(ctx, "get", s.prefix+id)
+	return redis.NewStringCmd(ctx, "get", s.key(id))
 }
 
 // record returns the record in the answer to a GET, if there is a live one.
 func (s *sessions) record(id string, cmd *redis.StringCmd) (driver.Record, bool) {
-	b, err := cmd.Bytes() // not shared, so that the record may keep it
-	if err != nil {
-		return driver.Record{}, false
-	}
-	rec, ok := decode(id, b)
-	if !ok || !rec.Expiry.After(s.now()) {
+	rec, ok := stored(id, cmd)
+	if !ok || !s.live(rec) {
 		return driver.Record{}, false
 	}
 	return rec, true
 }
 
+// stored returns the record in the answer to a GET, live or not.
+func stored(id string, cmd *redis.StringCmd) (driver.Record, bool) {
+	b, err := cmd.Bytes() // not shared, so that the record may keep it
+	if err != nil {
+		return driver.Record{}, false
+	}
+	return decode(id, b)
+}
+
+// live reports whether the program's clock has not reached the expiry.
+func (s *sessions) live(rec driver.Record) bool { return rec.Expiry.After(s.now()) }
+
+// The keys of the index of users are under the prefix too, so that the rules for the prefix apply
+// to them. An id that starts with either mark gets idMark in front, so that no session has the key
+// of a user. An id of scskit.Store has no colon.
+const (
+	userMark = "user:"
+	idMark   = "id:"
+)
+
+// key returns the key of a session.
+func (s *sessions) key(id string) string { return s.prefix + mark(id) + id }
+
+// mark returns what is between the prefix and the id.
+func mark(id string) string {
+	if strings.HasPrefix(id, userMark) || strings.HasPrefix(id, idMark) {
+		return idMark
+	}
+	return ""
+}
+
+// id returns the id of the session under a key. ok is false if no session has this key.
+func (s *sessions) id(key string) (id string, ok bool) {
+	id, ok = strings.CutPrefix(key, s.prefix)
+	id = strings.TrimPrefix(id, idMark)
+	return id, ok && len(key) == len(s.prefix)+len(mark(id))+len(id)
+}
+
 func (s *sessions) Save(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+	cmd, err := s.saving(ctx, rec, cond)
+	if err != nil {
+		return err
+	}
+	return s.outcome(ctx, "save", rec.ID, cmd, s.send(ctx, cmd))
+}
+
+// saving returns the command that saves a record.
+func (s *sessions) saving(
+	ctx context.Context, rec driver.Record, cond driver.Condition,
+) (redis.Cmder, error) {
 	if len(rec.Data) > maxData {
-		return &driver.TooLargeError{Size: len(rec.Data), Limit: maxData}
+		return nil, &driver.TooLargeError{Size: len(rec.Data), Limit: maxData}
 	}
 	if len(rec.User) > maxUser {
-		return fmt.Errorf("redisstore: save: Record.User has %d bytes: it must have at most %d",
+		return nil, fmt.Errorf("redisstore: save: Record.User has %d bytes: it must have at most %d",
 			len(rec.User), maxUser)
 	}
-	key, value := s.prefix+rec.ID, encode(rec)
+	key, value := s.key(rec.ID), encode(rec)
 	if cond.Absent() {
-		cmd := redis.NewStatusCmd(ctx, "set", key, value, "nx", "pxat", expireAt(rec.Expiry))
-		err := s.process(ctx, cmd)
-		if errors.Is(err, redis.Nil) {
-			return driver.ErrConflict
-		}
-		return s.failure(ctx, "save", rec.ID, err)
+		return redis.NewStatusCmd(ctx, "set", key, value, "nx", "pxat", expireAt(rec.Expiry)), nil
 	}
 	var held []byte
 	if v, ok := cond.Match(); ok {
 		held = encodeVersion(v)
 	}
-	n, err := s.run(ctx, saveScript, key, held, value, expireAt(rec.Expiry))
-	return s.outcome(ctx, "save", rec.ID, n, err)
+	return evalsha(ctx, saveScript, key, held, value, expireAt(rec.Expiry)), nil
 }
 
 func (s *sessions) Touch(ctx context.Context, rec driver.Record) error {
-	held, times := encodeVersion(rec.Version), encodeTouch(rec)
-	n, err := s.run(ctx, touchScript, s.prefix+rec.ID, held, times, expireAt(rec.Expiry))
-	return s.outcome(ctx, "touch", rec.ID, n, err)
+	cmd := s.touching(ctx, rec)
+	return s.outcome(ctx, "touch", rec.ID, cmd, s.send(ctx, cmd))
 }
 
-// outcome returns the error for the result of a script.
-func (s *sessions) outcome(ctx context.Context, op, id string, n int64, err error) error {
-	switch {
-	case err != nil:
-		return s.failure(ctx, op, id, err)
-	case n == missing:
-		return driver.ErrNotFound
-	case n == changed:
+// touching returns the command that touches a record.
+func (s *sessions) touching(ctx context.Context, rec driver.Record) redis.Cmder {
+	return evalsha(ctx, touchScript, s.key(rec.ID), encodeVersion(rec.Version), encodeTouch(rec),
+		expireAt(rec.Expiry))
+}
+
+// outcome returns the error of a save or touch, given its command and the error of sending it.
+func (s *sessions) outcome(
+	ctx context.Context, op, id string, cmd redis.Cmder, err error,
+) error {
+	if errors.Is(err, redis.Nil) { // SET with NX
 		return driver.ErrConflict
+	}
+	if err != nil {
+		return s.failure(ctx, op, s.key(id), err)
+	}
+	if script, ok := cmd.(*redis.IntCmd); ok {
+		switch script.Val() {
+		case missing:
+			return driver.ErrNotFound
+		case changed:
+			return driver.ErrConflict
+		}
 	}
 	return nil
 }
 
 func (s *sessions) Delete(ctx context.Context, id string) error {
-	cmd := redis.NewIntCmd(ctx, "del", s.prefix+id)
+	cmd := redis.NewIntCmd(ctx, "del", s.key(id))
 	if err := s.process(ctx, cmd); err != nil {
-		return s.failure(ctx, "delete", id, err)
+		return s.failure(ctx, "delete", s.key(id), err)
 	}
 	if cmd.Val() == 0 {
 		return driver.ErrNotFound
