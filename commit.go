@@ -85,7 +85,8 @@ type commitOp struct {
 	id          string
 	data        []byte
 	plain       []byte // data without its offset, which is what is stored; see base
-	expiry      time.Time
+	expiry      time.Time   // that scs has asked for
+	until       time.Time   // the session's own, without slack; see expires
 	note        note        // a copy; the commit updates it
 	old         predecessor // the session that RenewToken replaces; its state is 0 if there is none
 	sources     []note      // the sessions that MergeSession has merged into this one
@@ -96,13 +97,14 @@ type commitOp struct {
 
 // untracked saves the session without comparing it to anything.
 func (c *commitOp) untracked(cond driver.Condition) error {
+	c.expires()
 	if c.expired() {
 		return c.removeExpired(c.id)
 	}
 	if c.store.carrier != nil {
 		return errNeedsAdapter
 	}
-	rec := c.record(c.data, c.expiry)
+	rec := c.record(c.data, c.until)
 	c.lastVersion = rec.Version
 	_, err := c.store.save(c.ctx, KindSave, &rec, cond)
 	return err
@@ -154,6 +156,7 @@ func (c *commitOp) tracked() error {
 		}
 	}
 	c.removeOffset()
+	expiry := c.expires()
 	switch {
 	case n.state != 0 && n.state != noteLive:
 		return c.gone(n.state)
@@ -172,7 +175,6 @@ func (c *commitOp) tracked() error {
 		}
 		return c.gone(noteGone)
 	}
-	expiry := s.withSlack(c.plain, c.expiry)
 	switch {
 	case c.old.state != 0:
 		err = c.renew(expiry)
@@ -206,8 +208,8 @@ func (c *commitOp) tracked() error {
 func (c *commitOp) unchanged(expiry time.Time) error {
 	n := &c.note
 	var err error
-	switch lastsTooLong := n.expiry.After(expiry.Add(expiry.Sub(c.expiry))); {
-	case !n.rewrite && !n.expiry.Before(c.expiry) && !lastsTooLong:
+	switch lastsTooLong := n.expiry.After(expiry.Add(expiry.Sub(c.until))); {
+	case !n.rewrite && !n.expiry.Before(c.until) && !lastsTooLong:
 		n.keep(n.expiry)
 		return nil
 	case n.rewrite || c.store.carrier != nil:
@@ -304,7 +306,7 @@ func (c *commitOp) gone(state noteState) error {
 	return nil
 }
 
-func (c *commitOp) expired() bool { return !c.expiry.After(c.store.opts.Now()) }
+func (c *commitOp) expired() bool { return !c.until.After(c.store.opts.Now()) }
 
 func (c *commitOp) removeExpired(id string) error {
 	err := c.store.remove(c.ctx, id)

@@ -2,12 +2,11 @@ package scskit
 
 import "time"
 
-// withSlack returns the expiry to store for a session that scs wants to expire at expiry. If that
-// is an idle timeout, the stored one is later by one touch interval, so that the next requests need
-// not write. It is never later than the session's deadline.
-func (s *Store) withSlack(data []byte, expiry time.Time) time.Time {
-	deadline, ok := s.codec.deadline(data)
-	if !ok || !expiry.Before(deadline) {
+// withSlack returns the expiry to store for a session that should expire at expiry. If that is an
+// idle timeout, the stored one is later by one touch interval, so that the next requests need not
+// write. It is never later than the session's deadline.
+func (s *Store) withSlack(l span, expiry time.Time) time.Time {
+	if !l.known || !expiry.Before(l.deadline) {
 		return ceilMilli(expiry)
 	}
 	interval := s.opts.TouchInterval
@@ -17,10 +16,13 @@ func (s *Store) withSlack(data []byte, expiry time.Time) time.Time {
 	if interval < 0 {
 		interval = 0
 	}
-	if slack := expiry.Add(interval); slack.Before(deadline) {
+	if l.idle > 0 {
+		interval = min(interval, l.idle/10) // Options.TouchInterval suits the manager's idle timeout
+	}
+	if slack := expiry.Add(interval); slack.Before(l.deadline) {
 		return ceilMilli(slack)
 	}
-	return ceilMilli(deadline)
+	return ceilMilli(l.deadline)
 }
 
 // ceilMilli rounds up to milliseconds, which every backend can store, so that no session ends

@@ -121,7 +121,7 @@ func (c *commitOp) merge(expiry time.Time, raced bool) error {
 		if err != nil {
 			return err
 		}
-		until := merged.expiry(expiry, current.Expiry)
+		until := c.mergedExpiry(&merged, expiry, current.Expiry)
 		if s.codec.same(merged.data, current.Data) {
 			if !current.Expiry.Before(until) {
 				state := CommitKept

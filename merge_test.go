@@ -127,7 +127,7 @@ func TestTouchSlack(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &Store{codec: newStoreCodec(nil), opts: Options{TouchInterval: tt.interval,
 				Now: func() time.Time { return now }}}
-			if got := s.withSlack(data, tt.expiry); !got.Equal(tt.want) {
+			if got := s.withSlack(s.codec.span(data), tt.expiry); !got.Equal(tt.want) {
 				t.Errorf("stored expiry %v, want %v", got.Sub(now), tt.want.Sub(now))
 			}
 		})

@@ -124,7 +124,7 @@ func (c *commitOp) rewrite() error {
 	}
 	c.removeOffset()
 	c.lastVersion = 0 // the data has changed since that save
-	err := c.write(KindSave, driver.IfVersion(c.note.version), c.store.withSlack(c.plain, c.expiry))
+	err := c.write(KindSave, driver.IfVersion(c.note.version), c.expires())
 	switch {
 	case err != nil:
 		return err

@@ -193,7 +193,7 @@ func (c *commitOp) renew(expiry time.Time) error {
 		if err != nil || bytes.Equal(next.data, stored.data) {
 			return err
 		}
-		rec := c.record(next.data, next.expiry(expiry, current.Expiry))
+		rec := c.record(next.data, c.mergedExpiry(&next, expiry, current.Expiry))
 		rec.Created = n.created
 		_, err = s.save(c.ctx, KindMerge, &rec, driver.IfVersion(version))
 		switch {

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/signin"
 )
 
-// ErrNoUserKey is returned by SessionsOf and DestroySessionsOf if Options.UserKey is not set.
+// ErrNoUserKey is returned by SessionsOf, DestroySessionsOf, SignIn and RequireFresh if
+// Options.UserKey is not set.
 var ErrNoUserKey = errors.New("scskit: Options.UserKey is not set: set it to the session key " +
 	"that holds the user's id")
 
@@ -39,6 +41,12 @@ type UserSession struct {
 	// Seen is when a request last used the session. It may be older than the last request by one
 	// touch interval. If the manager has no idle timeout, it is when a request last changed it.
 	Seen time.Time
+
+	// AuthenticatedAt is when SignIn was last called for the user, and Label, UserAgent and Address
+	// are what it was given: text from the client, without control characters. They are zero if the
+	// user was signed in without SignIn.
+	AuthenticatedAt           time.Time
+	Label, UserAgent, Address string
 }
 
 // SessionsOf yields every live session of a user once. These are the sessions that have the user
@@ -83,10 +91,12 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 			if err != nil {
 				continue
 			}
+			facts := factsOf(values[signin.Key], hash(user))
 			if !yield(UserSession{
 				Key: s.ids.key(rec), ID: s.ids.public(rec.ID), Values: values,
 				Deadline: deadline, Expiry: rec.Expiry, Created: rec.Created, Updated: rec.Updated,
-				Seen: rec.Seen,
+				Seen: rec.Seen, AuthenticatedAt: facts.At,
+				Label: facts.Label, UserAgent: facts.UserAgent, Address: facts.Address,
 			}, nil) {
 				return
 			}
@@ -275,6 +285,11 @@ func (s *Store) userOf(data []byte) (string, error) {
 	if err != nil {
 		return "", nil //nolint:nilerr // see above
 	}
+	return s.userIn(v)
+}
+
+// userIn returns driver.Record.User for the value under Options.UserKey.
+func (s *Store) userIn(v any) (string, error) {
 	var user string
 	switch v := v.(type) {
 	case nil:

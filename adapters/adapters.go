@@ -66,6 +66,8 @@ type Lifecycle struct {
 	opts   options
 	report func(context.Context, scskit.Event) // nil without an observer
 
+	portable bool // the store is a *scskit.Store, or wraps one
+
 	carrier *scskit.Store // the store if it keeps sessions in the cookie, else nil
 
 	// What follows from the transports; see setTransports.
@@ -108,6 +110,7 @@ func NewLifecycle(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 	}
 	observer := l.opts.observer
 	if s, ok := scskit.StoreOf(sm.Store); ok {
+		l.portable = true
 		if _, carries := s.CookieName(); carries {
 			l.carrier = s
 		}

@@ -282,7 +282,11 @@ func (r *Request) Finish(h http.Header) error {
 
 func (r *Request) commit(h http.Header) error {
 	sm := r.l.sm
-	switch r.status {
+	status := r.status
+	if status == scs.Unmodified && r.hasIdleTimeout() {
+		status = scs.Modified
+	}
+	switch status {
 	case scs.Unmodified:
 		if r.noSession {
 			r.sendNone(h)

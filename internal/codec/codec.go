@@ -169,30 +169,54 @@ func Pick(record []byte, key string) (any, error) {
 		return values[key], err
 	}
 	d := decoder{rest: record[1:]}
-	if _, err := d.header(); err != nil {
+	if found, err := d.seek(key); !found {
 		return nil, err
+	}
+	return d.pickValue(record)
+}
+
+// PickText returns the text of one key, or nil if there is none or it is no string. For a record in
+// the format of Codec it does not allocate: the text is a part of the record.
+func PickText(record []byte, key string) []byte {
+	if !isVersion1(record) {
+		_, values, _ := decodeLegacy(record)
+		text, _ := values[key].(string)
+		return []byte(text)
+	}
+	d := decoder{rest: record[1:]}
+	if found, _ := d.seek(key); !found || msgp.NextType(d.rest) != msgp.StrType {
+		return nil
+	}
+	text, _ := d.rawText()
+	return text
+}
+
+// seek reads up to the value of one key. It stops early if there is none, since keys are sorted.
+func (d *decoder) seek(key string) (found bool, err error) {
+	if _, err := d.header(); err != nil {
+		return false, err
 	}
 	n, err := d.mapHeader()
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	var last []byte
 	for i := range n {
 		if _, last, err = d.key(last, i == 0); err != nil {
-			return nil, err
+			return false, err
 		}
 		d.remaining--
 		switch order := bytes.Compare(last, []byte(key)); {
 		case order > 0:
-			return nil, nil
+			return false, nil
 		case order == 0:
-			return d.pickValue(record)
+			return true, nil
 		}
 		if _, err := d.value(1); err != nil {
-			return nil, err
+			return false, err
 		}
 	}
-	return nil, nil
+	return false, nil
 }
 
 // pickValue reads the value of the key for Pick. It copies a string by itself, not as part of the

@@ -283,3 +283,19 @@ func TestDoesNotAlias(t *testing.T) {
 		t.Errorf("writing to an encoded value changed the record: %q", v)
 	}
 }
+
+func TestPickText(t *testing.T) {
+	values := map[string]any{"a": 1, "k": "v", "list": []string{"x"}, "z": "last"}
+	for _, record := range [][]byte{mustEncode(t, Codec{}, values), mustEncode(t, scs.GobCodec{}, values)} {
+		for key, want := range map[string]string{"k": "v", "z": "last", "a": "", "list": "", "b": ""} {
+			if got := PickText(record, key); string(got) != want {
+				t.Errorf("key %q: got %q, want %q", key, got, want)
+			}
+			PickText(record[:len(record)-1], key) // must not panic
+		}
+	}
+	record := mustEncode(t, Codec{}, values)
+	if n := testing.AllocsPerRun(10, func() { PickText(record, "k") }); n != 0 {
+		t.Errorf("%v allocations, want none", n)
+	}
+}
