@@ -84,7 +84,7 @@ type commitOp struct {
 	tracker     *tracker // nil if there is none
 	id          string
 	data        []byte
-	plain       []byte // data without its offset, which is what is stored; see base
+	plain       []byte      // data without its offset, which is what is stored; see base
 	expiry      time.Time   // that scs has asked for
 	until       time.Time   // the session's own, without slack; see expires
 	note        note        // a copy; the commit updates it

@@ -75,6 +75,8 @@ func table() []check {
 		portableBatchChecks,
 		portableUserChecks,
 		portableUserDestroyChecks,
+		portableSignInChecks,
+		portableSignInIdleChecks,
 		driverRecordChecks,
 		driverRuleChecks,
 		driverRangeChecks,

@@ -74,6 +74,7 @@
 //	faults       portable_faults.go portable_faults_events.go
 //	cleanup      portable_cleanup.go portable_cleanup_batches.go
 //	user         portable_user.go portable_user_destroy.go
+//	signin       portable_signin.go portable_signin_idle.go
 //	driver       driver_moved.go driver_range.go driver_record.go driver_rules.go driver_schema.go
 //	             driver_sweep.go driver_user.go
 //	cookie       adapter_cookie.go adapter_option.go
