@@ -99,6 +99,7 @@ func table() []check {
 		pairLeakChecks,
 		pairPolicyChecks,
 		pairTransportChecks,
+		pairSignInChecks,
 	)
 }
 

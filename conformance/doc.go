@@ -83,5 +83,5 @@
 //	adapter      adapter_error.go adapter_feature.go adapter_option.go adapter_response.go
 //	neighbour    adapter_neighbour.go adapter_neighbour_abandon.go
 //	pair         pair_failure.go pair_leak.go pair_policy.go pair_race.go pair_renewal.go
-//	             pair_session.go
+//	             pair_session.go pair_signin.go
 package conformance
