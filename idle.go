@@ -121,3 +121,13 @@ func (c *commitOp) mergedExpiry(m *mergeResult, ours, theirs time.Time) time.Tim
 	}
 	return s.withSlack(l, l.expiry(s.opts.Now(), given))
 }
+
+// HasIdleTimeout implements tracking.Tracker.
+func (t *tracker) HasIdleTimeout(store scs.Store, token string) (has, known bool) {
+	s, ok := StoreOf(store)
+	if !ok || !s.codec.own {
+		return false, false
+	}
+	data := t.get(s, token).data
+	return signin.IdleIn(codec.PickText(data, signin.Key)) > 0, true
+}

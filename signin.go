@@ -15,13 +15,14 @@ import (
 	"github.com/scskit/scskit/internal/signin"
 )
 
-// ErrTooManySessions is returned by SignIn if the user has SignInOptions.MaxSessions other sessions.
+// ErrTooManySessions is returned by SignIn if the user has SignInOptions.MaxSessions other
+// sessions.
 var ErrTooManySessions = errors.New("scskit: the user has too many sessions: end one first, for " +
 	"example with DestroySessionsOf")
 
 // ErrNotFresh is returned by RequireFresh if the user must authenticate again.
-var ErrNotFresh = errors.New("scskit: the sign-in is too long ago: ask for the password again, and " +
-	"call SignIn")
+var ErrNotFresh = errors.New("scskit: the sign-in is too long ago: ask for the password again, " +
+	"and call SignIn")
 
 // SignInOptions are what SignIn notes and limits. A nil *SignInOptions and the zero value sign the
 // user in with the manager's settings, and note only the time.
@@ -168,8 +169,8 @@ func (s *Store) belongsTo(ctx context.Context, sm *scs.SessionManager,
 
 // SignOut ends the session in ctx: it deletes the session at once, and the adapter expires the
 // cookie. A request that is still running does not bring the session back. SignOut is
-// SessionManager.Destroy; what is put into the session afterwards begins a new one. To sign the user
-// out on all devices, call Store.DestroySessionsOf.
+// SessionManager.Destroy; what is put into the session afterwards begins a new one. To sign the
+// user out on all devices, call Store.DestroySessionsOf.
 func SignOut(ctx context.Context, sm *scs.SessionManager) error {
 	if err := sm.Destroy(ctx); err != nil {
 		return fmt.Errorf("scskit: sign out: %w", err)
@@ -211,8 +212,8 @@ const maxClockError = time.Minute
 // factsUserLength is how much of a user's hash the facts hold, which is enough to tell users apart.
 const factsUserLength = 16
 
-// factsOf returns the facts in a session value if they are about the user with the hash. All but the
-// idle timeout is about a user.
+// factsOf returns the facts in a session value if they are about the user with the hash. All but
+// the idle timeout is about a user.
 func factsOf(value any, user string) signin.Facts {
 	facts, _ := signin.Parse(value)
 	if len(user) < factsUserLength || facts.User != user[:factsUserLength] {

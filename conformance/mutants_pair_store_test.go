@@ -20,6 +20,9 @@ type fakeSiteStore struct {
 	delete func(ctx context.Context, token string) error
 }
 
+// Unwrap returns the store, for scskit.StoreOf.
+func (b *fakeSiteStore) Unwrap() scs.Store { return b.Store }
+
 func (b *fakeSiteStore) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
 	return b.find(ctx, token)
 }

@@ -42,6 +42,7 @@ func mutantTables() []mutantTable {
 		{"portable_renewal", portableRenewalMutants()},
 		{"portable_foreign", portableForeignMutants()},
 		{"portable_user", portableUserMutants()},
+		{"portable_signin", portableSignInMutants()},
 		{"portable_stale", portableStaleMutants()},
 		{"portable_renewal_reuse", portableReuseMutants()},
 		{"driver_record", driverRecordMutants()},
@@ -58,6 +59,7 @@ func mutantTables() []mutantTable {
 		{"pair_store", pairStoreMutants()},
 		{"pair_policy", pairPolicyMutants()},
 		{"pair_renewal", pairRenewalMutants()},
+		{"pair_signin", pairSignInMutants()},
 	}
 }
 

@@ -28,7 +28,7 @@ var portableSignInChecks = []check{
 	{"signin/failed", LevelPortable, signInFailed,
 		"a sign-in whose commit fails signs nobody in, and leaves the visitor's session unchanged"},
 	{"signin/again", LevelPortable, signInAgain,
-		"signing in again renews the token and the time, and keeps all else, also with concurrent changes"},
+		"signing in again renews the token and the time, and keeps all else, also concurrent changes"},
 	{"signin/fresh", LevelPortable, signInFresh,
 		"RequireFresh: only SignIn, for the user that the session has now, makes it fresh, and not for " +
 			"longer than asked"},

@@ -20,7 +20,8 @@ var portableSignInIdleChecks = []check{
 		"a merge with a concurrent request keeps the idle timeout of a session, and the record's expiry " +
 			"follows it"},
 	{"signin/idle-removed", LevelPortable, signInIdleRemoved,
-		"SetIdleTimeout(0): the manager's idle timeout applies again, whatever a concurrent request stores"},
+		"SetIdleTimeout(0): the manager's idle timeout applies again, whatever another request stores " +
+			"meanwhile"},
 	{"signin/idle-renewed", LevelPortable, signInIdleRenewed,
 		"RenewToken keeps the idle timeout of a session, and Destroy does not"},
 }

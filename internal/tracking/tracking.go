@@ -35,6 +35,11 @@ type Tracker interface {
 	// Found reports whether store has found a session for the token and not deleted it since. It
 	// returns false if store is not a *scskit.Store.
 	Found(store scs.Store, token string) bool
+
+	// HasIdleTimeout reports whether the session that was loaded for the token has an idle timeout of
+	// its own. known is false if the tracker would have to decode it, or if store is not a
+	// *scskit.Store.
+	HasIdleTimeout(store scs.Store, token string) (has, known bool)
 }
 
 // From returns the Tracker in ctx, or nil if there is none.

@@ -52,12 +52,17 @@ func readmeFrameworks(
 }
 
 func readmeHandler(ctx context.Context, sessions *scs.SessionManager) (string, error) {
-	if err := sessions.RenewToken(ctx); err != nil { // at every sign-in
-		return "", err
+	sessions.Put(ctx, "theme", "dark")
+	theme := sessions.GetString(ctx, "theme")
+	return theme, readmeSignIn(ctx, sessions)
+}
+
+func readmeSignIn(ctx context.Context, sessions *scs.SessionManager) error {
+	// when the password is right
+	if err := scskit.SignIn(ctx, sessions, "ada", nil); err != nil {
+		return err
 	}
-	sessions.Put(ctx, "user", "ada")
-	name := sessions.GetString(ctx, "user")
-	return name, sessions.Destroy(ctx)
+	return scskit.SignOut(ctx, sessions)
 }
 
 func readmeSQLite(ctx context.Context) *scskit.Store {

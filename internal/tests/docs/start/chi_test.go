@@ -19,11 +19,10 @@ func onChi(store *scskit.Store, sessions *scs.SessionManager) visit {
 	r.Post("/sign-in", func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		// Check the password first.
-		if err := sessions.RenewToken(ctx); err != nil {
+		if err := scskit.SignIn(ctx, sessions, r.FormValue("name"), nil); err != nil {
 			http.Error(w, "try again later", http.StatusInternalServerError)
 			return
 		}
-		sessions.Put(ctx, "user", r.FormValue("name"))
 		sessions.Put(ctx, "flash", "Welcome!")
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	})
@@ -46,7 +45,7 @@ func onChi(store *scskit.Store, sessions *scs.SessionManager) visit {
 	}
 
 	r.With(signedIn).Post("/sign-out", func(w http.ResponseWriter, r *http.Request) {
-		if err := sessions.Destroy(r.Context()); err != nil {
+		if err := scskit.SignOut(r.Context(), sessions); err != nil {
 			http.Error(w, "try again later", http.StatusInternalServerError)
 			return
 		}

@@ -18,10 +18,9 @@ func onEcho(store *scskit.Store, sessions *scs.SessionManager) visit {
 	e.POST("/sign-in", func(c echo.Context) error {
 		ctx := c.Request().Context()
 		// Check the password first.
-		if err := sessions.RenewToken(ctx); err != nil {
+		if err := scskit.SignIn(ctx, sessions, c.FormValue("name"), nil); err != nil {
 			return err
 		}
-		sessions.Put(ctx, "user", c.FormValue("name"))
 		sessions.Put(ctx, "flash", "Welcome!")
 		return c.Redirect(http.StatusSeeOther, "/")
 	})
@@ -42,7 +41,7 @@ func onEcho(store *scskit.Store, sessions *scs.SessionManager) visit {
 	}
 
 	e.POST("/sign-out", func(c echo.Context) error {
-		if err := sessions.Destroy(c.Request().Context()); err != nil {
+		if err := scskit.SignOut(c.Request().Context(), sessions); err != nil {
 			return err
 		}
 		return c.Redirect(http.StatusSeeOther, "/")

@@ -19,10 +19,9 @@ func onFiberV3(store *scskit.Store, sessions *scs.SessionManager) visit {
 	app.Post("/sign-in", func(c fiber.Ctx) error {
 		ctx := c.Context()
 		// Check the password first.
-		if err := sessions.RenewToken(ctx); err != nil {
+		if err := scskit.SignIn(ctx, sessions, c.FormValue("name"), nil); err != nil {
 			return err
 		}
-		sessions.Put(ctx, "user", c.FormValue("name"))
 		sessions.Put(ctx, "flash", "Welcome!")
 		return c.Redirect().Status(http.StatusSeeOther).To("/")
 	})
@@ -41,7 +40,7 @@ func onFiberV3(store *scskit.Store, sessions *scs.SessionManager) visit {
 	}
 
 	app.Post("/sign-out", signedIn, func(c fiber.Ctx) error {
-		if err := sessions.Destroy(c.Context()); err != nil {
+		if err := scskit.SignOut(c.Context(), sessions); err != nil {
 			return err
 		}
 		return c.Redirect().Status(http.StatusSeeOther).To("/")

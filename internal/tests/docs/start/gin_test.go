@@ -19,11 +19,10 @@ func onGin(store *scskit.Store, sessions *scs.SessionManager) visit {
 	r.POST("/sign-in", func(c *gin.Context) {
 		ctx := c.Request.Context()
 		// Check the password first.
-		if err := sessions.RenewToken(ctx); err != nil {
+		if err := scskit.SignIn(ctx, sessions, c.PostForm("name"), nil); err != nil {
 			_ = c.AbortWithError(http.StatusInternalServerError, err)
 			return
 		}
-		sessions.Put(ctx, "user", c.PostForm("name"))
 		sessions.Put(ctx, "flash", "Welcome!")
 		c.Redirect(http.StatusSeeOther, "/")
 	})
@@ -41,7 +40,7 @@ func onGin(store *scskit.Store, sessions *scs.SessionManager) visit {
 	}
 
 	r.POST("/sign-out", signedIn, func(c *gin.Context) {
-		if err := sessions.Destroy(c.Request.Context()); err != nil {
+		if err := scskit.SignOut(c.Request.Context(), sessions); err != nil {
 			_ = c.AbortWithError(http.StatusInternalServerError, err)
 			return
 		}

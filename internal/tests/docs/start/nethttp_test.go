@@ -17,11 +17,10 @@ func onHTTP(store *scskit.Store, sessions *scs.SessionManager) visit {
 	mux.HandleFunc("POST /sign-in", func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		// Check the password first.
-		if err := sessions.RenewToken(ctx); err != nil {
+		if err := scskit.SignIn(ctx, sessions, r.FormValue("name"), nil); err != nil {
 			http.Error(w, "try again later", http.StatusInternalServerError)
 			return
 		}
-		sessions.Put(ctx, "user", r.FormValue("name"))
 		sessions.Put(ctx, "flash", "Welcome!")
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	})
@@ -44,7 +43,7 @@ func onHTTP(store *scskit.Store, sessions *scs.SessionManager) visit {
 	}
 
 	mux.HandleFunc("POST /sign-out", signedIn(func(w http.ResponseWriter, r *http.Request) {
-		if err := sessions.Destroy(r.Context()); err != nil {
+		if err := scskit.SignOut(r.Context(), sessions); err != nil {
 			http.Error(w, "try again later", http.StatusInternalServerError)
 			return
 		}
