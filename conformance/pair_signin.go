@@ -25,8 +25,8 @@ var pairSignInChecks = []check{
 	{"pair/fresh", LevelPair, pairFresh,
 		"RequireFresh passes only after SignIn, not for a user who was put into the session"},
 	{"pair/own-idle", LevelPair, pairOwnIdle,
-		"SetIdleTimeout: reads keep such a session and its cookie alive also if the manager has no idle " +
-			"timeout, at no cost for other sessions"},
+		"SetIdleTimeout: reads keep such a session and its cookie alive also if the manager has no " +
+			"idle timeout, at no cost for other sessions"},
 }
 
 // newSignInSite returns an application with routes to sign in and out. The caller opens it.

@@ -232,7 +232,8 @@ func signInFailed(t *checkT) {
 func signInAgain(t *checkT) {
 	c := &clock{}
 	s, _, sm := t.signInPortable(c)
-	old := t.signedIn(sm, "ada", &scskit.SignInOptions{Label: "Laptop", IdleTimeout: time.Hour}, "k", 1)
+	opts := &scskit.SignInOptions{Label: "Laptop", IdleTimeout: time.Hour}
+	old := t.signedIn(sm, "ada", opts, "k", 1)
 	c.forward(10 * time.Minute)
 	again := t.request(sm, old)
 	t.put(sm, old, "late", 2)

@@ -17,8 +17,8 @@ var portableSignInIdleChecks = []check{
 		"a session with an idle timeout of its own is kept alive by reads, with at most one write in a " +
 			"tenth of it"},
 	{"signin/idle-merged", LevelPortable, signInIdleMerged,
-		"a merge with a concurrent request keeps the idle timeout of a session, and the record's expiry " +
-			"follows it"},
+		"a merge with a concurrent request keeps the idle timeout of a session, and the record's " +
+			"expiry follows it"},
 	{"signin/idle-removed", LevelPortable, signInIdleRemoved,
 		"SetIdleTimeout(0): the manager's idle timeout applies again, whatever another request stores " +
 			"meanwhile"},
