@@ -106,16 +106,15 @@ func signIn(ctx context.Context, sm *scs.SessionManager, user any, opts *SignInO
 		return fmt.Errorf("SignInOptions.IdleTimeout is %v and MaxSessions is %d: they must not be "+
 			"negative", opts.IdleTimeout, opts.MaxSessions)
 	}
-	token := sm.Token(ctx)
+	id, token := hash(name), sm.Token(ctx)
 	if t := trackerFrom(ctx); t != nil && t.get(s, token).settled {
 		return ErrLate // before anything ends
 	}
 	if opts.MaxSessions > 0 {
-		if err := s.limitSessions(ctx, name, token, opts); err != nil {
+		if err := s.limitSessions(ctx, id, token, opts); err != nil {
 			return err
 		}
 	}
-	id := hash(name)
 	facts, whose := s.belongsTo(ctx, sm, id)
 	if whose == anothers || whose == nobodys && opts.Discard {
 		// Destroy, not Clear: the commit of a renewed session merges what others store meanwhile.
@@ -222,7 +221,7 @@ func factsOf(value any, user string) signin.Facts {
 	return facts
 }
 
-// limitSessions makes room for one more session of a user.
+// limitSessions makes room for one more session of the user with the hash.
 func (s *Store) limitSessions(ctx context.Context, user, token string, opts *SignInOptions) error {
 	kept, err := s.keptBy(ctx, []string{token})
 	if err != nil {
@@ -237,11 +236,11 @@ func (s *Store) limitSessions(ctx context.Context, user, token string, opts *Sig
 		if err != nil {
 			return err
 		}
-		if _, isTombstone := tombstoneUser(rec.Data); isTombstone || slices.Contains(kept, rec.ID) {
+		if _, isTombstone := tombstoneOf(rec.Data); isTombstone || slices.Contains(kept, rec.ID) {
 			continue
 		}
 		value, _ := s.codec.pick(rec.Data, signin.Key)
-		since := factsOf(value, hash(user)).At
+		since := factsOf(value, user).At
 		if since.IsZero() {
 			since = rec.Created
 		}

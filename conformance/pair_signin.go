@@ -103,7 +103,9 @@ func pairSignIn(t *checkT) {
 }
 
 func pairSignInOver(t *checkT) {
-	s := t.newSignInSite().open()
+	s := t.newSignInSite()
+	d := s.portableStore().Driver()
+	s.open()
 	b := s.browser()
 	b.put("cart", "tea")
 	b.get("/sign-in?user=ada&idle=10m&remember=1").wantCookie(t)
@@ -113,7 +115,7 @@ func pairSignInOver(t *checkT) {
 	b.get("/sign-in?user=bob").wantCookie(t)
 	b.wantValue("user", "bob")
 	b.get("/keys").want(t, http.StatusOK, "keys "+signInKey+",user")
-	if left := time.Until(b.record(s.portableStore().Driver()).Expiry); left < time.Hour {
+	if left := time.Until(b.record(d).Expiry); left < time.Hour {
 		t.Errorf("the session lasts %v: it has the idle timeout of the earlier one", left)
 	}
 	if !s.inCookie() {

@@ -71,8 +71,8 @@ func (r *request) stored() string {
 	return token
 }
 
-// wantSignedIn checks the values of a signed-in session, without the facts of the sign-in.
-func (t *checkT) wantSignedIn(s portable, token, want string) {
+// wantSignIn checks the values of a signed-in session, without the facts of the sign-in.
+func (t *checkT) wantSignIn(s portable, token, want string) {
 	t.Helper()
 	values := t.values(s, token)
 	if _, ok := values[signInKey].(string); !ok {
@@ -127,7 +127,7 @@ func signInRenews(t *checkT) {
 	t.wantNone(s, planted)
 	t.put(sm, planted, "planted", "later")
 	t.wantNone(s, planted)
-	t.wantSignedIn(s, token, "map[cart:tea user:ada]")
+	t.wantSignIn(s, token, "map[cart:tea user:ada]")
 
 	made := newToken() // by the attacker, without a session
 	r = t.request(sm, made)
@@ -184,7 +184,7 @@ func signInOtherUser(t *checkT) {
 		sm.Put(concurrent.ctx, "late", "ada's")
 		concurrent.end()
 		token := r.stored()
-		t.wantSignedIn(s, token, "map[user:bob]")
+		t.wantSignIn(s, token, "map[user:bob]")
 		if text := fmt.Sprint(t.values(s, token)[signInKey]); strings.Contains(text, "hers") {
 			t.Errorf("%s: bob's session notes %s", name, text)
 		}
@@ -203,13 +203,13 @@ func signInDiscard(t *checkT) {
 	sm.Put(concurrent.ctx, "late", "tea")
 	concurrent.end()
 	token := r.stored()
-	t.wantSignedIn(s, token, "map[user:ada]")
+	t.wantSignIn(s, token, "map[user:ada]")
 	t.wantNone(s, old)
 
 	t.put(sm, token, "mine", 1)
 	r = t.request(sm, token)
 	r.signIn("ada", &scskit.SignInOptions{Discard: true})
-	t.wantSignedIn(s, r.stored(), "map[mine:1 user:ada]") // it was not a visitor's
+	t.wantSignIn(s, r.stored(), "map[mine:1 user:ada]") // it was not a visitor's
 }
 
 func signInFailed(t *checkT) {
@@ -243,7 +243,7 @@ func signInAgain(t *checkT) {
 	out.end()
 	again.signIn("ada", &scskit.SignInOptions{Address: "::1"})
 	token := again.stored()
-	t.wantSignedIn(s, token, "map[k:1 late:2 user:ada]")
+	t.wantSignIn(s, token, "map[k:1 late:2 user:ada]")
 	t.wantNone(s, old)
 	session := t.wantSessions(s, "ada", token)[idOf(token)]
 	if session.Label != "Laptop" || session.Address != "::1" {
