@@ -34,6 +34,9 @@ const maxAttempts = 256
 // that is gone; see WithTracker and LastCommit. In any other context it overwrites the stored
 // session. If expiry has passed, the record is deleted.
 func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry time.Time) error {
+	if u := updateFrom(ctx); u != nil {
+		return u.refuse()
+	}
 	id, ok := s.ids.id(token)
 	if !ok {
 		return fmt.Errorf("scskit: commit: token is empty or longer than %d bytes", s.ids.max)

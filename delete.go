@@ -15,6 +15,9 @@ import (
 // the source of MergeSession are removed by the next commit. (A store that keeps sessions in
 // cookies cannot remove them.)
 func (s *Store) DeleteCtx(ctx context.Context, token string) error {
+	if u := updateFrom(ctx); u != nil {
+		return u.refuse()
+	}
 	t := trackerFrom(ctx)
 	if t == nil {
 		id, ok := s.ids.id(token)

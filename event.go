@@ -18,6 +18,7 @@ const (
 	KindMerge                  // a session was merged with a concurrent write and saved
 	KindTouch                  // only the expiry of a session was changed
 	KindDelete                 // a session was destroyed or renewed
+	KindLock                   // a session was locked or unlocked; see Store.Lock
 	KindSweep                  // expired records were removed; see Event.Count
 
 	KindConflict  // another request saved the session first; a merge follows
@@ -34,7 +35,7 @@ const (
 
 var kindNames = [...]string{
 	KindLoad: "load", KindCreate: "create", KindSave: "save", KindMerge: "merge", KindTouch: "touch",
-	KindDelete: "delete", KindSweep: "sweep", KindConflict: "conflict", KindGone: "gone",
+	KindDelete: "delete", KindLock: "lock", KindSweep: "sweep", KindConflict: "conflict", KindGone: "gone",
 	KindCorrupt: "corrupt", KindUntracked: "untracked", KindLate: "late",
 	KindUnreadable: "unreadable", KindReuse: "reuse",
 }

@@ -67,3 +67,30 @@ func backOff(ctx context.Context, attempt int) error {
 	}
 	return bound.Sleep(ctx, rand.N(time.Millisecond<<min(attempt-1, 4)))
 }
+
+// turn waits at most the given time for the mutex. It is for those that run code of the
+// application, which may wait for another holder: after that time they go on without their turn.
+// They compare versions, so the mutex only saves them attempts.
+func (m *keyedMutex) turn(ctx context.Context, id string,
+	wait time.Duration) (end func(), err error) {
+	waiting, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	if m.lock(waiting, id) == nil {
+		return func() { m.unlock(id) }, nil
+	}
+	return func() {}, ctx.Err()
+}
+
+// maxTurnWait limits how long code of the application in another goroutine can hold up a commit.
+const maxTurnWait = time.Second
+
+// mergeTurn waits for the turn to merge a session.
+func (s *Store) mergeTurn(ctx context.Context, id string) (end func(), err error) {
+	if len(s.opts.Merge) > 0 {
+		return s.mergeLocks.turn(ctx, id, maxTurnWait)
+	}
+	if err := s.mergeLocks.lock(ctx, id); err != nil {
+		return nil, err
+	}
+	return func() { s.mergeLocks.unlock(id) }, nil
+}

@@ -45,6 +45,10 @@ func (s *Store) merge3(base, ours, theirs []byte, overwrites ...string) (mergeRe
 			"merge: Options.Codec cannot decode the stored session: %w", err)
 	}
 
+	merged, err := s.mergeValues(baseValues, theirValues, result, overwrites)
+	if err != nil {
+		return mergeResult{}, fmt.Errorf("merge: %w", err)
+	}
 	for key, value := range theirValues {
 		ourValue, have := result[key]
 		baseValue, had := baseValues[key]
@@ -61,6 +65,12 @@ func (s *Store) merge3(base, ours, theirs []byte, overwrites ...string) (mergeRe
 		ourValue, have := result[key]
 		if have && codec.Equal(ourValue, baseValue) && !slices.Contains(overwrites, key) {
 			delete(result, key) // they removed it, and this request did not change it
+		}
+	}
+	for key, value := range merged {
+		result[key] = value
+		if value == nil {
+			delete(result, key)
 		}
 	}
 	m := mergeResult{deadline: theirDeadline}
@@ -91,10 +101,11 @@ func (m *mergeResult) expiry(ours, theirs time.Time) time.Time {
 // other request interferes. raced says whether a save has already failed.
 func (c *commitOp) merge(expiry time.Time, raced bool) error {
 	s, n := c.store, &c.note
-	if err := s.mergeLocks.lock(c.ctx, c.id); err != nil {
+	endTurn, err := s.mergeTurn(c.ctx, c.id)
+	if err != nil {
 		return err
 	}
-	defer s.mergeLocks.unlock(c.id)
+	defer endTurn()
 	for attempt := range maxAttempts {
 		if err := backOff(c.ctx, attempt); err != nil {
 			return err
@@ -116,6 +127,11 @@ func (c *commitOp) merge(expiry time.Time, raced bool) error {
 		}
 		if raced {
 			s.report(c.ctx, Event{Kind: KindConflict, Outcome: OutcomeOK, ID: s.ids.public(c.id)})
+		}
+		if !s.codec.same(n.data, c.data) || len(c.overwrites) > 0 {
+			if err := c.fenced(c.id); err != nil {
+				return err
+			}
 		}
 		merged, err := c.mergeInto(current.Data, n.data, c.data, c.overwrites...)
 		if err != nil {

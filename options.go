@@ -3,6 +3,7 @@ package scskit
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -54,6 +55,11 @@ type Options struct {
 	// requests until it reads a record, logs an error, and reports KindUnreadable.
 	OnUnreadable func(ctx context.Context, u Unreadable) UnreadableAction
 
+	// Merge has functions for session keys whose values are merged if concurrent requests change
+	// them, such as MergeSum for a counter and MergeMaps for a cart. For all other keys, and after
+	// Overwrite, one of the values is kept. Every process must have the same functions.
+	Merge map[string]MergeFunc
+
 	// MaxSize is the maximum size of an encoded session in bytes. A commit of a larger one fails with
 	// a *driver.TooLargeError. Zero means 4 MiB. If the backend has a lower limit, that applies.
 	MaxSize int
@@ -98,6 +104,10 @@ func (o *Options) withDefaults() (Options, error) {
 	if c.MaxSize < 0 {
 		return c, fmt.Errorf("scskit: Options.MaxSize is %d: it must not be negative", c.MaxSize)
 	}
+	if err := c.checkMerge(); err != nil {
+		return c, err
+	}
+	c.Merge = maps.Clone(c.Merge)
 	if c.MaxSize == 0 {
 		c.MaxSize = defaultMaxSize
 	}

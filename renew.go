@@ -163,6 +163,9 @@ func (c *commitOp) retireMerging(old *note, next string,
 			return 0, loadErr
 		}
 		s.report(c.ctx, Event{Kind: KindConflict, Outcome: OutcomeOK, ID: s.ids.public(id)})
+		if err := c.fenced(id); err != nil {
+			return 0, err
+		}
 		if err := merge(current); err != nil {
 			return 0, err
 		}
@@ -181,7 +184,7 @@ func (c *commitOp) renew(expiry time.Time) error {
 	if err != nil {
 		return c.undo(err)
 	}
-	s, n, old := c.store, &c.note, c.old.note
+	n, old := &c.note, c.old.note
 	stored := mergeResult{data: c.plain} // the new session as it is stored
 	version, until := n.version, n.expiry
 	next := ""
@@ -193,17 +196,9 @@ func (c *commitOp) renew(expiry time.Time) error {
 		if err != nil || bytes.Equal(next.data, stored.data) {
 			return err
 		}
-		rec := c.record(next.data, c.mergedExpiry(&next, expiry, current.Expiry))
-		rec.Created = n.created
-		_, err = s.save(c.ctx, KindMerge, &rec, driver.IfVersion(version))
-		switch {
-		case errors.Is(err, driver.ErrNotFound): // only DestroySessionsOf can have deleted it
-			return errTargetGone
-		case err != nil:
-			return err
-		}
-		stored, version, until = next, rec.Version, rec.Expiry
-		return nil
+		until = c.mergedExpiry(&next, expiry, current.Expiry)
+		stored, version, err = c.saveSuccessor(stored, next, version, until)
+		return err
 	})
 	switch {
 	case err != nil && !errors.Is(err, errTargetGone):

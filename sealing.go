@@ -98,7 +98,7 @@ func (s *Store) open(rec *driver.Record) error {
 // readable returns nil if the codec can decode the record. A sealed record without keys is not
 // damage.
 func (s *Store) readable(rec driver.Record) error {
-	if _, isTombstone := tombstoneOf(rec.Data); isTombstone {
+	if _, isTombstone := tombstoneOf(rec.Data); isTombstone || isLock(rec.Data) {
 		return nil
 	}
 	err := s.codec.check(rec.Data)

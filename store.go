@@ -33,6 +33,7 @@ type Store struct {
 	indexed    bool // the driver is a driver.UserIndex
 	ids        identifier
 	mergeLocks *keyedMutex
+	lockQueue  *lockQueue
 	warned     *sync.Once   // of scs's own LoadAndSave
 	sealer     *seal.Sealer // nil without Options.Keys
 	unreadable *unreadableRun
@@ -61,6 +62,7 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 		codec:      newStoreCodec(o.Codec),
 		maxSize:    o.MaxSize,
 		mergeLocks: newKeyedMutex(),
+		lockQueue:  new(lockQueue),
 		warned:     new(sync.Once),
 		unreadable: new(unreadableRun),
 	}
@@ -231,7 +233,7 @@ func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 					})
 					continue
 				}
-				if _, isTombstone := tombstoneOf(rec.Data); isTombstone {
+				if _, isTombstone := tombstoneOf(rec.Data); isTombstone || isLock(rec.Data) {
 					continue
 				}
 			}
@@ -251,6 +253,9 @@ func (s *Store) load(ctx context.Context, id string) (driver.Record, error) {
 	rec, err := s.loadAny(ctx, id)
 	if t, isTombstone := tombstoneOf(rec.Data); isTombstone && err == nil {
 		rec, err = driver.Record{Version: rec.Version}, &renewedError{t, rec.Updated}
+	}
+	if err == nil && isLock(rec.Data) {
+		rec, err = driver.Record{}, driver.ErrNotFound
 	}
 	return rec, err
 }

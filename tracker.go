@@ -55,6 +55,8 @@ type tracker struct {
 
 	overwrites []string // the keys passed to Overwrite; copy on write
 
+	locks []*SessionLock // held; see Store.Lock
+
 	// The context of the first driver call. Most requests make only one, so this saves an allocation.
 	op     bound.Context
 	opUsed bool

@@ -69,6 +69,7 @@ type Lifecycle struct {
 	portable bool // the store is a *scskit.Store, or wraps one
 
 	carrier *scskit.Store // the store if it keeps sessions in the cookie, else nil
+	locker  *scskit.Store // the store with the option Lock, else nil
 
 	// What follows from the transports; see setTransports.
 	cookieValues int      // how many values of cookies are tried

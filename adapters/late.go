@@ -58,6 +58,9 @@ func (r *Request) endWithContext() {
 	if r.Idle() {
 		return
 	}
+	if r.l.locker != nil {
+		context.AfterFunc(r.base, r.Release) // in case no response begins
+	}
 	r.returned.Store(r.l.opts.strict)
 	r.mu.Lock()
 	r.panicLate.Store(r.finished && r.err == nil && r.l.opts.strict)
@@ -94,6 +97,7 @@ func (r *Request) finishUnsaved() {
 	if r.Idle() {
 		return
 	}
+	r.Release()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.finished {

@@ -24,6 +24,7 @@ type options struct {
 	commitTimeout time.Duration
 	renewEvery    time.Duration
 	renewEverySet bool
+	lock          *scskit.LockOptions
 
 	transports       []Transport
 	transportsSet    bool

@@ -45,8 +45,9 @@ type Request struct {
 	superseded   bool   // a token of the request was renewed a moment ago; no other has a session
 	periodic     bool   // RenewEvery has renewed the session
 	loadErr      error
-	noSession    bool      // the request had a token, but none found a session
-	deadline     time.Time // of the empty session, if loadErr is set
+	noSession    bool                               // the request had a token, but none found a session
+	deadline     time.Time                          // of the empty session, if loadErr is set
+	held         atomic.Pointer[scskit.SessionLock] // with the option Lock
 
 	mu         sync.Mutex
 	finished   bool
@@ -96,7 +97,7 @@ func (c *requestContext) Value(key any) any {
 		}
 		return c.r.session
 	}
-	if key == (requestKey{}) {
+	if key == (requestKey{}) || key == (tracking.RefresherKey{}) {
 		return c.r
 	}
 	return c.Context.Value(key)
@@ -175,6 +176,7 @@ func (r *Request) Share(set func(key, value any)) {
 		return
 	}
 	set(requestKey{}, r)
+	set(tracking.RefresherKey{}, r)
 	set(r.l.key, r.session)
 	set(tracking.Key{}, r.tracker)
 }
@@ -195,8 +197,13 @@ func (r *Request) doLoad() {
 		if slices.Contains(r.tokens[:i], token) {
 			continue // it came by another transport too
 		}
-		loaded, err := r.l.sm.Load(base, token)
+		err := r.lock(base, token)
+		loaded := base
+		if err == nil {
+			loaded, err = r.l.sm.Load(base, token)
+		}
 		if err != nil {
+			r.Release()
 			r.loadErr = err
 			break
 		}
@@ -205,6 +212,7 @@ func (r *Request) doLoad() {
 			r.via = r.from[i]
 			break
 		}
+		r.Release()
 	}
 	switch {
 	case r.loadErr != nil:
@@ -264,6 +272,7 @@ func (r *Request) Finish(h http.Header) error {
 	if r.err = r.renewIfDue(); r.err == nil {
 		r.err = r.save(h)
 	}
+	r.Release()
 	if r.err != nil {
 		return r.err
 	}

@@ -56,6 +56,9 @@ func (l *Lifecycle) validate() error {
 	if err := l.validateRenewal(s); err != nil {
 		return err
 	}
+	if err := l.validateLock(s); err != nil {
+		return err
+	}
 	if err := l.validateTransports(carries); err != nil {
 		return err
 	}

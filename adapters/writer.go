@@ -245,7 +245,10 @@ func (w *Writer) Missed() {
 
 // Disarm makes the Writer pass everything on without storing the session. After a panic, it keeps
 // the response of a recovery middleware from storing half-finished changes.
-func (w *Writer) Disarm() { w.state = passing }
+func (w *Writer) Disarm() {
+	w.state = passing
+	w.req.Release()
+}
 
 // Settled reports whether it is too late to change the session: the Writer has stored it or failed
 // to, or Missed or Disarm was called.

@@ -41,6 +41,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 		if req.Idle() {
 			return c.Next()
 		}
+		defer req.Release()
 		res := adapters.NewResponse(&c.Response().Header, req)
 		outside := c.UserContext()
 		c.SetUserContext(req.Context())

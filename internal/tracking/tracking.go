@@ -88,3 +88,13 @@ func IsManagerKey(key any) bool {
 	t := reflect.TypeOf(key)
 	return t != nil && t.Kind() == reflect.String && strings.HasSuffix(t.PkgPath(), "/scs/v2")
 }
+
+// RefresherKey is the context key of the Refresher of a request.
+type RefresherKey struct{}
+
+// Refresher is the request of an adapter.
+type Refresher interface {
+	// Refresh calls set, which makes the session of a manager show what is stored. After the response
+	// has begun, this is no late change.
+	Refresh(manager any, set func())
+}

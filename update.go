@@ -1,0 +1,368 @@
+package scskit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/caller"
+	"github.com/scskit/scskit/internal/codec"
+	"github.com/scskit/scskit/internal/tracking"
+)
+
+// Update changes the session in ctx without losing a change that another request makes at the same
+// time, also to the same key. It is for values that depend on the stored ones, such as counters and
+// carts:
+//
+//	err := scskit.Update(ctx, sessions, func(ctx context.Context) error {
+//		sessions.Put(ctx, "hits", sessions.GetInt(ctx, "hits")+1)
+//		return nil
+//	})
+//
+// It calls fn with a context in which the manager has the session as it is stored now, and stores
+// the result at once. If others have saved the session meanwhile, it calls fn again with what they
+// have stored, at most 256 times, and then fails with driver.ErrConflict. So fn must have no
+// effects other than on the session of its own context. It may read and change values and the
+// deadline. Destroy, RenewToken, MergeSession, Commit and Update fail in it.
+//
+// If fn returns an error or panics, its changes are dropped, and Update returns the error or
+// panics. If the session was destroyed or renewed by others, the error matches ErrGone.
+//
+// What the request has changed before is stored first, even if fn fails then. Afterwards the
+// session in ctx has what is stored. With a function that does nothing, Update shows the request
+// what others have stored. A commit at the end of the request does not store the result again, and
+// does not undo what others change after Update. Update also works after the response has begun: it
+// stores the result, since the cookie does not change, but the cookie keeps its expiry.
+//
+// Nobody else has a session that is new, or whose token was renewed in this request, or that
+// travels in a cookie. Update then changes only the session in ctx, and the commit stores it. What
+// others have stored under the token from before a renewal is merged by the commit; see
+// Options.Merge.
+//
+// In a context without a tracker, fn does not see what ctx has changed but not committed, and a
+// later commit of ctx overwrites everything, as in scs's own stores.
+//
+// The manager's store must be, embed or wrap a *Store. Calls for one session in one process take
+// turns.
+func Update(ctx context.Context, sm *scs.SessionManager, fn func(ctx context.Context) error) error {
+	if err := runUpdate(ctx, sm, fn); err != nil {
+		return fmt.Errorf("scskit: update: %w", err)
+	}
+	return nil
+}
+
+func runUpdate(ctx context.Context, sm *scs.SessionManager, fn func(context.Context) error) error {
+	if sm == nil || fn == nil {
+		return errors.New("the session manager or the function is nil: pass both")
+	}
+	s, ok := StoreOf(sm.Store)
+	if !ok {
+		return fmt.Errorf("the manager's store is a %T: use one from package stores, such as "+
+			"memstore.New(nil)", sm.Store)
+	}
+	if u := updateFrom(ctx); u != nil {
+		return u.refuse()
+	}
+	u := &update{store: s, sm: sm, fn: fn, tracker: trackerFrom(ctx), token: sm.Token(ctx)}
+	u.key = caller.FirstKey(func(ctx context.Context) { _, _ = sm.Load(ctx, "") })
+	u.id, ok = s.ids.id(u.token)
+	if !ok || s.carrier != nil {
+		return u.direct(ctx)
+	}
+	if u.tracker == nil {
+		return u.stored(ctx)
+	}
+	n := u.tracker.get(s, u.token)
+	switch {
+	case n.state == 0 && len(u.tracker.predecessors(ctx, s)) > 0:
+		return u.direct(ctx)
+	case n.state == 0: // never stored, or loaded without this tracker
+		_, err := s.load(ctx, u.id)
+		if errors.Is(err, driver.ErrNotFound) {
+			return u.direct(ctx)
+		}
+		return u.stored(ctx)
+	case n.state != noteLive:
+		return ErrGone
+	}
+	u.id = s.idOf(&n)
+	if err := u.commitFirst(ctx, n); err != nil {
+		return err
+	}
+	return u.stored(ctx)
+}
+
+// update is one call of Update.
+type update struct {
+	store   *Store
+	sm      *scs.SessionManager
+	key     any // the manager's context key
+	fn      func(context.Context) error
+	tracker *tracker // nil if there is none
+	token   string
+	id      string
+	refused atomic.Bool // fn has called a method that it must not call
+}
+
+type updateKey struct{}
+
+// updateFrom returns the Update whose function runs in ctx, or nil.
+func updateFrom(ctx context.Context) *update {
+	u, _ := ctx.Value(updateKey{}).(*update)
+	return u
+}
+
+var errInUpdate = errors.New("the function given to scskit.Update called Destroy, RenewToken, " +
+	"MergeSession, Commit or Update: call them outside of it")
+
+// refuse notes a call that fn must not make. It counts even if fn ignores its error.
+func (u *update) refuse() error {
+	u.refused.Store(true)
+	return errInUpdate
+}
+
+// updateContext is the context of fn. It hides the request's session of the manager by another one.
+type updateContext struct {
+	context.Context
+	u       *update
+	session any
+}
+
+func (c *updateContext) Value(key any) any {
+	switch key {
+	case c.u.key:
+		return c.session
+	case updateKey{}:
+		return c.u
+	}
+	return c.Context.Value(key)
+}
+
+// oneSession is a store with the data of one session.
+type oneSession struct {
+	scs.Store
+	data []byte
+}
+
+func (s oneSession) Find(string) ([]byte, bool, error) { return s.data, true, nil }
+
+// call calls fn with a session that has the data, and returns the data of the changed session.
+func (u *update) call(ctx context.Context, data []byte) ([]byte, error) {
+	sm := *u.sm
+	sm.Store = oneSession{data: data}
+	token := u.token
+	if token == "" {
+		token = "new" // Load does not look for an empty one
+	}
+	loaded, err := sm.Load(context.Background(), token)
+	if err != nil {
+		return nil, err
+	}
+	inner := &updateContext{Context: ctx, u: u, session: loaded.Value(u.key)}
+	err = u.fn(inner)
+	if u.refused.Load() {
+		return nil, errInUpdate
+	}
+	if err != nil {
+		return nil, err
+	}
+	return u.encode(inner)
+}
+
+// encode returns the data of the manager's session in ctx.
+func (u *update) encode(ctx context.Context) ([]byte, error) {
+	values := make(map[string]any)
+	for _, key := range u.sm.Keys(ctx) {
+		values[key] = u.sm.Get(ctx, key)
+	}
+	return u.store.codec.Encode(u.sm.Deadline(ctx), values)
+}
+
+// direct changes a session that nobody else has.
+func (u *update) direct(ctx context.Context) error {
+	before, err := u.encode(ctx)
+	if err != nil {
+		return err
+	}
+	after, err := u.call(ctx, before)
+	if err != nil {
+		return err
+	}
+	return u.show(ctx, before, after)
+}
+
+// commitFirst stores what the request has changed.
+func (u *update) commitFirst(ctx context.Context, n note) error {
+	s := u.store
+	data, err := u.encode(ctx)
+	if err != nil {
+		return err
+	}
+	c := commitOp{store: s, ctx: ctx, id: u.id, data: data, note: n}
+	if err := c.chooseBase(&c.note); err != nil {
+		return err
+	}
+	if s.codec.same(c.note.data, data) && len(u.tracker.sources(ctx, s)) == 0 &&
+		len(u.tracker.overwritten()) == 0 {
+		return nil
+	}
+	if _, _, err := u.sm.Commit(ctx); err != nil {
+		return err
+	}
+	if last, ok := LastCommit(ctx, u.token); ok && last.State == CommitGone {
+		return ErrGone
+	}
+	return nil
+}
+
+// stored changes the stored session until no other request interferes.
+func (u *update) stored(ctx context.Context) error {
+	s := u.store
+	endTurn, err := s.mergeLocks.turn(ctx, "update "+u.id, maxTurnWait)
+	if err != nil {
+		return err
+	}
+	defer endTurn()
+	var saved driver.Record // the last record that this call tried to save
+	var before []byte       // the data that it was made from
+	for attempt := range maxAttempts {
+		if err := backOff(ctx, attempt); err != nil {
+			return err
+		}
+		rec, err := s.load(ctx, u.id)
+		switch {
+		case errors.Is(err, driver.ErrNotFound):
+			return ErrGone
+		case err != nil:
+			return redact(err, u.token)
+		case rec.Version == saved.Version: // the reply to the save was lost
+			return u.adopt(ctx, before, saved, true)
+		}
+		if err := s.readable(rec); err != nil {
+			return err
+		}
+		data, err := u.call(ctx, rec.Data)
+		if err != nil {
+			return err
+		}
+		if s.codec.same(data, rec.Data) {
+			return u.adopt(ctx, rec.Data, rec, false)
+		}
+		before, saved = rec.Data, rec
+		if err := u.change(&saved, data); err != nil {
+			s.reportFailedSave(ctx, u.id, err)
+			return err
+		}
+		if _, err = s.save(ctx, KindSave, &saved, driver.IfVersion(rec.Version)); err == nil {
+			return u.adopt(ctx, before, saved, true)
+		}
+		if !lostRace(err) {
+			return redact(err, u.token)
+		}
+		s.report(ctx, Event{Kind: KindConflict, Outcome: OutcomeOK, ID: s.ids.public(u.id)})
+	}
+	return (&commitOp{store: s, ctx: ctx, id: u.id}).conflictError()
+}
+
+// change puts new data into a stored record, and sets its expiry as a commit does.
+func (u *update) change(rec *driver.Record, data []byte) error {
+	s := u.store
+	if len(data) > s.maxSize {
+		return s.tooLarge(data)
+	}
+	deadline, ok := s.codec.deadline(data)
+	was, wasOK := s.codec.deadline(rec.Data)
+	now := s.opts.Now()
+	if !ok || !deadline.After(now) {
+		return errors.New("the deadline of the session has passed: set a later one, or destroy the " +
+			"session")
+	}
+	expiry := deadline
+	if idle := now.Add(u.sm.IdleTimeout); u.sm.IdleTimeout > 0 && idle.Before(expiry) {
+		expiry = idle
+	}
+	m := mergeResult{deadline: deadline, ours: !wasOK || !was.Equal(deadline)}
+	rec.Expiry = m.expiry(s.withSlack(data, expiry), rec.Expiry)
+	rec.Data, rec.Updated, rec.Seen, rec.Version, rec.Rewrite = data, now, now, version(), false
+	return nil
+}
+
+// adopt makes the record that is stored now the state of the request: of its session, and of the
+// base of its next commit. before is the record's data before fn has changed it.
+func (u *update) adopt(ctx context.Context, before []byte, rec driver.Record, changed bool) error {
+	s := u.store
+	if u.tracker == nil {
+		return u.show(ctx, before, rec.Data)
+	}
+	c := commitOp{store: s, ctx: ctx, id: u.id, note: u.tracker.get(s, u.token)}
+	n := &c.note
+	if n.state != noteLive {
+		return u.show(ctx, before, rec.Data)
+	}
+	var err error
+	if c.data, err = u.encode(ctx); err != nil {
+		return err
+	}
+	if err := c.chooseBase(n); err != nil {
+		return err
+	}
+	was, data := n.data, rec.Data
+	if n.hasOffset {
+		data, n.hasOffset = s.withOffset(data, n.offset)
+	}
+	if err := u.show(ctx, was, data); err != nil {
+		return err
+	}
+	n.data, n.expiry, n.created, n.version = data, rec.Expiry, rec.Created, rec.Version
+	n.user, _ = s.userOf(rec.Data)
+	n.rewrite = rec.Rewrite
+	if changed && !n.settled {
+		n.result = CommitResult{State: CommitStored, Expiry: rec.Expiry}
+	}
+	u.tracker.committed(n)
+	return nil
+}
+
+// show applies the changes from one state to another to the session in ctx. A value that the
+// request has changed itself meanwhile stays.
+func (u *update) show(ctx context.Context, from, to []byte) error {
+	oldDeadline, old, err := u.store.codec.Decode(from)
+	if err != nil {
+		return err
+	}
+	deadline, values, err := u.store.codec.Decode(to)
+	if err != nil {
+		return err
+	}
+	set := func() {
+		for key, value := range values {
+			was, had := old[key]
+			if had && codec.Equal(was, value) || !u.unchanged(ctx, key, was, had) {
+				continue
+			}
+			u.sm.Put(ctx, key, value)
+		}
+		for key, was := range old {
+			if _, ok := values[key]; !ok && u.unchanged(ctx, key, was, true) {
+				u.sm.Remove(ctx, key)
+			}
+		}
+		if !deadline.Equal(oldDeadline) && u.sm.Deadline(ctx).Equal(oldDeadline) {
+			u.sm.SetDeadline(ctx, deadline)
+		}
+	}
+	if r, ok := ctx.Value(tracking.RefresherKey{}).(tracking.Refresher); ok {
+		r.Refresh(u.key, set)
+		return nil
+	}
+	set()
+	return nil
+}
+
+func (u *update) unchanged(ctx context.Context, key string, was any, had bool) bool {
+	return u.sm.Exists(ctx, key) == had && (!had || codec.Equal(u.sm.Get(ctx, key), was))
+}
