@@ -286,7 +286,11 @@ func (u *update) change(rec *driver.Record, data []byte) error {
 		expiry = idle
 	}
 	m := mergeResult{deadline: deadline, ours: !wasOK || !was.Equal(deadline)}
-	rec.Expiry = m.expiry(s.withSlack(data, expiry), rec.Expiry)
+	l := s.codec.span(data)
+	if expiry = s.withSlack(l, l.expiry(now, expiry)); l.idle == 0 {
+		expiry = m.expiry(expiry, rec.Expiry)
+	}
+	rec.Expiry = expiry
 	rec.Data, rec.Updated, rec.Seen, rec.Version, rec.Rewrite = data, now, now, version(), false
 	return nil
 }

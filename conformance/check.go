@@ -77,6 +77,8 @@ func table() []check {
 		portableUserDestroyChecks,
 		portableSignInChecks,
 		portableSignInIdleChecks,
+		portableUserUpdateChecks,
+		portableUpdateChecks,
 		driverRecordChecks,
 		driverRuleChecks,
 		driverRangeChecks,
@@ -100,6 +102,7 @@ func table() []check {
 		pairPolicyChecks,
 		pairTransportChecks,
 		pairSignInChecks,
+		pairLockChecks,
 	)
 }
 

@@ -54,8 +54,9 @@
 // reads it, the program ends. So run TestStore or TestDriver first, and TestMatrix and TestAdapter
 // when it passes.
 //
-// These promises have no check yet: sessions that travel in the cookie (parts, size), TTL attributes,
-// throttled backends, connections that break during a command, and restarts of a backend. The stores' own tests cover some of them.
+// These promises have no check yet: sessions that travel in the cookie (parts, size), TTL
+// attributes, throttled backends, connections that break during a command, and restarts of a
+// backend. The stores' own tests cover some of them.
 //
 // # Source files
 //
@@ -73,8 +74,9 @@
 //	sealed       portable_sealed.go portable_sealed_rotation.go
 //	faults       portable_faults.go portable_faults_events.go
 //	cleanup      portable_cleanup.go portable_cleanup_batches.go
-//	user         portable_user.go portable_user_destroy.go
 //	signin       portable_signin.go portable_signin_idle.go
+//	user         portable_user.go portable_user_destroy.go portable_user_update.go
+//	update       portable_update.go
 //	driver       driver_moved.go driver_range.go driver_record.go driver_rules.go driver_schema.go
 //	             driver_sweep.go driver_user.go
 //	cookie       adapter_cookie.go adapter_option.go
@@ -82,6 +84,6 @@
 //	transport    adapter_option.go pair_transport.go
 //	adapter      adapter_error.go adapter_feature.go adapter_option.go adapter_response.go
 //	neighbour    adapter_neighbour.go adapter_neighbour_abandon.go
-//	pair         pair_failure.go pair_leak.go pair_policy.go pair_race.go pair_renewal.go
-//	             pair_session.go pair_signin.go
+//	pair         pair_failure.go pair_leak.go pair_lock.go pair_policy.go pair_race.go
+//	             pair_renewal.go pair_session.go pair_signin.go
 package conformance

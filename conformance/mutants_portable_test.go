@@ -28,6 +28,13 @@ type fakePortable struct {
 	all       func(ctx context.Context) (map[string][]byte, error)
 	destroyOf func(ctx context.Context, user string, except ...string) (int, error)
 	reseal    func(ctx context.Context) (scskit.Resealed, error)
+	lock      lockFunc
+}
+
+func (k *fakePortable) Lock(
+	ctx context.Context, token string, o scskit.LockOptions,
+) (*scskit.SessionLock, error) {
+	return k.lock(ctx, token, o)
 }
 
 func (k *fakePortable) AllCtx(ctx context.Context) (map[string][]byte, error) { return k.all(ctx) }
@@ -104,6 +111,7 @@ func portableMutant(name, check, defect string, c change) mutant {
 		k.find, k.commit, k.delete, k.sweep, k.start = k.Store.FindCtx, k.Store.CommitCtx,
 			k.Store.DeleteCtx, k.Store.Sweep, k.Store.StartSweep
 		k.all, k.destroyOf, k.reseal = k.Store.AllCtx, k.Store.DestroySessionsOf, k.Store.Reseal
+		k.lock = k.Store.Lock
 		if c.portable != nil {
 			c.portable(k)
 		}

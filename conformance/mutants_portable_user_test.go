@@ -17,12 +17,19 @@ type userPortable struct {
 	*scskit.Store
 	list    func(ctx context.Context, user string) iter.Seq2[scskit.UserSession, error]
 	destroy func(ctx context.Context, user string, except ...string) (int, error)
+	update  func(ctx context.Context, user string, change func(map[string]any) error) (int, error)
 }
 
 func (k *userPortable) SessionsOf(
 	ctx context.Context, user string,
 ) iter.Seq2[scskit.UserSession, error] {
 	return k.list(ctx, user)
+}
+
+func (k *userPortable) UpdateSessionsOf(
+	ctx context.Context, user string, change func(map[string]any) error,
+) (int, error) {
+	return k.update(ctx, user, change)
 }
 
 func (k *userPortable) DestroySessionsOf(
@@ -45,7 +52,8 @@ func userMutant(name, check, defect string, alter func(k *userPortable)) mutant 
 		if err != nil {
 			return nil, err
 		}
-		k := &userPortable{Store: store, list: store.SessionsOf, destroy: store.DestroySessionsOf}
+		k := &userPortable{Store: store, list: store.SessionsOf, destroy: store.DestroySessionsOf,
+			update: store.UpdateSessionsOf}
 		alter(k)
 		return k, nil
 	}

@@ -45,6 +45,7 @@ func mutantTables() []mutantTable {
 		{"portable_signin", portableSignInMutants()},
 		{"portable_stale", portableStaleMutants()},
 		{"portable_renewal_reuse", portableReuseMutants()},
+		{"portable_update", portableUpdateMutants()},
 		{"driver_record", driverRecordMutants()},
 		{"driver_rules", driverRuleMutants()},
 		{"driver_list", driverListMutants()},
@@ -60,6 +61,7 @@ func mutantTables() []mutantTable {
 		{"pair_policy", pairPolicyMutants()},
 		{"pair_renewal", pairRenewalMutants()},
 		{"pair_signin", pairSignInMutants()},
+		{"pair_lock", pairLockMutants()},
 	}
 }
 

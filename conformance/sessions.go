@@ -28,6 +28,9 @@ type portable interface {
 	SessionsOf(ctx context.Context, user string) iter.Seq2[scskit.UserSession, error]
 	DestroySessionsOf(ctx context.Context, user string, except ...string) (int, error)
 	Reseal(ctx context.Context) (scskit.Resealed, error)
+	UpdateSessionsOf(ctx context.Context, user string,
+		change func(values map[string]any) error) (int, error)
+	Lock(ctx context.Context, token string, o scskit.LockOptions) (*scskit.SessionLock, error)
 }
 
 var _ portable = (*scskit.Store)(nil)
