@@ -195,8 +195,8 @@ func (l *SessionLock) release(ctx context.Context) {
 	s.lockQueue.wake(l.id)
 }
 
-// fenced returns an error if the request has locked the session, but its lease has ended. The caller
-// has found that others have saved the session.
+// fenced returns an error if the request has locked the session, but its lease has ended. The
+// caller has found that others have saved the session.
 func (c *commitOp) fenced(id string) error {
 	l := c.tracker.lockOf(c.store, id)
 	if l == nil {

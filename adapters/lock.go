@@ -8,14 +8,14 @@ import (
 	"github.com/scskit/scskit"
 )
 
-// Lock lets the requests of one session take turns, in all processes, so that a handler that reads a
-// value and then writes it needs no scskit.Update. The zero LockOptions have defaults: a lease of
+// Lock lets the requests of one session take turns, in all processes, so that a handler that reads
+// a value and then writes it needs no scskit.Update. The zero LockOptions have defaults: a lease of
 // 500 ms, an attempt every 500 ms, and at most 1 s of waiting.
 //
-// A request takes the lock before its session is loaded, with Lazy when it is first used, and
+// A request takes the lock before its session is loaded (with Lazy when it is first used), and
 // releases it when the session is stored, before the response begins. A request that cannot get the
-// lock fails with an error that matches scskit.ErrLocked, as if its session could not be loaded: use
-// OnError to answer with 423 or 503. With FailOpen it passes with an empty session, which is not
+// lock fails with an error that matches scskit.ErrLocked, as if its session could not be loaded:
+// use OnError to answer with 423 or 503. With FailOpen it passes with an empty session, which is not
 // saved. If a handler takes longer than the lease, and another request has changed the session
 // meanwhile, the handler's changes are not stored, and the request fails with driver.ErrConflict.
 //
