@@ -149,6 +149,17 @@ func (c storeCodec) deadline(record []byte) (time.Time, bool) {
 	return deadline, err == nil
 }
 
+// ended reports whether the deadline of a session has passed, although its record has not expired.
+// A Store never saves such a record: somebody has changed the expiry in the backend. Deadlines of
+// other codecs are not checked, since that would decode the whole record.
+func (c storeCodec) ended(record []byte, now time.Time) bool {
+	if !c.own {
+		return false
+	}
+	deadline, ok := codec.Deadline(record)
+	return ok && !deadline.IsZero() && !deadline.After(now)
+}
+
 // pick returns one value of a session, or nil if there is none under the key.
 func (c storeCodec) pick(record []byte, key string) (any, error) {
 	if c.own {

@@ -27,7 +27,8 @@ const (
 	KindUntracked // scs's own middleware saved a session; concurrent changes may be lost
 	KindLate      // a handler changed a session after the response began; the change is lost
 
-	KindReuse // the token of a session that was renewed earlier was used: it may be stolen
+	KindUnknown // no token of a request has a session; the event is the adapters'
+	KindReuse   // the token of a session that was renewed earlier was used: it may be stolen
 
 	// Many records in a row could not be read. See Options.OnUnreadable.
 	KindUnreadable
@@ -35,9 +36,10 @@ const (
 
 var kindNames = [...]string{
 	KindLoad: "load", KindCreate: "create", KindSave: "save", KindMerge: "merge", KindTouch: "touch",
-	KindDelete: "delete", KindLock: "lock", KindSweep: "sweep", KindConflict: "conflict", KindGone: "gone",
+	KindDelete: "delete", KindLock: "lock",
+	KindSweep: "sweep", KindConflict: "conflict", KindGone: "gone",
 	KindCorrupt: "corrupt", KindUntracked: "untracked", KindLate: "late",
-	KindUnreadable: "unreadable", KindReuse: "reuse",
+	KindUnreadable: "unreadable", KindReuse: "reuse", KindUnknown: "unknown",
 }
 
 func (k Kind) String() string {

@@ -32,10 +32,10 @@ var ErrLate = errors.New("scskit: the response has begun: renew the session befo
 	"write or flush")
 
 // A tombstone replaces the record of a session that was renewed. It is not a session. It lasts for
-// at most tombstoneLife, so that requests which began with the old session find it, and longer after
-// a periodic renewal, so that the use of a stolen token shows. It holds the hash of the user, so that
-// DestroySessionsOf finds it and looks for the renewed session. After a periodic renewal it also has
-// the id of that session.
+// at most tombstoneLife, so that requests which began with the old session find it, and longer
+// after a periodic renewal, so that the use of a stolen token shows. It holds the hash of the user,
+// so that DestroySessionsOf finds it and looks for the renewed session. After a periodic renewal it
+// also has the id of that session.
 const (
 	tombstoneMark = "\x00scskit: renewed\x00"
 	tombstoneLife = 5 * time.Minute
@@ -88,8 +88,8 @@ func tombstoneOf(data []byte) (t tombstone, ok bool) {
 }
 
 // retire replaces a session by a tombstone if the session is still at the version in the note. It
-// returns the tombstone's version. next is the id of the session that a periodic renewal puts in its
-// place, or empty.
+// returns the tombstone's version. next is the id of the session that a periodic renewal puts in
+// its place, or empty.
 func (s *Store) retire(ctx context.Context, old *note, next string) (int64, error) {
 	id := s.idOf(old)
 	user, err := s.userOf(old.data)

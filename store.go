@@ -124,9 +124,10 @@ func (s *Store) Find(token string) ([]byte, bool, error) {
 	return s.FindCtx(context.Background(), token)
 }
 
-// FindCtx implements scs.CtxStore. In a context with a tracker, Options.OnUnreadable decides about a
-// record that cannot be read. By default a damaged one is deleted, reported as KindCorrupt, and not
-// found. Without a tracker it is an error, unless it is not sealed: stores of scs hold any bytes.
+// FindCtx implements scs.CtxStore. In a context with a tracker, Options.OnUnreadable decides about
+// a record that cannot be read. By default a damaged one is deleted, reported as KindCorrupt, and
+// not found. Without a tracker it is an error, unless it is not sealed: stores of scs hold any
+// bytes.
 func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
 	id, ok := s.ids.id(token)
 	if !ok {
@@ -161,6 +162,9 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 		return nil, false, s.dismiss(ctx, token, id, err)
 	}
 	s.unreadable.end()
+	if s.codec.ended(rec.Data, s.opts.Now()) {
+		return nil, false, nil
+	}
 	if t.isSource(ctx, s, token) {
 		return nil, false, nil
 	}
@@ -247,8 +251,8 @@ func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 // Only load, save, touch and remove call the driver. Each applies Options.Timeout and reports an
 // event.
 
-// load returns a *renewedError and the tombstone's version if the record is a tombstone. If the error
-// says that the record is unreadable, the result is the record without its data.
+// load returns a *renewedError and the tombstone's version if the record is a tombstone. If the
+// error says that the record is unreadable, the result is the record without its data.
 func (s *Store) load(ctx context.Context, id string) (driver.Record, error) {
 	rec, err := s.loadAny(ctx, id)
 	if t, isTombstone := tombstoneOf(rec.Data); isTombstone && err == nil {

@@ -184,8 +184,8 @@ func (s *Store) keptBy(ctx context.Context, except []string) (kept []string, err
 // maxDestroyPasses limits how often DestroySessionsOf repeats its search while new sessions appear.
 const maxDestroyPasses = 100
 
-// destroySessionsOf goes through the sessions of the user with the hash once. more says that it has to be repeated: if
-// a session was renewed after it was read, the new one may not have been read.
+// destroySessionsOf goes through the sessions of the user with the hash once. more says that it has
+// to be repeated: if a session was renewed after it was read, the new one may not have been read.
 func (s *Store) destroySessionsOf(ctx context.Context, user string,
 	kept []string) (destroyed int, more bool, err error) {
 	for rec, err := range s.recordsOf(ctx, user) {
@@ -211,8 +211,9 @@ func (s *Store) destroySessionsOf(ctx context.Context, user string,
 	return destroyed, more, nil
 }
 
-// recordsOf yields each live record of the user with the given hash once, including tombstones, and records that cannot be
-// opened, which have no data. It checks the user in the session itself, since an index may be wrong.
+// recordsOf yields each live record of the user with the given hash once. These include tombstones,
+// and records that cannot be opened, which have no data. It checks the user in the session itself,
+// since an index may be wrong.
 func (s *Store) recordsOf(ctx context.Context, want string) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		records, err := s.candidates(ctx, want)

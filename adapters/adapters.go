@@ -39,6 +39,7 @@ package adapters
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -129,14 +130,18 @@ func NewLifecycle(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 }
 
 // HandleError writes an error response on net/http. It calls the manager's ErrorFunc if you set
-// one. Otherwise it sends a plain 500: the ErrorFunc that scs.New sets would log the error a second
-// time.
+// one. Otherwise it sends a plain 500, or the status of a hook of Limits: the ErrorFunc that
+// scs.New sets would log the error a second time.
 func (l *Lifecycle) HandleError(w http.ResponseWriter, r *http.Request, err error) {
 	if f := l.sm.ErrorFunc; f != nil && !isDefaultErrorFunc(f) {
 		f(w, r, err)
 		return
 	}
-	http.Error(w, http.StatusText(http.StatusInternalServerError), http.StatusInternalServerError)
+	status := http.StatusInternalServerError
+	if failure := (*Error)(nil); errors.As(err, &failure) {
+		status = failure.StatusCode()
+	}
+	http.Error(w, http.StatusText(status), status)
 }
 
 // isDefaultErrorFunc reports whether f is the ErrorFunc that scs.New sets.

@@ -26,8 +26,15 @@ func (e *Error) Error() string { return "session: " + e.Op + ": " + e.Err.Error(
 // Unwrap returns the store's error.
 func (e *Error) Unwrap() error { return e.Err }
 
-// StatusCode returns 500, for error handlers that call such a method.
-func (e *Error) StatusCode() int { return http.StatusInternalServerError }
+// StatusCode is for error handlers that call such a method. It returns 500, or what the method of
+// the error of a hook of Limits returns.
+func (e *Error) StatusCode() int {
+	var coded interface{ StatusCode() int }
+	if isLimit(e.Err) && errors.As(e.Err, &coded) {
+		return coded.StatusCode()
+	}
+	return http.StatusInternalServerError
+}
 
 // ErrFailOpen is the error that an OnError function returns to let the request pass, as FailOpen
 // does for all requests.
@@ -51,6 +58,9 @@ func (l *Lifecycle) log(ctx context.Context, failure *Error) {
 // request passes.
 func (l *Lifecycle) fail(ctx context.Context, op string, err error) error {
 	failure := &Error{Op: op, Err: err}
+	if isLimit(err) {
+		return failure
+	}
 	if errors.Is(err, scskit.ErrEncode) || errors.Is(err, driver.ErrTooLarge) {
 		return l.refuse(ctx, failure) // it would fail at every request, whatever the store's state
 	}

@@ -15,8 +15,8 @@ import (
 // A request takes the lock before its session is loaded (with Lazy when it is first used), and
 // releases it when the session is stored, before the response begins. A request that cannot get the
 // lock fails with an error that matches scskit.ErrLocked, as if its session could not be loaded:
-// use OnError to answer with 423 or 503. With FailOpen it passes with an empty session, which is not
-// saved. If a handler takes longer than the lease, and another request has changed the session
+// use OnError to answer with 423 or 503. With FailOpen it passes with an empty session, which is
+// not saved. If a handler takes longer than the lease, and another request has changed the session
 // meanwhile, the handler's changes are not stored, and the request fails with driver.ErrConflict.
 //
 // A request without a session token takes no lock, and neither does one that first uses its session

@@ -32,6 +32,7 @@ type options struct {
 	cookiePerRequest func(context.Context, Connection, CookieAttributes) CookieAttributes
 	clearSiteData    string // the value of the header, or ""
 	clearSiteDataErr error
+	limits           Limits
 }
 
 // Skip excludes the requests for which skip returns true. They have no session. The path is the

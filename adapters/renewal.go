@@ -3,6 +3,7 @@ package adapters
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -59,6 +60,13 @@ func (r *Request) renewIfDue() error {
 	r.periodic = true
 	r.status = sm.Status(&r.ctx)
 	return nil
+}
+
+// wasRenewed reports whether a token of the request was renewed a moment ago.
+func (r *Request) wasRenewed() bool {
+	return slices.ContainsFunc(r.tokens[:r.ntokens], func(token string) bool {
+		return r.tracker.Renewed(r.l.sm.Store, token)
+	})
 }
 
 // reportGone reports that the changes of a request with an old token are not stored.

@@ -45,9 +45,10 @@ type Request struct {
 	superseded   bool   // a token of the request was renewed a moment ago; no other has a session
 	periodic     bool   // RenewEvery has renewed the session
 	loadErr      error
-	noSession    bool                               // the request had a token, but none found a session
-	deadline     time.Time                          // of the empty session, if loadErr is set
-	held         atomic.Pointer[scskit.SessionLock] // with the option Lock
+	noSession    bool      // the request had a token, but none found a session
+	deadline     time.Time // of the empty session, if loadErr is set
+
+	held atomic.Pointer[scskit.SessionLock] // with the option Lock
 
 	mu         sync.Mutex
 	finished   bool
@@ -193,7 +194,13 @@ func (r *Request) doLoad() {
 		base, cancel = context.WithTimeout(context.WithoutCancel(r.base), r.l.opts.commitTimeout)
 		defer cancel()
 	}
+	if r.ntokens > 0 {
+		r.loadErr = r.limited(r.l.opts.limits.Load)
+	}
 	for i, token := range r.tokens[:r.ntokens] {
+		if r.loadErr != nil {
+			break
+		}
 		if slices.Contains(r.tokens[:i], token) {
 			continue // it came by another transport too
 		}
@@ -214,6 +221,9 @@ func (r *Request) doLoad() {
 		}
 		r.Release()
 	}
+	if r.loadErr == nil && r.token == "" && r.ntokens > 0 && !r.wasRenewed() {
+		r.loadErr = r.unknown()
+	}
 	switch {
 	case r.loadErr != nil:
 		ctx = r.loadEmpty()
@@ -222,9 +232,7 @@ func (r *Request) doLoad() {
 	}
 	r.session = ctx.Value(r.l.key)
 	if r.token == "" && r.loadErr == nil {
-		for _, token := range r.tokens[:r.ntokens] {
-			r.superseded = r.superseded || r.tracker.Renewed(r.l.sm.Store, token)
-		}
+		r.superseded = r.wasRenewed()
 		untried := r.moreCookies && r.transport().inCookie()
 		r.noSession = r.sent&(1<<r.via) != 0 && !untried && !r.superseded
 	}
@@ -311,6 +319,11 @@ func (r *Request) commit(h http.Header) error {
 			// browser got when its old one was renewed.
 			r.reportGone()
 			return nil
+		}
+		if r.token == "" {
+			if err := r.limited(r.l.opts.limits.Create); err != nil {
+				return err
+			}
 		}
 		base := tracking.WithCommitter(context.WithoutCancel(&r.ctx), r.l.key, r.token)
 		ctx := new(bound.Context)

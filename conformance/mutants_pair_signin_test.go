@@ -21,7 +21,8 @@ type found struct {
 	data  []byte
 }
 
-// afterFind is the plain adapter over a store whose commits know what the request has found, or nil.
+// afterFind is the plain adapter over a store whose commits know what the request has found, or
+// nil.
 func afterFind(commit func(b *fakeSiteStore, ctx context.Context, f *found, token string,
 	data []byte, e time.Time) error) Middleware {
 	return func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {

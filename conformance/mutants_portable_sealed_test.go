@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
@@ -34,6 +35,16 @@ func portableSealedMutants() []mutant {
 					data, _, err := mutantSealer.OpenRecord(data, "")
 					return data, err
 				})),
+		portableMutant("ignores-deadlines", "sealed/expiry-moved",
+			"the deadline of a session counts only when it is saved", change{driver: func(p *patch) {
+				p.load = func(ctx context.Context, id string) (driver.Record, error) {
+					rec, err := p.Driver.Load(ctx, id)
+					if deadline, values, failed := (scskit.Codec{}).Decode(rec.Data); failed == nil && err == nil {
+						rec.Data, err = scskit.Codec{}.Encode(deadline.Add(time.Hour), values)
+					}
+					return rec, err
+				}
+			}}),
 		portableMutant("takes-plaintext", "sealed/plaintext",
 			"a record that is not sealed is accepted", keys(func(o *scskit.Options) {
 				o.Plaintext = max(o.Plaintext, scskit.ReadPlaintext)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"crypto/rand"
 
@@ -20,6 +21,8 @@ var portableSealedChecks = []check{
 		"a sealed record that was altered or cut does not open, and leads to a new session"},
 	{"sealed/copied", LevelPortable, sealedCopied,
 		"a sealed record that was copied to another id does not open"},
+	{"sealed/expiry-moved", LevelPortable, sealedExpiryMoved,
+		"a session ends at its deadline, although somebody has moved the expiry of its record"},
 	{"sealed/plaintext", LevelPortable, sealedPlaintext,
 		"with keys, a session that an attacker has stored unsealed is refused"},
 	{"sealed/unknown-key", LevelPortable, sealedUnknownKey,
@@ -131,6 +134,20 @@ func sealedCopied(t *checkT) {
 		t.Errorf("the copied record opens: the user is %q", user)
 	}
 	t.wantSignedIn(s, admin, "admin")
+}
+
+func sealedExpiryMoved(t *checkT) {
+	s, d := t.newPortable(nil)
+	token := newToken()
+	t.plant(d, token, t.encodeUntil(in(-time.Second), map[string]any{"user": "ada"}))
+	r := t.request(manager(s), token)
+	if keys := r.sm.Keys(r.ctx); len(keys) > 0 {
+		t.Errorf("the session has the keys %v, want none", keys)
+	}
+	r.sm.Put(r.ctx, "k", 1)
+	if fresh, state := r.end(); state != scskit.CommitStored || fresh == token {
+		t.Errorf("new session: state %d, want Stored under a new token", state)
+	}
 }
 
 func sealedPlaintext(t *checkT) {

@@ -44,8 +44,8 @@ func (r *request) setIdle(d time.Duration) {
 	}
 }
 
-// wantIdle checks that the record expires an idle timeout after it was used, or up to a tenth later.
-// since is when the use began.
+// wantIdle checks that the record expires an idle timeout after it was used, or up to a tenth
+// later. since is when the use began.
 func (t *checkT) wantIdle(d *tap, c *clock, token string, since time.Time, idle time.Duration) {
 	t.Helper()
 	expiry := t.stored(d, token).Expiry
@@ -212,6 +212,6 @@ func signInIdleRenewed(t *checkT) {
 	}
 	sm.Put(r.ctx, "k", 1)
 	if left := time.Until(t.stored(d, r.stored()).Expiry); left < 11*time.Hour {
-		t.Errorf("a new session after the sign-out lasts %v: it has the idle timeout of the old one", left)
+		t.Errorf("a session after the sign-out lasts %v: it has the idle timeout of the old one", left)
 	}
 }

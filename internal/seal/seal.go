@@ -76,7 +76,7 @@ const minDistinct = 16
 // is random. The error is a phrase that follows the name of the key, and does not hold the key.
 func CheckKey(k []byte) error {
 	if len(k) != KeySize {
-		return fmt.Errorf("has %d bytes: it must have %d (openssl rand -base64 32 makes a key, in base64)",
+		return fmt.Errorf("has %d bytes: it must have %d (openssl rand -base64 32 makes one, in base64)",
 			len(k), KeySize)
 	}
 	var seen [256]bool
