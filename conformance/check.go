@@ -88,6 +88,7 @@ func table() []check {
 		driverUserChecks,
 		adapterCookieChecks,
 		adapterTokenChecks,
+		adapterLimitChecks,
 		adapterOptionChecks,
 		adapterResponseChecks,
 		adapterErrorChecks,

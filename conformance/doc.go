@@ -83,6 +83,7 @@
 //	token        adapter_token.go pair_transport.go
 //	transport    adapter_option.go pair_transport.go
 //	adapter      adapter_error.go adapter_feature.go adapter_option.go adapter_response.go
+//	limit        adapter_limit.go
 //	neighbour    adapter_neighbour.go adapter_neighbour_abandon.go
 //	pair         pair_failure.go pair_leak.go pair_lock.go pair_policy.go pair_race.go
 //	             pair_renewal.go pair_session.go pair_signin.go

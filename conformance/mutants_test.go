@@ -55,6 +55,7 @@ func mutantTables() []mutantTable {
 		{"adapter_response", adapterResponseMutants()},
 		{"adapter_life", adapterLifeMutants()},
 		{"adapter_token", adapterTokenMutants()},
+		{"adapter_limit", adapterLimitMutants()},
 		{"adapter_option", adapterOptionMutants()},
 		{"adapter_neighbour", adapterNeighbourMutants()},
 		{"pair_store", pairStoreMutants()},
