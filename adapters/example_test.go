@@ -107,6 +107,7 @@ func ExampleLazy() {
 	// Output:
 	// /about 200 about us
 	// store: load
+	// store: unknown
 	// /cart 200 items: 0
 }
 
