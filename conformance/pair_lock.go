@@ -37,7 +37,7 @@ func lockIncrements(t *checkT) {
 	n := t.crowd(50, 6)
 	for _, lazy := range []bool{false, true} {
 		s, _ := t.newLocked(scskit.LockOptions{
-			Lease: time.Hour, RetryDelay: time.Second, MaxWait: time.Hour,
+			Lease: time.Hour, RetryDelay: time.Second, MaxWait: t.crowdTimeout(),
 		})
 		if lazy {
 			s.option(adapters.Lazy())

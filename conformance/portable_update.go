@@ -31,7 +31,7 @@ var portableUpdateChecks = []check{
 }
 
 // increment is what a handler does that counts.
-func increment(sm *scs.SessionManager, ctx context.Context) {
+func increment(ctx context.Context, sm *scs.SessionManager) {
 	sm.Put(ctx, "n", sm.GetInt(ctx, "n")+1)
 }
 
@@ -47,7 +47,7 @@ func updateIncrements(t *checkT) {
 	t.each(n, func(i int) {
 		r := requests[i]
 		err := scskit.Update(r.ctx, sm, func(ctx context.Context) error {
-			increment(sm, ctx)
+			increment(ctx, sm)
 			return nil
 		})
 		if err != nil {
@@ -87,7 +87,7 @@ func updateLocks(t *checkT) {
 	t.each(n, func(int) {
 		ctx := scskit.WithTracker(t.Context())
 		lock, err := s.Lock(ctx, token, scskit.LockOptions{
-			Lease: time.Hour, RetryDelay: time.Second, MaxWait: time.Hour,
+			Lease: time.Hour, RetryDelay: time.Second, MaxWait: t.crowdTimeout(),
 		})
 		if err != nil {
 			t.Errorf("lock: %v", err)
@@ -95,7 +95,7 @@ func updateLocks(t *checkT) {
 		}
 		defer lock.Release(ctx)
 		r := t.requestIn(ctx, sm, token)
-		increment(sm, r.ctx)
+		increment(r.ctx, sm)
 		r.end()
 	})
 	t.wantValues(t.values(s, token), fmt.Sprintf("map[n:%d]", n))
@@ -112,13 +112,13 @@ func updateStaleLock(t *checkT) {
 	stale := t.requestIn(ctx, sm, token)
 	other := scskit.WithTracker(t.Context())
 	lock, err := s.Lock(other, token, scskit.LockOptions{
-		Lease: time.Hour, RetryDelay: time.Millisecond, MaxWait: time.Minute,
+		Lease: time.Hour, RetryDelay: time.Millisecond, MaxWait: t.crowdTimeout(),
 	})
 	if err != nil {
 		t.Fatalf("lock after the lease: %v", err)
 	}
 	r := t.requestIn(other, sm, token)
-	increment(sm, r.ctx)
+	increment(r.ctx, sm)
 	r.end()
 	sm.Put(stale.ctx, "k", 1)
 	if _, _, err := sm.Commit(stale.ctx); !errors.Is(err, driver.ErrConflict) {
