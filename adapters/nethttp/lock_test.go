@@ -23,7 +23,7 @@ func TestUpdateAfterFlush(t *testing.T) {
 	}
 	sm := scskit.New(store)
 	late := 0
-	count := func(ctx context.Context) error {
+	count := func(ctx context.Context) error { //nolint:unparam // the signature of Update
 		sm.Put(ctx, "n", sm.GetInt(ctx, "n")+1)
 		return nil
 	}
