@@ -61,6 +61,16 @@ func (*renewedError) Is(target error) bool {
 	return target == driver.ErrNotFound || target == errRenewed
 }
 
+// asRenewed returns the *renewedError in err, or nil. It costs nothing without an error.
+func asRenewed(err error) *renewedError {
+	if err == nil {
+		return nil
+	}
+	var renewed *renewedError
+	errors.As(err, &renewed)
+	return renewed
+}
+
 // tombstone is the content of a tombstone.
 type tombstone struct {
 	user string // driver.Record.User

@@ -140,7 +140,7 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 	}
 	rec, err := s.load(ctx, id)
 	alias := "" // the id, if it is not that of the token
-	if renewed := (*renewedError)(nil); t != nil && errors.As(err, &renewed) {
+	if renewed := asRenewed(err); t != nil && renewed != nil {
 		rec, err = s.successor(ctx, t, token, renewed)
 		if alias = rec.ID; alias != "" {
 			id = alias
