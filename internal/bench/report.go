@@ -14,7 +14,7 @@ const (
 	readAtLeast   = 0.85 // of the requests per second of one bare GET
 	writeAtMost   = 1.3  // times the duration of a bare GET and SET
 	allocsAtMost  = 40   // in the server's process, per request that reads
-	sessionAtMost = 100  // bytes of the value of a session with three keys
+	sessionAtMost = 108  // bytes of the value of a session with three keys
 
 	// With Options.Keys and UserKey, times the duration without them.
 	sealedReadAtMost  = 1.15
