@@ -96,6 +96,7 @@ func updateLocks(t *checkT) {
 		defer lock.Release(ctx)
 		r := t.requestIn(ctx, sm, token)
 		increment(r.ctx, sm)
+		t.pause(time.Millisecond) // so that others meet it without the lock
 		r.end()
 	})
 	t.wantValues(t.values(s, token), fmt.Sprintf("map[n:%d]", n))
