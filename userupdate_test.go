@@ -1,0 +1,63 @@
+package scskit_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/scskit/scskit"
+)
+
+func TestUpdateSessionsOf(t *testing.T) {
+	s := userStore(t, scskit.Options{UserKey: "user", Merge: map[string]scskit.MergeFunc{
+		"admin": scskit.MergeFirst,
+	}})
+	sm := scskit.New(s)
+	for _, token := range []string{"one", "two"} {
+		values := map[string]any{"user": "alice", "admin": 1}
+		if err := commitSession(t, s, token, values); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := commitSession(t, s, "bob", map[string]any{"user": "bob", "admin": 1}); err != nil {
+		t.Fatal(err)
+	}
+	writer := loadTracked(t, sm, "one")
+	sm.Put(writer, "admin", 2)
+	renewing := loadTracked(t, sm, "two")
+	if err := sm.RenewToken(renewing); err != nil {
+		t.Fatal(err)
+	}
+	n, err := s.UpdateSessionsOf(t.Context(), "alice", func(values map[string]any) error {
+		delete(values, "admin")
+		return nil
+	})
+	if n != 2 || err != nil {
+		t.Errorf("changed %d, %v", n, err)
+	}
+	for _, ctx := range []context.Context{writer, renewing} {
+		token, _, err := sm.Commit(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := storedValues(t, s, token); got["admin"] != nil || got["user"] != "alice" {
+			t.Errorf("got %v", got)
+		}
+	}
+	if err := scskit.Update(writer, sm, func(context.Context) error { return nil }); err != nil {
+		t.Error(err)
+	}
+	if sm.Exists(writer, "admin") {
+		t.Error("the request still sees the right")
+	}
+	if got := storedValues(t, s, "bob"); got["admin"] != 1 {
+		t.Error("another user's session was changed")
+	}
+	_, err = s.UpdateSessionsOf(t.Context(), "bob", func(values map[string]any) error {
+		values["user"] = "alice"
+		return nil
+	})
+	if err == nil || !strings.Contains(err.Error(), "UserKey") {
+		t.Errorf("a change of the user: %v", err)
+	}
+}
