@@ -87,4 +87,51 @@ func TestMergeOption(t *testing.T) {
 	}
 }
 
+// MergeSession copies the values of the source. What others change meanwhile, in the source or in
+// the target, is merged by the functions of Options.Merge.
+func TestMergeOptionAndMergeSession(t *testing.T) {
+	for _, tc := range []struct {
+		name                  string
+		target, source, after int // increments by others, and by the request after MergeSession
+		want                  int
+	}{
+		{name: "nobody else", want: 10},
+		{name: "the target has changed", target: 1, want: 11},
+		{name: "the source has changed", source: 1, want: 11},
+		{name: "both have changed", target: 1, source: 2, want: 13},
+		{name: "all have changed", target: 1, source: 2, after: 4, want: 17},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			s := userStore(t, scskit.Options{Merge: map[string]scskit.MergeFunc{"n": scskit.MergeSum}})
+			sm := scskit.New(s)
+			for token, n := range map[string]int{"target": 3, "source": 10} {
+				if err := commitSession(t, s, token, map[string]any{"n": n}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			ctx := loadTracked(t, sm, "target")
+			if err := sm.MergeSession(ctx, "source"); err != nil {
+				t.Fatal(err)
+			}
+			sm.Put(ctx, "n", sm.GetInt(ctx, "n")+tc.after)
+			for token, by := range map[string]int{"target": tc.target, "source": tc.source} {
+				for range by {
+					if err := scskit.Update(loadTracked(t, sm, token), sm, increment(sm)); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			if _, _, err := sm.Commit(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if n := storedValues(t, s, "target")["n"]; n != tc.want {
+				t.Errorf("got %v, want %d", n, tc.want)
+			}
+			if _, found, err := s.Find("source"); found || err != nil {
+				t.Errorf("the source: %v, %v", found, err)
+			}
+		})
+	}
+}
+
 func deepEqual(a, b any) bool { return reflect.DeepEqual(a, b) }

@@ -27,7 +27,8 @@ import (
 // the result at once. If others have saved the session meanwhile, it calls fn again with what they
 // have stored, at most 256 times, and then fails with driver.ErrConflict. So fn must have no
 // effects other than on the session of its own context. It may read and change values and the
-// deadline. Destroy, RenewToken, MergeSession, Commit and Update fail in it.
+// deadline. Destroy, RenewToken, MergeSession, Commit and Update fail in it. An Update with the
+// outer context also fails, after a second. Goroutines of one request may call Update in parallel.
 //
 // If fn returns an error or panics, its changes are dropped, and Update returns the error or
 // panics. If the session was destroyed or renewed by others, the error matches ErrGone.
@@ -45,6 +46,9 @@ import (
 //
 // In a context without a tracker, fn does not see what ctx has changed but not committed, and a
 // later commit of ctx overwrites everything, as in scs's own stores.
+//
+// After a lost reply of the backend, fn may be applied to what this call has itself stored, if
+// another request has changed the session in between. A counter then counts twice.
 //
 // The manager's store must be, embed or wrap a *Store. Calls for one session in one process take
 // turns.
@@ -67,8 +71,36 @@ func runUpdate(ctx context.Context, sm *scs.SessionManager, fn func(context.Cont
 	if u := updateFrom(ctx); u != nil {
 		return u.refuse()
 	}
-	u := &update{store: s, sm: sm, fn: fn, tracker: trackerFrom(ctx), token: sm.Token(ctx)}
+	u := &update{store: s, sm: sm, fn: fn, tracker: trackerFrom(ctx)}
 	u.key = caller.FirstKey(func(ctx context.Context) { _, _ = sm.Load(ctx, "") })
+	end, err := u.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer end()
+	return u.run(ctx)
+}
+
+// begin waits for other calls with the same loaded session, such as those of goroutines of one
+// request. A call in fn of another call would wait forever, so it fails.
+func (u *update) begin(ctx context.Context) (end func(), err error) {
+	turns, turn := u.store.mergeLocks, fmt.Sprintf("update in %p", ctx.Value(u.key))
+	waiting, cancel := context.WithTimeout(ctx, maxTurnWait)
+	defer cancel()
+	if turns.lock(waiting, turn) == nil {
+		return func() { turns.unlock(turn) }, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return nil, fmt.Errorf("another Update of the same session in this request has run for %v: a "+
+		"function given to Update must not call Update, and must be fast", maxTurnWait)
+}
+
+func (u *update) run(ctx context.Context) error {
+	s := u.store
+	u.token = u.sm.Token(ctx)
+	var ok bool
 	u.id, ok = s.ids.id(u.token)
 	if !ok || s.carrier != nil {
 		return u.direct(ctx)
@@ -107,48 +139,6 @@ type update struct {
 	id      string
 	refused atomic.Bool // fn has called a method that it must not call
 }
-
-type updateKey struct{}
-
-// updateFrom returns the Update whose function runs in ctx, or nil.
-func updateFrom(ctx context.Context) *update {
-	u, _ := ctx.Value(updateKey{}).(*update)
-	return u
-}
-
-var errInUpdate = errors.New("the function given to scskit.Update called Destroy, RenewToken, " +
-	"MergeSession, Commit or Update: call them outside of it")
-
-// refuse notes a call that fn must not make. It counts even if fn ignores its error.
-func (u *update) refuse() error {
-	u.refused.Store(true)
-	return errInUpdate
-}
-
-// updateContext is the context of fn. It hides the request's session of the manager by another one.
-type updateContext struct {
-	context.Context
-	u       *update
-	session any
-}
-
-func (c *updateContext) Value(key any) any {
-	switch key {
-	case c.u.key:
-		return c.session
-	case updateKey{}:
-		return c.u
-	}
-	return c.Context.Value(key)
-}
-
-// oneSession is a store with the data of one session.
-type oneSession struct {
-	scs.Store
-	data []byte
-}
-
-func (s oneSession) Find(string) ([]byte, bool, error) { return s.data, true, nil }
 
 // call calls fn with a session that has the data, and returns the data of the changed session.
 func (u *update) call(ctx context.Context, data []byte) ([]byte, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/scskit/scskit"
 )
@@ -59,5 +60,45 @@ func TestUpdateSessionsOf(t *testing.T) {
 	})
 	if err == nil || !strings.Contains(err.Error(), "UserKey") {
 		t.Errorf("a change of the user: %v", err)
+	}
+}
+
+// The call is no use of the session: an idle one does not live longer, and a list of the user's
+// devices shows when each was last used.
+func TestUpdateSessionsOfKeepsTimes(t *testing.T) {
+	now := time.Now()
+	s := userStore(t, scskit.Options{UserKey: "user", Now: func() time.Time { return now }})
+	if err := commitSession(t, s, "token", map[string]any{"user": "alice"}); err != nil {
+		t.Fatal(err)
+	}
+	only := func() scskit.UserSession {
+		t.Helper()
+		var all []scskit.UserSession
+		for session, err := range s.SessionsOf(t.Context(), "alice") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, session)
+		}
+		if len(all) != 1 {
+			t.Fatalf("got %d sessions", len(all))
+		}
+		return all[0]
+	}
+	was := only()
+	now = now.Add(time.Minute)
+	n, err := s.UpdateSessionsOf(t.Context(), "alice", func(values map[string]any) error {
+		values["role"] = "guest"
+		return nil
+	})
+	if n != 1 || err != nil {
+		t.Fatalf("changed %d, %v", n, err)
+	}
+	is := only()
+	if is.Values["role"] != "guest" {
+		t.Errorf("values: %v", is.Values)
+	}
+	if !is.Created.Equal(was.Created) || !is.Seen.Equal(was.Seen) || !is.Expiry.Equal(was.Expiry) {
+		t.Errorf("got %+v, want the times of %+v", is, was)
 	}
 }
