@@ -85,6 +85,8 @@ trials: setup ## Run the checks of races TRIALS=20 times, on every adapter and b
 	$(GO) run ./internal/cmd/backends -- \
 		$(GO) test ./internal/tests/matrix -count $(TRIALS) -timeout 60m \
 		-run 'TestMatrix/.*/.*/pair/($(RACES))$$'
+	$(GO) run ./internal/cmd/backends -- \
+		$(GO) test ./internal/tests/matrix -count 1 -timeout 60m -v -trials $(TRIALS) -run TestTrials
 
 .PHONY: sweep
 sweep: setup ## Sweep a million expired sessions under load, on each SQL database

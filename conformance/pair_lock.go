@@ -1,10 +1,14 @@
 package conformance
 
 import (
+	"bufio"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/scskit/scskit"
@@ -17,7 +21,8 @@ var pairLockChecks = []check{
 		"adapters.Lock: of fifty parallel requests (fewer on a slow backend) that read a number and " +
 			"put the next one, none is lost"},
 	{"pair/lock-ends", LevelPair, lockEnds,
-		"adapters.Lock: the session is free when its request has ended, however that was"},
+		"adapters.Lock: the session is free when its request has ended, however that was, or when its " +
+			"response has begun"},
 }
 
 // newLocked returns an application with adapters.Lock.
@@ -80,11 +85,124 @@ func lockEnds(t *checkT) {
 			"/unknown", "/renew", "/destroy"} {
 			token := b.token()
 			b.get(path)
-			lock, err := store.Lock(t.Context(), token, scskit.LockOptions{MaxWait: -1})
-			if err != nil {
-				t.Fatalf("after %s: %v", path, err)
-			}
-			lock.Release(t.Context())
+			t.wantFree(store, token, "after "+path)
 		}
 	}
+	lockEndsBegun(t)
+	lockEndsClientGone(t)
+}
+
+// wantFree ends the check if the session is locked.
+func (t *checkT) wantFree(store *scskit.Store, token, when string) {
+	t.Helper()
+	lock, err := store.Lock(t.Context(), token, scskit.LockOptions{MaxWait: -1})
+	if err != nil {
+		t.Fatalf("%s: %v", when, err)
+	}
+	lock.Release(t.Context())
+}
+
+// lockEndsBegun checks that the session is free when the response has begun.
+func lockEndsBegun(t *checkT) {
+	s, store := t.newLocked(scskit.LockOptions{Lease: time.Hour, MaxWait: -1})
+	g := t.gate()
+	s.route("/can", func(c Context) error {
+		_, stream := c.(Streamer)
+		_, upgrade := c.(Upgrader)
+		return c.Send(http.StatusOK, fmt.Sprintf("stream %t, upgrade %t", stream, upgrade))
+	})
+	s.route("/stream", func(c Context) error {
+		f, err := contextAs[Streamer](s, c)
+		if err != nil {
+			return err
+		}
+		s.sm.Put(c.Context(), "k", "stream")
+		return f.Stream(func(w io.Writer, flush func() error) error {
+			if err := begin(w, flush); err != nil {
+				return err
+			}
+			g.pass()
+			return nil
+		})
+	})
+	s.route("/upgrade", func(c Context) error {
+		u, err := contextAs[Upgrader](s, c)
+		if err != nil {
+			return err
+		}
+		s.sm.Put(c.Context(), "k", "upgrade")
+		return u.Upgrade("echo", func(conn io.ReadWriter) {
+			_, _ = bufio.NewReader(conn).ReadString('\n')
+		})
+	})
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	can := b.get("/can").body
+	if strings.Contains(can, "stream true") {
+		v := b.start("/stream")
+		g.await(1)
+		t.wantFree(store, b.token(), "while a stream is open")
+		b.wantValue("k", "stream") // takes the lock
+		g.open()
+		v.wait().want(t, http.StatusOK, begun)
+		t.wantFree(store, b.token(), "after a stream")
+	}
+	if !strings.Contains(can, "upgrade true") {
+		return
+	}
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.base+"/upgrade",
+		http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Connection", "Upgrade")
+	req.Header.Set("Upgrade", "echo")
+	res, err := b.begin(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	s.checkSupport()
+	if res.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("response: status %d, want 101", res.StatusCode)
+	}
+	t.wantFree(store, b.token(), "while a websocket is open")
+	b.wantValue("k", "upgrade") // takes the lock
+}
+
+// lockEndsClientGone checks that the lock lasts until the handler has returned, and no longer, if
+// the client has hung up.
+func lockEndsClientGone(t *checkT) {
+	s, store := t.newLocked(scskit.LockOptions{Lease: time.Hour, MaxWait: -1})
+	g := t.gate()
+	s.heldRoute("/slow", g, func(c Context) error {
+		s.sm.Put(c.Context(), "k", "w")
+		return c.Send(http.StatusOK, "to nobody")
+	})
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	w.drain()
+	ctx, hangUp := context.WithCancel(t.Context())
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_, _ = b.try(ctx, http.MethodGet, "/slow")
+	}()
+	g.await(1)
+	hangUp()
+	<-over
+	if _, err := store.Lock(t.Context(), b.token(), scskit.LockOptions{MaxWait: -1}); err == nil {
+		t.Fatal("the lock ended before the handler")
+	}
+	g.open()
+	w.ended(t, "commit")
+	t.soon("the session is free", func() bool {
+		lock, err := store.Lock(t.Context(), b.token(), scskit.LockOptions{MaxWait: -1})
+		lock.Release(t.Context())
+		return err == nil
+	})
+	b.wantValue("k", "w")
 }
