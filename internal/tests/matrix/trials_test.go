@@ -84,7 +84,7 @@ func newProcess(tb testing.TB, s scs.Store, opts ...adapters.Option) *process {
 		sm.Put(r.Context(), "user", "alice")
 		answer(w, r.Context())
 	})
-	next := func(ctx context.Context) error {
+	next := func(ctx context.Context) error { //nolint:unparam // the signature of Update
 		sm.Put(ctx, "n", sm.GetInt(ctx, "n")+1)
 		return nil
 	}
