@@ -39,6 +39,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) app.HandlerFun
 			c.Next(ctx)
 			return
 		}
+		defer req.Release() // of adapters.Lock, if a handler panics
 		res := adapters.NewResponse(&c.Response.Header, req)
 		c.Next(req.Context())
 		if c.Response.GetHijackWriter() != nil {

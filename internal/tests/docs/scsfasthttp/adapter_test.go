@@ -25,6 +25,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) Middleware {
 				fail(c, err) // the handler must not run
 				return
 			}
+			defer req.Release() // of adapters.Lock, if the handler panics
 			outside := Context(c)
 			c.SetUserValue(contextKey{}, req.Context())
 			res := adapters.NewResponse(&c.Response.Header, req)
