@@ -34,6 +34,9 @@ var pairRenewalChecks = []check{
 func (t *checkT) renewable() (*site, *browser) {
 	t.Helper()
 	s := t.newSite()
+	if _, ok := s.store.(*scskit.Store); !ok {
+		t.notApplicable("the store is not a *scskit.Store: it does not know a renewed token")
+	}
 	s.route("/signin", s.signIn)
 	s.open()
 	b := s.browser()
