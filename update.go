@@ -60,13 +60,12 @@ func Update(ctx context.Context, sm *scs.SessionManager, fn func(ctx context.Con
 }
 
 func runUpdate(ctx context.Context, sm *scs.SessionManager, fn func(context.Context) error) error {
-	if sm == nil || fn == nil {
-		return errors.New("the session manager or the function is nil: pass both")
+	if fn == nil {
+		return errors.New("the function is nil: pass one")
 	}
-	s, ok := StoreOf(sm.Store)
-	if !ok {
-		return fmt.Errorf("the manager's store is a %T: use one from package stores, such as "+
-			"memstore.New(nil)", sm.Store)
+	s, err := storeOf(sm)
+	if err != nil {
+		return err
 	}
 	if u := updateFrom(ctx); u != nil {
 		return u.refuse()

@@ -27,7 +27,7 @@ func Lock(o scskit.LockOptions) Option {
 }
 
 // validateLock checks the option Lock. s is nil if there is no *scskit.Store.
-func (l *Lifecycle) validateLock(s *scskit.Store) error {
+func (l *Lifecycle) validateLock(s *scskit.Store, carries bool) error {
 	if l.opts.lock == nil {
 		return nil
 	}
@@ -35,7 +35,7 @@ func (l *Lifecycle) validateLock(s *scskit.Store) error {
 		return fmt.Errorf("the option Lock needs a *scskit.Store, but SessionManager.Store is a %T: "+
 			"remove the option, or use a store from package stores", l.sm.Store)
 	}
-	if _, carries := s.CookieName(); carries {
+	if carries {
 		return errors.New("the option Lock cannot lock sessions that travel in the cookie: remove the " +
 			"option, or use a store on a server")
 	}

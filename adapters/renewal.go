@@ -24,7 +24,7 @@ func RenewEvery(d time.Duration) Option {
 }
 
 // validateRenewal checks RenewEvery. s is nil if the store is not a *scskit.Store.
-func (l *Lifecycle) validateRenewal(s *scskit.Store) error {
+func (l *Lifecycle) validateRenewal(s *scskit.Store, carries bool) error {
 	if !l.opts.renewEverySet {
 		return nil
 	}
@@ -34,7 +34,7 @@ func (l *Lifecycle) validateRenewal(s *scskit.Store) error {
 	if s == nil {
 		return errors.New("the option RenewEvery is set, but the store is not a *scskit.Store: remove it")
 	}
-	if _, carries := s.CookieName(); carries {
+	if carries {
 		return errors.New("the option RenewEvery is set, but the store keeps sessions in cookies, and " +
 			"cannot end the old one: remove it")
 	}

@@ -53,10 +53,10 @@ func (l *Lifecycle) validate() error {
 		}
 		_, carries = s.CookieName()
 	}
-	if err := l.validateRenewal(s); err != nil {
+	if err := l.validateRenewal(s, carries); err != nil {
 		return err
 	}
-	if err := l.validateLock(s); err != nil {
+	if err := l.validateLock(s, carries); err != nil {
 		return err
 	}
 	if err := l.validateTransports(carries); err != nil {

@@ -149,6 +149,19 @@ func (b *browser) start(path string) *visit {
 	return v
 }
 
+// hangUp requests a path, and closes the connection when the handler is at the gate.
+func (b *browser) hangUp(path string, g *gate) {
+	ctx, cancel := context.WithCancel(b.s.t.Context())
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		_, _ = b.try(ctx, http.MethodGet, path)
+	}()
+	g.await(1)
+	cancel()
+	<-over
+}
+
 // wait waits for the response and returns it.
 func (v *visit) wait() *answer {
 	v.b.s.t.Helper()

@@ -69,17 +69,7 @@ func (k *fakePortable) CommitCtx(
 
 // peek returns the record with the id from the innermost driver.
 func (k *fakePortable) peek(id string) (driver.Record, error) {
-	d := k.inner
-	for {
-		switch w := d.(type) {
-		case *tap:
-			d = w.Driver
-		case *scripted:
-			d = w.Driver
-		default:
-			return d.Load(context.Background(), id)
-		}
-	}
+	return k.innermost().Load(context.Background(), id)
 }
 
 // change has the changes of a mutant. Each may be nil.

@@ -214,15 +214,7 @@ func pairClientGone(t *checkT) {
 		b := s.browser()
 		b.put("k", "v")
 		w.drain()
-		ctx, hangUp := context.WithCancel(t.Context())
-		over := make(chan struct{})
-		go func() {
-			defer close(over)
-			_, _ = b.try(ctx, http.MethodGet, "/slow")
-		}()
-		g.await(1)
-		hangUp()
-		<-over
+		b.hangUp("/slow", g)
 		g.open()
 		w.ended(t, "commit")
 		b.wantValue("k", "w")

@@ -2,7 +2,6 @@ package conformance
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -185,15 +184,7 @@ func lockEndsClientGone(t *checkT) {
 	b := s.browser()
 	b.put("k", "v")
 	w.drain()
-	ctx, hangUp := context.WithCancel(t.Context())
-	over := make(chan struct{})
-	go func() {
-		defer close(over)
-		_, _ = b.try(ctx, http.MethodGet, "/slow")
-	}()
-	g.await(1)
-	hangUp()
-	<-over
+	b.hangUp("/slow", g)
 	if _, err := store.Lock(t.Context(), b.token(), scskit.LockOptions{MaxWait: -1}); err == nil {
 		t.Fatal("the lock ended before the handler")
 	}
