@@ -48,6 +48,7 @@ func lockIncrements(t *checkT) {
 		}
 		s.route("/next", func(c Context) error {
 			i, _ := strconv.Atoi(s.sm.GetString(c.Context(), "n"))
+			time.Sleep(time.Millisecond) // so that others meet it without the lock
 			s.sm.Put(c.Context(), "n", strconv.Itoa(i+1))
 			return c.Send(http.StatusOK, "next")
 		})
