@@ -69,7 +69,7 @@ func (carrierDriver) Touch(context.Context, driver.Record) error {
 }
 
 // Delete does nothing: the adapter expires the cookie.
-func (carrierDriver) Delete(context.Context, string) error { return nil }
+func (carrierDriver) Delete(context.Context, string, driver.Condition) error { return nil }
 
 // SavedAt returns when the session in a cookie's value was last saved. It is the zero time if the
 // value holds no live session, or if the store keeps sessions on a server. If a request has several

@@ -102,7 +102,7 @@ type commitOp struct {
 func (c *commitOp) untracked(cond driver.Condition) error {
 	c.expires()
 	if c.expired() {
-		return c.removeExpired(c.id)
+		return c.store.removeAny(c.ctx, c.id)
 	}
 	if c.store.carrier != nil {
 		return errNeedsAdapter
@@ -167,11 +167,11 @@ func (c *commitOp) tracked() error {
 		c.noteRetired(c.old.state)
 		return c.gone(noteGone)
 	case c.expired():
-		if err := c.removeExpired(c.id); err != nil {
+		if err := c.store.removeAny(c.ctx, c.id); err != nil {
 			return err
 		}
 		if c.old.state != 0 {
-			if err := c.removeExpired(s.idOf(&c.old.note)); err != nil {
+			if err := c.store.removeAny(c.ctx, s.idOf(&c.old.note)); err != nil {
 				return err
 			}
 			c.noteRetired(noteDeleted)
@@ -310,14 +310,6 @@ func (c *commitOp) gone(state noteState) error {
 }
 
 func (c *commitOp) expired() bool { return !c.until.After(c.store.opts.Now()) }
-
-func (c *commitOp) removeExpired(id string) error {
-	err := c.store.remove(c.ctx, id)
-	if errors.Is(err, driver.ErrNotFound) {
-		return nil
-	}
-	return err
-}
 
 func (c *commitOp) record(data []byte, expiry time.Time) driver.Record {
 	now := c.store.opts.Now()

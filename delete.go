@@ -7,7 +7,8 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// DeleteCtx implements scs.CtxStore. Deleting a session that does not exist is not an error.
+// DeleteCtx implements scs.CtxStore. Deleting a session that does not exist is not an error. If the
+// session was renewed meanwhile, it ends under its new token.
 //
 // In a context with a tracker the session is deleted even if ctx has been canceled, unless
 // Options.Timeout is negative. DeleteCtx then also distinguishes SessionManager's Destroy,
@@ -24,7 +25,7 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 		if !ok {
 			return nil
 		}
-		if err := s.remove(ctx, id); err != nil && !errors.Is(err, driver.ErrNotFound) {
+		if _, err := (ending{store: s}).end(ctx, driver.Record{ID: id}); err != nil {
 			return s.failure("delete", token, err)
 		}
 		return nil
@@ -80,16 +81,23 @@ func (s *Store) endTracked(ctx context.Context, t *tracker, reason deleteReason,
 		t.addSource(ctx, s, n.note, noteLive)
 		return nil
 	}
-	err := s.remove(ctx, s.idOf(&n.note))
+	var found bool
+	var err error
+	if id := s.idOf(&n.note); reason == reasonDestroy {
+		found, err = ending{store: s}.end(ctx, driver.Record{ID: id, Version: n.version})
+	} else {
+		err = s.remove(ctx, id, driver.Always())
+		found = err == nil
+	}
 	if err != nil && !errors.Is(err, driver.ErrNotFound) {
 		return s.failure("delete", n.token, err)
 	}
 	switch {
-	case err != nil && reason == reasonMerge && n.state != 0:
+	case !found && reason == reasonMerge && n.state != 0:
 		t.addSource(ctx, s, n.note, noteGone)
 	case reason == reasonMerge && n.state == noteLive:
 		t.ended(s, n.token, noteRenewed, n.renewals) // it continues in the target
-	case err == nil || n.state != 0:
+	case found || n.state != 0:
 		t.ended(s, n.token, noteDeleted, n.renewals)
 	}
 	return nil

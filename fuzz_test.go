@@ -29,8 +29,8 @@ func FuzzStoredRecord(f *testing.F) {
 	}
 	f.Add(good)
 	f.Add([]byte(tombstoneMark))
-	f.Add(tombstone{"user", "next"}.data())
-	f.Add(tombstone{"", "\x00"}.data())
+	f.Add(tombstone{"user", byAdapter, "next"}.data())
+	f.Add(tombstone{"", "", "\x00"}.data())
 	f.Add(sealed.sealed(driver.Record{Data: good, ID: "another id"}).Data)
 	f.Add([]byte("\xc1S\x01\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -62,4 +62,4 @@ func (d *oneRecord) Load(_ context.Context, id string) (driver.Record, error) {
 	}, nil
 }
 
-func (*oneRecord) Delete(context.Context, string) error { return nil }
+func (*oneRecord) Delete(context.Context, string, driver.Condition) error { return nil }

@@ -84,7 +84,7 @@ type SessionLock struct {
 // matches errors.ErrUnsupported.
 //
 // A lock is a record in the backend without session data, which expires with the lease. It costs
-// one save, and one touch to release it. Lock does not check that the session exists.
+// one save, and one delete to release it. Lock does not check that the session exists.
 func (s *Store) Lock(ctx context.Context, token string, o LockOptions) (*SessionLock, error) {
 	if s.carrier != nil {
 		return nil, fmt.Errorf("scskit: lock: sessions that travel in cookies cannot be locked: use a "+
@@ -184,13 +184,8 @@ func (l *SessionLock) release(ctx context.Context) {
 		ctx, cancel = context.WithTimeout(ctx, defaultTimeout)
 		defer cancel()
 	}
-	// An expired record does not exist. A Delete could remove the lock of somebody else. The margin is
-	// for a backend whose clock is behind.
-	now := s.opts.Now()
 	op := s.begin(ctx)
-	err := s.driver.Touch(op.ctx, driver.Record{
-		ID: l.id, Version: l.version, Expiry: now.Add(-time.Hour), Seen: now,
-	})
+	err := s.driver.Delete(op.ctx, l.id, driver.IfVersion(l.version))
 	op.end(KindLock, l.session, err)
 	s.lockQueue.wake(l.id)
 }

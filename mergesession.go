@@ -63,7 +63,7 @@ func (c *commitOp) retireSources() error {
 			continue
 		}
 		other.base = other.extra.source.base
-		outcome, err := c.retireMerging(&other, "", func(current driver.Record) error {
+		outcome, err := c.retireMerging(&other, byMerge, func(current driver.Record) error {
 			next, err := c.mergeInto(current.Data, other.data, c.data)
 			if err != nil {
 				return err

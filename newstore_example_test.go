@@ -70,11 +70,15 @@ func (d *mapDriver) Touch(_ context.Context, rec driver.Record) error {
 	return nil
 }
 
-func (d *mapDriver) Delete(_ context.Context, id string) error {
+func (d *mapDriver) Delete(_ context.Context, id string, cond driver.Condition) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, ok := d.records[id]; !ok {
+	stored, ok := d.records[id]
+	if !ok {
 		return driver.ErrNotFound
+	}
+	if version, ok := cond.Match(); ok && stored.Version != version {
+		return driver.ErrConflict
 	}
 	delete(d.records, id)
 	return nil

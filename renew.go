@@ -31,11 +31,11 @@ var ErrGone = errors.New("scskit: session is gone")
 var ErrLate = errors.New("scskit: the response has begun: renew the session before the first " +
 	"write or flush")
 
-// A tombstone replaces the record of a session that was renewed. It is not a session. It lasts for
-// at most tombstoneLife, so that requests which began with the old session find it, and longer
-// after a periodic renewal, so that the use of a stolen token shows. It holds the hash of the user,
-// so that DestroySessionsOf finds it and looks for the renewed session. After a periodic renewal it
-// also has the id of that session.
+// A tombstone replaces the record of a session that continues in another, its successor, after
+// RenewToken or MergeSession. It is not a session. It lasts for tombstoneLife, so that requests
+// which began with the old session find it, and longer after a periodic renewal, so that the use of
+// a stolen token shows. It holds the hash of the user, so that DestroySessionsOf finds it, and the
+// id of the successor.
 const (
 	tombstoneMark = "\x00scskit: renewed\x00"
 	tombstoneLife = 5 * time.Minute
@@ -74,15 +74,21 @@ func asRenewed(err error) *renewedError {
 // tombstone is the content of a tombstone.
 type tombstone struct {
 	user string // driver.Record.User
-	next string // after a periodic renewal, the id of the session that replaced this one
+	why  replacement
+	next string // the id of the successor
 }
 
+// replacement is why a session was replaced by another.
+type replacement string
+
+const (
+	byRenewal replacement = "renewal"
+	byAdapter replacement = "periodic renewal" // nobody signed in, so the old token may go on
+	byMerge   replacement = "merge"
+)
+
 func (t tombstone) data() []byte {
-	data := tombstoneMark + t.user
-	if t.next != "" {
-		data += "\x00" + t.next
-	}
-	return []byte(data)
+	return []byte(tombstoneMark + t.user + "\x00" + string(t.why) + "\x00" + t.next)
 }
 
 // tombstoneOf returns the content of a tombstone's data. ok is false if data is not a tombstone.
@@ -92,15 +98,16 @@ func tombstoneOf(data []byte) (t tombstone, ok bool) {
 	}
 	rest, ok := strings.CutPrefix(string(data), tombstoneMark)
 	if ok {
-		t.user, t.next, _ = strings.Cut(rest, "\x00")
+		t.user, rest, _ = strings.Cut(rest, "\x00")
+		why, next, _ := strings.Cut(rest, "\x00")
+		t.why, t.next = replacement(why), next
 	}
 	return t, ok
 }
 
 // retire replaces a session by a tombstone if the session is still at the version in the note. It
-// returns the tombstone's version. next is the id of the session that a periodic renewal puts in
-// its place, or empty.
-func (s *Store) retire(ctx context.Context, old *note, next string) (int64, error) {
+// returns the tombstone's version. next is the id of the successor.
+func (s *Store) retire(ctx context.Context, old *note, why replacement, next string) (int64, error) {
 	id := s.idOf(old)
 	user, err := s.userOf(old.data)
 	if err != nil {
@@ -108,19 +115,15 @@ func (s *Store) retire(ctx context.Context, old *note, next string) (int64, erro
 	}
 	now := s.opts.Now()
 	life := tombstoneLife
-	if next != "" {
+	if why == byAdapter {
 		life = periodicLife
-	}
-	expiry := ceilMilli(now.Add(life))
-	if old.expiry.Before(expiry) {
-		expiry = old.expiry
 	}
 	op := s.begin(ctx)
 	rec := driver.Record{
 		ID:      id,
-		Data:    tombstone{user, next}.data(),
+		Data:    tombstone{user, why, next}.data(),
 		User:    user,
-		Expiry:  expiry,
+		Expiry:  ceilMilli(now.Add(life)),
 		Created: old.created,
 		Updated: now,
 		Seen:    now,
@@ -143,7 +146,7 @@ const (
 // retireMerging retires a session that the committed one replaces. Whenever another request has
 // saved the old session meanwhile, it calls merge with the stored record, and then tries again.
 // During the call, old holds the record before that change.
-func (c *commitOp) retireMerging(old *note, next string,
+func (c *commitOp) retireMerging(old *note, why replacement,
 	merge func(current driver.Record) error) (retirement, error) {
 	s := c.store
 	id := s.idOf(old)
@@ -151,7 +154,7 @@ func (c *commitOp) retireMerging(old *note, next string,
 		if err := backOff(c.ctx, attempt); err != nil {
 			return 0, err
 		}
-		version, err := s.retire(c.ctx, old, next)
+		version, err := s.retire(c.ctx, old, why, c.id)
 		if err == nil {
 			return retired, nil
 		}
@@ -163,7 +166,9 @@ func (c *commitOp) retireMerging(old *note, next string,
 		case errors.Is(loadErr, errRenewed) && current.Version == version:
 			return retired, nil
 		case errors.As(loadErr, &gone):
-			old.alias = gone.next
+			if gone.why == byAdapter {
+				old.alias = gone.next
+			}
 			return renewed, nil
 		case errors.Is(loadErr, driver.ErrNotFound):
 			return destroyed, nil
@@ -197,11 +202,11 @@ func (c *commitOp) renew(expiry time.Time) error {
 	n, old := &c.note, c.old.note
 	stored := mergeResult{data: c.plain} // the new session as it is stored
 	version, until := n.version, n.expiry
-	next := ""
+	why := byRenewal
 	if old.periodic {
-		next = c.id
+		why = byAdapter
 	}
-	outcome, err := c.retireMerging(&old, next, func(current driver.Record) error {
+	outcome, err := c.retireMerging(&old, why, func(current driver.Record) error {
 		next, err := c.mergeInto(current.Data, old.data, stored.data, c.overwrites...)
 		if err != nil || bytes.Equal(next.data, stored.data) {
 			return err
@@ -251,7 +256,7 @@ func (c *commitOp) noteRetired(state noteState) {
 func (c *commitOp) undo(err error) error {
 	ctx, cancel := c.detached()
 	defer cancel()
-	removal := c.store.remove(ctx, c.id)
+	removal := c.store.remove(ctx, c.id, driver.Always())
 	c.note.state = 0
 	if err == nil && !errors.Is(removal, driver.ErrNotFound) {
 		err = removal

@@ -38,7 +38,7 @@ func (s *Store) successor(ctx context.Context, t *tracker, token string,
 			return driver.Record{}, s.reused(ctx, token, renewed)
 		}
 		t.update(s, token, func(n *note) { n.replaced = true })
-		if renewed.next == "" {
+		if renewed.why != byAdapter {
 			break
 		}
 		if rec, err = s.load(ctx, renewed.next); !errors.As(err, &renewed) {
@@ -54,7 +54,7 @@ func (s *Store) reused(ctx context.Context, token string, renewed *renewedError)
 	if !s.opts.EndOnReuse || renewed.user == "" || s.opts.UserKey == "" {
 		return renewed
 	}
-	if _, err := s.destroyAllOf(ctx, renewed.user, nil); err != nil &&
+	if _, err := s.destroySessionsOf(ctx, renewed.user, nil); err != nil &&
 		!errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}

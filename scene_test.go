@@ -34,8 +34,8 @@ func (d *hookDriver) Save(ctx context.Context, rec driver.Record, cond driver.Co
 	return d.pass("save", rec.ID, func() error { return d.Driver.Save(ctx, rec, cond) })
 }
 
-func (d *hookDriver) Delete(ctx context.Context, id string) error {
-	return d.pass("delete", id, func() error { return d.Driver.Delete(ctx, id) })
+func (d *hookDriver) Delete(ctx context.Context, id string, cond driver.Condition) error {
+	return d.pass("delete", id, func() error { return d.Driver.Delete(ctx, id, cond) })
 }
 
 func (d *hookDriver) Unwrap() driver.Driver { return d.Driver }

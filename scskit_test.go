@@ -80,7 +80,7 @@ func (quoting) Load(_ context.Context, id string) (driver.Record, error) {
 	return driver.Record{}, fmt.Errorf("select %q: %w", id, errBroken)
 }
 
-func (quoting) Delete(_ context.Context, id string) error {
+func (quoting) Delete(_ context.Context, id string, cond driver.Condition) error {
 	return fmt.Errorf("delete %q: %w", id, errBroken)
 }
 

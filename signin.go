@@ -228,8 +228,9 @@ func (s *Store) limitSessions(ctx context.Context, user, token string, opts *Sig
 		return err
 	}
 	type other struct {
-		id    string
-		since time.Time
+		id      string
+		version int64
+		since   time.Time
 	}
 	var others []other
 	for rec, err := range s.recordsOf(ctx, user) {
@@ -244,7 +245,7 @@ func (s *Store) limitSessions(ctx context.Context, user, token string, opts *Sig
 		if since.IsZero() {
 			since = rec.Created
 		}
-		others = append(others, other{rec.ID, since})
+		others = append(others, other{rec.ID, rec.Version, since})
 	}
 	extra := len(others) - (opts.MaxSessions - 1)
 	if extra <= 0 {
@@ -254,8 +255,9 @@ func (s *Store) limitSessions(ctx context.Context, user, token string, opts *Sig
 		return ErrTooManySessions
 	}
 	slices.SortStableFunc(others, func(a, b other) int { return a.since.Compare(b.since) })
+	e := ending{store: s, user: user, kept: kept}
 	for _, o := range others[:extra] {
-		if err := s.remove(ctx, o.id); err != nil && !errors.Is(err, driver.ErrNotFound) {
+		if _, err := e.end(ctx, driver.Record{ID: o.id, Version: o.version}); err != nil {
 			return redact(err, o.id)
 		}
 	}

@@ -159,7 +159,11 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 		err = s.readable(rec)
 	}
 	if err != nil {
-		return nil, false, s.dismiss(ctx, token, id, err)
+		err = s.dismiss(ctx, token, id, rec.Version, err)
+		if errors.Is(err, driver.ErrConflict) { // others have saved it since it was loaded
+			return s.FindCtx(ctx, token)
+		}
+		return nil, false, err
 	}
 	s.unreadable.end()
 	if s.codec.ended(rec.Data, s.opts.Now()) {
@@ -304,9 +308,9 @@ func (s *Store) touch(ctx context.Context, rec driver.Record) error {
 	return err
 }
 
-func (s *Store) remove(ctx context.Context, id string) error {
+func (s *Store) remove(ctx context.Context, id string, cond driver.Condition) error {
 	op := s.begin(ctx)
-	err := s.driver.Delete(op.ctx, id)
+	err := s.driver.Delete(op.ctx, id, cond)
 	op.end(KindDelete, id, err)
 	return err
 }

@@ -96,7 +96,7 @@ func (r *unreadableRun) end() {
 
 // dismiss does what Options.OnUnreadable says with a record that a request has found. If it returns
 // nil, the request goes on without the session.
-func (s *Store) dismiss(ctx context.Context, token, id string, cause error) error {
+func (s *Store) dismiss(ctx context.Context, token, id string, version int64, cause error) error {
 	u := Unreadable{ID: s.ids.public(id), Err: cause}
 	decide := s.opts.OnUnreadable
 	if decide == nil {
@@ -117,9 +117,11 @@ func (s *Store) dismiss(ctx context.Context, token, id string, cause error) erro
 	case FailUnreadable:
 		return s.failure("find", token, cause)
 	case DropUnreadable:
-		switch err := s.remove(ctx, id); {
+		switch err := s.remove(ctx, id, driver.IfVersion(version)); {
 		case errors.Is(err, driver.ErrNotFound):
 			return nil // another request has deleted and reported it
+		case errors.Is(err, driver.ErrConflict):
+			return err
 		case err != nil:
 			return s.failure("find", token, err)
 		}

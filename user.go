@@ -110,10 +110,10 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 //
 //	n, err := store.DestroySessionsOf(ctx, user, sm.Token(ctx))
 //
-// It destroys every session of the user that was signed in before the call began. A request that is
-// running at the same time does not bring a session back. If a session is renewed during the call,
-// DestroySessionsOf also destroys it under its new token. A session that is signed in during the
-// call may or may not be destroyed.
+// It destroys every session of the user that was signed in before the call began, however many
+// requests save, renew or sign in meanwhile. A request that is running at the same time does not
+// bring a session back. If a session is renewed during the call, DestroySessionsOf also destroys it
+// under its new token. A session that is signed in during the call may or may not be destroyed.
 //
 // If the request has renewed its own session, pass the new token. ctx must be the request's
 // context.
@@ -125,23 +125,10 @@ func (s *Store) DestroySessionsOf(ctx context.Context, user string,
 	}
 	want, err := s.indexedUser(user)
 	if err == nil {
-		destroyed, err = s.destroyAllOf(ctx, want, kept)
+		destroyed, err = s.destroySessionsOf(ctx, want, kept)
 	}
 	if err != nil {
 		return destroyed, fmt.Errorf("scskit: destroy sessions of a user: %w", err)
-	}
-	return destroyed, nil
-}
-
-// destroyAllOf destroys the sessions of the user with the hash, until no new ones appear.
-func (s *Store) destroyAllOf(ctx context.Context, user string,
-	kept []string) (destroyed int, err error) {
-	for range maxDestroyPasses {
-		n, more, err := s.destroySessionsOf(ctx, user, kept)
-		destroyed += n
-		if err != nil || !more {
-			return destroyed, err
-		}
 	}
 	return destroyed, nil
 }
@@ -181,34 +168,27 @@ func (s *Store) keptBy(ctx context.Context, except []string) (kept []string, err
 	return kept, nil
 }
 
-// maxDestroyPasses limits how often DestroySessionsOf repeats its search while new sessions appear.
-const maxDestroyPasses = 100
-
-// destroySessionsOf goes through the sessions of the user with the hash once. more says that it has
-// to be repeated: if a session was renewed after it was read, the new one may not have been read.
+// destroySessionsOf destroys the sessions of the user with the hash. One listing is enough: it has
+// every session that is older than the call, or the tombstone that leads to its successor.
 func (s *Store) destroySessionsOf(ctx context.Context, user string,
-	kept []string) (destroyed int, more bool, err error) {
+	kept []string) (destroyed int, err error) {
+	e := ending{store: s, user: user, kept: kept}
 	for rec, err := range s.recordsOf(ctx, user) {
 		if err != nil {
-			return destroyed, more, err
+			return destroyed, err
 		}
 		if slices.Contains(kept, rec.ID) {
 			continue
 		}
-		_, isTombstone := tombstoneOf(rec.Data)
-		switch err := s.remove(ctx, rec.ID); {
-		case errors.Is(err, driver.ErrNotFound): // another call deleted it first
-			more = true
-		case err != nil:
-			return destroyed, more, redact(err, rec.ID)
-		default:
-			more = true
-			if !isTombstone {
-				destroyed++
-			}
+		found, err := e.end(ctx, rec)
+		if found {
+			destroyed++
+		}
+		if err != nil {
+			return destroyed, redact(err, rec.ID)
 		}
 	}
-	return destroyed, more, nil
+	return destroyed, nil
 }
 
 // recordsOf yields each live record of the user with the given hash once. These include tombstones,
@@ -230,15 +210,7 @@ func (s *Store) recordsOf(ctx context.Context, want string) iter.Seq2[driver.Rec
 			if seen[rec.ID] || !rec.Expiry.After(s.opts.Now()) {
 				continue
 			}
-			// If the record cannot be opened, the backend's word for its user must do: signing out
-			// everywhere must end the session.
-			got := rec.User
-			if err := s.open(&rec); err == nil {
-				if got, err = s.userOf(rec.Data); err != nil {
-					continue
-				}
-			}
-			if got != want {
+			if err := s.open(&rec); s.ownerOf(rec, err) != want {
 				continue
 			}
 			seen[rec.ID] = true
@@ -247,6 +219,19 @@ func (s *Store) recordsOf(ctx context.Context, want string) iter.Seq2[driver.Rec
 			}
 		}
 	}
+}
+
+// ownerOf returns the hash of the user of a record, given the error of opening it. If it cannot be
+// opened, the backend's word must do: signing out everywhere must end the session.
+func (s *Store) ownerOf(rec driver.Record, err error) string {
+	if err != nil {
+		return rec.User
+	}
+	user, err := s.userOf(rec.Data)
+	if err != nil { // no session with such a user can be saved
+		return ""
+	}
+	return user
 }
 
 // indexedUser returns driver.Record.User for a user.

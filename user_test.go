@@ -244,55 +244,93 @@ func TestSessionsOfUntrustedIndex(t *testing.T) {
 	}
 }
 
-// moving is a driver that renews a session after its Range has yielded the first record.
+// moving is a driver that calls move after its Range has yielded the first record. It yields no
+// record that was created after the call of Range.
 type moving struct {
 	driver.Driver
-	from, to string
+	last string // the id of the record that is yielded last
+	move func()
 }
 
 func (m *moving) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		var ids []string
 		for rec := range m.Driver.(driver.Ranger).Range(ctx) {
-			ids = append(ids, rec.ID)
+			if rec.ID != m.last {
+				ids = append(ids, rec.ID)
+			}
 		}
-		slices.SortFunc(ids, func(a, b string) int { // the renewed session comes last
-			return strings.Compare(strings.ReplaceAll(a, m.from, "~"), strings.ReplaceAll(b, m.from, "~"))
-		})
-		for _, id := range ids {
+		for i, id := range append(ids, m.last) {
 			rec, err := m.Load(ctx, id)
 			if err == nil && !yield(rec, nil) {
 				return
 			}
-			if moved, err := m.Load(ctx, m.from); err == nil && id != m.from {
-				_ = m.Delete(ctx, m.from)
-				moved.ID = m.to
-				_ = m.Save(ctx, moved, driver.IfAbsent())
+			if i == 0 {
+				m.move()
 			}
 		}
 	}
 }
 
-func TestDestroySessionsOfLooksAgain(t *testing.T) {
-	m := &moving{
-		Driver: userStore(t, scskit.Options{}).Driver(),
-		from:   scskit.HashToken("two"),
-		to:     scskit.HashToken("renewed"),
-	}
-	s, err := scskit.NewStore(m, &scskit.Options{UserKey: "user"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, token := range []string{"one", "two", "three"} {
-		if err := commitSession(t, s, token, map[string]any{"user": "alice"}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if n, err := s.DestroySessionsOf(context.Background(), "alice"); n != 3 || err != nil {
-		t.Errorf("destroyed %d, %v, want 3", n, err)
-	}
-	if _, found, _ := s.Find("renewed"); found {
-		t.Error("the session that was renewed meanwhile still exists")
+// TestUserSessionsRenewedMeanwhile renews a session twice after a call has listed the sessions.
+func TestUserSessionsRenewedMeanwhile(t *testing.T) {
+	background := context.Background()
+	for _, name := range []string{"destroy", "update"} {
+		t.Run(name, func(t *testing.T) {
+			m := &moving{
+				Driver: userStore(t, scskit.Options{}).Driver(), last: scskit.HashToken("two"),
+			}
+			s, err := scskit.NewStore(m, &scskit.Options{UserKey: "user"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, token := range []string{"one", "two", "three"} {
+				if err := commitSession(t, s, token, map[string]any{"user": "alice"}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			token := "two"
+			m.move = func() {
+				for range 2 {
+					sm := scskit.New(s)
+					ctx, err := sm.Load(scskit.WithTracker(background), token)
+					if err != nil {
+						t.Error(err)
+						return
+					}
+					err = sm.RenewToken(ctx)
+					if err == nil {
+						token, _, err = sm.Commit(ctx)
+					}
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			}
+			var n int
+			if name == "destroy" {
+				n, err = s.DestroySessionsOf(background, "alice")
+			} else {
+				n, err = s.UpdateSessionsOf(background, "alice", func(values map[string]any) error {
+					values["role"] = "guest"
+					return nil
+				})
+			}
+			if n != 3 || err != nil {
+				t.Errorf("%d sessions, %v, want 3", n, err)
+			}
+			sm := scskit.New(s)
+			ctx, err := sm.Load(background, token)
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch user, role := sm.GetString(ctx, "user"), sm.GetString(ctx, "role"); {
+			case name == "destroy" && user != "":
+				t.Error("the session that was renewed meanwhile still exists")
+			case name == "update" && role != "guest":
+				t.Errorf("the session that was renewed meanwhile has the role %q", role)
+			}
+		})
 	}
 }
 

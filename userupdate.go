@@ -24,7 +24,7 @@ import (
 // that is signed in during the call may or may not be changed: change what a sign-in reads, such as
 // the user's row in a database, before the call.
 //
-// change may therefore see a session that it has changed already. Its second call must change
+// change may see a session that it has changed already, after a renewal. Its second call must change
 // nothing more: set or delete values, and do not count. It must not change the value under
 // Options.UserKey. If it returns an error, UpdateSessionsOf stops and returns that.
 //
@@ -60,51 +60,44 @@ type usersUpdate struct {
 	store   *Store
 	user    string // its hash
 	change  func(values map[string]any) error
-	done    map[string]bool // the ids of sessions that were changed, and of tombstones that were seen
+	done    map[string]bool // the ids of sessions that need no more change, and of tombstones
 	changed int
 	failed  error // the first session that cannot be read
 }
 
-// run goes through the sessions until it finds no new ones. If one was renewed after it was read,
-// the new one may have been missed.
+// run goes through the sessions once. The listing has every session that is older than the call,
+// or the tombstone that leads to its successor.
 func (u *usersUpdate) run(ctx context.Context) error {
-	for range maxDestroyPasses {
-		more := false
-		for rec, err := range u.store.recordsOf(ctx, u.user) {
-			if err != nil {
-				return err
-			}
-			if u.done[rec.ID] {
-				continue
-			}
-			more = true
-			u.done[rec.ID] = true
-			if _, isTombstone := tombstoneOf(rec.Data); isTombstone {
-				continue
-			}
-			if err := u.one(ctx, rec.ID); err != nil {
-				return redact(err, rec.ID)
-			}
+	for rec, err := range u.store.recordsOf(ctx, u.user) {
+		if err != nil {
+			return err
 		}
-		if !more {
-			break
+		if err := u.one(ctx, rec.ID); err != nil {
+			return redact(err, rec.ID)
 		}
 	}
 	return u.failed
 }
 
-// one changes one session until no other request interferes.
+// one changes one session, or its successor, until no other request interferes.
 func (u *usersUpdate) one(ctx context.Context, id string) error {
 	s := u.store
 	var lastVersion int64
 	for attempt := range maxAttempts {
+		if u.done[id] {
+			return nil
+		}
 		if err := backOff(ctx, attempt); err != nil {
 			return err
 		}
 		// The listing may be old, so that a save on its condition would fail.
 		rec, err := s.load(ctx, id)
 		switch {
-		case errors.Is(err, driver.ErrNotFound): // destroyed or renewed
+		case asRenewed(err) != nil:
+			u.done[id] = true
+			id = asRenewed(err).next
+			continue
+		case errors.Is(err, driver.ErrNotFound): // destroyed
 			return nil
 		case err != nil && !unreadable(err):
 			return err

@@ -176,7 +176,7 @@ func sweepDeleted(t *checkT) {
 			if err := d.Save(t.Context(), rec, driver.Always()); err != nil {
 				return fmt.Errorf("save: %w", err)
 			}
-			if err := d.Delete(t.Context(), rec.ID); err != nil {
+			if err := d.Delete(t.Context(), rec.ID, driver.Always()); err != nil {
 				return fmt.Errorf("delete: %w", err)
 			}
 		}
@@ -244,7 +244,7 @@ func sweepLimitMoved(t *checkT) {
 						return fmt.Errorf("save: %w", err)
 					}
 				}
-				if err := d.Delete(t.Context(), gone.ID); err != nil {
+				if err := d.Delete(t.Context(), gone.ID, driver.Always()); err != nil {
 					return fmt.Errorf("delete: %w", err)
 				}
 				if _, err := t.moved(d, byTouch, anyRecord(), near, far()); err != nil {

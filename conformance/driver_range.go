@@ -82,7 +82,7 @@ func rangeLive(t *checkT) {
 	want := t.populate(d, 10)
 	deleted := record(newID(), "deleted")
 	t.save(d, deleted, driver.Always())
-	if err := d.Delete(t.Context(), deleted.ID); err != nil {
+	if err := d.Delete(t.Context(), deleted.ID, driver.Always()); err != nil {
 		t.Fatalf("delete: %v", err)
 	}
 	odd := record("'; DROP \x00 \xff * ", "odd id")
@@ -131,7 +131,7 @@ func rangeCalls(t *checkT) {
 		}
 		visited++
 		t.wantRecord(d, want[rec.ID])
-		if err := d.Delete(t.Context(), rec.ID); err != nil {
+		if err := d.Delete(t.Context(), rec.ID, driver.Always()); err != nil {
 			t.Fatalf("delete in the body: %v", err)
 		}
 		delete(want, rec.ID)

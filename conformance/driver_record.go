@@ -45,6 +45,10 @@ var driverRecordChecks = []check{
 		"Driver.Delete: removes the record with the id, and no other"},
 	{"driver/delete-missing", LevelDriver, driverDeleteMissing,
 		"Driver.Delete: without a record the error is ErrNotFound"},
+	{"driver/delete-version", LevelDriver, driverDeleteVersion,
+		"Driver.Delete: with IfVersion, removes the record only at the given version"},
+	{"driver/delete-race", LevelDriver, driverDeleteRace,
+		"Driver.Delete: of a delete and saves of one version, one succeeds"},
 }
 
 func driverLoadMissing(t *checkT) {
@@ -125,7 +129,7 @@ func driverSaveIfAbsent(t *checkT) {
 	other.Version = 2
 	t.wantErr("save", d.Save(t.Context(), other, driver.IfAbsent()), driver.ErrConflict)
 	t.wantRecord(d, rec)
-	if err := d.Delete(t.Context(), rec.ID); err != nil {
+	if err := d.Delete(t.Context(), rec.ID, driver.Always()); err != nil {
 		t.Fatalf("delete: %v", err)
 	}
 	t.save(d, other, driver.IfAbsent())
@@ -157,7 +161,7 @@ func driverSaveIfVersionMissing(t *checkT) {
 		driver.ErrNotFound)
 	t.wantNoRecord(d, rec.ID)
 	t.save(d, rec, driver.Always())
-	if err := d.Delete(t.Context(), rec.ID); err != nil {
+	if err := d.Delete(t.Context(), rec.ID, driver.Always()); err != nil {
 		t.Fatalf("delete: %v", err)
 	}
 	t.wantErr("save", d.Save(t.Context(), rec, driver.IfVersion(1)), driver.ErrConflict,
@@ -263,7 +267,7 @@ func driverDelete(t *checkT) {
 	rec, other := record(newID(), "data"), record(newID(), "other")
 	t.save(d, rec, driver.Always())
 	t.save(d, other, driver.Always())
-	if err := d.Delete(t.Context(), rec.ID); err != nil {
+	if err := d.Delete(t.Context(), rec.ID, driver.Always()); err != nil {
 		t.Fatalf("delete: %v", err)
 	}
 	t.wantNoRecord(d, rec.ID)
@@ -273,10 +277,71 @@ func driverDelete(t *checkT) {
 func driverDeleteMissing(t *checkT) {
 	d := t.newDriver()
 	rec := record(newID(), "data")
-	t.wantErr("delete", d.Delete(t.Context(), rec.ID), driver.ErrNotFound)
+	t.wantErr("delete", d.Delete(t.Context(), rec.ID, driver.Always()), driver.ErrNotFound)
 	t.save(d, rec, driver.Always())
-	if err := d.Delete(t.Context(), rec.ID); err != nil {
+	if err := d.Delete(t.Context(), rec.ID, driver.Always()); err != nil {
 		t.Fatalf("delete: %v", err)
 	}
-	t.wantErr("delete again", d.Delete(t.Context(), rec.ID), driver.ErrNotFound)
+	t.wantErr("delete again", d.Delete(t.Context(), rec.ID, driver.Always()), driver.ErrNotFound)
+}
+
+func driverDeleteVersion(t *checkT) {
+	d := t.newDriver()
+	rec := record(newID(), "data")
+	rec.Version = 1<<60 + 3
+	t.wantErr("delete", d.Delete(t.Context(), rec.ID, driver.IfVersion(rec.Version)),
+		driver.ErrNotFound, driver.ErrConflict)
+	t.save(d, rec, driver.Always())
+	for _, v := range []int64{1, 1<<60 + 2, 1<<60 + 4} {
+		t.wantErr("delete at another version", d.Delete(t.Context(), rec.ID, driver.IfVersion(v)),
+			driver.ErrConflict)
+		t.wantRecord(d, rec)
+	}
+	rec.Expiry = rec.Expiry.Add(time.Minute)
+	if err := d.Touch(t.Context(), touchTo(rec.ID, rec.Version, rec.Expiry)); err != nil {
+		t.Fatalf("touch: %v", err)
+	}
+	if err := d.Delete(t.Context(), rec.ID, driver.IfVersion(rec.Version)); err != nil {
+		t.Fatalf("delete: %v", err)
+	}
+	t.wantNoRecord(d, rec.ID)
+}
+
+func driverDeleteRace(t *checkT) {
+	d := t.newDriver()
+	const writers = 8
+	for range 10 {
+		rec := record(newID(), "base")
+		rec.Version = 1
+		t.save(d, rec, driver.Always())
+		var deleted, saved atomic.Int32
+		t.each(writers, func(i int) {
+			if i%2 == 0 {
+				err := d.Delete(t.Context(), rec.ID, driver.IfVersion(1))
+				if err == nil {
+					deleted.Add(1)
+				} else {
+					t.wantErr("delete", err, driver.ErrConflict, driver.ErrNotFound)
+				}
+				return
+			}
+			next := record(rec.ID, "next")
+			next.Version = int64(i + 1)
+			err := d.Save(t.Context(), next, driver.IfVersion(1))
+			if err == nil {
+				saved.Add(1)
+			} else {
+				t.wantErr("save", err, driver.ErrConflict, driver.ErrNotFound)
+			}
+		})
+		if n := deleted.Load() + saved.Load(); n != 1 {
+			t.Fatalf("%d deletes and %d saves of one version succeeded, want one in all",
+				deleted.Load(), saved.Load())
+		}
+		if saved.Load() == 0 {
+			t.wantNoRecord(d, rec.ID)
+		} else if _, err := d.Load(t.Context(), rec.ID); err != nil {
+			t.Fatalf("load of what was saved: %v", err)
+		}
+	}
 }

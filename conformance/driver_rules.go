@@ -137,7 +137,7 @@ func driverIDs(t *checkT) {
 		}
 	}
 	for i, id := range ids {
-		if err := d.Delete(t.Context(), id); err != nil {
+		if err := d.Delete(t.Context(), id, driver.Always()); err != nil {
 			t.Errorf("delete: id %s: %v", brief([]byte(id)), err)
 		}
 		if i+1 < len(ids) {
@@ -219,7 +219,7 @@ func driverContext(t *checkT) {
 			},
 			"save if version": func() error { return d.Save(ctx, changed, driver.IfVersion(1)) },
 			"touch":           func() error { return d.Touch(ctx, touchTo(rec.ID, 1, in(2*lifetime))) },
-			"delete":          func() error { return d.Delete(ctx, rec.ID) },
+			"delete":          func() error { return d.Delete(ctx, rec.ID, driver.Always()) },
 		}
 		if r, ok := driver.As[driver.Ranger](d); ok {
 			calls["range"] = func() (err error) {
@@ -261,7 +261,7 @@ func driverConcurrent(t *checkT) {
 					t.Fatalf("sweep: %v", err)
 				}
 			}
-			if err := d.Delete(t.Context(), rec.ID); err != nil {
+			if err := d.Delete(t.Context(), rec.ID, driver.Always()); err != nil {
 				t.Fatalf("delete: %v", err)
 			}
 			t.wantNoRecord(d, rec.ID)
@@ -282,7 +282,7 @@ func driverSecondInstance(t *checkT) {
 	t.save(two, rec, driver.IfVersion(1))
 	t.wantRecord(one, rec)
 	t.wantErr("save", one.Save(t.Context(), rec, driver.IfVersion(1)), driver.ErrConflict)
-	if err := one.Delete(t.Context(), rec.ID); err != nil {
+	if err := one.Delete(t.Context(), rec.ID, driver.Always()); err != nil {
 		t.Fatalf("delete: %v", err)
 	}
 	t.wantNoRecord(two, rec.ID)
@@ -293,7 +293,7 @@ func driverSeparate(t *checkT) {
 	rec := record(newID(), "one")
 	t.save(one, rec, driver.Always())
 	t.wantNoRecord(two, rec.ID)
-	t.wantErr("delete", two.Delete(t.Context(), rec.ID), driver.ErrNotFound)
+	t.wantErr("delete", two.Delete(t.Context(), rec.ID, driver.Always()), driver.ErrNotFound)
 	t.save(two, record(rec.ID, "two"), driver.IfAbsent())
 	t.wantRecord(one, rec)
 }

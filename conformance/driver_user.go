@@ -77,7 +77,7 @@ func userRange(t *checkT) {
 	}
 	deleted, expired := ownedRecord(alice), ownedRecord(alice)
 	t.save(d, deleted, driver.Always())
-	if err := d.Delete(t.Context(), deleted.ID); err != nil {
+	if err := d.Delete(t.Context(), deleted.ID, driver.Always()); err != nil {
 		t.Fatalf("delete: %v", err)
 	}
 	// Written one after the other, its user and id are those of one of alice's records.

@@ -52,7 +52,7 @@ func (t *checkT) dataStays(d driver.Driver) {
 			}
 			return nil
 		}},
-		{"Delete", func() error { return d.Delete(t.Context(), want.ID) }},
+		{"Delete", func() error { return d.Delete(t.Context(), want.ID, driver.Always()) }},
 		{"Sweep", func() error {
 			s, ok := driver.As[driver.Sweeper](d)
 			if !ok {

@@ -37,7 +37,7 @@ var (
 	byCreation = move{"deleted and created again", func(
 		ctx context.Context, d driver.Driver, rec driver.Record, to time.Time,
 	) (driver.Record, error) {
-		if err := d.Delete(ctx, rec.ID); err != nil {
+		if err := d.Delete(ctx, rec.ID, driver.Always()); err != nil {
 			return rec, err
 		}
 		rec.Expiry, rec.Version, rec.Data = to, 2, []byte("created again")

@@ -107,10 +107,10 @@ func (b *fakeDriver) indexed(x *expiryIndex) {
 		}
 		return err
 	}
-	b.delete = func(ctx context.Context, id string) error {
+	b.delete = func(ctx context.Context, id string, cond driver.Condition) error {
 		x.mu.Lock()
 		defer x.mu.Unlock()
-		err := b.referenceDriver.Delete(ctx, id)
+		err := b.referenceDriver.Delete(ctx, id, cond)
 		switch {
 		case err == nil && x.deleteKeeps:
 			x.abandon(id)

@@ -145,7 +145,7 @@ func driverListMutants() []mutant {
 					n, err := b.referenceDriver.Sweep(ctx, limit)
 					if n == 0 && err == nil {
 						for _, rec := range b.records(false) {
-							_ = b.referenceDriver.Delete(ctx, rec.ID)
+							_ = b.referenceDriver.Delete(ctx, rec.ID, driver.Always())
 						}
 					}
 					return n, err
@@ -188,7 +188,7 @@ func driverListMutants() []mutant {
 							continue
 						}
 						beat()
-						if b.referenceDriver.Delete(ctx, rec.ID) == nil {
+						if b.referenceDriver.Delete(ctx, rec.ID, driver.Always()) == nil {
 							n++
 						}
 					}

@@ -75,9 +75,9 @@ func (b *fakeDriver) mapped(tb testing.TB) {
 		defer m.invalidate()
 		return b.referenceDriver.Touch(ctx, rec)
 	}
-	b.delete = func(ctx context.Context, id string) error {
+	b.delete = func(ctx context.Context, id string, cond driver.Condition) error {
 		defer m.invalidate()
-		return b.referenceDriver.Delete(ctx, id)
+		return b.referenceDriver.Delete(ctx, id, cond)
 	}
 	b.ranged = func(ctx context.Context) iter.Seq2[driver.Record, error] {
 		return func(yield func(driver.Record, error) bool) {

@@ -33,8 +33,8 @@ func (b *fakeDriver) copies() (list func() []driver.Record) {
 		}
 		return err
 	}
-	b.delete = func(ctx context.Context, id string) error {
-		err := b.referenceDriver.Delete(ctx, id)
+	b.delete = func(ctx context.Context, id string, cond driver.Condition) error {
+		err := b.referenceDriver.Delete(ctx, id, cond)
 		if err == nil {
 			mu.Lock()
 			defer mu.Unlock()

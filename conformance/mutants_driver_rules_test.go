@@ -16,8 +16,8 @@ func driverRuleMutants() []mutant {
 	return []mutant{
 		driverMutant("delete-clears", "driver/delete",
 			"Delete removes every record", func(b *fakeDriver) {
-				b.delete = func(ctx context.Context, id string) error {
-					if err := b.referenceDriver.Delete(ctx, id); err != nil {
+				b.delete = func(ctx context.Context, id string, cond driver.Condition) error {
+					if err := b.referenceDriver.Delete(ctx, id, cond); err != nil {
 						return err
 					}
 					b.backend.mu.Lock()
@@ -28,11 +28,32 @@ func driverRuleMutants() []mutant {
 			}),
 		driverMutant("delete-is-always-ok", "driver/delete-missing",
 			"Delete returns no error if there is no record", func(b *fakeDriver) {
-				b.delete = func(ctx context.Context, id string) error {
-					if err := b.referenceDriver.Delete(ctx, id); !errors.Is(err, driver.ErrNotFound) {
+				b.delete = func(ctx context.Context, id string, cond driver.Condition) error {
+					if err := b.referenceDriver.Delete(ctx, id, cond); !errors.Is(err, driver.ErrNotFound) {
 						return err
 					}
 					return nil
+				}
+			}),
+		driverMutant("delete-has-no-condition", "driver/delete-version",
+			"Delete removes the record at any version", func(b *fakeDriver) {
+				b.delete = func(ctx context.Context, id string, _ driver.Condition) error {
+					return b.referenceDriver.Delete(ctx, id, driver.Always())
+				}
+			}),
+		driverMutant("delete-looks-first", "driver/delete-race",
+			"Delete reads the version and deletes in two steps", func(b *fakeDriver) {
+				b.delete = func(ctx context.Context, id string, cond driver.Condition) error {
+					if v, ok := cond.Match(); ok {
+						switch rec, err := b.load(ctx, id); {
+						case err != nil:
+							return err
+						case rec.Version != v:
+							return driver.ErrConflict
+						}
+						time.Sleep(time.Millisecond)
+					}
+					return b.referenceDriver.Delete(ctx, id, driver.Always())
 				}
 			}),
 		driverMutant("loads-the-expired", "driver/expired-load",

@@ -15,7 +15,7 @@ type fakeDriver struct {
 	load   func(ctx context.Context, id string) (driver.Record, error)
 	save   func(ctx context.Context, rec driver.Record, cond driver.Condition) error
 	touch  func(ctx context.Context, rec driver.Record) error
-	delete func(ctx context.Context, id string) error
+	delete func(ctx context.Context, id string, cond driver.Condition) error
 	ranged func(ctx context.Context) iter.Seq2[driver.Record, error]
 	sweep  func(ctx context.Context, limit int) (int, error)
 	create func(ctx context.Context) error
@@ -38,8 +38,8 @@ func (b *fakeDriver) Load(ctx context.Context, id string) (driver.Record, error)
 	return b.load(ctx, id)
 }
 
-func (b *fakeDriver) Delete(ctx context.Context, id string) error {
-	return b.delete(ctx, id)
+func (b *fakeDriver) Delete(ctx context.Context, id string, cond driver.Condition) error {
+	return b.delete(ctx, id, cond)
 }
 
 func (b *fakeDriver) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
@@ -101,8 +101,8 @@ func (b *fakeDriver) keyed(key func(string) string) {
 		rec.ID = key(rec.ID)
 		return b.referenceDriver.Touch(ctx, rec)
 	}
-	b.delete = func(ctx context.Context, id string) error {
-		return b.referenceDriver.Delete(ctx, key(id))
+	b.delete = func(ctx context.Context, id string, cond driver.Condition) error {
+		return b.referenceDriver.Delete(ctx, key(id), cond)
 	}
 }
 

@@ -119,6 +119,17 @@ func pairStoreMutants() []mutant {
 					return remove(ctx, token)
 				}
 			})),
+		adapterMutant("logout-misses-renewal", "pair/logout-ends-renewed",
+			"a session that is not found any more is not destroyed",
+			withStore(func(b *fakeSiteStore) {
+				find, remove := b.find, b.delete
+				b.delete = func(ctx context.Context, token string) error {
+					if _, found, _ := find(context.WithoutCancel(blank{ctx}), token); !found {
+						return nil
+					}
+					return remove(ctx, token)
+				}
+			})),
 		adapterMutant("keeps-four-kilobytes", "pair/grow-and-shrink",
 			"data is cut to 4096 bytes",
 			withStore(func(b *fakeSiteStore) {

@@ -18,7 +18,7 @@ func portableCleanupMutants() []mutant {
 					n, err := p.swept(ctx, limit)
 					if r, ok := p.Driver.(driver.Ranger); ok {
 						for rec := range r.Range(ctx) {
-							_ = p.Driver.Delete(ctx, rec.ID)
+							_ = p.Driver.Delete(ctx, rec.ID, driver.Always())
 						}
 					}
 					return n, err

@@ -42,8 +42,8 @@ func portableMergeMutants() []mutant {
 			"after a Destroy that came second no session can be created",
 			change{driver: func(p *patch) {
 				var lost atomic.Bool
-				p.delete = func(ctx context.Context, id string) error {
-					err := p.Driver.Delete(ctx, id)
+				p.delete = func(ctx context.Context, id string, cond driver.Condition) error {
+					err := p.Driver.Delete(ctx, id, cond)
 					if errors.Is(err, driver.ErrNotFound) {
 						lost.Store(true)
 					}

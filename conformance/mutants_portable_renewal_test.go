@@ -25,7 +25,7 @@ func portableRenewalMutants() []mutant {
 			"Delete removes the record when a renewal begins, as with any other store",
 			change{portable: func(k *fakePortable) {
 				k.delete = func(ctx context.Context, token string) error {
-					err := k.inner.Delete(ctx, idOf(token))
+					err := k.inner.Delete(ctx, idOf(token), driver.Always())
 					if errors.Is(err, driver.ErrNotFound) {
 						return nil
 					}
@@ -73,6 +73,16 @@ func portableRenewalMutants() []mutant {
 						renewed.Store(true)
 					}
 					return err
+				}
+			}}),
+		portableMutant("logout-misses-renewal", "renewal/before-logout",
+			"Delete ignores a session that was renewed since it was loaded",
+			change{portable: func(k *fakePortable) {
+				k.delete = func(ctx context.Context, token string) error {
+					if rec, err := k.peek(idOf(token)); err == nil && isTombstone(rec.Data) {
+						return nil
+					}
+					return k.Store.DeleteCtx(ctx, token)
 				}
 			}}),
 		portableMutant("forgets-what-was-renewed", "renewal/after-logout",
@@ -156,6 +166,26 @@ func portableRenewalMutants() []mutant {
 					},
 				}
 			}()),
+		portableMutant("renewal-leads-nowhere", "user/destroy-renewing",
+			"what a renewal leaves behind does not have the id of the renewed session",
+			change{driver: func(p *patch) {
+				p.save = func(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+					if isTombstone(rec.Data) {
+						rec.Data = rec.Data[:bytes.LastIndexByte(rec.Data, 0)+1]
+					}
+					return p.Driver.Save(ctx, rec, cond)
+				}
+			}}),
+		portableMutant("destroys-until-none", "user/destroy-signing-in",
+			"DestroySessionsOf begins again as long as it finds sessions",
+			change{portable: func(k *fakePortable) {
+				k.destroyOf = func(ctx context.Context, user string, except ...string) (total int, err error) {
+					for n := 1; n > 0 && err == nil; total += n {
+						n, err = k.Store.DestroySessionsOf(ctx, user, except...)
+					}
+					return total, err
+				}
+			}}),
 		portableMutant("destroys-its-own", "user/destroy-all-but-own",
 			"DestroySessionsOf destroys the session that the request is renewing",
 			change{portable: func(k *fakePortable) {

@@ -85,9 +85,15 @@ func portableSealedMutants() []mutant {
 				k.find = func(ctx context.Context, token string) ([]byte, bool, error) {
 					data, found, err := k.Store.FindCtx(ctx, token)
 					if errors.Is(err, scskit.ErrCorrupt) {
-						return nil, false, k.inner.Delete(ctx, idOf(token))
+						return nil, false, k.inner.Delete(ctx, idOf(token), driver.Always())
 					}
 					return data, found, err
+				}
+			}}),
+		portableMutant("drops-what-was-mended", "sealed/mended",
+			"a damaged record is deleted at any version", change{driver: func(p *patch) {
+				p.delete = func(ctx context.Context, id string, _ driver.Condition) error {
+					return p.Driver.Delete(ctx, id, driver.Always())
 				}
 			}}),
 		portableMutant("keeps-nothing-aside", "sealed/kept-aside",

@@ -119,7 +119,7 @@ type patch struct {
 	load   func(ctx context.Context, id string) (driver.Record, error)
 	save   func(ctx context.Context, rec driver.Record, cond driver.Condition) error
 	touch  func(ctx context.Context, rec driver.Record) error
-	delete func(ctx context.Context, id string) error
+	delete func(ctx context.Context, id string, cond driver.Condition) error
 	sweep  func(ctx context.Context, limit int) (int, error)
 	limit  int
 }
@@ -146,8 +146,8 @@ func (p *patch) Load(ctx context.Context, id string) (driver.Record, error) {
 	return p.load(ctx, id)
 }
 
-func (p *patch) Delete(ctx context.Context, id string) error {
-	return p.delete(ctx, id)
+func (p *patch) Delete(ctx context.Context, id string, cond driver.Condition) error {
+	return p.delete(ctx, id, cond)
 }
 
 func (p *patch) Sweep(ctx context.Context, limit int) (int, error) {

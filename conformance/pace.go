@@ -82,7 +82,7 @@ func (t *checkT) plainOperations() []func() error {
 		return []func() error{
 			func() error { return d.Save(t.Context(), rec, driver.Always()) },
 			func() error { _, err := d.Load(t.Context(), rec.ID); return err },
-			func() error { return d.Delete(t.Context(), rec.ID) },
+			func() error { return d.Delete(t.Context(), rec.ID, driver.Always()) },
 		}
 	}
 	s := t.store.New(t)

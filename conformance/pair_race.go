@@ -27,6 +27,9 @@ var pairRaceChecks = []check{
 	{"pair/logout-beats-renewal", LevelPair, raceLogoutRenewal,
 		"no resurrection: a renewal in flight does not create a destroyed session again, and no " +
 			"page shows a sign-in that failed"},
+	{"pair/logout-ends-renewed", LevelPair, raceLogoutRenewed,
+		"no resurrection: a sign-out ends the session also if another request has renewed it since the " +
+			"sign-out began"},
 	{"pair/renew-beats-old", LevelPair, raceRenew,
 		"no resurrection: a request in flight with the old token stores nothing, and its response, " +
 			"even if it comes last, does not replace the new cookie"},
@@ -179,6 +182,23 @@ func raceLogoutRenewal(t *checkT) {
 	v.wait().wantError(t)
 	s.wantDead(token)
 	b.wantValue("user", none)
+}
+
+func raceLogoutRenewed(t *checkT) {
+	s := t.newSite()
+	g := t.gate()
+	s.heldRoute("/leave", g, s.destroy)
+	s.open()
+	b := s.browser()
+	b.put("user", "ada")
+	token := b.token()
+	v := b.start("/leave")
+	g.await(1)
+	renewed := s.with(token).get("/renew").wantCookie(t).value
+	g.open()
+	v.wait().want(t, http.StatusOK, "destroyed")
+	s.wantDead(token)
+	s.wantDead(renewed)
 }
 
 func raceRenew(t *checkT) {

@@ -133,7 +133,10 @@ func (t *checkT) renewing(every time.Duration) *site {
 
 func renewEvery(t *checkT) {
 	const every = 300 * time.Millisecond
-	s := t.renewing(every).open()
+	s := t.renewing(every)
+	g := t.gate()
+	s.heldRoute("/leave", g, s.destroy)
+	s.open()
 	b := s.browser()
 	b.put("user", "ada")
 	old, deadline := b.token(), b.get("/deadline").body
@@ -152,6 +155,17 @@ func renewEvery(t *checkT) {
 	tab.put("late", "x").wantNoCookie(t)
 	s.with(renewed).wantValue("late", "x")
 	tab.get("/destroy").want(t, http.StatusOK, "destroyed")
+	s.with(renewed).wantValue("user", none)
+
+	b = s.browser()
+	b.put("user", "ada")
+	old = b.token()
+	t.pause(every)
+	v := b.start("/leave")
+	g.await(1)
+	renewed = s.with(old).get("/keys").wantCookie(t).value
+	g.open()
+	v.wait().want(t, http.StatusOK, "destroyed")
 	s.with(renewed).wantValue("user", none)
 }
 

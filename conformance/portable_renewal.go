@@ -22,6 +22,8 @@ var portableRenewalChecks = []check{
 			"session, and the old one is dead"},
 	{"renewal/after-logout", LevelPortable, renewalAfterLogout,
 		"no resurrection: a session that is destroyed while another request renews it stays destroyed"},
+	{"renewal/before-logout", LevelPortable, renewalBeforeLogout,
+		"no resurrection: Destroy ends a session that others have renewed since the request loaded it"},
 	{"renewal/keeps-writes", LevelPortable, renewalKeepsWrites,
 		"no lost updates: the renewed session has what other requests save during the renewal"},
 	{"renewal/failed", LevelPortable, renewalFailed,
@@ -95,6 +97,29 @@ func renewalAfterLogout(t *checkT) {
 		t.wantNone(s, renewed)
 		if _, err := d.Driver.Load(t.Context(), idOf(renewed)); !errors.Is(err, driver.ErrNotFound) {
 			t.Error("the new session is in the backend")
+		}
+	}
+}
+
+func renewalBeforeLogout(t *checkT) {
+	for _, renewals := range []int{1, 3} {
+		s, d := t.newPortable(nil)
+		sm := manager(s)
+		token := t.begin(sm, "user", "ada")
+		leaves, latest := t.request(sm, token), token
+		for range renewals {
+			r := t.request(sm, latest)
+			r.renew()
+			latest, _ = r.end()
+		}
+		t.wantValues(t.values(s, latest), "map[user:ada]")
+		if err := sm.Destroy(leaves.ctx); err != nil {
+			t.Fatalf("destroy: %v", err)
+		}
+		t.wantNone(s, token)
+		t.wantNone(s, latest)
+		if _, err := d.Driver.Load(t.Context(), idOf(latest)); !errors.Is(err, driver.ErrNotFound) {
+			t.Error("the renewed session is in the backend")
 		}
 	}
 }

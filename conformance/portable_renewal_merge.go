@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 
 	"github.com/scskit/scskit"
+	"github.com/scskit/scskit/driver"
 )
 
 // portableMergeSessionChecks cover SessionManager.MergeSession.
@@ -38,7 +39,7 @@ func renewalMergeDestroyed(t *checkT) {
 		var once atomic.Bool
 		d.on(func(ctx context.Context, op, id string) error {
 			if (op == "delete" || op == "save") && id == d.id(other) && once.CompareAndSwap(false, true) {
-				return d.Driver.Delete(ctx, id) // another request does it just before
+				return d.Driver.Delete(ctx, id, driver.Always()) // another request does it just before
 			}
 			return nil
 		})

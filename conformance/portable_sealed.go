@@ -31,6 +31,8 @@ var portableSealedChecks = []check{
 		"Options.OnUnreadable: a process that can read no record does not empty the store"},
 	{"sealed/kept-aside", LevelPortable, sealedKeptAside,
 		"KeepCorrupt: keeps a damaged record, and the request goes on with a new session"},
+	{"sealed/mended", LevelPortable, sealedMended,
+		"a damaged record that another process saves anew meanwhile is not deleted"},
 	{"sealed/limit", LevelPortable, sealedLimit,
 		"the limit of the backend includes what sealing adds"},
 	{"sealed/user", LevelPortable, sealedUser,
@@ -243,6 +245,26 @@ func sealedKeptAside(t *checkT) {
 	if n := len(log.of(scskit.KindCorrupt)); n != 1 {
 		t.Errorf("%d events of the kind corrupt, want 1", n)
 	}
+}
+
+func sealedMended(t *checkT) {
+	s, d := t.newPortable(sealing(sealingKey()))
+	token := t.begin(manager(s), "user", "ada")
+	good := t.stored(d, token)
+	damaged := good
+	damaged.Data = append([]byte(nil), good.Data...)
+	damaged.Data[len(damaged.Data)-1] ^= 1
+	damaged.Version = good.Version ^ 1
+	t.save(d.Driver, damaged, driver.Always())
+	d.on(func(ctx context.Context, op, _ string) error {
+		if op == "delete" {
+			return d.Driver.Save(ctx, good, driver.Always())
+		}
+		return nil
+	})
+	t.wantSignedIn(s, token, "ada")
+	d.on(nil)
+	t.wantSignedIn(s, token, "ada")
 }
 
 func sealedLimit(t *checkT) {

@@ -1,8 +1,10 @@
 package conformance
 
 import (
+	"context"
 	"maps"
 	"slices"
+	"sync/atomic"
 
 	"github.com/scskit/scskit"
 )
@@ -15,6 +17,8 @@ var portableUserDestroyChecks = []check{
 	{"user/destroy-renewing", LevelPortable, userDestroyRenewing,
 		"Store.DestroySessionsOf: no session that the user has signed in to before survives, even " +
 			"if a request renews it meanwhile"},
+	{"user/destroy-signing-in", LevelPortable, userDestroySigningIn,
+		"Store.DestroySessionsOf: does not go on while the user keeps signing in"},
 	{"user/destroy-merging", LevelPortable, userDestroyMerging,
 		"Store.DestroySessionsOf: no values of the user's sessions survive in a session that " +
 			"they are merged into meanwhile"},
@@ -97,6 +101,70 @@ func userDestroyRenewing(t *checkT) {
 		if _, found := t.find(s, token); found {
 			t.Fatal("a session that was renewed during the destruction is alive")
 		}
+	}
+	t.destroyRenewed()
+}
+
+// destroyRenewed renews all sessions when the first of them is destroyed.
+func (t *checkT) destroyRenewed() {
+	t.Helper()
+	s, d := t.newPortable(&scskit.Options{UserKey: "user"})
+	sm := manager(s)
+	requests := make([]*request, 10)
+	for i := range requests {
+		requests[i] = t.request(sm, t.begin(sm, "user", "alice"))
+		requests[i].renew()
+	}
+	t.soon("the user has all sessions", func() bool {
+		return len(t.sessionsOf(s, "alice")) == len(requests)
+	})
+	var once atomic.Bool
+	tokens := make([]string, 0, len(requests))
+	d.on(func(_ context.Context, op, _ string) error {
+		if op == "delete" && once.CompareAndSwap(false, true) {
+			for _, r := range requests {
+				token, _ := r.end()
+				tokens = append(tokens, token)
+			}
+		}
+		return nil
+	})
+	if _, err := s.DestroySessionsOf(t.Context(), "alice"); err != nil {
+		t.Fatalf("destroy sessions of a user: %v", err)
+	}
+	d.on(nil)
+	for _, token := range tokens {
+		if _, found := t.find(s, token); found {
+			t.Fatal("a session that was renewed after the first was destroyed is alive")
+		}
+	}
+}
+
+// userDestroySigningIn signs the user in whenever a session was destroyed. The listing may still
+// reach some of the new sessions.
+func userDestroySigningIn(t *checkT) {
+	const sessions, most = 5, 60
+	s, d := t.newPortable(&scskit.Options{UserKey: "user"})
+	t.sessionsOf(s, "alice") // ends the check if the store cannot list them
+	sm := manager(s)
+	for range sessions {
+		t.begin(sm, "user", "alice")
+	}
+	t.soon("the user has all sessions", func() bool { return len(t.sessionsOf(s, "alice")) == sessions })
+	var deletes atomic.Int32
+	d.on(func(_ context.Context, op, _ string) error {
+		if op == "delete" && deletes.Add(1) <= most {
+			t.begin(sm, "user", "alice")
+		}
+		return nil
+	})
+	n, err := s.DestroySessionsOf(t.Context(), "alice")
+	d.on(nil)
+	if err != nil || n < sessions {
+		t.Errorf("destroy: %d, error %v, want at least %d", n, err, sessions)
+	}
+	if n := deletes.Load(); n > most {
+		t.Errorf("%d deletes for %d sessions, and one sign-in after each", n, sessions)
 	}
 }
 

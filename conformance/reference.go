@@ -139,14 +139,18 @@ func (d *referenceDriver) Touch(ctx context.Context, rec driver.Record) error {
 	return nil
 }
 
-func (d *referenceDriver) Delete(ctx context.Context, id string) error {
+func (d *referenceDriver) Delete(ctx context.Context, id string, cond driver.Condition) error {
 	unlock, err := d.lock(ctx, "delete")
 	if err != nil {
 		return err
 	}
 	defer unlock()
-	if _, ok := d.backend.records[id]; !ok {
+	stored, ok := d.backend.records[id]
+	if !ok {
 		return driver.ErrNotFound
+	}
+	if v, ok := cond.Match(); ok && stored.Version != v {
+		return driver.ErrConflict
 	}
 	delete(d.backend.records, id)
 	return nil

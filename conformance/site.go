@@ -52,12 +52,7 @@ func (t *checkT) siteOver(store scs.Store) *site {
 	s.route("/keys", func(c Context) error {
 		return c.Send(http.StatusOK, "keys "+strings.Join(sm.Keys(c.Context()), ","))
 	})
-	s.route("/destroy", func(c Context) error {
-		if err := sm.Destroy(c.Context()); err != nil {
-			return err
-		}
-		return c.Send(http.StatusOK, "destroyed")
-	})
+	s.route("/destroy", s.destroy)
 	s.route("/renew", func(c Context) error {
 		if err := sm.RenewToken(c.Context()); err != nil {
 			return err
@@ -184,6 +179,14 @@ func (s *site) heldRoute(path string, g *gate, h Handler) {
 		g.pass()
 		return h(c)
 	})
+}
+
+// destroy is a Handler that destroys the session.
+func (s *site) destroy(c Context) error {
+	if err := s.sm.Destroy(c.Context()); err != nil {
+		return err
+	}
+	return c.Send(http.StatusOK, "destroyed")
 }
 
 // signIn is a Handler that signs a user in.

@@ -97,8 +97,8 @@ func (d *tap) Touch(ctx context.Context, rec driver.Record) error {
 	return d.pass(ctx, "touch", rec.ID, func() error { return d.Driver.Touch(ctx, rec) })
 }
 
-func (d *tap) Delete(ctx context.Context, id string) error {
-	return d.pass(ctx, "delete", id, func() error { return d.Driver.Delete(ctx, id) })
+func (d *tap) Delete(ctx context.Context, id string, cond driver.Condition) error {
+	return d.pass(ctx, "delete", id, func() error { return d.Driver.Delete(ctx, id, cond) })
 }
 
 // Range implements driver.Ranger if the inner driver does.

@@ -69,7 +69,8 @@ type Record struct {
 	Rewrite bool
 }
 
-// Condition is the condition under which Save stores a record. The zero value is Always.
+// Condition is the condition under which Save stores a record or Delete removes it. The zero value
+// is Always.
 type Condition struct {
 	when    when
 	version int64
@@ -83,13 +84,13 @@ const (
 	ifVersion
 )
 
-// Always stores the record unconditionally: it creates or overwrites.
+// Always stores or removes the record unconditionally. A save creates or overwrites.
 func Always() Condition { return Condition{} }
 
 // IfAbsent stores the record only if there is no live record with its ID.
 func IfAbsent() Condition { return Condition{when: ifAbsent} }
 
-// IfVersion stores the record only over a live record that is still at version v.
+// IfVersion stores over a live record only if it is still at version v, or removes it.
 func IfVersion(v int64) Condition { return Condition{when: ifVersion, version: v} }
 
 // Absent reports whether the condition is IfAbsent.
@@ -119,9 +120,11 @@ type Driver interface {
 	// records. The caller sets no other field of rec.
 	Touch(ctx context.Context, rec Record) error
 
-	// Delete removes the record with the given id. It returns ErrNotFound if there is none. For an
-	// expired record it may return either nil or ErrNotFound.
-	Delete(ctx context.Context, id string) error
+	// Delete removes the record with the given id if the condition holds, which is Always or
+	// IfVersion. If the record is at another version, Delete removes nothing and returns ErrConflict.
+	// If there is no record, it returns ErrNotFound, or with IfVersion perhaps ErrConflict. For an
+	// expired record it may also return nil.
+	Delete(ctx context.Context, id string, cond Condition) error
 }
 
 // Ranger is implemented by a driver that can list its records.

@@ -9,7 +9,7 @@ var (
 	// ErrNotFound means that there is no live record with the id.
 	ErrNotFound = errors.New("session record not found")
 
-	// ErrConflict means that the condition of a Save or Touch did not hold.
+	// ErrConflict means that the condition of a Save, Touch or Delete did not hold.
 	ErrConflict = errors.New("session record changed meanwhile")
 
 	// ErrTooLarge is matched, with errors.Is, by every *TooLargeError.

@@ -96,12 +96,19 @@ func (d *directory) Touch(ctx context.Context, rec driver.Record) error {
 	return failure("touch", d.write(stored))
 }
 
-func (d *directory) Delete(ctx context.Context, id string) error {
+func (d *directory) Delete(ctx context.Context, id string, cond driver.Condition) error {
 	if err := ctx.Err(); err != nil {
 		return failure("delete", err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if v, ok := cond.Match(); ok {
+		if stored, err := d.read(ctx, fileName(id)); err != nil {
+			return failure("delete", err)
+		} else if stored.Version != v {
+			return driver.ErrConflict
+		}
+	}
 	err := d.root.Remove(fileName(id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return driver.ErrNotFound

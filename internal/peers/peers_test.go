@@ -112,6 +112,7 @@ func failing(own map[string]string) map[string]string {
 		"pair/logout-beats-writer":  revives,
 		"pair/renew-beats-old":      revives,
 		"pair/logout-beats-renewal": revives,
+		"pair/logout-ends-renewed":  revives,
 		"pair/remember-merged":      overwrites,
 		"pair/corrupt-record":       corrupt,
 		"pair/idle":                 idle,

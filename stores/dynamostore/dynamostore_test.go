@@ -113,7 +113,7 @@ func TestRoundTrips(t *testing.T) {
 	touch := func(version int64) func() error {
 		return func() error { return d.Touch(background, touchTo("a", version, c.now().Add(time.Hour))) }
 	}
-	remove := func() error { return d.Delete(background, "a") }
+	remove := func() error { return d.Delete(background, "a", driver.Always()) }
 	list := func() error {
 		for _, err := range d.Range(background) {
 			return err
@@ -208,7 +208,7 @@ func TestItem(t *testing.T) {
 	if got := raw(); got["data"] != "" || got["expire_at"] != "N 4000000002" {
 		t.Errorf("after a save of empty data: got %v, want no data, and expire_at moved", got)
 	}
-	want(t, "delete", d.Delete(background, rec.ID), nil)
+	want(t, "delete", d.Delete(background, rec.ID, driver.Always()), nil)
 	want(t, "create", d.Save(background, rec, driver.IfAbsent()), nil)
 	wanted["expiry_ms"], wanted["expire_at"] = "N 4000000001500", "N 4000000002"
 	wanted["seen"] = "N 4000000000001"
@@ -248,7 +248,7 @@ func TestCreatedOfExpired(t *testing.T) {
 		if err != nil || !got.Created.Equal(rec.Created) || got.Version != 2 {
 			t.Errorf("got %+v, %v, want %+v", got, err, rec)
 		}
-		want(t, "delete", d.Delete(background, "a"), nil)
+		want(t, "delete", d.Delete(background, "a", driver.Always()), nil)
 	}
 }
 

@@ -130,7 +130,7 @@ func TestSilentServer(t *testing.T) {
 		"sweep":  sweepErr,
 		"save":   d.Save(ctx, rec, driver.Always()),
 		"touch":  d.Touch(ctx, touchTo(rec.ID, 1, rec.Expiry)),
-		"delete": d.Delete(ctx, rec.ID),
+		"delete": d.Delete(ctx, rec.ID, driver.Always()),
 		"create": d.CreateSchema(ctx),
 		"check":  d.CheckSchema(ctx),
 		"drop":   d.DropSchema(ctx),

@@ -232,15 +232,23 @@ func (t *table) touchOf(rec driver.Record) *dynamodb.UpdateItemInput {
 	}
 }
 
-func (t *table) Delete(ctx context.Context, id string) error {
-	_, err := t.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{
+func (t *table) Delete(ctx context.Context, id string, cond driver.Condition) error {
+	in := &dynamodb.DeleteItemInput{
 		TableName:                &t.name,
 		Key:                      key(id),
 		ConditionExpression:      aws.String("attribute_exists(#id)"),
 		ExpressionAttributeNames: map[string]string{"#id": attrID},
-	})
+	}
+	missing := driver.ErrNotFound
+	if v, ok := cond.Match(); ok {
+		in.ConditionExpression = aws.String("#version = :held")
+		in.ExpressionAttributeNames = map[string]string{"#version": attrVersion}
+		in.ExpressionAttributeValues = item{":held": number(v)}
+		missing = driver.ErrConflict
+	}
+	_, err := t.client.DeleteItem(ctx, in)
 	if isConditionFailed(err) {
-		return driver.ErrNotFound
+		return missing
 	}
 	if err != nil {
 		return t.failure(ctx, "delete", err)

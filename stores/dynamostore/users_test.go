@@ -288,7 +288,7 @@ func TestRangeUserLag(t *testing.T) {
 	}
 	save(t, d, owned(c, "switches", "bob"))
 	save(t, d, owned(c, "leaves", ""))
-	want(t, "delete", d.Delete(background, "goes"), nil)
+	want(t, "delete", d.Delete(background, "goes", driver.Always()), nil)
 	for name, wanted := range map[string][]string{"alice": {"stays"}, "bob": {"switches"}} {
 		if got := d.ids(t, name, 1); !slices.Equal(got, wanted) {
 			t.Errorf("%s has the sessions %q, want %q", name, got, wanted)

@@ -50,7 +50,7 @@ func TestConcurrentUse(t *testing.T) {
 				_, _ = m.Load(ctx, id)
 				_ = m.Touch(ctx, touchTo(id, 1, c.now().Add(time.Duration(i%7)*time.Second)))
 				if i%5 == 0 {
-					_ = m.Delete(ctx, id)
+					_ = m.Delete(ctx, id, driver.Always())
 				}
 				if i%50 == 0 {
 					_, _ = m.Sweep(ctx, 3)

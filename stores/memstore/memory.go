@@ -127,7 +127,7 @@ func (m *memory) Touch(ctx context.Context, rec driver.Record) error {
 	return nil
 }
 
-func (m *memory) Delete(ctx context.Context, id string) error {
+func (m *memory) Delete(ctx context.Context, id string, cond driver.Condition) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("memstore: delete: %w", err)
 	}
@@ -139,6 +139,9 @@ func (m *memory) Delete(ctx context.Context, id string) error {
 		return driver.ErrNotFound
 	}
 	live := e.live(now)
+	if v, ok := cond.Match(); ok && live && e.Version != v {
+		return driver.ErrConflict
+	}
 	m.remove(e)
 	if !live {
 		return driver.ErrNotFound

@@ -195,7 +195,7 @@ func TestTouchAndDelete(t *testing.T) {
 	ctx := context.Background()
 	want(t, "touch of no record", m.Touch(ctx, touchTo("a", 1, c.now().Add(time.Hour))),
 		driver.ErrNotFound)
-	want(t, "delete of no record", m.Delete(ctx, "a"), driver.ErrNotFound)
+	want(t, "delete of no record", m.Delete(ctx, "a", driver.Always()), driver.ErrNotFound)
 
 	rec := record(c, "a", 1, time.Minute)
 	save(t, m, rec)
@@ -218,7 +218,7 @@ func TestTouchAndDelete(t *testing.T) {
 		driver.ErrNotFound)
 
 	save(t, m, record(c, "b", 1, time.Minute))
-	if err := m.Delete(ctx, "b"); err != nil {
+	if err := m.Delete(ctx, "b", driver.Always()); err != nil {
 		t.Fatal(err)
 	}
 	_, err = m.Load(ctx, "b")
@@ -326,7 +326,7 @@ func TestContext(t *testing.T) {
 		"load":   loadErr,
 		"save":   m.Save(ctx, record(c, "a", 1, time.Hour), driver.Always()),
 		"touch":  m.Touch(ctx, touchTo("a", 1, c.now())),
-		"delete": m.Delete(ctx, "a"),
+		"delete": m.Delete(ctx, "a", driver.Always()),
 		"range":  rangeErr,
 		"sweep":  sweepErr,
 	} {

@@ -40,7 +40,7 @@ func TestRangeWhileTheBodyWrites(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen[rec.ID]++
-		err = m.Delete(ctx, fmt.Sprint("drop", i%2500))
+		err = m.Delete(ctx, fmt.Sprint("drop", i%2500), driver.Always())
 		if err != nil && !errors.Is(err, driver.ErrNotFound) {
 			t.Fatal(err)
 		}

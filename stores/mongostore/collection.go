@@ -137,16 +137,20 @@ func (c *collection) Touch(ctx context.Context, rec driver.Record) error {
 	return err
 }
 
-func (c *collection) Delete(ctx context.Context, id string) error {
+func (c *collection) Delete(ctx context.Context, id string, cond driver.Condition) error {
 	ctx = outsideTransaction(ctx)
-	result, err := c.coll.DeleteOne(ctx, bson.D{{Key: "_id", Value: key(id)}})
+	filter, missing := bson.D{{Key: "_id", Value: key(id)}}, driver.ErrNotFound
+	if v, ok := cond.Match(); ok {
+		filter, missing = append(filter, bson.E{Key: "version", Value: v}), driver.ErrConflict
+	}
+	result, err := c.coll.DeleteOne(ctx, filter)
 	switch {
 	case err != nil:
 		return failure(ctx, "delete", err)
 	case !result.Acknowledged:
 		return failure(ctx, "delete", errUnacknowledged)
 	case result.DeletedCount == 0:
-		return driver.ErrNotFound
+		return missing
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func TestUnacknowledged(t *testing.T) {
 		"if absent":  d.Save(background, rec, driver.IfAbsent()),
 		"if version": d.Save(background, rec, driver.IfVersion(1)),
 		"touch":      d.Touch(background, touchTo("a", 1, rec.Expiry)),
-		"delete":     d.Delete(background, "a"),
+		"delete":     d.Delete(background, "a", driver.Always()),
 	} {
 		want(t, op, err, errUnacknowledged)
 	}

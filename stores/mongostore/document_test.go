@@ -76,7 +76,7 @@ func TestGolden(t *testing.T) {
 	if got, want := fieldsOf(t, now), fieldsOf(t, text); !reflect.DeepEqual(got, want) {
 		t.Errorf("saved %v, want %v", got, want)
 	}
-	want(t, "delete", d.Delete(background, goldenRecord.ID), nil)
+	want(t, "delete", d.Delete(background, goldenRecord.ID, driver.Always()), nil)
 	for _, tc := range []struct {
 		without string
 		want    func(*driver.Record)
@@ -100,7 +100,7 @@ func TestGolden(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, wanted) {
 			t.Errorf("without %q: got %+v, %v, want %+v", tc.without, got, err, wanted)
 		}
-		want(t, "delete", d.Delete(background, wanted.ID), nil)
+		want(t, "delete", d.Delete(background, wanted.ID, driver.Always()), nil)
 	}
 }
 

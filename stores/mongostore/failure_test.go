@@ -118,7 +118,7 @@ func TestSilentServer(t *testing.T) {
 		"load":   loadErr,
 		"save":   d.Save(ctx, rec, driver.Always()),
 		"touch":  d.Touch(ctx, touchTo(rec.ID, 1, rec.Expiry)),
-		"delete": d.Delete(ctx, rec.ID),
+		"delete": d.Delete(ctx, rec.ID, driver.Always()),
 		"check":  d.CheckSchema(ctx),
 		"create": d.CreateSchema(ctx),
 		"drop":   d.DropSchema(ctx),

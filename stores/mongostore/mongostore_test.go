@@ -104,7 +104,7 @@ func TestReadsAndTransactions(t *testing.T) {
 	}
 	_, err = d.Sweep(ctx, 1)
 	want(t, "sweep", err, nil)
-	want(t, "delete", d.Delete(ctx, "a"), nil)
+	want(t, "delete", d.Delete(ctx, "a", driver.Always()), nil)
 	for _, command := range m.take() {
 		for _, field := range []string{"startTransaction", "autocommit"} {
 			if _, err := command.LookupErr(field); err == nil {
@@ -131,7 +131,7 @@ func TestCreatedOfExpired(t *testing.T) {
 		if err != nil || !got.Created.Equal(rec.Created) || got.Version != 2 {
 			t.Errorf("got %+v, %v", got, err)
 		}
-		want(t, "delete", d.Delete(background, "a"), nil)
+		want(t, "delete", d.Delete(background, "a", driver.Always()), nil)
 	}
 }
 
@@ -199,7 +199,7 @@ func TestForeignDocuments(t *testing.T) {
 	}
 	_, err := d.Load(background, "a")
 	want(t, "load", err, driver.ErrNotFound)
-	want(t, "delete", d.Delete(background, "a"), driver.ErrNotFound)
+	want(t, "delete", d.Delete(background, "a", driver.Always()), driver.ErrNotFound)
 	for rec, err := range d.Range(background) {
 		t.Errorf("range yields %+v, %v", rec, err)
 	}

@@ -67,7 +67,7 @@ func TestRoundTrips(t *testing.T) {
 	touch := func(version int64) func() error {
 		return func() error { return d.Touch(background, touchTo("a", version, c.now().Add(time.Hour))) }
 	}
-	remove := func() error { return d.Delete(background, "a") }
+	remove := func() error { return d.Delete(background, "a", driver.Always()) }
 	list := func() error {
 		for _, err := range d.Range(background) {
 			return err

@@ -140,7 +140,7 @@ func TestServerRestarts(t *testing.T) {
 	rec := record("a", 1, time.Hour)
 	save(t, s, rec)
 	save(t, s, record("deleted", 1, time.Hour))
-	if err := s.Delete(background, "deleted"); err != nil {
+	if err := s.Delete(background, "deleted", driver.Always()); err != nil {
 		t.Fatal(err)
 	}
 	touch := touchTo("a", 1, rec.Expiry.Add(time.Hour))

@@ -154,7 +154,7 @@ func TestPastExpiry(t *testing.T) {
 					return s.Save(background, past(id), driver.Always())
 				},
 				"save if absent": func(id string) error {
-					if err := s.Delete(background, id); err != nil {
+					if err := s.Delete(background, id, driver.Always()); err != nil {
 						return err
 					}
 					return s.Save(background, past(id), driver.IfAbsent())
@@ -347,7 +347,7 @@ func TestForeignValues(t *testing.T) {
 				t.Errorf("%s: got %+v, want %+v", id, got, rec)
 			}
 			wantTTL(t, s, id, rec.Expiry)
-			if err := s.Delete(background, id); err != nil {
+			if err := s.Delete(background, id, driver.Always()); err != nil {
 				t.Errorf("%s: delete: %v", id, err)
 			}
 		}

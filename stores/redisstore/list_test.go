@@ -111,7 +111,7 @@ func TestRangeWhileKeysChange(t *testing.T) {
 				continue // one of the new sessions
 			}
 			if i%2 == 1 {
-				err := s.Delete(background, fmt.Sprint("id", (i+2*turn)%n))
+				err := s.Delete(background, fmt.Sprint("id", (i+2*turn)%n), driver.Always())
 				if err != nil && !errors.Is(err, driver.ErrNotFound) {
 					t.Error(err)
 				}

@@ -179,7 +179,7 @@ func TestDefaultPrefix(t *testing.T) {
 	if n := c.Exists(background, "scs:session:"+id).Val(); n != 1 {
 		t.Error("the session is not under scs:session:")
 	}
-	if err := d.Delete(background, id); err != nil {
+	if err := d.Delete(background, id, driver.Always()); err != nil {
 		t.Error(err)
 	}
 }

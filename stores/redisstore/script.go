@@ -54,6 +54,14 @@ redis.call('PEXPIREAT', KEYS[1], ARGV[3])
 return 1
 `)
 
+// deleteScript removes a session. ARGV[1] is the version that the stored session must have.
+var deleteScript = newScript(found + `
+if old == '' then return -1 end
+if string.sub(old, 2, 9) ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+return 1
+`)
+
 // sources holds the scripts by their hashes.
 var sources = make(map[any]string)
 

@@ -69,7 +69,7 @@ func operations(s driver.Driver) map[string]func(ctx context.Context) error {
 			return s.Save(ctx, rec, driver.IfAbsent())
 		},
 		"touch":  func(ctx context.Context) error { return s.Touch(ctx, touch) },
-		"delete": func(ctx context.Context) error { return s.Delete(ctx, id) },
+		"delete": func(ctx context.Context) error { return s.Delete(ctx, id, driver.Always()) },
 	}
 }
 
@@ -366,7 +366,7 @@ func TestMissingPermission(t *testing.T) {
 		maps.Copy(all, usersOperations(s))
 		for _, op := range ops {
 			if strings.HasPrefix(op, "save if absent") {
-				_ = able.Delete(background, "a")
+				_ = able.Delete(background, "a", driver.Always())
 			}
 			err := all[op](background)
 			if !denied(err) {

@@ -144,7 +144,7 @@ func (s *sessions) touching(ctx context.Context, rec driver.Record) redis.Cmder 
 		expireAt(rec.Expiry))
 }
 
-// outcome returns the error of a save or touch, given its command and the error of sending it.
+// outcome returns the error of a conditional write, given its command and the error of sending it.
 func (s *sessions) outcome(
 	ctx context.Context, op, id string, cmd redis.Cmder, err error,
 ) error {
@@ -165,7 +165,11 @@ func (s *sessions) outcome(
 	return nil
 }
 
-func (s *sessions) Delete(ctx context.Context, id string) error {
+func (s *sessions) Delete(ctx context.Context, id string, cond driver.Condition) error {
+	if v, ok := cond.Match(); ok {
+		cmd := redis.NewIntCmd(ctx, "evalsha", deleteScript, 1, s.key(id), encodeVersion(v))
+		return s.outcome(ctx, "delete", id, cmd, s.send(ctx, cmd))
+	}
 	cmd := redis.NewIntCmd(ctx, "del", s.key(id))
 	if err := s.process(ctx, cmd); err != nil {
 		return s.failure(ctx, "delete", s.key(id), err)

@@ -23,7 +23,7 @@ func TestLostEntry(t *testing.T) {
 			"save if version": func() error { return u.Save(background, rec, driver.IfVersion(1)) },
 			"touch":           func() error { return u.Touch(background, rec) },
 			"save if absent": func() error {
-				if err := u.Delete(background, "a"); err != nil {
+				if err := u.Delete(background, "a", driver.Always()); err != nil {
 					return err
 				}
 				return u.Save(background, rec, driver.IfAbsent())
@@ -154,7 +154,7 @@ func TestStaleEntries(t *testing.T) {
 		saveOwned(t, u, owned("", "signed out", 2, time.Hour))
 		saveOwned(t, u, owned(bob, "bob's", 2, time.Hour))
 		for _, id := range []string{"deleted", "foreign"} {
-			if err := u.Delete(background, id); err != nil {
+			if err := u.Delete(background, id, driver.Always()); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -215,7 +215,7 @@ func TestListingBetweenEntryAndSession(t *testing.T) {
 				t.Fatal(err)
 			}
 			wantEntries(t, u, map[string]time.Time{"a": rec.Expiry})
-			if err := u.Delete(background, "a"); err != nil {
+			if err := u.Delete(background, "a", driver.Always()); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -148,7 +148,7 @@ func TestIDsLikeUsers(t *testing.T) {
 			t.Errorf("range yields %v", seen)
 		}
 		for _, id := range ids {
-			if err := u.Delete(background, id); err != nil {
+			if err := u.Delete(background, id, driver.Always()); err != nil {
 				t.Errorf("delete %q: %v", id, err)
 			}
 		}

@@ -100,7 +100,8 @@ type templates struct {
 	create    string // Save with driver.IfAbsent; replaces an expired row
 	replace   string // Save with driver.IfVersion
 	touch     string
-	remove    string
+	remove    string // Delete with driver.Always
+	removeAt  string // Delete with driver.IfVersion
 	page      string // id and fields, ordered by id, from {id} on
 	userPage  string // the same for the rows of {user}
 	sweep     string
@@ -142,6 +143,8 @@ var onConflict = templates{
 		WHERE id = {id} AND version = {held} AND expiry > {now}`,
 
 	remove: `DELETE FROM {table} WHERE id = {id}`,
+
+	removeAt: `DELETE FROM {table} WHERE id = {id} AND version = {held}`,
 
 	page: `SELECT id, ` + fields + ` FROM {table}
 		WHERE id >= {id} AND expiry > {now} ORDER BY id LIMIT {limit}`,
@@ -187,7 +190,7 @@ type values struct {
 	seen    int64
 	version int64
 	user    string
-	held    int64 // the version that the row must have for replace and touch
+	held    int64 // the version that the row must have for replace, touch and removeAt
 	now     int64
 	limit   int
 }

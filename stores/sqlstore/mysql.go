@@ -90,6 +90,7 @@ var onDuplicateKey = func() templates {
 			WHERE id = {id} AND version = {held} AND expiry > {now}`,
 
 		remove:   onConflict.remove,
+		removeAt: onConflict.removeAt,
 		page:     onConflict.page,
 		userPage: onConflict.userPage,
 		sweep:    `DELETE FROM {table} WHERE expiry <= {both} ORDER BY expiry LIMIT {limit}`,

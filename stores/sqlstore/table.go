@@ -22,7 +22,7 @@ type table struct {
 	// writer is a semaphore for the single writer, or nil if the database allows several.
 	writer chan struct{}
 
-	load, overwrite, create, replace, touch, remove, page, userPage, sweep *statement
+	load, overwrite, create, replace, touch, remove, removeAt, page, userPage, sweep *statement
 }
 
 var (
@@ -44,6 +44,7 @@ func newTable(db *sql.DB, d Dialect, n tableName, now func() time.Time) *table {
 	t.replace = d.compile(d.statements.replace, n)
 	t.touch = d.compile(d.statements.touch, n)
 	t.remove = d.compile(d.statements.remove, n)
+	t.removeAt = d.compile(d.statements.removeAt, n)
 	t.page = d.compile(d.statements.page, n)
 	t.userPage = d.compile(d.statements.userPage, n)
 	t.sweep = d.compile(d.statements.sweep, n)
@@ -126,13 +127,17 @@ func (t *table) Touch(ctx context.Context, rec driver.Record) error {
 	return nil
 }
 
-func (t *table) Delete(ctx context.Context, id string) error {
-	n, err := t.exec(ctx, t.remove, &values{id: []byte(id)})
+func (t *table) Delete(ctx context.Context, id string, cond driver.Condition) error {
+	s, v, missing := t.remove, values{id: []byte(id)}, driver.ErrNotFound
+	if held, ok := cond.Match(); ok {
+		s, v.held, missing = t.removeAt, held, driver.ErrConflict
+	}
+	n, err := t.exec(ctx, s, &v)
 	if err != nil {
 		return t.failure(ctx, "delete", err)
 	}
 	if n == 0 {
-		return driver.ErrNotFound
+		return missing
 	}
 	return nil
 }

@@ -275,6 +275,7 @@ var cookieExemptions = func() map[string]string {
 		"pair/logout-beats-reader":  revoked,
 		"pair/logout-beats-writer":  revoked,
 		"pair/logout-beats-renewal": revoked,
+		"pair/logout-ends-renewed":  revoked,
 		"pair/stale-cookie":         revoked,
 		"pair/parallel-keys":        merged,
 		"pair/remember-merged":      merged,

@@ -89,6 +89,7 @@ func TestThirdPartyPair(t *testing.T) {
 				"pair/logout-beats-reader":  overwrites,
 				"pair/logout-beats-writer":  overwrites,
 				"pair/logout-beats-renewal": overwrites,
+				"pair/logout-ends-renewed":  overwrites,
 				"pair/renew-beats-old":      overwrites,
 				"pair/corrupt-record": "it stores any bytes, and the manager returns an error " +
 					"for bytes that it cannot decode",

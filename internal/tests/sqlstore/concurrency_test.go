@@ -104,7 +104,7 @@ func TestBusyIsRetried(t *testing.T) {
 			if err := s.Save(background, own, driver.IfAbsent()); err != nil {
 				t.Error(err)
 			}
-			if err := s.Delete(background, own.ID); err != nil {
+			if err := s.Delete(background, own.ID, driver.Always()); err != nil {
 				t.Error(err)
 			}
 		})

@@ -163,13 +163,13 @@ func TestTouch(t *testing.T) {
 
 func TestDelete(t *testing.T) {
 	onEach(t, func(t *testing.T, s *table, c *clock) {
-		want(t, "delete of no record", s.Delete(background, "a"), driver.ErrNotFound)
+		want(t, "delete of no record", s.Delete(background, "a", driver.Always()), driver.ErrNotFound)
 		save(t, s, record(c, "a", 1, time.Hour))
 		save(t, s, record(c, "b", 1, time.Hour))
-		if err := s.Delete(background, "a"); err != nil {
+		if err := s.Delete(background, "a", driver.Always()); err != nil {
 			t.Fatal(err)
 		}
-		want(t, "second delete", s.Delete(background, "a"), driver.ErrNotFound)
+		want(t, "second delete", s.Delete(background, "a", driver.Always()), driver.ErrNotFound)
 		_, err := s.Load(background, "a")
 		want(t, "load", err, driver.ErrNotFound)
 		load(t, s, "b")
@@ -208,7 +208,7 @@ func TestIDsAreBytes(t *testing.T) {
 			}
 		}
 		for _, id := range ids {
-			if err := s.Delete(background, id); err != nil {
+			if err := s.Delete(background, id, driver.Always()); err != nil {
 				t.Errorf("delete %q: %v", id, err)
 			}
 		}
@@ -277,7 +277,7 @@ func TestEndedContext(t *testing.T) {
 				"load":          loadErr,
 				"save":          s.Save(ctx, record(c, "a", 2, time.Hour), driver.Always()),
 				"touch":         s.Touch(ctx, touchTo("a", 1, c.now())),
-				"delete":        s.Delete(ctx, "a"),
+				"delete":        s.Delete(ctx, "a", driver.Always()),
 				"range":         rangeErr,
 				"range user":    userErr,
 				"sweep":         sweepErr,

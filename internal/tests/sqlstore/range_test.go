@@ -42,7 +42,7 @@ func TestRangeWhileTheBodyWrites(t *testing.T) {
 			if rec.ID[0] != 'i' {
 				continue
 			}
-			if err := s.Delete(ctx, rec.ID); err != nil {
+			if err := s.Delete(ctx, rec.ID, driver.Always()); err != nil {
 				t.Fatal(err)
 			}
 			if len(seen)%5 == 0 {

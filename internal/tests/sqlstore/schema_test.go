@@ -84,7 +84,7 @@ func TestSchemaComesLater(t *testing.T) {
 			"save":   s.Save(background, record(c, "a", 1, time.Hour), driver.Always()),
 			"create": s.Save(background, record(c, "a", 1, time.Hour), driver.IfAbsent()),
 			"touch":  s.Touch(background, touchTo("a", 1, c.now())),
-			"delete": s.Delete(background, "a"),
+			"delete": s.Delete(background, "a", driver.Always()),
 			"check":  s.CheckSchema(background),
 		} {
 			want(t, op, err, driver.ErrNoSchema)

@@ -172,7 +172,7 @@ func operations(s *table, rec driver.Record) []operation {
 		}
 		return errors.New("the user has no sessions")
 	}
-	remove := func() error { return s.Delete(background, rec.ID) }
+	remove := func() error { return s.Delete(background, rec.ID, driver.Always()) }
 	return []operation{
 		{"load of no record", load, driver.ErrNotFound},
 		{"create", save(driver.IfAbsent()), nil},

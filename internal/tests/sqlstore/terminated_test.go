@@ -105,7 +105,7 @@ func TestTerminatedConnections(t *testing.T) {
 				"touch": func(id string) error {
 					return s.Touch(background, touchTo(id, 1, c.now().Add(time.Hour)))
 				},
-				"delete": func(id string) error { return s.Delete(background, id) },
+				"delete": func(id string) error { return s.Delete(background, id, driver.Always()) },
 				"sweep":  func(string) error { _, err := s.Sweep(background, 10); return err },
 				"range": func(string) (err error) {
 					for _, e := range s.Range(background) {
@@ -159,7 +159,7 @@ func TestTerminatedAtWork(t *testing.T) {
 				if err != nil {
 					continue // the outcome is unknown
 				}
-				if err := s.Delete(background, id); errors.Is(err, driver.ErrNotFound) {
+				if err := s.Delete(background, id, driver.Always()); errors.Is(err, driver.ErrNotFound) {
 					t.Errorf("delete: repeated after it took effect")
 				}
 			}

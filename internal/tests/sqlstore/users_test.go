@@ -51,7 +51,7 @@ func TestRangeUserWhileTheBodyWrites(t *testing.T) {
 			}
 			seen[rec.ID]++
 			if len(seen)%5 != 0 {
-				want(t, "delete", s.Delete(ctx, rec.ID), nil)
+				want(t, "delete", s.Delete(ctx, rec.ID, driver.Always()), nil)
 				continue
 			}
 			rec.User = "carol"

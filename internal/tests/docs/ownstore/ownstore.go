@@ -88,14 +88,18 @@ func (d *mapDriver) Touch(ctx context.Context, rec driver.Record) error {
 	return nil
 }
 
-func (d *mapDriver) Delete(ctx context.Context, id string) error {
+func (d *mapDriver) Delete(ctx context.Context, id string, cond driver.Condition) error {
 	if err := ctx.Err(); err != nil {
 		return failure("delete", err)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, ok := d.records[id]; !ok {
+	stored, ok := d.records[id]
+	if !ok {
 		return driver.ErrNotFound
+	}
+	if version, ok := cond.Match(); ok && stored.Version != version {
+		return driver.ErrConflict
 	}
 	delete(d.records, id)
 	return nil
