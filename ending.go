@@ -3,6 +3,7 @@ package scskit
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/scskit/scskit/driver"
@@ -14,6 +15,9 @@ type ending struct {
 	user  string   // the hash of the user whose sessions end; empty for a session of any user
 	kept  []string // ids of sessions that stay
 }
+
+// maxRenewals limits how many renewals of a session are followed, all within tombstoneLife.
+const maxRenewals = 10_000
 
 // end destroys the session in a record, or its successor if it is a tombstone. found says that
 // there was one. It needs no more of the record than its ID and Version; if the version is zero, it
@@ -39,8 +43,11 @@ func (e ending) end(ctx context.Context, rec driver.Record) (found bool, err err
 	for attempt := 0; attempt < maxAttempts; {
 		if t, isTombstone := tombstoneOf(rec.Data); isTombstone {
 			passed = append(passed, rec.ID)
-			if !e.follows(t) || len(passed) == maxAttempts {
+			switch {
+			case !e.follows(t):
 				return false, nil
+			case len(passed) == maxRenewals:
+				return false, fmt.Errorf("gave up after following %d renewals of a session", maxRenewals)
 			}
 			rec, attempt = driver.Record{ID: t.next}, 0
 		} else if rec.Version != 0 {

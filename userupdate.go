@@ -82,8 +82,9 @@ func (u *usersUpdate) run(ctx context.Context) error {
 // one changes one session, or its successor, until no other request interferes.
 func (u *usersUpdate) one(ctx context.Context, id string) error {
 	s := u.store
+	defer func() { u.done[id] = true }()
 	var lastVersion int64
-	for attempt := range maxAttempts {
+	for attempt := 0; attempt < maxAttempts; attempt++ {
 		if u.done[id] {
 			return nil
 		}
@@ -95,7 +96,7 @@ func (u *usersUpdate) one(ctx context.Context, id string) error {
 		switch {
 		case asRenewed(err) != nil:
 			u.done[id] = true
-			id = asRenewed(err).next
+			id, attempt = asRenewed(err).next, -1 // a successor has attempts of its own
 			continue
 		case errors.Is(err, driver.ErrNotFound): // destroyed
 			return nil

@@ -70,6 +70,9 @@ func operations(s driver.Driver) map[string]func(ctx context.Context) error {
 		},
 		"touch":  func(ctx context.Context) error { return s.Touch(ctx, touch) },
 		"delete": func(ctx context.Context) error { return s.Delete(ctx, id, driver.Always()) },
+		"delete if version": func(ctx context.Context) error {
+			return s.Delete(ctx, id, driver.IfVersion(1))
+		},
 	}
 }
 
@@ -135,7 +138,7 @@ func roundTrips(t *testing.T, d driver.Driver, count *trips, forget func() error
 			if err := forget(); err != nil { // also connects to each server
 				t.Fatal(err)
 			}
-			for _, prepare := range []string{"save", "touch"} {
+			for _, prepare := range []string{"save", "touch", "delete if version", "save"} {
 				if err := operations(d)[prepare](background); err != nil {
 					t.Fatal(err)
 				}
@@ -145,9 +148,13 @@ func roundTrips(t *testing.T, d driver.Driver, count *trips, forget func() error
 				if err := forget(); err != nil {
 					t.Fatal(err)
 				}
-				if name == "save" || name == "save if version" || name == "touch" ||
-					name == "save if absent" && indexed {
+				switch name {
+				case "save", "save if version", "touch", "delete if version":
 					want = 2
+				case "save if absent":
+					if indexed {
+						want = 2
+					}
 				}
 			}
 			before := count.n.Load()
@@ -354,9 +361,9 @@ func TestMissingPermission(t *testing.T) {
 	}
 	for command, ops := range map[string][]string{
 		"get": {"load"}, "set": {"save", "save if version", "save if absent"},
-		"getrange": {"save", "save if version", "touch"},
+		"getrange": {"save", "save if version", "touch", "delete if version"},
 		"setrange": {"touch"}, "pexpireat": {"touch"}, "del": {"delete"},
-		"evalsha": {"save", "save if version", "touch"},
+		"evalsha": {"save", "save if version", "touch", "delete if version"},
 		"zadd":    {"save with an index", "save if absent with an index", "touch with an index"},
 		"pttl":    {"save with an index"}, "time": {"save with an index"},
 		"zremrangebyscore": {"save with an index"}, "zscan": {"range user"},

@@ -223,7 +223,7 @@ func TestIndexFails(t *testing.T) {
 	t.Cleanup(func() { _ = c.Close() })
 	u := &users{newSessions(t, c, "app:")}
 	for name, op := range operations(u) {
-		if name == "load" || name == "delete" {
+		if name == "load" || strings.HasPrefix(name, "delete") {
 			continue
 		}
 		save(t, u.sessions, record("a", 1, time.Hour))

@@ -109,6 +109,6 @@ func redisBackend(
 		create: counters{"set": 1},
 		save:   counters{"evalsha": 1, "getrange": 1, "set": 1},
 		touch:  counters{"evalsha": 1, "getrange": 1, "setrange": 1, "pexpireat": 1},
-		remove: counters{"del": 1},
+		remove: counters{"evalsha": 1, "getrange": 1, "del": 1},
 	}
 }
