@@ -130,6 +130,17 @@ func pairStoreMutants() []mutant {
 					return remove(ctx, token)
 				}
 			})),
+		adapterMutant("forgets-old-tokens", "pair/renew-every-sign-in",
+			"an old token opens nothing, also right after a renewal that was no sign-in",
+			withStore(func(b *fakeSiteStore) {
+				find := b.find
+				b.find = func(ctx context.Context, token string) ([]byte, bool, error) {
+					if _, found, err := find(blank{ctx}, token); !found && err == nil {
+						return nil, false, nil
+					}
+					return find(ctx, token)
+				}
+			})),
 		adapterMutant("keeps-four-kilobytes", "pair/grow-and-shrink",
 			"data is cut to 4096 bytes",
 			withStore(func(b *fakeSiteStore) {

@@ -28,6 +28,8 @@ var pairRenewalChecks = []check{
 			"goes on with the session for a moment"},
 	{"pair/renew-every-parallel", LevelPair, renewEveryParallel,
 		"RenewEvery: parallel requests of a session that is due make one new session, and lose nothing"},
+	{"pair/renew-every-sign-in", LevelPair, renewEverySignIn,
+		"RenewEvery: a sign-in with an old token that still goes on renews the session that it sees"},
 }
 
 // renewable is a site with a route that signs in, and one that puts a key.
@@ -204,4 +206,26 @@ func renewEveryParallel(t *checkT) {
 		b.wantValue(fmt.Sprintf("key%d", i), "v")
 	}
 	b.wantValue("user", "ada")
+}
+
+func renewEverySignIn(t *checkT) {
+	const every = 300 * time.Millisecond
+	s := t.renewing(every)
+	s.route("/signin", s.signIn)
+	s.open()
+	b := s.browser()
+	b.put("cart", "apple")
+	old := b.token()
+	t.pause(every)
+	renewed := b.get("/keys").wantCookie(t).value
+	tab := s.with(old)
+	tab.signIn()
+	for _, token := range []string{old, renewed} {
+		if tab.token() == token {
+			t.Fatal("the sign-in keeps a token from before it")
+		}
+		s.with(token).wantValue("user", none)
+	}
+	tab.wantValue("user", "ada")
+	tab.wantValue("cart", "apple")
 }

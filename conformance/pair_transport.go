@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/adapters"
@@ -19,6 +20,8 @@ var pairTransportChecks = []check{
 	{"transport/both", LevelPair, transportBoth,
 		"adapters.Tokens: the transport in which the live session was found answers, or else the " +
 			"first that the request has used"},
+	{"transport/renew-every", LevelPair, transportRenewEvery,
+		"RenewEvery: the new token is in a header, and the old one goes on with the session for a moment"},
 	{"transport/failure", LevelPair, transportFailure,
 		"the token and the record agree: if the session is not stored, or another request has " +
 			"destroyed it, the response has no token"},
@@ -158,6 +161,26 @@ func transportRoundTrip(w way) func(t *checkT) {
 			want(t, http.StatusOK, none)
 		made.wantValue("x")
 	}
+}
+
+func transportRenewEvery(t *checkT) {
+	const every = 300 * time.Millisecond
+	s := t.renewing(every)
+	s.option(adapters.Tokens(inHeader.transport))
+	s.open()
+	p := s.program(inHeader)
+	p.get("/put?k=k&v=v").want(t, http.StatusOK, "put")
+	old := &program{s, inHeader, p.token}
+	t.pause(every)
+	p.wantValue("v")
+	if p.token == old.token {
+		t.Fatal("the token is not renewed")
+	}
+	old.wantValue("v").wantNoToken(t)
+	old.get("/put?k=k&v=w").wantNoToken(t)
+	p.wantValue("w")
+	old.get("/destroy").wantEmptyToken(t)
+	p.wantValue(none)
 }
 
 func transportBoth(t *checkT) {
