@@ -102,7 +102,8 @@ type commitOp struct {
 func (c *commitOp) untracked(cond driver.Condition) error {
 	c.expires()
 	if c.expired() {
-		return c.store.removeAny(c.ctx, c.id)
+		_, err := c.store.endAny(c.ctx, c.id, 0)
+		return err
 	}
 	if c.store.carrier != nil {
 		return errNeedsAdapter
@@ -167,24 +168,32 @@ func (c *commitOp) tracked() error {
 		c.noteRetired(c.old.state)
 		return c.gone(noteGone)
 	case c.expired():
-		if err := c.store.removeAny(c.ctx, c.id); err != nil {
+		if _, err := s.endAny(c.ctx, c.id, n.version); err != nil {
 			return err
 		}
 		if c.old.state != 0 {
-			if err := c.store.removeAny(c.ctx, s.idOf(&c.old.note)); err != nil {
+			if _, err := s.endAny(c.ctx, s.idOf(&c.old.note), c.old.version); err != nil {
 				return err
 			}
 			c.noteRetired(noteDeleted)
 		}
 		return c.gone(noteGone)
 	}
+	changed := c.old.state != 0 || isNew || n.version == 0 || len(c.sources)+len(c.overwrites) > 0 ||
+		!s.codec.same(n.data, c.data)
+	if changed && !isNew {
+		if err := c.locked(c.id); err != nil {
+			return err
+		}
+	}
 	switch {
 	case c.old.state != 0:
-		err = c.renew(expiry)
+		if err = c.locked(s.idOf(&c.old.note)); err == nil {
+			err = c.renew(expiry)
+		}
 	case isNew:
 		err = c.write(KindCreate, driver.IfAbsent(), expiry)
-	case n.version == 0 || len(c.sources)+len(c.overwrites) > 0 ||
-		!s.codec.same(n.data, c.data):
+	case changed:
 		err = c.write(KindSave, driver.IfVersion(n.version), expiry)
 	default:
 		err = c.unchanged(expiry)

@@ -25,7 +25,7 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 		if !ok {
 			return nil
 		}
-		if _, err := (ending{store: s}).end(ctx, driver.Record{ID: id}); err != nil {
+		if _, err := s.endAny(ctx, id, 0); err != nil {
 			return s.failure("delete", token, err)
 		}
 		return nil
@@ -45,11 +45,11 @@ func (s *Store) DeleteCtx(ctx context.Context, token string) error {
 			t.endSource(s, n.token, n.state)
 		}
 	}
+	if reason == reasonRenewal && t.late(s, token) {
+		return ErrLate
+	}
 	if _, ok := s.ids.id(token); !ok {
 		return nil
-	}
-	if reason == reasonRenewal && n.settled {
-		return ErrLate
 	}
 	var renewed []predecessor // the sessions that this one replaces
 	if n.state == 0 && (reason == reasonRenewal && s.carrier == nil || reason == reasonDestroy) {
@@ -83,11 +83,12 @@ func (s *Store) endTracked(ctx context.Context, t *tracker, reason deleteReason,
 	}
 	var found bool
 	var err error
-	if id := s.idOf(&n.note); reason == reasonDestroy {
-		found, err = ending{store: s}.end(ctx, driver.Record{ID: id, Version: n.version})
-	} else {
+	switch id := s.idOf(&n.note); reason {
+	case reasonRenewal, reasonMerge:
 		err = s.remove(ctx, id, driver.Always())
 		found = err == nil
+	default:
+		found, err = s.endAny(ctx, id, n.version)
 	}
 	if err != nil && !errors.Is(err, driver.ErrNotFound) {
 		return s.failure("delete", n.token, err)

@@ -30,7 +30,8 @@ const (
 	KindUnknown // no token of a request has a session; the event is the adapters'
 	KindReuse   // the token of a session that was renewed earlier was used: it may be stolen
 
-	// Many records in a row could not be read. See Options.OnUnreadable.
+	// Many records in a row could not be read, or a list has one under a key that this process lacks.
+	// The process is probably misconfigured. See Options.OnUnreadable.
 	KindUnreadable
 )
 

@@ -29,8 +29,8 @@ func FuzzStoredRecord(f *testing.F) {
 	}
 	f.Add(good)
 	f.Add([]byte(tombstoneMark))
-	f.Add(tombstone{"user", byAdapter, "next"}.data())
-	f.Add(tombstone{"", "", "\x00"}.data())
+	f.Add(tombstone{user: "user", next: []successor{{byAdapter, "next"}, {byRenewal, "\x00"}}}.data())
+	f.Add(tombstone{closed: true}.data())
 	f.Add(sealed.sealed(driver.Record{Data: good, ID: "another id"}).Data)
 	f.Add([]byte("\xc1S\x01\x00\x00\x00\x00"))
 	f.Fuzz(func(t *testing.T, data []byte) {

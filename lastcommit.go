@@ -69,15 +69,43 @@ func (t *tracker) NoteManager(manager any) {
 func (t *tracker) Settle(token string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	t.began = true
 	for n := range t.all {
 		n.settled = n.settled || n.token == token
 	}
+}
+
+// late reports whether the token of a session cannot be set any more: the response has begun.
+func (t *tracker) late(s *Store, token string) bool {
+	if t == nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n := t.find(s, token)
+	return n != nil && n.settled || token == "" && t.began
 }
 
 // Found implements tracking.Tracker.
 func (t *tracker) Found(store scs.Store, token string) bool {
 	s, ok := store.(*Store)
 	return ok && s != nil && t.get(s, token).state == noteLive
+}
+
+// has reports whether a session with the id was loaded under its token.
+func (t *tracker) has(s *Store, id string) bool {
+	if t == nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for n := range t.all {
+		if _, isKey := s.ids.listed(n.token); n.store == s.origin && n.state == noteLive && !isKey &&
+			s.idOf(n) == id {
+			return true
+		}
+	}
+	return false
 }
 
 // managerOf returns the key of the manager that calls the store. known is false outside the

@@ -63,7 +63,12 @@ type SessionLock struct {
 	session string // the id of the session
 	id      string // of the lock's record
 	version int64
+	lease   time.Duration
+	until   time.Time // the end of the lease
 	once    sync.Once
+
+	mu   sync.Mutex
+	lost bool // the lease has ended before the commit
 }
 
 // Lock locks the session with the token for code that locks it too, in any process. adapters.Lock
@@ -76,8 +81,9 @@ type SessionLock struct {
 //	defer lock.Release(ctx)
 //
 // Code that does not lock the session is not kept out: its changes are merged, as without a lock.
-// If the lease ends before the session is committed in ctx, and others have saved the session by
-// then, the commit fails with driver.ErrConflict and stores nothing.
+// If the lease ends before a changed session is committed in ctx, the commit takes the lock again.
+// If others have it by then, or have saved the session, the commit fails with driver.ErrConflict and
+// stores nothing.
 //
 // If others hold the lock for all of MaxWait, the error matches ErrLocked. A token that no session
 // can have is not locked. A store that keeps sessions in cookies cannot lock them: the error
@@ -99,6 +105,11 @@ func (s *Store) Lock(ctx context.Context, token string, o LockOptions) (*Session
 	}
 	l := &SessionLock{
 		store: s, tracker: trackerFrom(ctx), session: session, id: hash(lockMark + session),
+	}
+	if n := l.tracker; n != nil { // it may be the old token of a session
+		if alias := n.get(s, token).alias; alias != "" {
+			l.session, l.id = alias, hash(lockMark+alias)
+		}
 	}
 	if err := l.acquire(ctx, o.withDefaults()); err != nil {
 		return nil, s.failure("lock", token, err)
@@ -150,6 +161,7 @@ func (l *SessionLock) acquire(ctx context.Context, o LockOptions) error {
 // try takes the lock, or returns driver.ErrConflict.
 func (l *SessionLock) try(ctx context.Context, lease time.Duration) error {
 	s := l.store
+	until := time.Now().Add(lease)
 	now := s.opts.Now()
 	rec := driver.Record{
 		ID: l.id, Data: []byte(lockMark), Expiry: ceilMilli(now.Add(lease)),
@@ -158,7 +170,9 @@ func (l *SessionLock) try(ctx context.Context, lease time.Duration) error {
 	op := s.begin(ctx)
 	err := s.driver.Save(op.ctx, s.sealed(rec), driver.IfAbsent())
 	op.end(KindLock, l.session, err)
-	l.version = rec.Version
+	if err == nil {
+		l.version, l.until, l.lease = rec.Version, until, lease
+	}
 	return err
 }
 
@@ -184,27 +198,79 @@ func (l *SessionLock) release(ctx context.Context) {
 		ctx, cancel = context.WithTimeout(ctx, defaultTimeout)
 		defer cancel()
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
 	op := s.begin(ctx)
 	err := s.driver.Delete(op.ctx, l.id, driver.IfVersion(l.version))
 	op.end(KindLock, l.session, err)
 	s.lockQueue.wake(l.id)
 }
 
+// errLeaseEnded is the error of a commit that came after the end of the lease.
+var errLeaseEnded = fmt.Errorf("%w: the lease on the session has ended, and another request has "+
+	"locked or saved it: set a longer LockOptions.Lease", driver.ErrConflict)
+
+// hold makes sure that the lock is held: after the end of the lease it takes it again.
+func (l *SessionLock) hold(ctx context.Context) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if time.Now().Before(l.until) {
+		return nil
+	}
+	l.lost = true
+	err := l.try(ctx, l.lease)
+	if errors.Is(err, driver.ErrConflict) {
+		return errLeaseEnded
+	}
+	return err
+}
+
+// locked makes sure that a lock which the request has taken on the session is held.
+func (c *commitOp) locked(id string) error {
+	if l := c.tracker.lockOf(c.store, id); l != nil {
+		return l.hold(c.ctx)
+	}
+	return nil
+}
+
 // fenced returns an error if the request has locked the session, but its lease has ended. The
-// caller has found that others have saved the session.
-func (c *commitOp) fenced(id string) error {
+// caller has found that others have saved the session; same says that they have not changed it.
+func (c *commitOp) fenced(id string, same bool) error {
 	l := c.tracker.lockOf(c.store, id)
 	if l == nil {
 		return nil
 	}
-	rec, err := c.store.loadAny(c.ctx, l.id)
-	switch {
-	case errors.Is(err, driver.ErrNotFound) || err == nil && rec.Version != l.version:
-		return fmt.Errorf("%w: the lease on the session has ended, and another request has saved it: "+
-			"set a longer LockOptions.Lease", driver.ErrConflict)
-	case err != nil:
+	if err := l.hold(c.ctx); err != nil {
 		return err
 	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.lost && !same {
+		return errLeaseEnded
+	}
+	return nil
+}
+
+// moveLock moves the request's lock on a session to its successor.
+func (c *commitOp) moveLock(id, next string) error {
+	l := c.tracker.lockOf(c.store, id)
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	old := driver.Record{ID: l.id, Version: l.version}
+	l.lost = true // others may have locked the successor before
+	c.tracker.mu.Lock()
+	l.session, l.id = next, hash(lockMark+next)
+	c.tracker.mu.Unlock()
+	if err := l.try(c.ctx, l.lease); err != nil {
+		if errors.Is(err, driver.ErrConflict) {
+			return errLeaseEnded
+		}
+		return err
+	}
+	_ = c.store.driver.Delete(c.ctx, old.ID, driver.IfVersion(old.Version)) // or it ends by itself
 	return nil
 }
 

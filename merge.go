@@ -112,8 +112,16 @@ func (c *commitOp) merge(expiry time.Time, raced bool) error {
 		}
 		current, err := s.load(c.ctx, c.id)
 		switch {
-		case errors.Is(err, errRenewed):
-			return c.gone(noteRenewed)
+		case asRenewed(err) != nil:
+			followed, err := c.follow(asRenewed(err))
+			if err != nil {
+				return err
+			}
+			if !followed {
+				return c.gone(noteRenewed)
+			}
+			raced = true
+			continue
 		case errors.Is(err, driver.ErrNotFound):
 			return c.gone(noteGone)
 		case err != nil && !errors.Is(err, ErrCorrupt): // of a damaged record nothing can be kept
@@ -129,7 +137,7 @@ func (c *commitOp) merge(expiry time.Time, raced bool) error {
 			s.report(c.ctx, Event{Kind: KindConflict, Outcome: OutcomeOK, ID: s.ids.public(c.id)})
 		}
 		if !s.codec.same(n.data, c.data) || len(c.overwrites) > 0 {
-			if err := c.fenced(c.id); err != nil {
+			if err := c.fenced(c.id, s.codec.same(current.Data, n.data)); err != nil {
 				return err
 			}
 		}
@@ -171,6 +179,20 @@ func (c *commitOp) merge(expiry time.Time, raced bool) error {
 		raced = true
 	}
 	return c.conflictError()
+}
+
+// follow makes the commit go on with the successor of its session, if nobody has signed in. The
+// response then sends no cookie, since the one of the renewal does.
+func (c *commitOp) follow(renewed *renewedError) (followed bool, err error) {
+	next, ok := renewed.periodic()
+	if !ok {
+		return false, nil
+	}
+	if err := c.moveLock(c.id, next); err != nil {
+		return false, err
+	}
+	c.id, c.note.alias = next, next
+	return true, nil
 }
 
 // mergeInto applies the changes from base to ours to theirs, the stored record.

@@ -23,7 +23,7 @@ type note struct {
 	// The result of the last commit.
 	result CommitResult
 
-	alias string // the id of the record, if it is not that of the token; see findRenewed
+	alias string // the id of the record, if it is not that of the token; see reuse.go
 
 	periodic bool // the adapter has renewed the session by itself; see RenewPeriodically
 	replaced bool // the token was renewed before it was looked for, a moment ago

@@ -2,11 +2,14 @@ package scskit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
+
+	"github.com/scskit/scskit/internal/signin"
 )
 
 const (
@@ -104,10 +107,16 @@ func (o *Options) withDefaults() (Options, error) {
 	if c.MaxSize < 0 {
 		return c, fmt.Errorf("scskit: Options.MaxSize is %d: it must not be negative", c.MaxSize)
 	}
+	if c.EndOnReuse && c.UserKey == "" {
+		return c, errors.New("scskit: Options.EndOnReuse is set, but UserKey is not: set it to the " +
+			"session key that holds the user's id")
+	}
 	if err := c.checkMerge(); err != nil {
 		return c, err
 	}
-	c.Merge = maps.Clone(c.Merge)
+	merge := map[string]MergeFunc{signin.Key: signin.Merge}
+	maps.Copy(merge, c.Merge)
+	c.Merge = merge
 	if c.MaxSize == 0 {
 		c.MaxSize = defaultMaxSize
 	}

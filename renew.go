@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"strings"
+	"fmt"
 	"time"
 
 	"github.com/scskit/scskit/driver"
@@ -31,20 +31,8 @@ var ErrGone = errors.New("scskit: session is gone")
 var ErrLate = errors.New("scskit: the response has begun: renew the session before the first " +
 	"write or flush")
 
-// A tombstone replaces the record of a session that continues in another, its successor, after
-// RenewToken or MergeSession. It is not a session. It lasts for tombstoneLife, so that requests
-// which began with the old session find it, and longer after a periodic renewal, so that the use of
-// a stolen token shows. It holds the hash of the user, so that DestroySessionsOf finds it, and the
-// id of the successor.
-const (
-	tombstoneMark = "\x00scskit: renewed\x00"
-	tombstoneLife = 5 * time.Minute
-	periodicLife  = time.Hour
-
-	// renewalGrace is how long the old token of a renewed session is no sign of an attack: requests
-	// that the browser sent before it got the new cookie arrive with it.
-	renewalGrace = 10 * time.Second
-)
+var errTooManyRenewals = fmt.Errorf("%w: too many requests renew one session at the same time",
+	driver.ErrConflict)
 
 // errRenewed matches every renewedError.
 var errRenewed = errors.New("the session was renewed")
@@ -52,7 +40,7 @@ var errRenewed = errors.New("the session was renewed")
 // renewedError means that the session was renewed, not destroyed. It matches driver.ErrNotFound.
 type renewedError struct {
 	tombstone
-	at time.Time // of the renewal
+	rec driver.Record // of the tombstone, without its data; it was renewed at rec.Updated
 }
 
 func (*renewedError) Error() string { return errRenewed.Error() }
@@ -71,69 +59,6 @@ func asRenewed(err error) *renewedError {
 	return renewed
 }
 
-// tombstone is the content of a tombstone.
-type tombstone struct {
-	user string // driver.Record.User
-	why  replacement
-	next string // the id of the successor
-}
-
-// replacement is why a session was replaced by another.
-type replacement string
-
-const (
-	byRenewal replacement = "renewal"
-	byAdapter replacement = "periodic renewal" // nobody signed in, so the old token may go on
-	byMerge   replacement = "merge"
-)
-
-func (t tombstone) data() []byte {
-	return []byte(tombstoneMark + t.user + "\x00" + string(t.why) + "\x00" + t.next)
-}
-
-// tombstoneOf returns the content of a tombstone's data. ok is false if data is not a tombstone.
-func tombstoneOf(data []byte) (t tombstone, ok bool) {
-	if len(data) < len(tombstoneMark) || data[0] != tombstoneMark[0] {
-		return tombstone{}, false
-	}
-	rest, ok := strings.CutPrefix(string(data), tombstoneMark)
-	if ok {
-		t.user, rest, _ = strings.Cut(rest, "\x00")
-		why, next, _ := strings.Cut(rest, "\x00")
-		t.why, t.next = replacement(why), next
-	}
-	return t, ok
-}
-
-// retire replaces a session by a tombstone if the session is still at the version in the note. It
-// returns the tombstone's version. next is the id of the successor.
-func (s *Store) retire(ctx context.Context, old *note, why replacement, next string) (int64, error) {
-	id := s.idOf(old)
-	user, err := s.userOf(old.data)
-	if err != nil {
-		user = "" // a session without a valid user cannot be saved, so there is none to find
-	}
-	now := s.opts.Now()
-	life := tombstoneLife
-	if why == byAdapter {
-		life = periodicLife
-	}
-	op := s.begin(ctx)
-	rec := driver.Record{
-		ID:      id,
-		Data:    tombstone{user, why, next}.data(),
-		User:    user,
-		Expiry:  ceilMilli(now.Add(life)),
-		Created: old.created,
-		Updated: now,
-		Seen:    now,
-		Version: version(),
-	}
-	err = s.driver.Save(op.ctx, s.sealed(rec), driver.IfVersion(old.version))
-	op.end(KindDelete, id, err)
-	return rec.Version, err
-}
-
 // retirement is what happened to a session that should be retired.
 type retirement uint8
 
@@ -145,7 +70,8 @@ const (
 
 // retireMerging retires a session that the committed one replaces. Whenever another request has
 // saved the old session meanwhile, it calls merge with the stored record, and then tries again.
-// During the call, old holds the record before that change.
+// During the call, old holds the record before that change. After a periodic renewal by another
+// request it retires the successor, unless the commit is a periodic renewal itself.
 func (c *commitOp) retireMerging(old *note, why replacement,
 	merge func(current driver.Record) error) (retirement, error) {
 	s := c.store
@@ -154,7 +80,7 @@ func (c *commitOp) retireMerging(old *note, why replacement,
 		if err := backOff(c.ctx, attempt); err != nil {
 			return 0, err
 		}
-		version, err := s.retire(c.ctx, old, why, c.id)
+		version, err := s.retire(c.ctx, old, successor{why, c.id})
 		if err == nil {
 			return retired, nil
 		}
@@ -166,10 +92,29 @@ func (c *commitOp) retireMerging(old *note, why replacement,
 		case errors.Is(loadErr, errRenewed) && current.Version == version:
 			return retired, nil
 		case errors.As(loadErr, &gone):
-			if gone.why == byAdapter {
-				old.alias = gone.next
+			if gone.closed {
+				return destroyed, nil
 			}
-			return renewed, nil
+			next, periodic := gone.periodic()
+			if !periodic {
+				if why != byRenewal || old.periodic {
+					return renewed, nil
+				}
+				// Both sessions stay, so the tombstone must lead to both.
+				if err := s.link(c.ctx, gone, successor{why, c.id}); !lostRace(err) {
+					return renewed, err
+				}
+				continue
+			}
+			old.alias = next
+			if old.periodic {
+				return renewed, nil
+			}
+			if err := c.moveLock(id, next); err != nil {
+				return 0, err
+			}
+			id, old.version = next, 0 // the successor is the session that must end
+			continue
 		case errors.Is(loadErr, driver.ErrNotFound):
 			return destroyed, nil
 		case !lostRace(err):
@@ -178,7 +123,7 @@ func (c *commitOp) retireMerging(old *note, why replacement,
 			return 0, loadErr
 		}
 		s.report(c.ctx, Event{Kind: KindConflict, Outcome: OutcomeOK, ID: s.ids.public(id)})
-		if err := c.fenced(id); err != nil {
+		if err := c.fenced(id, s.codec.same(current.Data, old.data)); err != nil {
 			return 0, err
 		}
 		if err := merge(current); err != nil {

@@ -25,23 +25,24 @@ func (s *Store) idOf(n *note) string {
 	return id
 }
 
-// maxSuccessors is how many periodic renewals within renewalGrace are followed.
-const maxSuccessors = 4
+// maxGrace is how many periodic renewals within renewalGrace are followed.
+const maxGrace = 4
 
 // successor returns the session that a periodic renewal has put in the place of the token's, if the
 // request with the old token may use it. Otherwise the error matches driver.ErrNotFound.
 func (s *Store) successor(ctx context.Context, t *tracker, token string,
 	renewed *renewedError) (rec driver.Record, err error) {
 	err = renewed
-	for range maxSuccessors {
-		if s.opts.Now().Sub(renewed.at) > renewalGrace {
+	for range maxGrace {
+		if s.opts.Now().Sub(renewed.rec.Updated) > renewalGrace {
 			return driver.Record{}, s.reused(ctx, token, renewed)
 		}
 		t.update(s, token, func(n *note) { n.replaced = true })
-		if renewed.why != byAdapter {
+		next, ok := renewed.periodic()
+		if !ok {
 			break
 		}
-		if rec, err = s.load(ctx, renewed.next); !errors.As(err, &renewed) {
+		if rec, err = s.load(ctx, next); !errors.As(err, &renewed) {
 			break
 		}
 	}
@@ -50,6 +51,9 @@ func (s *Store) successor(ctx context.Context, t *tracker, token string,
 
 // reused reports the use of a token that was renewed long ago.
 func (s *Store) reused(ctx context.Context, token string, renewed *renewedError) error {
+	if renewed.next != nil && renewed.next[0].why == byMerge {
+		return renewed // the program has put the session into another
+	}
 	s.report(ctx, Event{Kind: KindReuse, Outcome: OutcomeOK, ID: hash(token)})
 	if !s.opts.EndOnReuse || renewed.user == "" || s.opts.UserKey == "" {
 		return renewed

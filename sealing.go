@@ -148,7 +148,7 @@ func (s *Store) Reseal(ctx context.Context) (r Resealed, err error) {
 		case unreadable(err):
 			r.Unreadable++
 			s.report(ctx, Event{
-				Kind: KindCorrupt, Outcome: OutcomeOK, ID: s.ids.public(rec.ID), Err: err,
+				Kind: unreadableKind(err), Outcome: OutcomeOK, ID: s.ids.public(rec.ID), Err: err,
 			})
 		case err != nil:
 			return r, fmt.Errorf("scskit: reseal: %w", redact(err, rec.ID))

@@ -44,6 +44,11 @@ type SignInOptions struct {
 	// IdleTimeout gives the session an idle timeout of its own. See SetIdleTimeout.
 	IdleTimeout time.Duration
 
+	// Lifetime gives the session a deadline of its own, in place of the manager's Lifetime, such as 30
+	// days for a session that is remembered. It counts anew from each SignIn. RenewToken gives the
+	// session the manager's Lifetime again; adapters.RenewEvery keeps the deadline.
+	Lifetime time.Duration
+
 	// Discard drops what the visitor had put into the session before the sign-in. By default it stays,
 	// such as a cart.
 	Discard bool
@@ -102,12 +107,12 @@ func signIn(ctx context.Context, sm *scs.SessionManager, user any, opts *SignInO
 		return ErrNoUserKey
 	case name == "":
 		return errors.New("the user is empty: pass the user's id")
-	case opts.IdleTimeout < 0 || opts.MaxSessions < 0:
-		return fmt.Errorf("SignInOptions.IdleTimeout is %v and MaxSessions is %d: they must not be "+
-			"negative", opts.IdleTimeout, opts.MaxSessions)
+	case opts.IdleTimeout < 0 || opts.Lifetime < 0 || opts.MaxSessions < 0:
+		return fmt.Errorf("SignInOptions.IdleTimeout is %v, Lifetime is %v and MaxSessions is %d: they "+
+			"must not be negative", opts.IdleTimeout, opts.Lifetime, opts.MaxSessions)
 	}
 	id, token := hash(name), sm.Token(ctx)
-	if t := trackerFrom(ctx); t != nil && t.get(s, token).settled {
+	if trackerFrom(ctx).late(s, token) {
 		return ErrLate // before anything ends
 	}
 	if opts.MaxSessions > 0 {
@@ -130,13 +135,16 @@ func signIn(ctx context.Context, sm *scs.SessionManager, user any, opts *SignInO
 	facts.UserAgent = cmp.Or(opts.UserAgent, facts.UserAgent)
 	facts.Address = cmp.Or(opts.Address, facts.Address)
 	facts.Idle = cmp.Or(opts.IdleTimeout, facts.Idle)
+	if facts.Life = cmp.Or(opts.Lifetime, facts.Life); facts.Life > 0 {
+		sm.SetDeadline(ctx, s.opts.Now().Add(facts.Life))
+	}
 	sm.Put(ctx, s.opts.UserKey, user)
 	putFacts(ctx, sm, &facts)
 	if opts.RememberMe {
 		sm.RememberMe(ctx, true)
 	}
 	if whose == theirs { // the user has not changed, and must not lose against a concurrent change
-		Overwrite(ctx, s.opts.UserKey, signin.Key)
+		Overwrite(ctx, s.opts.UserKey)
 	}
 	return nil
 }
@@ -257,6 +265,7 @@ func (s *Store) limitSessions(ctx context.Context, user, token string, opts *Sig
 	slices.SortStableFunc(others, func(a, b other) int { return a.since.Compare(b.since) })
 	e := ending{store: s, user: user, kept: kept}
 	for _, o := range others[:extra] {
+		e.steps = 0
 		if _, err := e.end(ctx, driver.Record{ID: o.id, Version: o.version}); err != nil {
 			return redact(err, o.id)
 		}

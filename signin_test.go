@@ -144,6 +144,11 @@ func TestSignInLate(t *testing.T) {
 	if _, found, err := sm.Store.Find(token); !found || err != nil {
 		t.Errorf("the session is gone: %v, %v", found, err)
 	}
+	late = nil
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodGet, "/", nil))
+	if !errors.Is(late, scskit.ErrLate) {
+		t.Errorf("without a session: got error %v, want ErrLate", late)
+	}
 }
 
 // TestSignInGob signs in with scs's own codec and scs's own middleware.

@@ -64,7 +64,7 @@ func NewStore(d driver.Driver, opts *Options) (*Store, error) {
 		mergeLocks: newKeyedMutex(),
 		lockQueue:  new(lockQueue),
 		warned:     new(sync.Once),
-		unreadable: new(unreadableRun),
+		unreadable: &unreadableRun{began: o.Now()},
 	}
 	if s.sealer, err = newSealer(&o); err != nil {
 		return nil, err
@@ -165,7 +165,7 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 		}
 		return nil, false, err
 	}
-	s.unreadable.end()
+	s.unreadable.end(rec)
 	if s.codec.ended(rec.Data, s.opts.Now()) {
 		return nil, false, nil
 	}
@@ -209,7 +209,9 @@ func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 			return nil, err
 		}
 		if err := s.readable(rec); err != nil {
-			s.report(ctx, Event{Kind: KindCorrupt, Outcome: OutcomeOK, ID: s.ids.public(rec.ID), Err: err})
+			s.report(ctx, Event{
+				Kind: unreadableKind(err), Outcome: OutcomeOK, ID: s.ids.public(rec.ID), Err: err,
+			})
 			continue
 		}
 		key := s.ids.key(rec)
@@ -222,7 +224,8 @@ func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 }
 
 // Range yields every live record without holding them all in memory. Records that Options.Keys
-// cannot open are skipped and reported as KindCorrupt. If the backend cannot list its
+// cannot open are skipped and reported, as KindUnreadable if this process lacks the key, and as
+// KindCorrupt otherwise. If the backend cannot list its
 // sessions, the error matches errors.ErrUnsupported.
 func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	r, ok := driver.As[driver.Ranger](s.driver)
@@ -237,7 +240,7 @@ func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 			if err == nil {
 				if err := s.open(&rec); err != nil {
 					s.report(ctx, Event{
-						Kind: KindCorrupt, Outcome: OutcomeOK, ID: s.ids.public(rec.ID), Err: err,
+						Kind: unreadableKind(err), Outcome: OutcomeOK, ID: s.ids.public(rec.ID), Err: err,
 					})
 					continue
 				}
@@ -260,7 +263,8 @@ func (s *Store) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 func (s *Store) load(ctx context.Context, id string) (driver.Record, error) {
 	rec, err := s.loadAny(ctx, id)
 	if t, isTombstone := tombstoneOf(rec.Data); isTombstone && err == nil {
-		rec, err = driver.Record{Version: rec.Version}, &renewedError{t, rec.Updated}
+		rec.Data = nil
+		rec, err = driver.Record{Version: rec.Version}, &renewedError{t, rec}
 	}
 	if err == nil && isLock(rec.Data) {
 		rec, err = driver.Record{}, driver.ErrNotFound

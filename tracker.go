@@ -52,6 +52,7 @@ type tracker struct {
 	severalManagers bool // several managers have done so
 	managerKnown    bool // an adapter calls Asks, so that manager is always up to date
 	renewals        int  // number of calls of RenewToken
+	began           bool // the response has begun
 
 	overwrites []string // the keys passed to Overwrite; copy on write
 

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/scskit/scskit/driver"
 	"github.com/scskit/scskit/internal/tracking"
@@ -65,33 +67,57 @@ func unreadable(err error) bool {
 		errors.Is(err, ErrPlaintext) || errors.Is(err, ErrNewer)
 }
 
+// unreadableKind is the kind of the event for a record of a list. Only damage is corruption.
+func unreadableKind(err error) Kind {
+	if errors.Is(err, ErrUnknownKey) || errors.Is(err, ErrNewer) {
+		return KindUnreadable
+	}
+	return KindCorrupt
+}
+
 // maxUnreadable is how many records in a row may be unreadable before a store stops deleting them.
 // A process that reads no other record is more likely misconfigured than each record is damaged.
 const maxUnreadable = 10
 
-// unreadableRun counts unreadable records between two readable ones.
+// quietUnreadable ends a run: damage now and then is no sign of a wrong configuration.
+const quietUnreadable = time.Hour
+
+// unreadableRun has the unreadable records since the last readable one. A record that was saved
+// after this process has begun does not count as readable: the process reads its own records with
+// any configuration.
 type unreadableRun struct {
-	n    atomic.Int64
+	began time.Time
+
+	n    atomic.Int64 // how many there are, up to one above maxUnreadable
 	mu   sync.Mutex
-	last string // id of the last one, so that many requests for one record count once
+	ids  []string // each once, however many requests are for one record
+	last time.Time
 }
 
-// add counts a record unless it was the last one too, and returns the length of the run.
-func (r *unreadableRun) add(id string) (n int64, counted bool) {
+// add counts a record unless it is in the run already, and returns the length of the run.
+func (r *unreadableRun) add(id string, now time.Time) (n int, counted bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if n = r.n.Load(); n > 0 && r.last == id {
-		return n, false
+	if now.Sub(r.last) > quietUnreadable {
+		r.ids = nil
 	}
-	r.last = id
-	return r.n.Add(1), true
+	r.last = now
+	if counted = len(r.ids) <= maxUnreadable && !slices.Contains(r.ids, id); counted {
+		r.ids = append(r.ids, id)
+		r.n.Store(int64(len(r.ids)))
+	}
+	return len(r.ids), counted
 }
 
-// end ends the run, since a record was readable.
-func (r *unreadableRun) end() {
-	if r.n.Load() != 0 {
-		r.n.Store(0)
+// end ends the run if the record, which was readable, is older than this process.
+func (r *unreadableRun) end(rec driver.Record) {
+	if r.n.Load() == 0 || !rec.Updated.Before(r.began) {
+		return
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ids = nil
+	r.n.Store(0)
 }
 
 // dismiss does what Options.OnUnreadable says with a record that a request has found. If it returns
@@ -106,7 +132,7 @@ func (s *Store) dismiss(ctx context.Context, token, id string, version int64, ca
 	if action != DropUnreadable && action != KeepUnreadable {
 		action = FailUnreadable
 	}
-	run, counted := s.unreadable.add(id)
+	run, counted := s.unreadable.add(id, s.opts.Now())
 	if run > maxUnreadable && action == DropUnreadable {
 		action = FailUnreadable
 	}

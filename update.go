@@ -224,6 +224,11 @@ func (u *update) stored(ctx context.Context) error {
 		}
 		rec, err := s.load(ctx, u.id)
 		switch {
+		case asRenewed(err) != nil:
+			if !u.follow(asRenewed(err)) {
+				return ErrGone
+			}
+			continue
 		case errors.Is(err, driver.ErrNotFound):
 			return ErrGone
 		case err != nil:
@@ -255,6 +260,19 @@ func (u *update) stored(ctx context.Context) error {
 		s.report(ctx, Event{Kind: KindConflict, Outcome: OutcomeOK, ID: s.ids.public(u.id)})
 	}
 	return (&commitOp{store: s, ctx: ctx, id: u.id}).conflictError()
+}
+
+// follow goes on with the successor of the session, if nobody has signed in.
+func (u *update) follow(renewed *renewedError) bool {
+	next, ok := renewed.periodic()
+	if !ok {
+		return false
+	}
+	u.id = next
+	if t := u.tracker; t != nil && t.get(u.store, u.token).state != 0 {
+		t.update(u.store, u.token, func(n *note) { n.alias = next })
+	}
+	return true
 }
 
 // change puts new data into a stored record, and sets its expiry as a commit does.

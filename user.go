@@ -23,8 +23,8 @@ type UserSession struct {
 	// AllCtx do. Within this process it is as powerful as the token: do not send it to a browser.
 	Key string
 
-	// ID is HashToken of the token. It gives no access to the session, so a page may show it. The
-	// session is the request's own if ID equals HashToken(sm.Token(ctx)).
+	// ID is HashToken of the token. It gives no access to the session, so a page may show it. To end
+	// the session, pass it to DestroySessionOf.
 	ID string
 
 	// Values is the decoded session. The caller may change it.
@@ -37,6 +37,9 @@ type UserSession struct {
 	// Created is when the session was stored under its current token. Updated is when it was last
 	// saved.
 	Created, Updated time.Time
+
+	// Current says that the request in ctx has loaded this session. It needs a context with a tracker.
+	Current bool
 
 	// Seen is when a request last used the session. It may be older than the last request by one
 	// touch interval. If the manager has no idle timeout, it is when a request last changed it.
@@ -95,7 +98,7 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 			if !yield(UserSession{
 				Key: s.ids.key(rec), ID: s.ids.public(rec.ID), Values: values,
 				Deadline: deadline, Expiry: rec.Expiry, Created: rec.Created, Updated: rec.Updated,
-				Seen: rec.Seen, AuthenticatedAt: facts.At,
+				Seen: rec.Seen, Current: trackerFrom(ctx).has(s, rec.ID), AuthenticatedAt: facts.At,
 				Label: facts.Label, UserAgent: facts.UserAgent, Address: facts.Address,
 			}, nil) {
 				return
@@ -119,18 +122,53 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 // context.
 func (s *Store) DestroySessionsOf(ctx context.Context, user string,
 	except ...string) (destroyed int, err error) {
-	kept, err := s.keptBy(ctx, except)
-	if err != nil {
-		return 0, fmt.Errorf("scskit: destroy sessions of a user: %w", err)
-	}
 	want, err := s.indexedUser(user)
 	if err == nil {
-		destroyed, err = s.destroySessionsOf(ctx, want, kept)
+		destroyed, err = s.destroySessionsOf(ctx, want, except)
 	}
 	if err != nil {
 		return destroyed, fmt.Errorf("scskit: destroy sessions of a user: %w", err)
 	}
 	return destroyed, nil
+}
+
+// DestroySessionOf destroys the session of a user that has the given UserSession.ID, as for a page
+// that lists the user's devices. It never destroys a session of another user. destroyed says whether
+// there was one. If the session was renewed since the ID was read, it ends under its new token: up
+// to five minutes after a sign-in, and an hour after adapters.RenewEvery has renewed it. With
+// Options.PlainIDs, it must still have the ID.
+//
+// The errors are those of SessionsOf.
+func (s *Store) DestroySessionOf(ctx context.Context, user, id string) (destroyed bool, err error) {
+	want, err := s.indexedUser(user)
+	if err == nil {
+		destroyed, err = s.destroySessionOf(ctx, want, id)
+	}
+	if err != nil {
+		return destroyed, fmt.Errorf("scskit: destroy a session of a user: %w", redact(err, id))
+	}
+	return destroyed, nil
+}
+
+func (s *Store) destroySessionOf(ctx context.Context, user, id string) (destroyed bool, err error) {
+	e := ending{store: s, user: user}
+	if id == "" || len(id) > maxTokenBytes {
+		return false, nil
+	}
+	if !s.opts.PlainIDs {
+		_, err := e.end(ctx, driver.Record{ID: id})
+		return e.found > 0, err
+	}
+	for rec, err := range s.recordsOf(ctx, user) {
+		if err == nil && s.ids.public(rec.ID) != id {
+			continue
+		}
+		if err == nil {
+			_, err = e.end(ctx, rec)
+		}
+		return e.found > 0, err
+	}
+	return false, nil
 }
 
 // keptBy returns the ids of the sessions with the given tokens. If the request's own session is
@@ -150,17 +188,13 @@ func (s *Store) keptBy(ctx context.Context, except []string) (kept []string, err
 		if !ok {
 			continue
 		}
-		kept = append(kept, id)
-		if len(carried) == 0 || own {
-			continue
+		chain, found, err := s.successors(ctx, id)
+		if err != nil {
+			return nil, err
 		}
-		own = t.get(s, token).state != 0
-		if !own { // it is the request's own if nothing is stored under it yet
-			_, err := s.load(ctx, id)
-			if own = errors.Is(err, driver.ErrNotFound); err != nil && !own {
-				return nil, err
-			}
-		}
+		kept = append(kept, chain...)
+		// It is the request's own if it was loaded, or nothing is stored under it yet.
+		own = own || len(carried) > 0 && (t.get(s, token).state != 0 || !found)
 	}
 	if own {
 		kept = append(kept, carried...)
@@ -168,27 +202,63 @@ func (s *Store) keptBy(ctx context.Context, except []string) (kept []string, err
 	return kept, nil
 }
 
+// successors returns the id and those of the sessions that have replaced the session. found says
+// that there is a record with the id.
+func (s *Store) successors(ctx context.Context, id string) (ids []string, found bool, err error) {
+	ids = []string{id}
+	for i := 0; i < len(ids) && i < maxRenewals; i++ {
+		_, err := s.load(ctx, ids[i])
+		renewed := asRenewed(err)
+		missing := renewed == nil && errors.Is(err, driver.ErrNotFound)
+		if i == 0 {
+			found = !missing
+		}
+		switch {
+		case renewed != nil:
+			for _, next := range renewed.next {
+				if next.why != byMerge && !slices.Contains(ids, next.id) {
+					ids = append(ids, next.id)
+				}
+			}
+		case err != nil && !missing && !unreadable(err):
+			return nil, false, err
+		}
+	}
+	return ids, found, nil
+}
+
 // destroySessionsOf destroys the sessions of the user with the hash. One listing is enough: it has
 // every session that is older than the call, or the tombstone that leads to its successor.
 func (s *Store) destroySessionsOf(ctx context.Context, user string,
-	kept []string) (destroyed int, err error) {
-	e := ending{store: s, user: user, kept: kept}
+	except []string) (destroyed int, err error) {
+	var listed []driver.Record
+	var failed error // of the listing; what it has found ends all the same
 	for rec, err := range s.recordsOf(ctx, user) {
 		if err != nil {
-			return destroyed, err
+			failed = err
+			break
 		}
+		if _, isTombstone := tombstoneOf(rec.Data); !isTombstone {
+			rec.Data = nil
+		}
+		listed = append(listed, rec)
+	}
+	// After the listing, which may have the successor of a session that is kept.
+	kept, err := s.keptBy(ctx, except)
+	if err != nil {
+		return 0, err
+	}
+	e := ending{store: s, user: user, kept: kept}
+	for _, rec := range listed {
 		if slices.Contains(kept, rec.ID) {
 			continue
 		}
-		found, err := e.end(ctx, rec)
-		if found {
-			destroyed++
-		}
-		if err != nil {
-			return destroyed, redact(err, rec.ID)
+		e.steps = 0
+		if _, err := e.end(ctx, rec); err != nil {
+			return e.found, redact(err, rec.ID)
 		}
 	}
-	return destroyed, nil
+	return e.found, failed
 }
 
 // recordsOf yields each live record of the user with the given hash once. These include tombstones,
@@ -210,7 +280,7 @@ func (s *Store) recordsOf(ctx context.Context, want string) iter.Seq2[driver.Rec
 			if seen[rec.ID] || !rec.Expiry.After(s.opts.Now()) {
 				continue
 			}
-			if err := s.open(&rec); s.ownerOf(rec, err) != want {
+			if s.ownerOf(rec, s.open(&rec)) != want {
 				continue
 			}
 			seen[rec.ID] = true
@@ -222,8 +292,11 @@ func (s *Store) recordsOf(ctx context.Context, want string) iter.Seq2[driver.Rec
 }
 
 // ownerOf returns the hash of the user of a record, given the error of opening it. If it cannot be
-// opened, the backend's word must do: signing out everywhere must end the session.
+// read, the backend's word must do: signing out everywhere must end the session.
 func (s *Store) ownerOf(rec driver.Record, err error) string {
+	if err == nil {
+		err = s.readable(rec)
+	}
 	if err != nil {
 		return rec.User
 	}

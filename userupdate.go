@@ -79,15 +79,25 @@ func (u *usersUpdate) run(ctx context.Context) error {
 	return u.failed
 }
 
-// one changes one session, or its successor, until no other request interferes.
+// successors changes the sessions that have replaced one.
+func (u *usersUpdate) successors(ctx context.Context, t tombstone) error {
+	for _, next := range t.next {
+		if err := u.one(ctx, next.id); err != nil {
+			return redact(err, next.id)
+		}
+	}
+	return nil
+}
+
+// one changes one session, or its successors, until no other request interferes.
 func (u *usersUpdate) one(ctx context.Context, id string) error {
 	s := u.store
-	defer func() { u.done[id] = true }()
 	var lastVersion int64
-	for attempt := 0; attempt < maxAttempts; attempt++ {
-		if u.done[id] {
-			return nil
-		}
+	if u.done[id] {
+		return nil
+	}
+	u.done[id] = true
+	for attempt := range maxAttempts {
 		if err := backOff(ctx, attempt); err != nil {
 			return err
 		}
@@ -95,9 +105,7 @@ func (u *usersUpdate) one(ctx context.Context, id string) error {
 		rec, err := s.load(ctx, id)
 		switch {
 		case asRenewed(err) != nil:
-			u.done[id] = true
-			id, attempt = asRenewed(err).next, -1 // a successor has attempts of its own
-			continue
+			return u.successors(ctx, asRenewed(err).tombstone)
 		case errors.Is(err, driver.ErrNotFound): // destroyed
 			return nil
 		case err != nil && !unreadable(err):

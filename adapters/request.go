@@ -273,6 +273,7 @@ func (r *Request) Finish(h http.Header) error {
 	}
 	r.finished = true
 	if !r.loaded {
+		r.tracker.Settle("")
 		r.panicLate.Store(r.returned.Load())
 		return nil // the session was not used
 	}

@@ -61,6 +61,7 @@ func table() []check {
 		portableRenewalChecks,
 		portableMergeSessionChecks,
 		portableReuseChecks,
+		portablePeriodicChecks,
 		storeDataChecks,
 		portableDataChecks,
 		portableForeignChecks,

@@ -69,6 +69,7 @@
 //	concurrency  store_concurrency.go portable_concurrency.go portable_merge.go
 //	renewal      portable_renewal.go portable_renewal_merge.go
 //	             portable_renewal_reuse.go
+//	periodic     portable_renewal_periodic.go
 //	data         store_data.go portable_data.go portable_data_foreign.go portable_data_stays.go
 //	hostile      store_hostile.go portable_hostile.go
 //	sealed       portable_sealed.go portable_sealed_rotation.go

@@ -28,7 +28,9 @@ type fakePortable struct {
 	all       func(ctx context.Context) (map[string][]byte, error)
 	destroyOf func(ctx context.Context, user string, except ...string) (int, error)
 	reseal    func(ctx context.Context) (scskit.Resealed, error)
-	lock      lockFunc
+
+	destroyOne func(ctx context.Context, user, id string) (bool, error)
+	lock       lockFunc
 }
 
 func (k *fakePortable) Lock(
@@ -43,6 +45,10 @@ func (k *fakePortable) DestroySessionsOf(
 	ctx context.Context, user string, except ...string,
 ) (int, error) {
 	return k.destroyOf(ctx, user, except...)
+}
+
+func (k *fakePortable) DestroySessionOf(ctx context.Context, user, id string) (bool, error) {
+	return k.destroyOne(ctx, user, id)
 }
 
 func (k *fakePortable) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
@@ -101,7 +107,7 @@ func portableMutant(name, check, defect string, c change) mutant {
 		k.find, k.commit, k.delete, k.sweep, k.start = k.Store.FindCtx, k.Store.CommitCtx,
 			k.Store.DeleteCtx, k.Store.Sweep, k.Store.StartSweep
 		k.all, k.destroyOf, k.reseal = k.Store.AllCtx, k.Store.DestroySessionsOf, k.Store.Reseal
-		k.lock = k.Store.Lock
+		k.lock, k.destroyOne = k.Store.Lock, k.Store.DestroySessionOf
 		if c.portable != nil {
 			c.portable(k)
 		}

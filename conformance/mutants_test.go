@@ -45,6 +45,7 @@ func mutantTables() []mutantTable {
 		{"portable_signin", portableSignInMutants()},
 		{"portable_stale", portableStaleMutants()},
 		{"portable_renewal_reuse", portableReuseMutants()},
+		{"portable_renewal_periodic", portablePeriodicMutants()},
 		{"portable_update", portableUpdateMutants()},
 		{"driver_record", driverRecordMutants()},
 		{"driver_rules", driverRuleMutants()},

@@ -217,10 +217,15 @@ func sealedMisconfigured(t *checkT) {
 	if n := len(log.of(scskit.KindUnreadable)); n != 1 {
 		t.Errorf("%d events of the kind unreadable, want 1", n)
 	}
-	good := t.begin(sm, "user", "ada")
-	t.wantSignedIn(s, good, "ada")
+	t.wantSignedIn(s, t.begin(sm, "user", "ada"), "ada") // any process can read its own
+	if _, err := sm.Load(scskit.WithTracker(t.Context()), tokens[sessions-1]); err == nil {
+		t.Error("damage, after a session of this process was readable: load: got no error")
+	}
+	older := newToken()
+	t.plant(d, older, t.encode(map[string]any{"user": "ada"}))
+	t.wantSignedIn(s, older, "ada")
 	if _, err := sm.Load(scskit.WithTracker(t.Context()), tokens[sessions-1]); err != nil {
-		t.Errorf("damage, after a record was readable: load: %v", err)
+		t.Errorf("damage, after an older record was readable: load: %v", err)
 	}
 }
 

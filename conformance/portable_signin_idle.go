@@ -22,6 +22,8 @@ var portableSignInIdleChecks = []check{
 	{"signin/idle-removed", LevelPortable, signInIdleRemoved,
 		"SetIdleTimeout(0): the manager's idle timeout applies again, whatever another request stores " +
 			"meanwhile"},
+	{"signin/lifetime", LevelPortable, signInLifetime,
+		"SignInOptions.Lifetime: the session has a deadline of its own, anew from each SignIn"},
 	{"signin/idle-renewed", LevelPortable, signInIdleRenewed,
 		"RenewToken keeps the idle timeout of a session, and Destroy does not"},
 }
@@ -214,4 +216,30 @@ func signInIdleRenewed(t *checkT) {
 	if left := time.Until(t.stored(d, r.stored()).Expiry); left < 11*time.Hour {
 		t.Errorf("a session after the sign-out lasts %v: it has the idle timeout of the old one", left)
 	}
+}
+
+func signInLifetime(t *checkT) {
+	c := &clock{}
+	_, d, sm := t.signInPortable(c)
+	want := func(token string, since time.Time, life time.Duration) {
+		t.Helper()
+		r := t.request(sm, token)
+		got, least := r.sm.Deadline(r.ctx), since.Add(life-time.Second)
+		if got.Before(least) || got.After(c.Now().Add(life)) {
+			t.Errorf("the deadline is in %v, want %v", got.Sub(since), life)
+		}
+		if rec := t.stored(d, token); rec.Expiry.Before(least) {
+			t.Errorf("the record expires in %v, want %v", rec.Expiry.Sub(since), life)
+		}
+	}
+	const life = 30 * 24 * time.Hour
+	since := c.Now()
+	token := t.signedIn(sm, "ada", &scskit.SignInOptions{Lifetime: life})
+	want(token, since, life)
+	c.forward(10 * time.Minute)
+	since = c.Now()
+	again := t.request(sm, token)
+	again.signIn("ada", nil)
+	token = again.stored()
+	want(token, since, life)
 }

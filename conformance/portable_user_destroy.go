@@ -14,6 +14,9 @@ var portableUserDestroyChecks = []check{
 	{"user/destroy", LevelPortable, userDestroy,
 		"Store.DestroySessionsOf: destroys the sessions of the user except those given, and no " +
 			"request in flight creates one again"},
+	{"user/destroy-one", LevelPortable, userDestroyOne,
+		"Store.DestroySessionOf: destroys the session with the ID, also after its renewal, and none of " +
+			"another user"},
 	{"user/destroy-renewing", LevelPortable, userDestroyRenewing,
 		"Store.DestroySessionsOf: no session that the user has signed in to before survives, even " +
 			"if a request renews it meanwhile"},
@@ -67,6 +70,52 @@ func userDestroy(t *checkT) {
 	if t.gone(s, nobodys) {
 		t.Error("destroy the sessions of the empty user: a session without a user is gone")
 	}
+}
+
+func userDestroyOne(t *checkT) {
+	s := t.userPortable()
+	sm := manager(s)
+	own, other := t.begin(sm, "user", "alice"), t.begin(sm, "user", "alice")
+	bobs := t.begin(sm, "user", "bob")
+	for id, session := range t.wantSessions(s, "alice", own, other) {
+		if session.Current {
+			t.Errorf("session %s is the current one, outside of a request", brief([]byte(id)))
+		}
+	}
+	r := t.request(sm, own)
+	current := 0
+	for session, err := range s.SessionsOf(r.ctx, "alice") {
+		if err != nil {
+			t.Fatalf("sessions of a user: %v", err)
+		}
+		if session.Current {
+			current++
+		}
+		if session.Current != (session.ID == scskit.HashToken(own)) {
+			t.Error("another session than that of the request is the current one, or none is")
+		}
+	}
+	if current != 1 {
+		t.Errorf("%d sessions are the current one, want 1", current)
+	}
+	destroy := func(token string, want bool) {
+		t.Helper()
+		destroyed, err := s.DestroySessionOf(t.Context(), "alice", scskit.HashToken(token))
+		if err != nil || destroyed != want {
+			t.Errorf("destroy one session: %v, error %v, want %v", destroyed, err, want)
+		}
+	}
+	destroy(bobs, false)
+	t.wantValues(t.values(s, bobs), "map[user:bob]")
+	renewing := t.request(sm, other)
+	renewing.renew()
+	renewed, _ := renewing.end()
+	destroy(other, true)
+	t.wantNone(s, renewed)
+	destroy(other, false)
+	destroy(own, true)
+	t.wantNone(s, own)
+	t.wantSessions(s, "alice")
 }
 
 func userDestroyRenewing(t *checkT) {

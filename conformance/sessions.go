@@ -27,6 +27,7 @@ type portable interface {
 	StartSweep(interval time.Duration) (stop func())
 	SessionsOf(ctx context.Context, user string) iter.Seq2[scskit.UserSession, error]
 	DestroySessionsOf(ctx context.Context, user string, except ...string) (int, error)
+	DestroySessionOf(ctx context.Context, user, id string) (bool, error)
 	Reseal(ctx context.Context) (scskit.Resealed, error)
 	UpdateSessionsOf(ctx context.Context, user string,
 		change func(values map[string]any) error) (int, error)
@@ -224,9 +225,10 @@ func (t *checkT) stored(d *tap, token string) driver.Record {
 func (t *checkT) plant(d *tap, token string, data []byte) {
 	t.Helper()
 	now := time.Now()
+	was := now.Add(-time.Hour)
 	err := d.Driver.Save(t.Context(), driver.Record{
-		ID: d.id(token), Data: data, Expiry: now.Add(lifetime), Created: now, Updated: now,
-		Seen: now, Version: 1,
+		ID: d.id(token), Data: data, Expiry: now.Add(lifetime), Created: was, Updated: was,
+		Seen: was, Version: 1,
 	}, driver.Always())
 	if err != nil {
 		t.Fatalf("driver: save: %v", err)

@@ -34,6 +34,7 @@ const (
 	fieldUser      = "user"
 	fieldAt        = "at"
 	fieldIdle      = "idle"
+	fieldLife      = "life"
 	fieldLabel     = "label"
 	fieldUserAgent = "agent"
 	fieldAddress   = "address"
@@ -48,6 +49,7 @@ type Facts struct {
 	User  string        // the start of the hash of the user who signed in
 	At    time.Time     // of the authentication, in milliseconds; zero if unknown
 	Idle  time.Duration // the session's own idle timeout, in milliseconds; 0 if it has none
+	Life  time.Duration // the session's own lifetime, in milliseconds; 0 if it has none
 	Label string
 
 	UserAgent, Address string
@@ -74,6 +76,7 @@ func Parse(value any) (f Facts, ok bool) {
 		f.At = time.UnixMilli(ms).UTC()
 	}
 	f.Idle = time.Duration(takeMilli(fields, fieldIdle, maxIdle.Milliseconds())) * time.Millisecond
+	f.Life = time.Duration(takeMilli(fields, fieldLife, maxIdle.Milliseconds())) * time.Millisecond
 	f.other = fields
 	return f, true
 }
@@ -120,6 +123,9 @@ func (f *Facts) Encode() string {
 	}
 	if f.Idle > 0 {
 		fields[fieldIdle] = ceilMilli(min(f.Idle, maxIdle))
+	}
+	if f.Life > 0 {
+		fields[fieldLife] = ceilMilli(min(f.Life, maxIdle))
 	}
 	if len(fields) == 0 {
 		return ""
@@ -173,4 +179,28 @@ func Clean(text string, limit int) string {
 		limit--
 	}
 	return text[:limit]
+}
+
+// Merge merges the values of two requests that have changed the facts at the same time, as a
+// scskit.MergeFunc. A sign-in by ours replaces all but the timeouts. Of those, and without a
+// sign-in, the ones that ours has changed win.
+func Merge(base, theirs, ours any) any {
+	b, _ := Parse(base)
+	t, _ := Parse(theirs)
+	o, _ := Parse(ours)
+	merged := t
+	if o.User != b.User || !o.At.Equal(b.At) {
+		merged = o
+	}
+	merged.Idle, merged.Life = t.Idle, t.Life
+	if o.Idle != b.Idle {
+		merged.Idle = o.Idle
+	}
+	if o.Life != b.Life {
+		merged.Life = o.Life
+	}
+	if text := merged.Encode(); text != "" {
+		return text
+	}
+	return nil
 }
