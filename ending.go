@@ -50,6 +50,8 @@ func (e *ending) end(ctx context.Context, rec driver.Record) (gone bool, err err
 				return true, nil
 			case err != nil && !unreadable(err):
 				return false, err
+			case attempt > 0 && errors.Is(err, ErrUnknownKey) && e.user == "":
+				return false, err // it may be a tombstone by now
 			case e.user != "" && s.ownerOf(rec, err) != e.user:
 				return false, nil
 			}

@@ -71,6 +71,15 @@ func (t *tracker) Renewed(store scs.Store, token string) bool {
 	return ok && t.get(s, token).replaced
 }
 
+// Alias implements tracking.Tracker.
+func (t *tracker) Alias(store scs.Store, token string) string {
+	s, ok := StoreOf(store)
+	if !ok {
+		return ""
+	}
+	return t.get(s, token).alias
+}
+
 // RenewalDue implements tracking.Tracker.
 func (t *tracker) RenewalDue(store scs.Store, token string, every time.Duration) bool {
 	s, ok := StoreOf(store)

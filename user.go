@@ -1,6 +1,7 @@
 package scskit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -248,6 +249,13 @@ func (s *Store) destroySessionsOf(ctx context.Context, user string,
 	if err != nil {
 		return 0, err
 	}
+	// Sessions first, and then the latest tombstones, so that no long chain is followed to its end.
+	slices.SortStableFunc(listed, func(a, b driver.Record) int {
+		if (a.Data == nil) != (b.Data == nil) {
+			return cmp.Compare(len(a.Data), len(b.Data))
+		}
+		return b.Updated.Compare(a.Updated)
+	})
 	e := ending{store: s, user: user, kept: kept}
 	for _, rec := range listed {
 		if slices.Contains(kept, rec.ID) {
@@ -280,7 +288,8 @@ func (s *Store) recordsOf(ctx context.Context, want string) iter.Seq2[driver.Rec
 			if seen[rec.ID] || !rec.Expiry.After(s.opts.Now()) {
 				continue
 			}
-			if s.ownerOf(rec, s.open(&rec)) != want {
+			err := s.open(&rec)
+			if s.ownerOf(rec, err) != want {
 				continue
 			}
 			seen[rec.ID] = true

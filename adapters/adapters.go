@@ -39,7 +39,6 @@ package adapters
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -79,6 +78,8 @@ type Lifecycle struct {
 	headers      []string // the response headers that Finish reads and sets
 }
 
+const defaultCommitTimeout = 10 * time.Second
+
 // maxHeaders is the largest length of Lifecycle.headers: Set-Cookie, Cache-Control, Vary,
 // Clear-Site-Data, and one for each transport.
 const maxHeaders = 4 + maxCandidates
@@ -90,7 +91,7 @@ const maxHeaders = 4 + maxCandidates
 // reject, a codec other than the store's, or settings that contradict each other. The message names
 // the setting and the fix.
 func NewLifecycle(sm *scs.SessionManager, opts ...Option) *Lifecycle {
-	l := &Lifecycle{manager: sm, opts: options{commitTimeout: 10 * time.Second}}
+	l := &Lifecycle{manager: sm, opts: options{commitTimeout: defaultCommitTimeout}}
 	if sm != nil {
 		copied := *sm
 		l.sm = &copied
@@ -133,14 +134,14 @@ func NewLifecycle(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 // one. Otherwise it sends a plain 500, or the status of a hook of Limits: the ErrorFunc that
 // scs.New sets would log the error a second time.
 func (l *Lifecycle) HandleError(w http.ResponseWriter, r *http.Request, err error) {
+	for name, lines := range ErrorHeader(err) {
+		w.Header()[name] = append(w.Header()[name], lines...)
+	}
 	if f := l.sm.ErrorFunc; f != nil && !isDefaultErrorFunc(f) {
 		f(w, r, err)
 		return
 	}
-	status := http.StatusInternalServerError
-	if failure := (*Error)(nil); errors.As(err, &failure) {
-		status = failure.StatusCode()
-	}
+	status := StatusCode(err)
 	http.Error(w, http.StatusText(status), status)
 }
 

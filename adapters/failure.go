@@ -91,6 +91,19 @@ func errSharedCookie(name string) error {
 		"give one of them another Cookie.Name, or use one manager for both", name)
 }
 
+// StatusCode returns the status for an error of Begin, Finish or OnError, for adapters: what the
+// method StatusCode of the error returns, if it has one and that is a status of an error, and 500
+// otherwise. An error of the store always has 500; see Error.StatusCode.
+func StatusCode(err error) int {
+	var coded interface{ StatusCode() int }
+	if errors.As(err, &coded) {
+		if code := coded.StatusCode(); code >= 400 && code < 600 {
+			return code
+		}
+	}
+	return http.StatusInternalServerError
+}
+
 func (l *Lifecycle) callOnError(ctx context.Context, failure *Error) (answer error) {
 	if l.opts.onError == nil {
 		return nil
@@ -125,7 +138,7 @@ func (r *Request) replaced() bool {
 func (r *Request) save(h http.Header) error {
 	op, err := "load", r.loadErr
 	// Look before commit, which generates a token. Skip the look if nothing can fail.
-	replaced := (err != nil || r.status == scs.Modified) && r.replaced()
+	replaced := (err != nil || r.status == scs.Modified && !r.periodic) && r.replaced()
 	if err == nil {
 		op, err = "commit", r.commit(h)
 	}

@@ -3,6 +3,8 @@ package adapters
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 
 	"github.com/scskit/scskit"
 )
@@ -11,15 +13,18 @@ import (
 // request, without a session: middleware outside puts into it what the limiter needs, such as the
 // client's address as the application's proxies report it. A hook that returns an error refuses the
 // request: neither FailOpen nor OnError lets it pass, and nothing is logged. The framework gets an
-// *Error that wraps that error. If that has a method StatusCode, such as the errors of the
-// frameworks, the response has that status. The hooks must be safe for concurrent use.
+// *Error that wraps that error. If that has a method StatusCode() int, the response has that status,
+// unless the application's error handler decides otherwise; so it has with the framework's own type
+// of error. The hooks must be safe for concurrent use. A panic in a hook refuses the request.
 type Limits struct {
 	// Load is called before the store is asked for the tokens of a request. It is not called for a
 	// request without a token.
 	Load func(ctx context.Context) error
 
 	// Unknown is called if no token of a request has a session: somebody may be guessing. A browser
-	// whose session has ended sends such a token once. It is reported as scskit.KindUnknown too.
+	// whose session has ended sends such a token once: the response expires the cookie, also if the
+	// hook refuses the request. Each unknown token is reported as scskit.KindUnknown too, also beside
+	// one that has a session.
 	Unknown func(ctx context.Context) error
 
 	// Create is called before a session is stored for a client that had none, so that one client
@@ -33,17 +38,35 @@ func Limit(l Limits) Option {
 }
 
 // limitError is the error of a hook of Limits.
-type limitError struct{ error }
+type limitError struct {
+	error
+	header http.Header // of the response; see ErrorHeader
+}
 
 func (e *limitError) Unwrap() error { return e.error }
 
 // limited calls a hook.
-func (r *Request) limited(hook func(context.Context) error) error {
+func (r *Request) limited(hook func(context.Context) error) (err error) {
 	if hook == nil {
 		return nil
 	}
+	defer func() {
+		if p := recover(); p != nil { // under Fiber, the panic would end the process
+			err = &limitError{error: fmt.Errorf("a hook of Limits panicked with a %T", p)}
+		}
+	}()
 	if err := hook(r.base); err != nil {
-		return &limitError{err}
+		return &limitError{error: err}
+	}
+	return nil
+}
+
+// ErrorHeader returns headers for the response to an error of Begin or Finish, or nil. It is for
+// adapters: add them to the error response. A request that was refused because its token is unknown
+// must not send it again, for example. HandleError adds them.
+func ErrorHeader(err error) http.Header {
+	if limit := (*limitError)(nil); errors.As(err, &limit) {
+		return limit.header
 	}
 	return nil
 }
@@ -54,14 +77,22 @@ func isLimit(err error) bool {
 	return errors.As(err, &limit)
 }
 
-// unknown reports that no token of the request has a session, and calls the hook.
-func (r *Request) unknown() error {
-	if r.l.report != nil {
-		for i := range r.ntokens {
+// unknown reports tokens that have no session, and calls the hook if no token has one.
+func (r *Request) unknown(tokens []string) error {
+	for _, token := range tokens {
+		if r.l.report != nil && !r.tracker.Renewed(r.l.sm.Store, token) {
 			r.l.report(r.base, scskit.Event{
-				Kind: scskit.KindUnknown, Outcome: scskit.OutcomeOK, ID: scskit.HashToken(r.tokens[i]),
+				Kind: scskit.KindUnknown, Outcome: scskit.OutcomeOK, ID: scskit.HashToken(token),
 			})
 		}
 	}
-	return r.limited(r.l.opts.limits.Unknown)
+	if r.token != "" || len(tokens) == 0 || r.wasRenewed() {
+		return nil
+	}
+	err := r.limited(r.l.opts.limits.Unknown)
+	if limit := (*limitError)(nil); errors.As(err, &limit) && r.hasNoSession() {
+		limit.header = make(http.Header)
+		r.sendNone(limit.header)
+	}
+	return err
 }

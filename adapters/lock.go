@@ -46,6 +46,26 @@ func (l *Lifecycle) validateLock(s *scskit.Store, carries bool) error {
 	return nil
 }
 
+// loadLocked loads the session with the token, after it has locked it. If the token is the old one
+// of a renewed session, it locks that session and loads it again.
+func (r *Request) loadLocked(ctx context.Context, token string) (context.Context, error) {
+	for alias := ""; ; {
+		if err := r.lock(ctx, token); err != nil {
+			return nil, err
+		}
+		loaded, err := r.l.sm.Load(ctx, token)
+		if err != nil || r.held.Load() == nil {
+			return loaded, err
+		}
+		now := r.tracker.Alias(r.l.sm.Store, token)
+		if now == alias {
+			return loaded, nil
+		}
+		alias = now
+		r.Release()
+	}
+}
+
 // lock locks the session with the token, before it is loaded.
 func (r *Request) lock(ctx context.Context, token string) error {
 	if r.l.locker == nil || r.ended() {

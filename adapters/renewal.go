@@ -45,7 +45,8 @@ func (l *Lifecycle) validateRenewal(s *scskit.Store, carries bool) error {
 // The handler has not renewed it.
 func (r *Request) renewIfDue() error {
 	every := r.l.opts.renewEvery
-	if every == 0 || r.token == "" || r.status == scs.Destroyed || r.failedOpen {
+	if every == 0 || r.token == "" || r.status == scs.Destroyed || r.failedOpen ||
+		r.hijacked || r.base.Err() != nil { // nobody would get the new token
 		return nil
 	}
 	sm := r.l.sm
@@ -59,6 +60,24 @@ func (r *Request) renewIfDue() error {
 	sm.SetDeadline(&r.ctx, deadline)
 	r.periodic = true
 	r.status = sm.Status(&r.ctx)
+	return nil
+}
+
+// destroySuccessors ends the session that the handler of a request with an old token has destroyed:
+// the one that the browser got when the old one was renewed a moment ago.
+func (r *Request) destroySuccessors() error {
+	s, ok := scskit.StoreOf(r.l.sm.Store)
+	if !ok {
+		return nil
+	}
+	for _, token := range r.tokens[:r.ntokens] {
+		if !r.tracker.Renewed(s, token) {
+			continue
+		}
+		if err := s.DeleteCtx(r.base, token); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -44,6 +44,7 @@ type Request struct {
 	committed    string // the token that Finish committed, or ""
 	superseded   bool   // a token of the request was renewed a moment ago; no other has a session
 	periodic     bool   // RenewEvery has renewed the session
+	hijacked     bool   // the connection is about to be hijacked
 	loadErr      error
 	noSession    bool      // the request had a token, but none found a session
 	deadline     time.Time // of the empty session, if loadErr is set
@@ -118,9 +119,13 @@ func (l *Lifecycle) Begin(
 	}
 	outer, _ := ctx.Value(requestKey{}).(*Request)
 	for o := outer; o != nil; o = o.outer {
-		if o.l.manager == l.manager {
-			return &Request{idle: ctx}, nil
+		if o.l.manager != l.manager {
+			continue
 		}
+		if err := l.nested(o.l); err != nil {
+			return nil, l.refuse(ctx, &Error{Op: "load", Err: err})
+		}
+		return &Request{idle: ctx}, nil
 	}
 	if ctx.Value(l.key) != nil {
 		return &Request{idle: ctx}, nil
@@ -194,6 +199,7 @@ func (r *Request) doLoad() {
 		base, cancel = context.WithTimeout(context.WithoutCancel(r.base), r.l.opts.commitTimeout)
 		defer cancel()
 	}
+	tried := 0 // tokens that have no session
 	if r.ntokens > 0 {
 		r.loadErr = r.limited(r.l.opts.limits.Load)
 	}
@@ -202,13 +208,10 @@ func (r *Request) doLoad() {
 			break
 		}
 		if slices.Contains(r.tokens[:i], token) {
-			continue // it came by another transport too
+			tried++ // it came by another transport too
+			continue
 		}
-		err := r.lock(base, token)
-		loaded := base
-		if err == nil {
-			loaded, err = r.l.sm.Load(base, token)
-		}
+		loaded, err := r.loadLocked(base, token)
 		if err != nil {
 			r.Release()
 			r.loadErr = err
@@ -220,9 +223,10 @@ func (r *Request) doLoad() {
 			break
 		}
 		r.Release()
+		tried++
 	}
-	if r.loadErr == nil && r.token == "" && r.ntokens > 0 && !r.wasRenewed() {
-		r.loadErr = r.unknown()
+	if r.loadErr == nil && tried > 0 {
+		r.loadErr = r.unknown(r.tokens[:tried])
 	}
 	switch {
 	case r.loadErr != nil:
@@ -233,8 +237,7 @@ func (r *Request) doLoad() {
 	r.session = ctx.Value(r.l.key)
 	if r.token == "" && r.loadErr == nil {
 		r.superseded = r.wasRenewed()
-		untried := r.moreCookies && r.transport().inCookie()
-		r.noSession = r.sent&(1<<r.via) != 0 && !untried && !r.superseded
+		r.noSession = r.hasNoSession() && !r.superseded
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -242,6 +245,11 @@ func (r *Request) doLoad() {
 	if r.finished { // loading may set the status, which is not a change by the handler
 		r.status = r.l.sm.Status(ctx)
 	}
+}
+
+// hasNoSession reports whether the transport that answers had a value, and all were tried.
+func (r *Request) hasNoSession() bool {
+	return r.sent&(1<<r.via) != 0 && !(r.moreCookies && r.transport().inCookie())
 }
 
 // foundToken returns token if scs has found a session for it and loaded that into ctx, or "".
@@ -278,8 +286,12 @@ func (r *Request) Finish(h http.Header) error {
 		return nil // the session was not used
 	}
 	r.status = r.l.sm.Status(&r.ctx)
+	unmodified := r.status == scs.Unmodified
 	if r.err = r.renewIfDue(); r.err == nil {
 		r.err = r.save(h)
+	}
+	if r.periodic && unmodified && r.err != nil {
+		r.err = nil // the session keeps its token, and nothing else was to be stored
 	}
 	r.Release()
 	if r.err != nil {
@@ -310,6 +322,11 @@ func (r *Request) commit(h http.Header) error {
 			r.sendNone(h)
 		}
 	case scs.Destroyed:
+		if r.superseded {
+			if err := r.destroySuccessors(); err != nil {
+				return err
+			}
+		}
 		r.sendNone(h)
 		if l := r.l; l.opts.clearSiteData != "" {
 			h.Add(clearSiteData, l.opts.clearSiteData)

@@ -193,6 +193,13 @@ func (w *Writer) Commit() bool {
 	return w.state == passing
 }
 
+// CommitHijack is Commit before the connection is hijacked. RenewEvery does not renew the session
+// then, since the handler may not send the new cookie.
+func (w *Writer) CommitHijack() bool {
+	w.req.hijacked = true
+	return w.Commit()
+}
+
 // Finish stores the session if the response has not begun. Call it when the handler has returned.
 //
 // If the session cannot be stored, now or at an earlier write, Finish restores the headers from
@@ -311,7 +318,7 @@ type hijack struct{ w *Writer }
 // Hijack stores the session first. A new session's cookie is then in the Writer's header. The
 // handler must send it.
 func (h hijack) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if !h.w.Commit() {
+	if !h.w.CommitHijack() {
 		return nil, nil, h.w.err
 	}
 	return http.NewResponseController(h.w.below).Hijack()

@@ -15,12 +15,23 @@ var adapterLimitChecks = []check{
 	{"limit/load", LevelAdapter, limitLoad,
 		"Limits.Load: a refused request costs no call of the store, and its handler does not run"},
 	{"limit/unknown", LevelAdapter, limitUnknown,
-		"Limits.Unknown: is called for tokens without a session, which are reported as KindUnknown"},
+		"Limits.Unknown: is called for tokens without a session, which are reported as KindUnknown; a " +
+			"refusal expires the cookie"},
+	{"limit/status", LevelAdapter, limitStatus,
+		"Limits: without an error handler of the application, the response has the status of the hook's " +
+			"error; a hook that panics refuses the request"},
 	{"limit/create", LevelAdapter, limitCreate,
 		"Limits.Create: bounds the sessions of one client before it signs in, and no others"},
 }
 
 var errLimit = errors.New("too many requests")
+
+// statusError is an error with a status.
+type statusError int
+
+func (statusError) Error() string { return "too many requests" }
+
+func (e statusError) StatusCode() int { return int(e) }
 
 // limitedSite is a site with hooks for a rate limiter, whose error handler answers 429.
 func (t *checkT) limitedSite(l adapters.Limits) *site {
@@ -99,7 +110,11 @@ func limitUnknown(t *checkT) {
 	for range 2 {
 		s.with(guess).get("/keys").want(t, http.StatusOK, "keys ")
 	}
-	s.with(guess).get("/keys").wantLimited(t)
+	refused := s.with(guess).get("/keys")
+	refused.want(t, http.StatusTooManyRequests, "slow down")
+	if c := refused.session(t); c == nil || !c.deletes() {
+		t.Error("the response to an unknown token that is refused does not expire the cookie")
+	}
 	b.wantValue("k", "v")
 	if n := unknown.Load(); n != 3 {
 		t.Errorf("the hook is called %d times for three guesses and four other requests", n)
@@ -129,4 +144,25 @@ func limitCreate(t *checkT) {
 	b.wantValue("k", "w")
 	b.put("k", "x")
 	b.wantValue("k", "x")
+}
+
+func limitStatus(t *checkT) {
+	var hook atomic.Pointer[func() error]
+	set := func(f func() error) { hook.Store(&f) }
+	set(func() error { return nil })
+	s := t.newSite()
+	s.option(adapters.Limit(adapters.Limits{Load: func(context.Context) error { return (*hook.Load())() }}))
+	s.open()
+	b := s.browser()
+	b.put("k", "v")
+	set(func() error { return statusError(http.StatusTooManyRequests) })
+	if a := b.get("/keys"); a.status != http.StatusTooManyRequests {
+		t.Errorf("the error of the hook has status 429: the response has %d", a.status)
+	}
+	set(func() error { panic("in the limiter") })
+	if a := b.get("/keys"); a.status != http.StatusInternalServerError {
+		t.Errorf("the hook panics: the response has status %d, want 500", a.status)
+	}
+	set(func() error { return nil })
+	b.wantValue("k", "v")
 }

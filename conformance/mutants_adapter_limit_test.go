@@ -25,6 +25,14 @@ func adapterLimitMutants() []mutant {
 				deaf := adapters.Observe(func(context.Context, scskit.Event) {})
 				return plain(sm, append(opts, deaf)...)
 			}),
+		adapterMutant("always-500", "limit/status",
+			"every failure has the status 500",
+			func(sm *scs.SessionManager, opts ...adapters.Option) func(http.Handler) http.Handler {
+				sm.ErrorFunc = func(w http.ResponseWriter, _ *http.Request, _ error) {
+					w.WriteHeader(http.StatusInternalServerError)
+				}
+				return plain(sm, opts...)
+			}),
 		adapterMutant("limits-no-creation", "limit/create",
 			"Limits.Create is not called", unlimited(adapters.Limits{})),
 	}

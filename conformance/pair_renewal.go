@@ -28,6 +28,9 @@ var pairRenewalChecks = []check{
 			"goes on with the session for a moment"},
 	{"pair/renew-every-parallel", LevelPair, renewEveryParallel,
 		"RenewEvery: parallel requests of a session that is due make one new session, and lose nothing"},
+	{"pair/renew-every-fails", LevelPair, renewEveryFails,
+		"RenewEvery: if the renewal cannot be stored, a request that only reads succeeds, and the session " +
+			"keeps its token"},
 	{"pair/renew-every-sign-in", LevelPair, renewEverySignIn,
 		"RenewEvery: a sign-in with an old token that still goes on renews the session that it sees"},
 }
@@ -228,4 +231,25 @@ func renewEverySignIn(t *checkT) {
 	}
 	tab.wantValue("user", "ada")
 	tab.wantValue("cart", "apple")
+}
+
+func renewEveryFails(t *checkT) {
+	const every = 300 * time.Millisecond
+	s := t.renewing(every)
+	w := s.watch()
+	s.open()
+	b := s.browser()
+	b.put("user", "ada")
+	old := b.token()
+	t.pause(every)
+	w.fail(failing("commit"))
+	a := b.get("/keys")
+	a.want(t, http.StatusOK, "keys user")
+	a.wantNoCookie(t)
+	w.fail(nil)
+	renewed := b.get("/keys").wantCookie(t).value
+	if renewed == old {
+		t.Error("the token is not renewed when the store works again")
+	}
+	b.wantValue("user", "ada")
 }

@@ -2,6 +2,7 @@
 package scsecho
 
 import (
+	"errors"
 	"net/http"
 
 	"github.com/alexedwards/scs/v2"
@@ -25,7 +26,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 			r, res := c.Request(), c.Response()
 			req, err := l.BeginHTTP(r)
 			if err != nil {
-				return err
+				return failed(c, err)
 			}
 			if req.Idle() {
 				return next(c)
@@ -47,12 +48,12 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 				leave(c, w, l)
 				return err
 			}
-			if failed := w.Finish(); failed != nil {
+			if failure := w.Finish(); failure != nil {
 				// Echo has marked the response as sent, but nothing was sent: reset it for the error
 				// handler. An inner middleware may have left a writer that it now uses for another
 				// request.
 				res.Writer, res.Committed, res.Size, res.Status = below, false, 0, http.StatusOK
-				return failed
+				return failed(c, failure)
 			}
 			if err != nil {
 				w.Leave(nil) // the response has begun, and the error handler runs next
@@ -60,6 +61,20 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 			return err
 		}
 	}
+}
+
+// failed returns the error for the HTTPErrorHandler, which takes the status from an echo.HTTPError.
+func failed(c echo.Context, err error) error {
+	for name, lines := range adapters.ErrorHeader(err) {
+		c.Response().Header()[name] = append(c.Response().Header()[name], lines...)
+	}
+	if he := (*echo.HTTPError)(nil); errors.As(err, &he) {
+		return &echo.HTTPError{Code: he.Code, Message: he.Message, Internal: err}
+	}
+	if code := adapters.StatusCode(err); code != http.StatusInternalServerError {
+		return &echo.HTTPError{Code: code, Message: http.StatusText(code), Internal: err}
+	}
+	return err
 }
 
 // leave makes the error handler's first write store the session. Outer middleware such as Gzip and

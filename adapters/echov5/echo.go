@@ -25,7 +25,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 			r := c.Request()
 			req, err := l.BeginHTTP(r)
 			if err != nil {
-				return err
+				return failed(c, err)
 			}
 			if req.Idle() {
 				return next(c)
@@ -47,14 +47,14 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 				p.leave(w, l)
 				return err
 			}
-			if failed := w.Finish(); failed != nil {
+			if failure := w.Finish(); failure != nil {
 				// Echo has marked the response as sent, but nothing was sent: reset it for the error
 				// handler.
 				p.put(p.below)
 				if p.response != nil {
 					p.response.Committed, p.response.Size, p.response.Status = false, 0, http.StatusOK
 				}
-				return failed
+				return failed(c, failure)
 			}
 			if err != nil {
 				w.Leave(nil) // the response has begun, and the error handler runs next
@@ -62,6 +62,14 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 			return err
 		}
 	}
+}
+
+// failed returns the error for the HTTPErrorHandler.
+func failed(c *echo.Context, err error) error {
+	for name, lines := range adapters.ErrorHeader(err) {
+		c.Response().Header()[name] = append(c.Response().Header()[name], lines...)
+	}
+	return err
 }
 
 // place is where the session's writer goes: below Echo's response, so that functions registered

@@ -43,7 +43,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 		}
 		req, err := l.Begin(c.Context(), c.Method(), decodedPath(c), incoming{c.RequestCtx()})
 		if err != nil {
-			return &failure{err}
+			return failed(c, err)
 		}
 		if req.Idle() {
 			return c.Next()
@@ -67,8 +67,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) fiber.Handler 
 			c.SetContext(outside)
 			c.Response().ResetBody()
 			c.RequestCtx().Hijack(nil)
-			c.Status(http.StatusInternalServerError)
-			return &failure{err}
+			return failed(c, err)
 		}
 		if c.Response().IsBodyStream() || c.RequestCtx().Hijacked() {
 			c.RequestCtx().SetUserValue(streamKey{sm}, closer(req.End))
@@ -138,9 +137,36 @@ func (f closer) Close() error {
 	return nil
 }
 
-// failure hides the text of an error, which Fiber's default handler would send to the client.
-type failure struct{ err error }
+// failed returns the error for Fiber, and sets the status for an ErrorHandler that leaves it.
+func failed(c fiber.Ctx, err error) error {
+	for name, lines := range adapters.ErrorHeader(err) {
+		for _, line := range lines {
+			c.Response().Header.Add(name, line)
+		}
+	}
+	f := &failure{err, adapters.StatusCode(err)}
+	c.Status(f.status)
+	return f
+}
 
-func (*failure) Error() string { return http.StatusText(http.StatusInternalServerError) }
+// failure hides the text of an error, which Fiber's default handler would send to the client.
+type failure struct {
+	err    error
+	status int
+}
+
+func (f *failure) Error() string { return http.StatusText(f.status) }
 
 func (f *failure) Unwrap() error { return f.err }
+
+// As makes the failure a *fiber.Error, from which error handlers take the status.
+func (f *failure) As(target any) bool {
+	e, ok := target.(**fiber.Error)
+	if ok {
+		if errors.As(f.err, e) {
+			return true
+		}
+		*e = fiber.NewError(f.status, f.Error())
+	}
+	return ok
+}

@@ -70,7 +70,10 @@ func abort(c *gin.Context, err error) {
 	if !slices.ContainsFunc(c.Errors, known) {
 		_ = c.Error(err)
 	}
-	c.Status(http.StatusInternalServerError)
+	for name, lines := range adapters.ErrorHeader(err) {
+		c.Writer.Header()[name] = append(c.Writer.Header()[name], lines...)
+	}
+	c.Status(adapters.StatusCode(err))
 	c.Abort()
 }
 
@@ -95,7 +98,7 @@ func (w *writer) WriteString(s string) (int, error) { return w.session.WriteStri
 func (w *writer) Flush() { _ = w.session.FlushError() }
 
 func (w *writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if !w.session.Commit() {
+	if !w.session.CommitHijack() {
 		return nil, nil, w.session.Err()
 	}
 	return w.ResponseWriter.Hijack()

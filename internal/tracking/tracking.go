@@ -27,6 +27,10 @@ type Tracker interface {
 	// have the new cookie already, so the response must not change it.
 	Renewed(store scs.Store, token string) bool
 
+	// Alias returns the id of the session that an old token has opened, or "" if the token is the
+	// session's own.
+	Alias(store scs.Store, token string) string
+
 	// RenewalDue reports whether the session was found under the token, and has had it for at least
 	// the given time. If so, the next call of RenewToken is a periodic renewal, not a sign-in:
 	// requests with the old token may go on with the session for a moment.
