@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alexedwards/scs/v2"
 
@@ -20,12 +21,20 @@ import (
 func application(store *scskit.Store, sessions *scs.SessionManager,
 	opts ...adapters.Option) http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /sign-in", func(_ http.ResponseWriter, r *http.Request) {
-		sessions.Put(r.Context(), "user", r.PostFormValue("name"))
+	mux.HandleFunc("POST /sign-in", func(w http.ResponseWriter, r *http.Request) {
+		err := scskit.SignIn(r.Context(), sessions, r.PostFormValue("name"), nil)
+		if err != nil {
+			http.Error(w, "try again", http.StatusServiceUnavailable)
+		}
 	})
 	mux.HandleFunc("POST /sign-out", func(w http.ResponseWriter, r *http.Request) {
-		if err := sessions.Destroy(r.Context()); err != nil {
+		if err := scskit.SignOut(r.Context(), sessions); err != nil {
 			http.Error(w, "try again", http.StatusServiceUnavailable)
+		}
+	})
+	mux.HandleFunc("POST /password", func(w http.ResponseWriter, r *http.Request) {
+		if err := scskit.RequireFresh(r.Context(), sessions, time.Minute); err != nil {
+			http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 		}
 	})
 	mux.HandleFunc("POST /sign-out-everywhere", func(w http.ResponseWriter, r *http.Request) {
@@ -49,7 +58,37 @@ func TestSignOut(t *testing.T) {
 	store, sessions := newSessions(t)
 	app := application(store, sessions, adapters.Strict())
 
-	session := sessiontest.New(t, sessions, map[string]any{"user": "ada"})
+	session := sessiontest.SignIn(t, sessions, "ada", nil)
+	recorder := httptest.NewRecorder()
+	app.ServeHTTP(recorder, session.Request(http.MethodPost, "/sign-out", nil))
+	session.Receive(recorder.Result())
+	if user := session.Get("user"); user != nil {
+		t.Errorf("%v is still signed in", user)
+	}
+}
+
+func TestFresh(t *testing.T) {
+	store, sessions := newSessions(t)
+	app := application(store, sessions)
+	fresh := sessiontest.SignIn(t, sessions, "ada", map[string]any{"theme": "dark"})
+	stale := sessiontest.New(t, sessions, map[string]any{"user": "ada", "theme": "dark"})
+	for session, want := range map[*sessiontest.Session]int{
+		fresh: http.StatusOK,
+		stale: http.StatusSeeOther, // to the sign-in
+	} {
+		recorder := httptest.NewRecorder()
+		app.ServeHTTP(recorder, session.Request(http.MethodPost, "/password", nil))
+		if recorder.Code != want {
+			t.Errorf("%v: status %d, want %d", session.Values(), recorder.Code, want)
+		}
+	}
+}
+
+func TestBearer(t *testing.T) {
+	store, sessions := newSessions(t)
+	app := application(store, sessions, adapters.Tokens(adapters.InBearer("")))
+
+	session := sessiontest.SignIn(t, sessions, "ada", nil).InBearer("")
 	recorder := httptest.NewRecorder()
 	app.ServeHTTP(recorder, session.Request(http.MethodPost, "/sign-out", nil))
 	session.Receive(recorder.Result())

@@ -11,7 +11,6 @@ import (
 	"github.com/scskit/scskit"
 	scsfiber "github.com/scskit/scskit/adapters/fiber"
 	"github.com/scskit/scskit/sessiontest"
-	"github.com/scskit/scskit/stores/memstore"
 )
 
 type cart struct{ Items []string }
@@ -25,11 +24,7 @@ func addToCart(ctx context.Context, sessions *scs.SessionManager, item string) {
 }
 
 func TestAddToCart(t *testing.T) {
-	store, err := memstore.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	sessions := scskit.New(store)
+	_, sessions := newSessions()
 	app := fiber.New()
 	app.Use(scsfiber.LoadAndSave(sessions))
 	app.Post("/cart", func(c *fiber.Ctx) error {
@@ -37,7 +32,7 @@ func TestAddToCart(t *testing.T) {
 		return nil
 	})
 
-	session := sessiontest.New(t, sessions, map[string]any{"user": "ada"})
+	session := sessiontest.SignIn(t, sessions, "ada", nil)
 	response, err := app.Test(session.Request(http.MethodPost, "/cart", nil))
 	if err != nil {
 		t.Fatal(err)
