@@ -21,8 +21,10 @@ func ExampleStore_SessionsOf() {
 		if err != nil {
 			log.Fatal(err)
 		}
-		sessions.Put(ctx, "user", user)
-		sessions.Put(ctx, "device", device)
+		options := &scskit.SignInOptions{Label: device}
+		if err := scskit.SignIn(ctx, sessions, user, options); err != nil {
+			log.Fatal(err)
+		}
 		if _, _, err := sessions.Commit(ctx); err != nil {
 			log.Fatal(err)
 		}
@@ -41,7 +43,7 @@ func ExampleStore_SessionsOf() {
 		if session.ID == scskit.HashToken(sessions.Token(ctx)) {
 			which = "this one"
 		}
-		devices[session.Values["device"].(string)] = which
+		devices[session.Label] = which
 	}
 	fmt.Println(devices)
 

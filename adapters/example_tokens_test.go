@@ -16,7 +16,7 @@ import (
 // A client without cookies asks for a token with an empty header, and sends the one that it gets
 // with each request. Browsers use the cookie.
 func ExampleTokens() {
-	store, err := memstore.New(nil)
+	store, err := memstore.New(&memstore.Options{Options: scskit.Options{UserKey: "user"}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -24,17 +24,15 @@ func ExampleTokens() {
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /sign-in", func(w http.ResponseWriter, r *http.Request) {
-		if err := sessions.RenewToken(r.Context()); err != nil {
+		if err := scskit.SignIn(r.Context(), sessions, "ada", nil); err != nil {
 			http.Error(w, "try again", http.StatusInternalServerError)
-			return
 		}
-		sessions.Put(r.Context(), "user", "ada")
 	})
 	mux.HandleFunc("GET /name", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, sessions.GetString(r.Context(), "user"))
 	})
 	mux.HandleFunc("POST /sign-out", func(w http.ResponseWriter, r *http.Request) {
-		if err := sessions.Destroy(r.Context()); err != nil {
+		if err := scskit.SignOut(r.Context(), sessions); err != nil {
 			http.Error(w, "try again", http.StatusInternalServerError)
 		}
 	})

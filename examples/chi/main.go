@@ -28,7 +28,7 @@ func main() {
 	where := flag.String("store", "memory:", "`URL` of the backend:\n"+stores.Usage())
 	flag.Parse()
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	store, closeStore, err := stores.Open(ctx, *where, nil)
+	store, closeStore, err := stores.Open(ctx, *where, &scskit.Options{UserKey: "user"})
 	if err == nil {
 		err = store.CreateSchema(ctx) // does nothing if the schema exists
 	}
@@ -51,6 +51,7 @@ func main() {
 
 type shop struct{ sessions *scs.SessionManager }
 
+// newShop returns the shop. Options.UserKey of the store is "user".
 func newShop(store scs.Store) http.Handler {
 	s := shop{scskit.New(store)} // with HTTPS, set s.sessions.Cookie.Secure
 	r := chi.NewRouter()
@@ -89,14 +90,15 @@ func (s shop) show(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s shop) signIn(w http.ResponseWriter, r *http.Request) {
-	// A real shop checks a password first. The new token prevents session fixation: a token that an
-	// attacker planted earlier becomes worthless.
-	if err := s.sessions.RenewToken(r.Context()); err != nil {
-		http.Error(w, "The session could not be renewed.", http.StatusInternalServerError)
+	ctx := r.Context()
+	// A real shop checks a password first. SignIn renews the token, against session fixation: a token
+	// that an attacker planted earlier becomes worthless.
+	user := cmp.Or(r.PostFormValue("name"), "guest")
+	if err := scskit.SignIn(ctx, s.sessions, user, nil); err != nil {
+		http.Error(w, "You could not be signed in.", http.StatusInternalServerError)
 		return
 	}
-	s.sessions.Put(r.Context(), "user", cmp.Or(r.PostFormValue("name"), "guest"))
-	s.sessions.Put(r.Context(), "flash", "Welcome!")
+	s.sessions.Put(ctx, "flash", "Welcome!")
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
@@ -113,7 +115,7 @@ func (s shop) remove(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s shop) signOut(w http.ResponseWriter, r *http.Request) {
-	if err := s.sessions.Destroy(r.Context()); err != nil {
+	if err := scskit.SignOut(r.Context(), s.sessions); err != nil {
 		http.Error(w, "The session could not be ended.", http.StatusInternalServerError)
 		return
 	}

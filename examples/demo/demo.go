@@ -45,7 +45,7 @@ type demo struct {
 func newDemo(ctx context.Context, spec, addr string) (_ *demo, err error) {
 	d := &demo{events: newEvents(), client: newClient(addr)}
 	d.closers = append(d.closers, d.client.close)
-	options := scskit.Options{Observer: d.events.observe}
+	options := scskit.Options{Observer: d.events.observe, UserKey: userKey}
 	var closeStore func() error
 	d.store, d.place, closeStore, err = openStore(ctx, spec, options)
 	if err != nil {

@@ -25,6 +25,12 @@ const (
 	maxBody  = 64 << 10
 )
 
+// reserved is the prefix of keys that the page does not show: userKey, and what SignIn notes.
+const (
+	reserved = "__"
+	userKey  = reserved + "user" // Options.UserKey
+)
+
 // app has the code of the handlers that is the same in every framework. Only the access to the
 // context, the form and the response differs.
 type app struct {
@@ -61,6 +67,9 @@ func (a *app) view(ctx context.Context) view {
 	}
 	v.Live, v.ID, v.Deadline = true, scskit.HashToken(token), a.sessions.Deadline(ctx)
 	for _, key := range a.sessions.Keys(ctx) {
+		if strings.HasPrefix(key, reserved) {
+			continue
+		}
 		stored, _ := a.sessions.Get(ctx, key).(map[string]string)
 		v.Entries = append(v.Entries, entry{key, stored["value"], stored["by"]})
 		if key == "user" {
@@ -77,18 +86,29 @@ func (a *app) actions() map[string]func(context.Context, change) error {
 	}
 }
 
-func (a *app) put(ctx context.Context, c change) error {
+// check returns an error if the form's key or value cannot be put into the session.
+func (a *app) check(ctx context.Context, c change) error {
 	key, value := strings.TrimSpace(c.Key), strings.TrimSpace(c.Value)
 	switch {
 	case key == "" || utf8.RuneCountInString(key) > maxKey:
 		return badInput(fmt.Sprintf("A key has 1 to %d characters.", maxKey))
+	case strings.HasPrefix(key, reserved):
+		return badInput("A key does not begin with " + reserved + ".")
 	case utf8.RuneCountInString(value) > maxValue:
 		return badInput(fmt.Sprintf("A value has at most %d characters.", maxValue))
 	case !a.sessions.Exists(ctx, key) && len(a.sessions.Keys(ctx)) >= maxKeys:
 		return badInput(fmt.Sprintf("This demo keeps at most %d keys. Remove one first.", maxKeys))
 	}
+	return nil
+}
+
+func (a *app) put(ctx context.Context, c change) error {
+	if err := a.check(ctx, c); err != nil {
+		return err
+	}
 	a.gates.wait(ctx, c.Gate)
-	a.sessions.Put(ctx, key, map[string]string{"value": value, "by": c.By})
+	value := map[string]string{"value": strings.TrimSpace(c.Value), "by": c.By}
+	a.sessions.Put(ctx, strings.TrimSpace(c.Key), value)
 	return nil
 }
 
@@ -97,20 +117,25 @@ func (a *app) remove(ctx context.Context, c change) error {
 	return nil
 }
 
-// signIn accepts any name without a password. It renews the token.
+// signIn accepts any name without a password. If somebody else was signed in, SignIn ends that
+// session.
 func (a *app) signIn(ctx context.Context, c change) error {
 	c.Key = "user"
-	if strings.TrimSpace(c.Value) == "" {
+	user := strings.TrimSpace(c.Value)
+	if user == "" {
 		return badInput("Please enter a name.")
 	}
-	if err := a.put(ctx, c); err != nil {
+	if err := a.check(ctx, c); err != nil {
 		return err
 	}
-	return a.sessions.RenewToken(ctx)
+	if err := scskit.SignIn(ctx, a.sessions, user, nil); err != nil {
+		return err
+	}
+	return a.put(ctx, c)
 }
 
 func (a *app) signOut(ctx context.Context, _ change) error {
-	return a.sessions.Destroy(ctx)
+	return scskit.SignOut(ctx, a.sessions)
 }
 
 // badInput is an error with a text for the visitor.

@@ -28,7 +28,7 @@ func main() {
 	where := flag.String("store", "memory:", "`URL` of the backend:\n"+stores.Usage())
 	flag.Parse()
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	store, closeStore, err := stores.Open(ctx, *where, nil)
+	store, closeStore, err := stores.Open(ctx, *where, &scskit.Options{UserKey: "user"})
 	if err == nil {
 		err = store.CreateSchema(ctx) // does nothing if the schema exists
 	}
@@ -51,6 +51,7 @@ func main() {
 
 type shop struct{ sessions *scs.SessionManager }
 
+// newShop returns the shop. Options.UserKey of the store is "user".
 func newShop(store scs.Store) http.Handler {
 	s := shop{scskit.New(store)} // with HTTPS, set s.sessions.Cookie.Secure
 	e := echo.New()
@@ -90,12 +91,12 @@ func (s shop) show(c *echo.Context) error {
 
 func (s shop) signIn(c *echo.Context) error {
 	ctx := c.Request().Context()
-	// A real shop checks a password first. The new token prevents session fixation: a token that an
-	// attacker planted earlier becomes worthless.
-	if err := s.sessions.RenewToken(ctx); err != nil {
+	// A real shop checks a password first. SignIn renews the token, against session fixation: a token
+	// that an attacker planted earlier becomes worthless.
+	user := cmp.Or(c.FormValue("name"), "guest")
+	if err := scskit.SignIn(ctx, s.sessions, user, nil); err != nil {
 		return err
 	}
-	s.sessions.Put(ctx, "user", cmp.Or(c.FormValue("name"), "guest"))
 	s.sessions.Put(ctx, "flash", "Welcome!")
 	return c.Redirect(http.StatusSeeOther, "/")
 }
@@ -113,7 +114,7 @@ func (s shop) remove(c *echo.Context) error {
 }
 
 func (s shop) signOut(c *echo.Context) error {
-	if err := s.sessions.Destroy(c.Request().Context()); err != nil {
+	if err := scskit.SignOut(c.Request().Context(), s.sessions); err != nil {
 		return err
 	}
 	return c.Redirect(http.StatusSeeOther, "/")

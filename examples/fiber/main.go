@@ -29,7 +29,7 @@ func main() {
 	where := flag.String("store", "memory:", "`URL` of the backend:\n"+stores.Usage())
 	flag.Parse()
 	ctx, release := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	store, closeStore, err := stores.Open(ctx, *where, nil)
+	store, closeStore, err := stores.Open(ctx, *where, &scskit.Options{UserKey: "user"})
 	if err == nil {
 		err = store.CreateSchema(ctx) // does nothing if the schema exists
 	}
@@ -52,6 +52,7 @@ func main() {
 
 type shop struct{ sessions *scs.SessionManager }
 
+// newShop returns the shop. Options.UserKey of the store is "user".
 func newShop(store scs.Store) *fiber.App {
 	s := shop{scskit.New(store)} // with HTTPS, set s.sessions.Cookie.Secure
 	app := fiber.New(fiber.Config{
@@ -92,14 +93,15 @@ func (s shop) show(c *fiber.Ctx) error {
 }
 
 func (s shop) signIn(c *fiber.Ctx) error {
-	// A real shop checks a password first. The new token prevents session fixation: a token that an
-	// attacker planted earlier becomes worthless.
-	if err := s.sessions.RenewToken(c.UserContext()); err != nil {
+	ctx := c.UserContext()
+	// A real shop checks a password first. SignIn renews the token, against session fixation: a token
+	// that an attacker planted earlier becomes worthless.
+	// Fiber's strings are valid until the request ends. The session is encoded before that.
+	user := cmp.Or(c.FormValue("name"), "guest")
+	if err := scskit.SignIn(ctx, s.sessions, user, nil); err != nil {
 		return err
 	}
-	// Fiber's strings are valid until the request ends. The session is encoded before that.
-	s.sessions.Put(c.UserContext(), "user", cmp.Or(c.FormValue("name"), "guest"))
-	s.sessions.Put(c.UserContext(), "flash", "Welcome!")
+	s.sessions.Put(ctx, "flash", "Welcome!")
 	return c.Redirect("/", http.StatusSeeOther)
 }
 
@@ -116,7 +118,7 @@ func (s shop) remove(c *fiber.Ctx) error {
 }
 
 func (s shop) signOut(c *fiber.Ctx) error {
-	if err := s.sessions.Destroy(c.UserContext()); err != nil {
+	if err := scskit.SignOut(c.UserContext(), s.sessions); err != nil {
 		return err
 	}
 	return c.Redirect("/", http.StatusSeeOther)

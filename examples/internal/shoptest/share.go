@@ -22,18 +22,24 @@ func Share(t *testing.T, one, other string) {
 	a.wants(a.front(), "from-other", "second note")
 
 	before := a.token()
-	b.post("/signin", "name", "Grace") // renews the token
+	b.post("/signin", "name", "Ada") // renews the token
 	if a.token() == before {
 		t.Error("the token did not change at the second sign-in")
 	}
-	a.wants(a.front(), "The cart of Grace", "from-one", "from-other")
+	a.wants(a.front(), "The cart of Ada", "from-one", "from-other")
 
 	bothKept(t, &a, &b)
+
+	adas := a.token()
+	b.wants(b.post("/signin", "name", "Grace"), "The cart of Grace", "Nothing yet")
+	a.wants(a.front(), "The cart of Grace", "Nothing yet")
 
 	signedOut := b.token()
 	b.wants(b.post("/signout"), "Sign in")
 	a.wants(a.front(), "Sign in")
-	tokens := map[string]string{"before the renewal": before, "signed out": signedOut}
+	tokens := map[string]string{
+		"before the renewal": before, "of the first user": adas, "signed out": signedOut,
+	}
 	for _, v := range []*visitor{&a, &b} {
 		for name, token := range tokens {
 			client.Jar.SetCookies(v.url(), []*http.Cookie{{Name: "session", Value: token}})
