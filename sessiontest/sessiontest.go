@@ -12,8 +12,8 @@
 //		t.Errorf("%v is still signed in", user)
 //	}
 //
-// New makes a session in which nobody has signed in. InHeader and InBearer are for applications with
-// tokens in headers.
+// New makes a session in which nobody has signed in. InHeader and InBearer are for applications
+// with tokens in headers.
 //
 // The session is real and is in the manager's own store. With package memstore a test needs no
 // server.
@@ -124,8 +124,8 @@ func (s *Session) InHeader(name string) *Session {
 }
 
 // InBearer is InHeader for an application with adapters.InBearer. The token is in the header
-// Authorization of requests, and in the header named response of responses, or in X-Session-Token if
-// that is empty.
+// Authorization of requests, and in the header named response of responses, or in X-Session-Token
+// if that is empty.
 func (s *Session) InBearer(response string) *Session {
 	s.tb.Helper()
 	response = cmp.Or(response, "X-Session-Token")
@@ -141,7 +141,8 @@ func (s *Session) Token() (token string) {
 	return token
 }
 
-// Request returns a request with the session's cookies or its header. The target is a path or a URL.
+// Request returns a request with the session's cookies or its header. The target is a path or a
+// URL.
 func (s *Session) Request(method, target string, body io.Reader) *http.Request {
 	r := httptest.NewRequestWithContext(s.tb.Context(), method, target, body)
 	s.Send(r)
@@ -197,8 +198,8 @@ func (s *Session) put(ctx context.Context, values map[string]any) {
 func (s *Session) mustHaveCookie() {
 	s.tb.Helper()
 	if len(s.jar.Cookies(s.site)) == 0 {
-		s.tb.Fatal("sessiontest: the session has no cookie: leave adapters.Tokens out, and call InHeader " +
-			"or InBearer of the session")
+		s.tb.Fatal("sessiontest: the session has no cookie: leave adapters.Tokens out, and call " +
+			"InHeader or InBearer of the session")
 	}
 }
 

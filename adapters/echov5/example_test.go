@@ -16,7 +16,7 @@ import (
 )
 
 func ExampleLoadAndSave() {
-	store, err := memstore.New(nil)
+	store, err := memstore.New(&memstore.Options{Options: scskit.Options{UserKey: "user"}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -25,11 +25,9 @@ func ExampleLoadAndSave() {
 	e := echo.New()
 	e.Use(scsecho.LoadAndSave(sessions))
 	e.GET("/sign-in", func(c *echo.Context) error {
-		ctx := c.Request().Context()
-		if err := sessions.RenewToken(ctx); err != nil {
+		if err := scskit.SignIn(c.Request().Context(), sessions, "ada", nil); err != nil {
 			return err
 		}
-		sessions.Put(ctx, "user", "ada")
 		return c.String(http.StatusOK, "welcome")
 	})
 	e.GET("/", func(c *echo.Context) error {

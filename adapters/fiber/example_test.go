@@ -15,7 +15,7 @@ import (
 )
 
 func ExampleLoadAndSave() {
-	store, err := memstore.New(nil)
+	store, err := memstore.New(&memstore.Options{Options: scskit.Options{UserKey: "user"}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -24,11 +24,9 @@ func ExampleLoadAndSave() {
 	app := fiber.New()
 	app.Use(scsfiber.LoadAndSave(sessions))
 	app.Get("/sign-in", func(c *fiber.Ctx) error {
-		ctx := c.UserContext()
-		if err := sessions.RenewToken(ctx); err != nil {
+		if err := scskit.SignIn(c.UserContext(), sessions, "ada", nil); err != nil {
 			return err
 		}
-		sessions.Put(ctx, "user", "ada")
 		return c.SendString("welcome")
 	})
 	app.Get("/", func(c *fiber.Ctx) error {

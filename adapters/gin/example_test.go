@@ -16,7 +16,7 @@ import (
 )
 
 func ExampleLoadAndSave() {
-	store, err := memstore.New(nil)
+	store, err := memstore.New(&memstore.Options{Options: scskit.Options{UserKey: "user"}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -26,12 +26,10 @@ func ExampleLoadAndSave() {
 	r := gin.New()
 	r.Use(scsgin.LoadAndSave(sessions))
 	r.GET("/sign-in", func(c *gin.Context) {
-		ctx := c.Request.Context()
-		if err := sessions.RenewToken(ctx); err != nil {
+		if err := scskit.SignIn(c.Request.Context(), sessions, "ada", nil); err != nil {
 			_ = c.AbortWithError(http.StatusServiceUnavailable, err)
 			return
 		}
-		sessions.Put(ctx, "user", "ada")
 		c.String(http.StatusOK, "welcome")
 	})
 	r.GET("/", func(c *gin.Context) {

@@ -14,7 +14,7 @@ import (
 )
 
 func ExampleLoadAndSave() {
-	store, err := memstore.New(nil)
+	store, err := memstore.New(&memstore.Options{Options: scskit.Options{UserKey: "user"}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -22,11 +22,10 @@ func ExampleLoadAndSave() {
 
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /sign-in", func(w http.ResponseWriter, r *http.Request) {
-		if err := sessions.RenewToken(r.Context()); err != nil {
+		if err := scskit.SignIn(r.Context(), sessions, "ada", nil); err != nil {
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
 		}
-		sessions.Put(r.Context(), "user", "ada")
 		fmt.Fprint(w, "welcome")
 	})
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {

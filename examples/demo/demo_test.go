@@ -156,8 +156,8 @@ func TestOneSessionThroughAll(t *testing.T) {
 	for i, slug := range slugs {
 		before := v.token()
 		body := v.post("/"+slug+"/signin", "value", "Ada")
-		if strings.Count(body, ">Ada</b>") != 1 {
-			t.Errorf("%s: not signed in", slug)
+		if strings.Count(body, ">Ada</b>") != 1 || strings.Contains(body, ">"+reserved) {
+			t.Errorf("%s: not signed in, or a reserved key is shown", slug)
 		}
 		if v.token() == before {
 			t.Errorf("%s: the sign-in did not change the token", slug)
@@ -260,6 +260,7 @@ func TestBadInput(t *testing.T) {
 		for name, form := range map[string]url.Values{
 			"no key":   {"key": {" "}, "value": {"x"}},
 			"long key": {"key": {strings.Repeat("k", maxKey+1)}},
+			"reserved": {"key": {userKey}, "value": {"x"}},
 			"long":     {"key": {"k"}, "value": {strings.Repeat("v", maxValue+1)}},
 		} {
 			res, body := v.do(http.MethodPost, "/"+slug+"/put", form)

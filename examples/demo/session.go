@@ -106,10 +106,15 @@ func (a *app) put(ctx context.Context, c change) error {
 	if err := a.check(ctx, c); err != nil {
 		return err
 	}
+	a.set(ctx, c)
+	return nil
+}
+
+// set puts the form's value into the session.
+func (a *app) set(ctx context.Context, c change) {
 	a.gates.wait(ctx, c.Gate)
 	value := map[string]string{"value": strings.TrimSpace(c.Value), "by": c.By}
 	a.sessions.Put(ctx, strings.TrimSpace(c.Key), value)
-	return nil
 }
 
 func (a *app) remove(ctx context.Context, c change) error {
@@ -131,7 +136,8 @@ func (a *app) signIn(ctx context.Context, c change) error {
 	if err := scskit.SignIn(ctx, a.sessions, user, nil); err != nil {
 		return err
 	}
-	return a.put(ctx, c)
+	a.set(ctx, c)
+	return nil
 }
 
 func (a *app) signOut(ctx context.Context, _ change) error {

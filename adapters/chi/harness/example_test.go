@@ -16,7 +16,7 @@ import (
 )
 
 func Example() {
-	store, err := memstore.New(nil)
+	store, err := memstore.New(&memstore.Options{Options: scskit.Options{UserKey: "user"}})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -25,11 +25,10 @@ func Example() {
 	r := chi.NewRouter()
 	r.Use(scschi.LoadAndSave(sessions))
 	r.Get("/sign-in", func(w http.ResponseWriter, r *http.Request) {
-		if err := sessions.RenewToken(r.Context()); err != nil {
+		if err := scskit.SignIn(r.Context(), sessions, "ada", nil); err != nil {
 			http.Error(w, "try again", http.StatusServiceUnavailable)
 			return
 		}
-		sessions.Put(r.Context(), "user", "ada")
 		fmt.Fprint(w, "welcome")
 	})
 	r.Get("/", func(w http.ResponseWriter, r *http.Request) {
