@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/scskit/scskit"
@@ -150,57 +149,4 @@ func ExampleObserve() {
 	// Output:
 	// a change was lost
 	// / 200 hello
-}
-
-// clientKey is the context key under which the middleware outside puts the client's address.
-type clientKey struct{}
-
-var errTooMany = errors.New("too many requests")
-
-// A rate limiter of the application that refuses clients that guess tokens, and bounds the sessions
-// that a client can have before it signs in.
-func ExampleLimit() {
-	store, err := memstore.New(nil)
-	if err != nil {
-		log.Fatal(err)
-	}
-	sessions := scskit.New(store)
-	var guesses, created limiter
-	limits := adapters.Limits{
-		Load:    func(ctx context.Context) error { return guesses.check(ctx.Value(clientKey{})) },
-		Unknown: func(ctx context.Context) error { return guesses.add(ctx.Value(clientKey{}), 100) },
-		Create:  func(ctx context.Context) error { return created.add(ctx.Value(clientKey{}), 20) },
-	}
-	session := scshttp.LoadAndSave(sessions, adapters.Limit(limits))
-	_ = session
-	// Output:
-}
-
-// limiter counts for each client. A real one forgets with time.
-type limiter struct {
-	mu    sync.Mutex
-	count map[any]int
-	full  map[any]bool
-}
-
-func (l *limiter) check(client any) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.full[client] {
-		return errTooMany
-	}
-	return nil
-}
-
-func (l *limiter) add(client any, most int) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.count == nil {
-		l.count, l.full = make(map[any]int), make(map[any]bool)
-	}
-	if l.count[client]++; l.count[client] > most {
-		l.full[client] = true
-		return errTooMany
-	}
-	return nil
 }
