@@ -151,7 +151,9 @@ func limitStatus(t *checkT) {
 	set := func(f func() error) { hook.Store(&f) }
 	set(func() error { return nil })
 	s := t.newSite()
-	s.option(adapters.Limit(adapters.Limits{Load: func(context.Context) error { return (*hook.Load())() }}))
+	load := func(context.Context) error { return (*hook.Load())() }
+	s.option(adapters.Limit(adapters.Limits{Load: load}))
+	s.sm.ErrorFunc = nil // on net/http
 	s.open()
 	b := s.browser()
 	b.put("k", "v")
