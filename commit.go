@@ -278,6 +278,9 @@ func (c *commitOp) save(kind Kind, cond driver.Condition, expiry time.Time) erro
 	if !n.created.IsZero() {
 		rec.Created = n.created // drivers keep it in any case, but for some that costs more
 	}
+	if c.old.state != 0 {
+		rec.Replaces = c.store.idOf(&c.old.note)
+	}
 	c.lastVersion = rec.Version
 	value, err := c.store.save(c.ctx, kind, &rec, cond)
 	if err != nil {

@@ -64,6 +64,11 @@ type Record struct {
 	// empty. Touch does not change it.
 	User string
 
+	// Replaces is set by the save that creates the successor of another session. It is the ID of that
+	// session, whose record is replaced after this save. A driver that evicts sessions when it is full
+	// must spare it. Others ignore it, and Load does not return it.
+	Replaces string
+
 	// Rewrite is set by Load if the record should be saved again although nothing changed, for example
 	// because it is encrypted with a key that is being retired. Save ignores it.
 	Rewrite bool

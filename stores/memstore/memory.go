@@ -68,6 +68,8 @@ func (m *memory) Save(ctx context.Context, rec driver.Record, cond driver.Condit
 		return fmt.Errorf("memstore: save: %w", err)
 	}
 	now := m.now()
+	spared := rec.Replaces
+	rec.Replaces = ""
 	rec.Data = slices.Clone(rec.Data)
 	rec.Expiry, rec.Created = wall(rec.Expiry), wall(rec.Created)
 	rec.Updated, rec.Seen = wall(rec.Updated), wall(rec.Seen)
@@ -100,7 +102,7 @@ func (m *memory) Save(ctx context.Context, rec driver.Record, cond driver.Condit
 		m.insert(rec)
 	default:
 		for len(m.records) >= m.max {
-			m.remove(m.victim(now))
+			m.remove(m.victim(now, spared))
 		}
 		m.insert(rec)
 	}
@@ -237,12 +239,18 @@ func (m *memory) reclaim(now time.Time, limit int) int {
 
 // victim returns the entry to evict when the store is full: an expired one if there is one, or else
 // the one closest to expiry. An entry without a user goes before any that has one, so that a flood
-// of anonymous clients does not sign users out.
-func (m *memory) victim(now time.Time) *entry {
-	if len(m.owned) > 0 && (len(m.anonymous) == 0 || !m.owned[0].live(now)) {
+// of anonymous clients does not sign users out. The entry with the id that is spared goes only if it
+// is alone.
+func (m *memory) victim(now time.Time, spared string) *entry {
+	if len(m.owned) > 0 && !m.owned[0].live(now) {
 		return m.owned[0]
 	}
-	return m.anonymous[0]
+	for _, h := range []expiryHeap{m.anonymous, m.owned} {
+		if e := h.first(spared); e != nil {
+			return e
+		}
+	}
+	return m.records[spared]
 }
 
 // heapOf returns the heap that has the entry.
@@ -293,6 +301,25 @@ func (h expiryHeap) Less(i, j int) bool { return h[i].Expiry.Before(h[j].Expiry)
 func (h expiryHeap) Swap(i, j int) {
 	h[i], h[j] = h[j], h[i]
 	h[i].index, h[j].index = i, j
+}
+
+// first returns the entry that expires first but for the one that is spared, or nil.
+func (h expiryHeap) first(spared string) *entry {
+	if len(h) == 0 || h[0].ID != spared {
+		return h.at(0)
+	}
+	left, right := h.at(1), h.at(2)
+	if left != nil && right != nil && h.Less(right.index, left.index) {
+		return right
+	}
+	return left
+}
+
+func (h expiryHeap) at(i int) *entry {
+	if i >= len(h) {
+		return nil
+	}
+	return h[i]
 }
 
 func (h *expiryHeap) Push(x any) {

@@ -341,3 +341,37 @@ func TestContext(t *testing.T) {
 func touchTo(id string, version int64, expiry time.Time) driver.Record {
 	return driver.Record{ID: id, Version: version, Expiry: expiry, Seen: expiry.Add(-time.Minute)}
 }
+
+// TestRenewalWhenFull renews sessions while the store is full. The session that is renewed is spared,
+// although it is the first to go otherwise.
+func TestRenewalWhenFull(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	for _, user := range []string{"", "alice"} {
+		m, c := newMemory(t, 3)
+		now := c.now()
+		save := func(id, user, replaces string, life time.Duration) {
+			t.Helper()
+			want(t, "save", m.Save(ctx, driver.Record{
+				ID: id, User: user, Replaces: replaces, Version: 1, Expiry: now.Add(life),
+			}, driver.IfAbsent()), nil)
+		}
+		save("old", user, "", time.Hour)
+		save("one", "bob", "", 2*time.Hour)
+		save("two", "carol", "", 3*time.Hour)
+		save("new", "alice", "old", time.Hour)
+		for id, err := range map[string]error{
+			"old": nil, "new": nil, "one": driver.ErrNotFound, "two": nil,
+		} {
+			_, got := m.Load(ctx, id)
+			want(t, "load of "+id+" with the user "+user, got, err)
+		}
+	}
+	m, c := newMemory(t, 1)
+	for _, rec := range []driver.Record{
+		{ID: "old", Version: 1, Expiry: c.now().Add(time.Hour)},
+		{ID: "new", Version: 1, Expiry: c.now().Add(time.Hour), Replaces: "old"},
+	} {
+		want(t, "save in a store of one", m.Save(ctx, rec, driver.IfAbsent()), nil)
+	}
+}
