@@ -19,6 +19,9 @@ var pairLockChecks = []check{
 	{"pair/lock", LevelPair, lockIncrements,
 		"adapters.Lock: of fifty parallel requests (fewer on a slow backend) that read a number and " +
 			"put the next one, none is lost"},
+	{"pair/lock-renewed", LevelPair, lockRenewed,
+		"adapters.Lock: requests with the old and the new token of a session that RenewEvery has renewed " +
+			"take turns"},
 	{"pair/lock-ends", LevelPair, lockEnds,
 		"adapters.Lock: the session is free when its request has ended, however that was, or when its " +
 			"response has begun"},
@@ -64,6 +67,39 @@ func lockIncrements(t *checkT) {
 		}
 		b.wantValue("n", fmt.Sprint(n))
 	}
+}
+
+func lockRenewed(t *checkT) {
+	const every = 300 * time.Millisecond
+	n := t.crowd(10, 8)
+	s, _ := t.newLocked(scskit.LockOptions{
+		Lease: time.Hour, RetryDelay: 10 * time.Millisecond, MaxWait: t.crowdTimeout(),
+	})
+	s.option(adapters.RenewEvery(every))
+	s.route("/next", func(c Context) error {
+		i, _ := strconv.Atoi(s.sm.GetString(c.Context(), "n"))
+		time.Sleep(time.Millisecond)
+		s.sm.Put(c.Context(), "n", strconv.Itoa(i+1))
+		return c.Send(http.StatusOK, "next")
+	})
+	s.open()
+	b := s.browser()
+	b.put("n", "0")
+	old := b.token()
+	t.pause(every)
+	b.get("/keys").wantCookie(t)
+	visits := make([]*visit, n)
+	for i := range visits {
+		if i%2 == 0 {
+			visits[i] = b.start("/next")
+		} else {
+			visits[i] = s.with(old).start("/next")
+		}
+	}
+	for _, v := range visits {
+		v.wait().want(t, http.StatusOK, "next")
+	}
+	b.wantValue("n", fmt.Sprint(n))
 }
 
 func lockEnds(t *checkT) {

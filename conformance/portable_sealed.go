@@ -313,7 +313,7 @@ func (l *limited) Save(ctx context.Context, rec driver.Record, cond driver.Condi
 func sealedUser(t *checkT) {
 	opts := sealing(sealingKey())
 	opts.UserKey = "user"
-	s, _ := t.newPortable(opts)
+	s, d := t.newPortable(opts)
 	sm := manager(s)
 	mine, other := t.begin(sm, "user", "ada"), t.begin(sm, "user", "bob")
 	r := t.request(sm, mine)
@@ -327,4 +327,15 @@ func sealedUser(t *checkT) {
 		return t.gone(s, renewed)
 	})
 	t.wantSignedIn(s, other, "bob")
+	if _, ok := driver.As[driver.UserIndex](d.Driver); !ok {
+		return
+	}
+	s = t.portableOver(d.Driver, &scskit.Options{UserKey: "user"}) // a process without the key
+	t.soon("a session that cannot be read is destroyed", func() bool {
+		if _, err := s.DestroySessionsOf(t.Context(), "bob"); err != nil {
+			t.Fatalf("destroy: %v", err)
+		}
+		_, err := d.Driver.Load(t.Context(), idOf(other))
+		return errors.Is(err, driver.ErrNotFound)
+	})
 }

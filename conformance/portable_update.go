@@ -103,6 +103,15 @@ func updateLocks(t *checkT) {
 }
 
 func updateStaleLock(t *checkT) {
+	for _, saved := range []bool{true, false} {
+		t.staleLock(saved)
+	}
+}
+
+// staleLock commits after the end of a lease, when another has the lock and has saved the session or
+// is about to.
+func (t *checkT) staleLock(saved bool) {
+	t.Helper()
 	s, _ := t.newPortable(nil)
 	sm := manager(s)
 	token := t.begin(sm, "n", 0)
@@ -120,10 +129,15 @@ func updateStaleLock(t *checkT) {
 	}
 	r := t.requestIn(other, sm, token)
 	increment(r.ctx, sm)
-	r.end()
-	sm.Put(stale.ctx, "k", 1)
+	if saved {
+		r.end()
+	}
+	increment(stale.ctx, sm)
 	if _, _, err := sm.Commit(stale.ctx); !errors.Is(err, driver.ErrConflict) {
 		t.Errorf("commit after the lease has ended: got error %v, want driver.ErrConflict", err)
+	}
+	if !saved {
+		r.end()
 	}
 	lock.Release(other)
 	t.wantValues(t.values(s, token), "map[n:1]")

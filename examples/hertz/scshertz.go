@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"net/http"
 	"slices"
 
 	"github.com/alexedwards/scs/v2"
@@ -80,7 +79,12 @@ func abort(c *app.RequestContext, err error) {
 	if !slices.ContainsFunc(c.Errors, known) {
 		_ = c.Error(err)
 	}
-	c.AbortWithStatus(http.StatusInternalServerError)
+	for name, lines := range adapters.ErrorHeader(err) {
+		for _, line := range lines {
+			c.Response.Header.Add(name, line)
+		}
+	}
+	c.AbortWithStatus(adapters.StatusCode(err))
 }
 
 // stream calls end when Hertz closes the body stream, after it has sent it.

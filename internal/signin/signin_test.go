@@ -118,3 +118,33 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// TestMerge merges a sign-in, or a change of the timeout, with what another request has stored.
+func TestMerge(t *testing.T) {
+	t.Parallel()
+	at := time.UnixMilli(1_000_000).UTC()
+	base := Facts{User: "ada", At: at, Idle: time.Hour, Label: "old"}
+	again := Facts{User: "ada", At: at.Add(time.Minute), Idle: time.Hour, Label: "new"}
+	shorter := Facts{User: "ada", At: at, Idle: time.Minute, Label: "old"}
+	value := func(f Facts) any {
+		if text := f.Encode(); text != "" {
+			return text
+		}
+		return nil
+	}
+	for name, tt := range map[string]struct{ theirs, ours, want Facts }{
+		"a sign-in keeps a new timeout": {shorter, again,
+			Facts{User: "ada", At: again.At, Idle: time.Minute, Label: "new"}},
+		"a sign-in restores what was removed": {Facts{}, again,
+			Facts{User: "ada", At: again.At, Label: "new"}},
+		"a new timeout keeps a sign-in": {again, shorter,
+			Facts{User: "ada", At: again.At, Idle: time.Minute, Label: "new"}},
+		"a sign-in with a timeout of its own": {shorter, Facts{User: "ada", At: again.At, Life: time.Hour},
+			Facts{User: "ada", At: again.At, Life: time.Hour}},
+		"nothing is left": {Facts{}, Facts{Idle: 0, User: "ada", At: at}, Facts{}},
+	} {
+		if got := Merge(value(base), value(tt.theirs), value(tt.ours)); got != value(tt.want) {
+			t.Errorf("%s: got %v, want %v", name, got, value(tt.want))
+		}
+	}
+}

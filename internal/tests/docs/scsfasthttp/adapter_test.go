@@ -72,11 +72,17 @@ func (in incoming) Host() string { return string(in.c.Host()) }
 
 type errorKey struct{}
 
-// fail answers with a plain 500. Middleware outside finds the error, and may answer instead.
+// fail answers with the status for the error, usually 500. Middleware outside finds the error, and
+// may answer instead.
 func fail(c *fasthttp.RequestCtx, err error) {
+	for name, lines := range adapters.ErrorHeader(err) {
+		for _, line := range lines {
+			c.Response.Header.Add(name, line)
+		}
+	}
 	c.SetUserValue(errorKey{}, err)
-	c.SetStatusCode(fasthttp.StatusInternalServerError)
-	c.SetBodyString("Internal Server Error\n")
+	c.SetStatusCode(adapters.StatusCode(err))
+	c.SetBodyString(fasthttp.StatusMessage(c.Response.StatusCode()) + "\n")
 }
 
 // closer is a user value that fasthttp closes when the response has been sent.
