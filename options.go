@@ -54,8 +54,9 @@ type Options struct {
 	// must be fast and safe for concurrent use. Nil means that damaged records, whose error matches
 	// ErrCorrupt, are deleted, and that others fail the request and are kept: another process may be
 	// able to read them. KeepCorrupt keeps damaged ones aside. If more than 10 records in a row are
-	// unreadable, this process is probably misconfigured. The store then deletes no more, fails the
-	// requests until it reads a record, logs an error, and reports KindUnreadable.
+	// unreadable, this process is probably misconfigured. The store then deletes no more, logs an
+	// error, reports KindUnreadable, and fails the requests until it reads a record that is older than
+	// the process, or for an hour in which it met none that is unreadable.
 	OnUnreadable func(ctx context.Context, u Unreadable) UnreadableAction
 
 	// Merge has functions for session keys whose values are merged if concurrent requests change

@@ -17,7 +17,7 @@ func ExampleStore_SessionsOf() {
 	}
 	sessions := scskit.New(store)
 	signIn := func(user, device string) context.Context {
-		ctx, err := sessions.Load(context.Background(), "")
+		ctx, err := sessions.Load(scskit.WithTracker(context.Background()), "")
 		if err != nil {
 			log.Fatal(err)
 		}
@@ -40,7 +40,7 @@ func ExampleStore_SessionsOf() {
 			log.Fatal(err)
 		}
 		which := "another"
-		if session.ID == scskit.HashToken(sessions.Token(ctx)) {
+		if session.Current {
 			which = "this one"
 		}
 		devices[session.Label] = which
