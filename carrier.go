@@ -55,7 +55,7 @@ func (s *Store) carry(rec driver.Record) (value string, err error) {
 
 func (c carrierDriver) Load(ctx context.Context, value string) (driver.Record, error) {
 	if err := ctx.Err(); err != nil {
-		return driver.Record{}, fmt.Errorf("scskit: load: %w", err)
+		return driver.Record{}, failed("load", err)
 	}
 	return c.Open(value)
 }

@@ -42,7 +42,7 @@ func (s *Store) CommitCtx(ctx context.Context, token string, data []byte, expiry
 		return fmt.Errorf("scskit: commit: token is empty or longer than %d bytes", s.ids.max)
 	}
 	if len(data) > s.maxSize {
-		err := fmt.Errorf("scskit: commit: %w", s.tooLarge(data))
+		err := failed("commit", s.tooLarge(data))
 		s.reportFailedSave(ctx, id, err)
 		return err
 	}

@@ -29,7 +29,7 @@ import (
 // The error is not nil if d is negative or the manager's store is not a *Store.
 func SetIdleTimeout(ctx context.Context, sm *scs.SessionManager, d time.Duration) error {
 	if _, err := storeOf(sm); err != nil {
-		return fmt.Errorf("scskit: set the idle timeout: %w", err)
+		return failed("set the idle timeout", err)
 	}
 	if d < 0 {
 		return fmt.Errorf("scskit: set the idle timeout: it is %v: pass a positive one, or 0 to use "+

@@ -97,7 +97,7 @@ func (s *Store) Lock(ctx context.Context, token string, o LockOptions) (*Session
 			"store on a server: %w", errors.ErrUnsupported)
 	}
 	if err := o.Check(); err != nil {
-		return nil, fmt.Errorf("scskit: lock: %w", err)
+		return nil, failed("lock", err)
 	}
 	session, ok := s.ids.id(token)
 	if !ok {

@@ -141,7 +141,7 @@ func (s *Store) Reseal(ctx context.Context) (r Resealed, err error) {
 	}
 	for rec, err := range ranger.Range(ctx) {
 		if err != nil {
-			return r, fmt.Errorf("scskit: reseal: %w", err)
+			return r, failed("reseal", err)
 		}
 		r.Records++
 		switch done, err := s.reseal(ctx, rec); {
@@ -151,7 +151,7 @@ func (s *Store) Reseal(ctx context.Context) (r Resealed, err error) {
 				Kind: unreadableKind(err), Outcome: OutcomeOK, ID: s.ids.public(rec.ID), Err: err,
 			})
 		case err != nil:
-			return r, fmt.Errorf("scskit: reseal: %w", redact(err, rec.ID))
+			return r, failed("reseal", redact(err, rec.ID))
 		case done:
 			r.Resealed++
 		}

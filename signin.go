@@ -91,7 +91,7 @@ func SignIn[U ~string | ~int | ~int8 | ~int16 | ~int32 | ~int64 |
 		opts = &SignInOptions{}
 	}
 	if err := signIn(ctx, sm, basic(user), opts); err != nil {
-		return fmt.Errorf("scskit: sign in: %w", err)
+		return failed("sign in", err)
 	}
 	return nil
 }
@@ -180,7 +180,7 @@ func (s *Store) belongsTo(ctx context.Context, sm *scs.SessionManager,
 // user out on all devices, call Store.DestroySessionsOf.
 func SignOut(ctx context.Context, sm *scs.SessionManager) error {
 	if err := sm.Destroy(ctx); err != nil {
-		return fmt.Errorf("scskit: sign out: %w", err)
+		return failed("sign out", err)
 	}
 	return nil
 }

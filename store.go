@@ -374,7 +374,7 @@ func (s *Store) report(ctx context.Context, e Event) {
 
 // failure wraps the error of a store operation and removes the token from its text.
 func (s *Store) failure(op, token string, err error) error {
-	return fmt.Errorf("scskit: %s: %w", op, redact(err, token))
+	return failed(op, redact(err, token))
 }
 
 // version returns a random version for a save; see driver.Record.

@@ -2,7 +2,6 @@ package scskit
 
 import (
 	"context"
-	"fmt"
 	"sync"
 	"time"
 
@@ -50,7 +49,7 @@ func (s *Store) Sweep(ctx context.Context) (removed int, err error) {
 	}
 	e := Event{Kind: KindSweep, Outcome: OutcomeOK, Duration: time.Since(start), Count: removed}
 	if err != nil {
-		err = fmt.Errorf("scskit: sweep: %w", err)
+		err = failed("sweep", err)
 		e.Outcome, e.Err = OutcomeFailed, err
 	}
 	s.report(ctx, e)

@@ -54,7 +54,7 @@ import (
 // turns.
 func Update(ctx context.Context, sm *scs.SessionManager, fn func(ctx context.Context) error) error {
 	if err := runUpdate(ctx, sm, fn); err != nil {
-		return fmt.Errorf("scskit: update: %w", err)
+		return failed("update", err)
 	}
 	return nil
 }

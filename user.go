@@ -80,12 +80,12 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 	return func(yield func(UserSession, error) bool) {
 		want, err := s.indexedUser(user)
 		if err != nil {
-			yield(UserSession{}, fmt.Errorf("scskit: sessions of a user: %w", err))
+			yield(UserSession{}, failed("sessions of a user", err))
 			return
 		}
 		for rec, err := range s.recordsOf(ctx, want) {
 			if err != nil {
-				yield(UserSession{}, fmt.Errorf("scskit: sessions of a user: %w", err))
+				yield(UserSession{}, failed("sessions of a user", err))
 				return
 			}
 			if _, isTombstone := tombstoneOf(rec.Data); isTombstone {
@@ -128,7 +128,7 @@ func (s *Store) DestroySessionsOf(ctx context.Context, user string,
 		destroyed, err = s.destroySessionsOf(ctx, want, except)
 	}
 	if err != nil {
-		return destroyed, fmt.Errorf("scskit: destroy sessions of a user: %w", err)
+		return destroyed, failed("destroy sessions of a user", err)
 	}
 	return destroyed, nil
 }
@@ -146,7 +146,7 @@ func (s *Store) DestroySessionOf(ctx context.Context, user, id string) (destroye
 		destroyed, err = s.destroySessionOf(ctx, want, id)
 	}
 	if err != nil {
-		return destroyed, fmt.Errorf("scskit: destroy a session of a user: %w", redact(err, id))
+		return destroyed, failed("destroy a session of a user", redact(err, id))
 	}
 	return destroyed, nil
 }

@@ -50,7 +50,7 @@ func (s *Store) UpdateSessionsOf(ctx context.Context, user string,
 		changed = u.changed
 	}
 	if err != nil {
-		return changed, fmt.Errorf("scskit: update sessions of a user: %w", err)
+		return changed, failed("update sessions of a user", err)
 	}
 	return changed, nil
 }
