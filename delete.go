@@ -81,6 +81,13 @@ func (s *Store) endTracked(ctx context.Context, t *tracker, reason deleteReason,
 		t.addSource(ctx, s, n.note, noteLive)
 		return nil
 	}
+	if n.extras().adopted && n.alias == "" && reason == reasonDestroy {
+		if err := s.endAdopted(ctx, &n.note); err != nil {
+			return s.failure("delete", n.token, err)
+		}
+		t.ended(s, n.token, noteDeleted, n.renewals)
+		return nil
+	}
 	var found bool
 	var err error
 	switch id := s.idOf(&n.note); reason {

@@ -43,6 +43,10 @@ type noteExtra struct {
 	// Calls of RenewToken for this session. The commit that creates its successor retires it.
 	renewals []renewal
 
+	// For a session of another package; see adopt.go. adopted says that it was found.
+	adopt   func(context.Context) ([]byte, error)
+	adopted bool
+
 	// Set if MergeSession has merged this session into another, the target. While this session is
 	// live, the commit of the target retires it. If this session ends in another way, the target must
 	// not keep its values.

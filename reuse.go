@@ -35,6 +35,10 @@ func (s *Store) successor(ctx context.Context, t *tracker, token string,
 	err = renewed
 	for range maxGrace {
 		if s.opts.Now().Sub(renewed.rec.Updated) > renewalGrace {
+			n := t.get(s, token)
+			if n.extras().adopt != nil { // the old cookie of another package, which may have stayed
+				return driver.Record{}, renewed
+			}
 			return driver.Record{}, s.reused(ctx, token, renewed)
 		}
 		t.update(s, token, func(n *note) { n.replaced = true })

@@ -140,6 +140,14 @@ func (s *Store) FindCtx(ctx context.Context, token string) ([]byte, bool, error)
 	}
 	rec, err := s.load(ctx, id)
 	alias := "" // the id, if it is not that of the token
+	if t != nil && asRenewed(err) == nil && errors.Is(err, driver.ErrNotFound) {
+		switch data, failure := s.adopt(ctx, t, token, id, manager); {
+		case failure != nil:
+			return nil, false, s.failure("find", token, failure)
+		case data != nil:
+			return data, true, nil
+		}
+	}
 	if renewed := asRenewed(err); t != nil && renewed != nil {
 		rec, err = s.successor(ctx, t, token, renewed)
 		if alias = rec.ID; alias != "" {

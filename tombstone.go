@@ -120,19 +120,27 @@ func (s *Store) retire(ctx context.Context, old *note, next successor) (int64, e
 			}
 		}
 	}
+	t := tombstone{user: user, next: []successor{next}}
+	if old.extras().adopted && old.alias == "" {
+		return s.retireAdopted(ctx, old, t)
+	}
 	return s.resave(ctx, driver.Record{
 		ID: s.idOf(old), Expiry: ceilMilli(expiry), Created: old.created, Updated: now, Seen: now,
 		Version: old.version,
-	}, tombstone{user: user, next: []successor{next}})
+	}, t)
 }
 
 // resave saves a tombstone over the record if that is still at its version. It returns the
 // tombstone's version.
 func (s *Store) resave(ctx context.Context, rec driver.Record, t tombstone) (int64, error) {
-	held := rec.Version
+	return s.saveTombstone(ctx, rec, t, driver.IfVersion(rec.Version))
+}
+
+func (s *Store) saveTombstone(ctx context.Context, rec driver.Record, t tombstone,
+	cond driver.Condition) (int64, error) {
 	rec.Data, rec.User, rec.Version, rec.Rewrite = t.data(), t.user, version(), false
 	op := s.begin(ctx)
-	err := s.driver.Save(op.ctx, s.sealed(rec), driver.IfVersion(held))
+	err := s.driver.Save(op.ctx, s.sealed(rec), cond)
 	op.end(KindDelete, rec.ID, err)
 	return rec.Version, err
 }

@@ -153,7 +153,7 @@ func (t *tracker) loaded(s *Store, token string, rec driver.Record, manager any)
 		if first = n.state != noteLive; first {
 			n.state, n.result, n.found, n.base = noteLive, CommitResult{}, true, b
 			if n.extra != nil {
-				n.extra = &noteExtra{renewals: n.extra.renewals}
+				n.extra = &noteExtra{renewals: n.extra.renewals, adopt: n.extra.adopt}
 			}
 			return
 		}

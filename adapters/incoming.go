@@ -48,6 +48,7 @@ func (r *Request) read(ctx context.Context, in Incoming) error {
 	}
 	if in != nil {
 		r.collect(in)
+		r.collectLegacy(in)
 	}
 	return nil
 }

@@ -37,6 +37,7 @@ func (o *options) beyond(outer *options) string {
 		{"HostCookie", o.hostCookie, outer.hostCookie},
 		{"CookiePerRequest", o.cookiePerRequest, outer.cookiePerRequest},
 		{"ClearSiteData", o.clearSiteData, outer.clearSiteData},
+		{"Adopt", o.adoptSet, outer.adoptSet},
 		{"Limit", o.limits.Load, outer.limits.Load},
 		{"Limit", o.limits.Unknown, outer.limits.Unknown},
 		{"Limit", o.limits.Create, outer.limits.Create},

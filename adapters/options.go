@@ -33,6 +33,9 @@ type options struct {
 	clearSiteData    string // the value of the header, or ""
 	clearSiteDataErr error
 	limits           Limits
+	legacy           LegacyReader
+	adopt            AdoptOptions
+	adoptSet         bool
 }
 
 // Skip excludes the requests for which skip returns true. They have no session. The path is the

@@ -45,6 +45,9 @@ func (l *Lifecycle) validateRenewal(s *scskit.Store, carries bool) error {
 // The handler has not renewed it.
 func (r *Request) renewIfDue() error {
 	every := r.l.opts.renewEvery
+	if r.legacy != nil && r.legacy.adopted && r.status != scs.Destroyed {
+		every = 1 // the session gets a token of ours
+	}
 	if every == 0 || r.token == "" || r.status == scs.Destroyed || r.failedOpen ||
 		r.hijacked || r.base.Err() != nil { // nobody would get the new token
 		return nil
@@ -83,6 +86,9 @@ func (r *Request) destroySuccessors() error {
 
 // wasRenewed reports whether a token of the request was renewed a moment ago.
 func (r *Request) wasRenewed() bool {
+	if r.legacy != nil && r.tracker.Renewed(r.l.sm.Store, r.legacy.token) {
+		return true
+	}
 	return slices.ContainsFunc(r.tokens[:r.ntokens], func(token string) bool {
 		return r.tracker.Renewed(r.l.sm.Store, token)
 	})

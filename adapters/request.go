@@ -49,7 +49,8 @@ type Request struct {
 	noSession    bool      // the request had a token, but none found a session
 	deadline     time.Time // of the empty session, if loadErr is set
 
-	held atomic.Pointer[scskit.SessionLock] // with the option Lock
+	held   atomic.Pointer[scskit.SessionLock] // with the option Lock
+	legacy *legacy                            // with the option Adopt, if there are cookies for it
 
 	mu         sync.Mutex
 	finished   bool
@@ -225,6 +226,12 @@ func (r *Request) doLoad() {
 		r.Release()
 		tried++
 	}
+	if r.loadErr == nil {
+		var adopted context.Context
+		if adopted, r.loadErr = r.adopt(base); adopted != nil {
+			ctx = adopted
+		}
+	}
 	if r.loadErr == nil && tried > 0 {
 		r.loadErr = r.unknown(r.tokens[:tried])
 	}
@@ -328,6 +335,7 @@ func (r *Request) commit(h http.Header) error {
 			}
 		}
 		r.sendNone(h)
+		r.forgetLegacy(context.WithoutCancel(&r.ctx), h, true)
 		if l := r.l; l.opts.clearSiteData != "" {
 			h.Add(clearSiteData, l.opts.clearSiteData)
 		}
@@ -365,6 +373,10 @@ func (r *Request) commit(h http.Header) error {
 				return scskit.ErrGone
 			}
 		case scskit.CommitStored:
+			if r.legacy != nil && r.legacy.adopted && token != r.token {
+				r.reportAdopt(scskit.OutcomeOK, nil)
+				defer r.forgetLegacy(ctx, h, false)
+			}
 			if t := r.transport(); !t.inCookie() {
 				if token != r.token { // else the client has it
 					t.set(h, token)

@@ -56,6 +56,9 @@ func (l *Lifecycle) validate() error {
 	if err := l.validateRenewal(s, carries); err != nil {
 		return err
 	}
+	if err := l.validateAdopt(s, carries); err != nil {
+		return err
+	}
 	if err := l.validateLock(s, carries); err != nil {
 		return err
 	}
