@@ -9,10 +9,10 @@ import (
 	"github.com/scskit/scskit/driver"
 )
 
-// A session of another package is adopted as if it had an old token of ours, made from its id, which
-// is renewed at once: the commit creates the session under a new token, and stores a tombstone under
-// the old one, if there is none yet. So of several requests that adopt it at the same time, in any
-// process, one makes the session, and the others go on with it.
+// A session of another package is adopted as if it had an old token of ours, made from its id,
+// which is renewed at once: the commit creates the session under a new token, and stores a tombstone
+// under the old one, if there is none yet. So of several requests that adopt it at the same time, in
+// any process, one makes the session, and the others go on with it.
 
 // Adopt implements tracking.Tracker.
 func (t *tracker) Adopt(
@@ -30,7 +30,9 @@ func (t *tracker) Adopt(
 }
 
 // adopt returns the data of a session to adopt, or nil, under a token that has no record.
-func (s *Store) adopt(ctx context.Context, t *tracker, token, id string, manager any) ([]byte, error) {
+func (s *Store) adopt(
+	ctx context.Context, t *tracker, token, id string, manager any,
+) ([]byte, error) {
 	n := t.get(s, token)
 	read := n.extras().adopt
 	if read == nil {

@@ -66,9 +66,9 @@ type AdoptOptions struct {
 // expires, and the old record is removed.
 //
 // Several first requests of a browser at the same time make one session: the others go on with it.
-// A session that was adopted, or signed out, is not adopted again for an hour, even if its record or
-// cookie could not be removed. Adoptions are reported as scskit.KindAdopt. If the new session cannot
-// be stored, a request that only reads succeeds, and the browser keeps the old cookie.
+// A session that was adopted, or signed out, is not adopted again for an hour, even if its record
+// or cookie could not be removed. Adoptions are reported as scskit.KindAdopt. If the new session
+// cannot be stored, a request that only reads succeeds, and the browser keeps the old cookie.
 //
 // It needs a *scskit.Store that keeps sessions on a server. If the cookie of the other package has
 // the name of the manager's cookie, the new one takes its place, so that there is no way back: give

@@ -13,9 +13,10 @@ import (
 // request, without a session: middleware outside puts into it what the limiter needs, such as the
 // client's address as the application's proxies report it. A hook that returns an error refuses the
 // request: neither FailOpen nor OnError lets it pass, and nothing is logged. The framework gets an
-// *Error that wraps that error. If that has a method StatusCode() int, the response has that status,
-// unless the application's error handler decides otherwise; so it has with the framework's own type
-// of error. The hooks must be safe for concurrent use. A panic in a hook refuses the request.
+// *Error that wraps that error. If that has a method StatusCode() int, the response has that
+// status, unless the application's error handler decides otherwise; so it has with the framework's
+// own type of error. The hooks must be safe for concurrent use. A panic in a hook refuses the
+// request.
 type Limits struct {
 	// Load is called before the store is asked for the tokens of a request. It is not called for a
 	// request without a token.

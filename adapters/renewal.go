@@ -48,8 +48,8 @@ func (r *Request) renewIfDue() error {
 	if r.legacy != nil && r.legacy.adopted && r.status != scs.Destroyed {
 		every = 1 // the session gets a token of ours
 	}
-	if every == 0 || r.token == "" || r.status == scs.Destroyed || r.failedOpen ||
-		r.hijacked || r.base.Err() != nil { // nobody would get the new token
+	answered := !r.hijacked && r.base.Err() == nil // somebody will get the new token
+	if every == 0 || r.token == "" || r.status == scs.Destroyed || r.failedOpen || !answered {
 		return nil
 	}
 	sm := r.l.sm

@@ -112,8 +112,8 @@ func TestNestedOptions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		options := append(tt.inner[:len(tt.inner):len(tt.inner)], adapters.Logger(nil))
-		_, err = adapters.NewLifecycle(sm, options...).
+		tt.inner = append(tt.inner, adapters.Logger(nil))
+		_, err = adapters.NewLifecycle(sm, tt.inner...).
 			Begin(outer.Context(), http.MethodGet, "/", nil)
 		if (err == nil) != (tt.option == "") ||
 			err != nil && !strings.Contains(err.Error(), "the option "+tt.option+",") {

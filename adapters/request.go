@@ -256,7 +256,7 @@ func (r *Request) doLoad() {
 
 // hasNoSession reports whether the transport that answers had a value, and all were tried.
 func (r *Request) hasNoSession() bool {
-	return r.sent&(1<<r.via) != 0 && !(r.moreCookies && r.transport().inCookie())
+	return r.sent&(1<<r.via) != 0 && (!r.moreCookies || !r.transport().inCookie())
 }
 
 // foundToken returns token if scs has found a session for it and loaded that into ctx, or "".

@@ -53,9 +53,9 @@ func portablePeriodicMutants() []mutant {
 		portableMutant("forgets-lifetimes", "signin/lifetime",
 			"every session has the manager's lifetime", change{portable: func(k *fakePortable) {
 				k.commit = func(ctx context.Context, token string, data []byte, e time.Time) error {
-					deadline, values, err := k.Codec().Decode(data)
+					_, values, err := k.Codec().Decode(data)
 					if facts, _ := values[signInKey].(string); err == nil && strings.Contains(facts, `"life"`) {
-						deadline = time.Now().Add(time.Hour)
+						deadline := time.Now().Add(time.Hour)
 						if data, err = k.Codec().Encode(deadline, values); err != nil {
 							return err
 						}

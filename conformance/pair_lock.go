@@ -20,8 +20,8 @@ var pairLockChecks = []check{
 		"adapters.Lock: of fifty parallel requests (fewer on a slow backend) that read a number and " +
 			"put the next one, none is lost"},
 	{"pair/lock-renewed", LevelPair, lockRenewed,
-		"adapters.Lock: requests with the old and the new token of a session that RenewEvery has renewed " +
-			"take turns"},
+		"adapters.Lock: requests with the old and the new token of a session that RenewEvery has " +
+			"renewed take turns"},
 	{"pair/lock-ends", LevelPair, lockEnds,
 		"adapters.Lock: the session is free when its request has ended, however that was, or when its " +
 			"response has begun"},
@@ -70,7 +70,6 @@ func lockIncrements(t *checkT) {
 }
 
 func lockRenewed(t *checkT) {
-	const every = 300 * time.Millisecond
 	n := t.crowd(10, 8)
 	s, _ := t.newLocked(scskit.LockOptions{
 		Lease: time.Hour, RetryDelay: 10 * time.Millisecond, MaxWait: t.crowdTimeout(),

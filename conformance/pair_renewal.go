@@ -29,8 +29,8 @@ var pairRenewalChecks = []check{
 	{"pair/renew-every-parallel", LevelPair, renewEveryParallel,
 		"RenewEvery: parallel requests of a session that is due make one new session, and lose nothing"},
 	{"pair/renew-every-fails", LevelPair, renewEveryFails,
-		"RenewEvery: if the renewal cannot be stored, a request that only reads succeeds, and the session " +
-			"keeps its token"},
+		"RenewEvery: if the renewal cannot be stored, a request that only reads succeeds, and the " +
+			"session keeps its token"},
 	{"pair/renew-every-sign-in", LevelPair, renewEverySignIn,
 		"RenewEvery: a sign-in with an old token that still goes on renews the session that it sees"},
 }
@@ -119,8 +119,11 @@ func twoTabs(t *checkT) {
 	}
 }
 
-// renewing returns a site that renews sessions after the given time. The caller opens it.
-func (t *checkT) renewing(every time.Duration) *site {
+// every is how often sessions are renewed in the checks of RenewEvery.
+const every = 300 * time.Millisecond
+
+// renewing returns a site that renews sessions. The caller opens it.
+func (t *checkT) renewing() *site {
 	t.Helper()
 	s := t.newSite()
 	if s.inCookie() {
@@ -137,8 +140,7 @@ func (t *checkT) renewing(every time.Duration) *site {
 }
 
 func renewEvery(t *checkT) {
-	const every = 300 * time.Millisecond
-	s := t.renewing(every)
+	s := t.renewing()
 	g := t.gate()
 	s.heldRoute("/leave", g, s.destroy)
 	s.open()
@@ -175,9 +177,8 @@ func renewEvery(t *checkT) {
 }
 
 func renewEveryParallel(t *checkT) {
-	const every = 300 * time.Millisecond
 	n := t.crowd(8, 8)
-	s := t.renewing(every)
+	s := t.renewing()
 	g := t.gate()
 	s.heldRoute("/slow", g, func(c Context) error {
 		s.sm.Put(c.Context(), c.Query("k"), "v")
@@ -212,8 +213,7 @@ func renewEveryParallel(t *checkT) {
 }
 
 func renewEverySignIn(t *checkT) {
-	const every = 300 * time.Millisecond
-	s := t.renewing(every)
+	s := t.renewing()
 	s.route("/signin", s.signIn)
 	s.open()
 	b := s.browser()
@@ -234,8 +234,7 @@ func renewEverySignIn(t *checkT) {
 }
 
 func renewEveryFails(t *checkT) {
-	const every = 300 * time.Millisecond
-	s := t.renewing(every)
+	s := t.renewing()
 	w := s.watch()
 	s.open()
 	b := s.browser()

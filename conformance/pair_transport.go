@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/adapters"
@@ -164,8 +163,7 @@ func transportRoundTrip(w way) func(t *checkT) {
 }
 
 func transportRenewEvery(t *checkT) {
-	const every = 300 * time.Millisecond
-	s := t.renewing(every)
+	s := t.renewing()
 	s.option(adapters.Tokens(inHeader.transport))
 	s.open()
 	p := s.program(inHeader)

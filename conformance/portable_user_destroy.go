@@ -203,7 +203,9 @@ func userDestroySigningIn(t *checkT) {
 	for range sessions {
 		t.begin(sm, "user", "alice")
 	}
-	t.soon("the user has all sessions", func() bool { return len(t.sessionsOf(s, "alice")) == sessions })
+	t.soon("the user has all sessions", func() bool {
+		return len(t.sessionsOf(s, "alice")) == sessions
+	})
 	var deletes atomic.Int32
 	d.on(func(_ context.Context, op, _ string) error {
 		if op == "delete" && deletes.Add(1) <= most {

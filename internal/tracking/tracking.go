@@ -28,9 +28,9 @@ type Tracker interface {
 	Renewed(store scs.Store, token string) bool
 
 	// Adopt makes store call read if it has nothing under the token, and find a session with the data
-	// that read returns, or none if that is nil. A commit after RenewToken stores the session under the
-	// new token. After that, the token is the old one of a renewed session, for all processes. Adopt
-	// does nothing if store is not a *scskit.Store that keeps sessions on a server.
+	// that read returns, or none if that is nil. A commit after RenewToken stores the session under
+	// the new token. After that, the token is the old one of a renewed session, for all processes.
+	// Adopt does nothing if store is not a *scskit.Store that keeps sessions on a server.
 	Adopt(store scs.Store, token string, read func(context.Context) (data []byte, err error))
 
 	// Alias returns the id of the session that an old token has opened, or "" if the token is the

@@ -342,8 +342,8 @@ func touchTo(id string, version int64, expiry time.Time) driver.Record {
 	return driver.Record{ID: id, Version: version, Expiry: expiry, Seen: expiry.Add(-time.Minute)}
 }
 
-// TestRenewalWhenFull renews sessions while the store is full. The session that is renewed is spared,
-// although it is the first to go otherwise.
+// TestRenewalWhenFull renews sessions while the store is full. The session that is renewed is
+// spared, although it is the first to go otherwise.
 func TestRenewalWhenFull(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()

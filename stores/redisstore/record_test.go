@@ -115,7 +115,8 @@ func testKeepsCreated(
 	users [2]string,
 ) {
 	t.Helper()
-	if err := s.Delete(background, "a", driver.Always()); err != nil && !errors.Is(err, driver.ErrNotFound) {
+	err := s.Delete(background, "a", driver.Always())
+	if err != nil && !errors.Is(err, driver.ErrNotFound) {
 		t.Fatal(err)
 	}
 	created := time.Now().Add(-365 * 24 * time.Hour)
