@@ -10,9 +10,9 @@ import (
 )
 
 // A session of another package is adopted as if it had an old token of ours, made from its id,
-// which is renewed at once: the commit creates the session under a new token, and stores a tombstone
-// under the old one, if there is none yet. So of several requests that adopt it at the same time, in
-// any process, one makes the session, and the others go on with it.
+// which is renewed at once: the commit creates the session under a new token, and stores a
+// tombstone under the old one, if there is none yet. So of several requests that adopt it at the
+// same time, in any process, one makes the session, and the others go on with it.
 
 // Adopt implements tracking.Tracker.
 func (t *tracker) Adopt(

@@ -29,7 +29,7 @@ const (
 
 	KindUnknown // no token of a request has a session; the event is the adapters'
 	KindReuse   // the token of a session that was renewed earlier was used: it may be stolen
-	KindAdopt   // a session of another package was adopted, or could not be; the event is the adapters'
+	KindAdopt   // a session of another package was adopted, or could not be; see adapters.Adopt
 
 	// Many records in a row could not be read, or a list has one under a key that this process lacks.
 	// The process is probably misconfigured. See Options.OnUnreadable.

@@ -326,7 +326,7 @@ func driverDeleteRace(t *checkT) {
 				return
 			}
 			next := record(rec.ID, "next")
-			next.Version = int64(i + 1)
+			next.Version = int64(i + 2)
 			err := d.Save(t.Context(), next, driver.IfVersion(1))
 			if err == nil {
 				saved.Add(1)
