@@ -5,7 +5,8 @@ export function json(_, v) {
   const hex = (b) => Buffer.from(b).toString('hex')
   if (v instanceof ExtData) return { $unknown: hex(v.data), type: v.type }
   if (v instanceof Uint8Array) return { $bytes: hex(v) }
-  if (typeof v === 'bigint') return Number.isSafeInteger(Number(v)) ? Number(v) : { $int: String(v) }
+  if (typeof v === 'bigint' && !Number.isSafeInteger(Number(v))) return { $int: String(v) }
+  if (typeof v === 'bigint') return Number(v)
   if (Object.is(v, -0)) return { $float: '-0' }
   if (typeof v === 'number' && !Number.isFinite(v)) return { $float: String(v) }
   return v

@@ -43,6 +43,8 @@ for (const { hex, about } of all.refused) {
 for (const { hex, ...want } of all.redis) {
   const { version, data, ...rest } = parse(bytes(hex))
   same({ ...rest, version: String(version), data: data.toString('hex') }, want)
+  const older = bytes(hex).fill(0, 27, 33) // a save keeps a created that is later
+  assert.equal(parse(older).updated, want.created)
 }
 for (const other of ['', 'x', 'x'.repeat(40), '\xf5'.repeat(32)]) {
   same(parse(Buffer.from(other, 'latin1')), null)

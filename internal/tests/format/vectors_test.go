@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/scskit/scskit"
@@ -109,14 +110,15 @@ type (
 
 const (
 	token = "vYbq3HFL3oFAQ0pXtLeJ3wWuU3bV1oR0zCq3Fg1n9hE" // of no session
-	about = "Test vectors of docs/format.md. Bytes are in hex, times of records in milliseconds. In " +
-		"JSON, an object whose first key begins with $ is a value for which JSON has no type."
+	about = "Test vectors of docs/format.md. Bytes are in hex, times of records in milliseconds. " +
+		"In JSON, an object whose first key begins with $ is a value for which JSON has no type."
 )
 
 // legacy is a session of scs.GobCodec with one value.
-const legacy = "257f030102ff800001020108446561646c696e6501ff8200010656616c75657301ff8400000010ff8105010104" +
-	"54696d6501ff8200000027ff83040101176d61705b737472696e675d696e74657266616365207b7d01ff840001" +
-	"0c0110000025ff80010f010000000f6cbd7dd9075bcd15ffff01010676697369747303696e740402000600"
+const legacy = "257f030102ff800001020108446561646c696e6501ff8200010656616c75657301ff8400000010ff" +
+	"810501010454696d6501ff8200000027ff83040101176d61705b737472696e675d696e7465726661" +
+	"6365207b7d01ff8400010c0110000025ff80010f010000000f6cbd7dd9075bcd15ffff0101067669" +
+	"7369747303696e740402000600"
 
 var (
 	oldKey = sha256.Sum256([]byte("the key of the test vectors"))
@@ -143,7 +145,8 @@ func encode(t *testing.T, values map[string]any) []byte {
 func valueOf(t *testing.T, v any) []byte {
 	t.Helper()
 	empty := encode(t, nil)
-	before := append(empty[:len(empty)-1:len(empty)-1], 0x81, 0xa1, 'k') // a map of one entry, and "k"
+	// A map of one entry, and its key.
+	before := slices.Concat(empty[:len(empty)-1], []byte{0x81, 0xa1, 'k'})
 	value, ok := bytes.CutPrefix(encode(t, map[string]any{"k": v}), before)
 	if !ok {
 		t.Fatalf("a session with the value %v begins differently", v)

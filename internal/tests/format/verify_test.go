@@ -125,6 +125,24 @@ func TestSessions(t *testing.T) {
 	}
 }
 
+// A session of scs's own codec gets the format of this page when it is saved.
+func TestLegacy(t *testing.T) {
+	store := newMemory(t, scskit.Options{})
+	save(t, store, hashOf(token), unhex(t, legacy))
+	sessions := scskit.New(store)
+	err := sessions.Iterate(scskit.WithTracker(t.Context()), func(ctx context.Context) error {
+		_, _, err := sessions.Commit(ctx)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec, err := store.Driver().Load(t.Context(), hashOf(token))
+	if err != nil || string(rec.Data) != string(encode(t, map[string]any{"visits": 3})) {
+		t.Errorf("got %x, error %v", rec.Data, err)
+	}
+}
+
 func TestSealed(t *testing.T) {
 	for _, keys := range [][][]byte{{oldKey[:], newKey[:]}, {newKey[:], oldKey[:]}} {
 		store := newMemory(t, scskit.Options{Keys: keys})
@@ -234,6 +252,48 @@ func TestTombstones(t *testing.T) {
 	}
 }
 
+// The note of a sign-in is one string of JSON.
+func TestSignIn(t *testing.T) {
+	store := newMemory(t, scskit.Options{UserKey: "user"})
+	sessions := scskit.New(store)
+	ctx, err := sessions.Load(scskit.WithTracker(t.Context()), "")
+	if err == nil {
+		err = scskit.SignIn(ctx, sessions, "ada", &scskit.SignInOptions{
+			Label: "laptop", UserAgent: "agent", Address: "192.0.2.1", RememberMe: true,
+			IdleTimeout: time.Minute, Lifetime: time.Hour,
+		})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _, err := sessions.Commit(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data, _ := find(t, store, token)
+	_, values, err := scskit.Codec{}.Decode(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, _ := values["__signIn"].(string)
+	var note map[string]any
+	if err := json.Unmarshal([]byte(text), &note); err != nil {
+		t.Fatal(err)
+	}
+	at, _ := note["at"].(float64)
+	if age := time.Since(time.UnixMilli(int64(at))); age < 0 || age > time.Hour {
+		t.Errorf("at is %v", note["at"])
+	}
+	delete(note, "at")
+	want := map[string]any{
+		"user": hashOf("ada")[:16], "idle": 60_000.0, "life": 3_600_000.0, "label": "laptop",
+		"agent": "agent", "address": "192.0.2.1",
+	}
+	if !reflect.DeepEqual(note, want) || values["user"] != "ada" || values["__rememberMe"] != true {
+		t.Errorf("got %v, and %v, want %v", note, values, want)
+	}
+}
+
 func TestLocks(t *testing.T) {
 	store := newMemory(t, scskit.Options{})
 	for _, one := range readVectors(t).Locks {
@@ -305,7 +365,8 @@ func TestRedisValues(t *testing.T) {
 		if err := client.Set(t.Context(), key, unhex(t, one.Hex), time.Hour).Err(); err != nil {
 			t.Fatal(err)
 		}
-		if got, err := store.Driver().Load(t.Context(), rec.ID); err != nil || !reflect.DeepEqual(got, rec) {
+		got, err := store.Driver().Load(t.Context(), rec.ID)
+		if err != nil || !reflect.DeepEqual(got, rec) {
 			t.Errorf("got %+v, error %v, want %+v", got, err, rec)
 		}
 	}
