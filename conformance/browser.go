@@ -114,6 +114,7 @@ func (b *browser) answer(res *http.Response, body string) *answer {
 func (b *browser) keep(h http.Header) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	leak.Note(h.Get(tokenHeader)) // a program keeps it
 	for _, line := range h["Set-Cookie"] {
 		c := parseCookie(line)
 		// A session that travels in the cookie may need several: name, name.1, …

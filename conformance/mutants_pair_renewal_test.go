@@ -77,6 +77,10 @@ func pairRenewalMutants() []mutant {
 		"a response header holds the request's cookies",
 		edited(func(_ *scs.SessionManager, r *http.Request, h http.Header) {
 			h.Set("X-Debug", r.Header.Get("Cookie"))
+		})), adapterMutant("echoes-header-tokens", "pair/nothing-leaks",
+		"a response header holds the token of the request's header",
+		edited(func(_ *scs.SessionManager, r *http.Request, h http.Header) {
+			h.Set("X-Debug", r.Header.Get(tokenHeader))
 		})))
 	for i := range all {
 		all[i].group = "pair/renew"
