@@ -95,6 +95,10 @@ sweep: setup ## Sweep a million expired sessions under load, on each SQL databas
 			-sweeprows 1000000 -count 1 -timeout 30m -v; \
 	done
 
+.PHONY: users
+users: setup ## Measure SessionsOf and DestroySessionsOf beside a million sessions, on every backend
+	cd internal/tests && $(GO) run ./cmd/users
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME=30s
 	@scripts/fuzz $(FUZZTIME)
