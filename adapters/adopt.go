@@ -12,8 +12,8 @@ import (
 )
 
 // LegacyReader reads the sessions that another session package has stored, so that an application
-// can change to scskit without signing anybody out. The packages under migrate have readers for
-// common ones. It must be safe for concurrent use.
+// can change to scskit without signing anybody out. Package migrate/legacy has readers for common
+// ones. It must be safe for concurrent use.
 type LegacyReader interface {
 	// CookieNames returns the names of the cookies that the sessions come with. The first cookie with
 	// each name is read.
