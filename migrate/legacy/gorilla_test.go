@@ -170,7 +170,8 @@ func TestGorillaID(t *testing.T) {
 	r := legacy.Gorilla("app", &embedded{store}, legacy.GorillaOptions{})
 	ids := make(map[string]bool)
 	for _, value := range []string{first, second} {
-		ids[r.SessionID([]*http.Cookie{{Name: "other", Value: "x"}, {Name: "app", Value: value}})] = true
+		cookies := []*http.Cookie{{Name: "other", Value: "x"}, {Name: "app", Value: value}}
+		ids[r.SessionID(cookies)] = true
 	}
 	if first == second || len(ids) != 1 || ids[""] {
 		t.Errorf("the ids are %v, want one", ids)
