@@ -3,10 +3,10 @@
 //
 //	cd internal/tests && go run ./cmd/users [-sizes 10000,100000,1000000] [-only redis,sqlite]
 //
-// It fills each backend with sessions of other users, five for each. One more user has five
-// sessions. At each size it calls SessionsOf and DestroySessionsOf for that user in turn, creates
-// the five sessions again, and prints the medians. A backend that takes longer than -limit to fill
-// ends with the last size that it has reached.
+// It fills each backend with sessions of other users, five for each. At each size one more user
+// signs in five times, and the program calls SessionsOf and DestroySessionsOf for that user. It
+// repeats that and prints the medians. A backend that takes longer than -limit to fill ends with
+// the last size that it has reached.
 //
 // Package testenv finds or starts the servers, and SCSKIT_SKIP_BACKENDS skips some.
 package main
