@@ -169,7 +169,7 @@ func (l *SessionLock) try(ctx context.Context, lease time.Duration) error {
 	}
 	op := s.begin(ctx)
 	err := s.driver.Save(op.ctx, s.sealed(rec), driver.IfAbsent())
-	op.end(KindLock, l.session, err)
+	err = op.end(KindLock, l.session, err)
 	if err == nil {
 		l.version, l.until, l.lease = rec.Version, until, lease
 	}
@@ -202,7 +202,7 @@ func (l *SessionLock) release(ctx context.Context) {
 	defer l.mu.Unlock()
 	op := s.begin(ctx)
 	err := s.driver.Delete(op.ctx, l.id, driver.IfVersion(l.version))
-	op.end(KindLock, l.session, err)
+	_ = op.end(KindLock, l.session, err)
 	s.lockQueue.wake(l.id)
 }
 

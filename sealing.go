@@ -177,7 +177,7 @@ func (s *Store) reseal(ctx context.Context, rec driver.Record) (done bool, err e
 		op := s.begin(ctx)
 		// The version stays: the content does, so a request that has read it may still save.
 		err = s.driver.Save(op.ctx, s.sealed(rec), driver.IfVersion(rec.Version))
-		op.end(KindSave, rec.ID, err)
+		err = op.end(KindSave, rec.ID, err)
 		if !lostRace(err) {
 			if err != nil {
 				return false, err

@@ -287,7 +287,7 @@ func (s *Store) loadAny(ctx context.Context, id string) (driver.Record, error) {
 	if err == nil && !rec.Expiry.After(s.opts.Now()) {
 		rec, err = driver.Record{}, driver.ErrNotFound
 	}
-	op.end(KindLoad, id, err)
+	err = op.end(KindLoad, id, err)
 	if err == nil {
 		err = s.open(&rec)
 	}
@@ -307,8 +307,7 @@ func (s *Store) save(ctx context.Context, kind Kind, rec *driver.Record,
 	default:
 		err = s.driver.Save(op.ctx, s.sealed(*rec), cond)
 	}
-	op.end(kind, rec.ID, err)
-	return value, err
+	return value, op.end(kind, rec.ID, err)
 }
 
 // touch moves the expiry of a stored record to rec.Expiry, and notes that it was seen now.
@@ -316,15 +315,13 @@ func (s *Store) touch(ctx context.Context, rec driver.Record) error {
 	rec.Seen = s.opts.Now()
 	op := s.begin(ctx)
 	err := s.driver.Touch(op.ctx, rec)
-	op.end(KindTouch, rec.ID, err)
-	return err
+	return op.end(KindTouch, rec.ID, err)
 }
 
 func (s *Store) remove(ctx context.Context, id string, cond driver.Condition) error {
 	op := s.begin(ctx)
 	err := s.driver.Delete(op.ctx, id, cond)
-	op.end(KindDelete, id, err)
-	return err
+	return op.end(KindDelete, id, err)
 }
 
 // operation is one call of the driver.
@@ -349,13 +346,17 @@ func (s *Store) begin(ctx context.Context) operation {
 	return op
 }
 
-func (op *operation) end(kind Kind, id string, err error) {
+// end reports the event. It returns the error without the id in its text, which may be a token.
+func (op *operation) end(kind Kind, id string, err error) error {
 	if op.bound != nil {
 		op.bound.End()
 	}
+	if err != nil {
+		err = redact(err, id)
+	}
 	s := op.store
 	if s.opts.Observer == nil {
-		return
+		return err
 	}
 	e := Event{Kind: kind, Outcome: OutcomeOK, ID: s.ids.public(id), Duration: time.Since(op.start)}
 	switch {
@@ -364,9 +365,10 @@ func (op *operation) end(kind Kind, id string, err error) {
 	case errors.Is(err, driver.ErrConflict):
 		e.Outcome = OutcomeRejected
 	case err != nil:
-		e.Outcome, e.Err = OutcomeFailed, redact(err, id)
+		e.Outcome, e.Err = OutcomeFailed, err
 	}
 	s.report(op.parent, e)
+	return err
 }
 
 // Observer returns Options.Observer, or nil. The adapters report events of their own to it.

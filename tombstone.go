@@ -141,8 +141,7 @@ func (s *Store) saveTombstone(ctx context.Context, rec driver.Record, t tombston
 	rec.Data, rec.User, rec.Version, rec.Rewrite = t.data(), t.user, version(), false
 	op := s.begin(ctx)
 	err := s.driver.Save(op.ctx, s.sealed(rec), cond)
-	op.end(KindDelete, rec.ID, err)
-	return rec.Version, err
+	return rec.Version, op.end(KindDelete, rec.ID, err)
 }
 
 // link adds a successor to a tombstone, for a request that has renewed the session too.

@@ -150,6 +150,7 @@ func pairNothingLeaks(t *checkT) {
 		{"cookies", nil, false, []adapters.Option{renew}},
 		{"a header", &inHeader, true, []adapters.Option{lock}},
 		{"bearer tokens", &inBearer, true, []adapters.Option{renew}},
+		{"bearer tokens and Lazy", &inBearer, true, []adapters.Option{renew, adapters.Lazy()}},
 	} {
 		scene.play(t, p.Driver())
 	}
