@@ -1,0 +1,169 @@
+package scskit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/records"
+)
+
+func init() {
+	records.Of = func(store any) records.Access { return recordAccess{store.(*Store)} }
+}
+
+// recordAccess is what package migrate needs of a store. It is no part of the API.
+type recordAccess struct{ store *Store }
+
+func (a recordAccess) Backend() any            { return a.store.backend() }
+func (a recordAccess) Carries() bool           { return a.store.carrier != nil }
+func (a recordAccess) Plain() bool             { return a.store.ids.plain }
+func (a recordAccess) Now() time.Time          { return a.store.opts.Now() }
+func (a recordAccess) Public(id string) string { return a.store.ids.public(id) }
+
+func (a recordAccess) Timed() bool {
+	_, untimed := driver.As[records.Untimed](a.store.driver)
+	return !untimed
+}
+
+func (a recordAccess) Ended(rec driver.Record) bool {
+	return a.store.codec.ended(rec.Data, a.store.opts.Now())
+}
+
+func (a recordAccess) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
+	if r, ok := driver.As[driver.Ranger](a.store.driver); ok {
+		return r.Range(ctx)
+	}
+	return func(yield func(driver.Record, error) bool) {
+		yield(driver.Record{}, fmt.Errorf("%T cannot list sessions: %w", a.store.backend(),
+			errors.ErrUnsupported))
+	}
+}
+
+func (a recordAccess) Open(rec *driver.Record) (records.Kind, error) {
+	if err := a.store.open(rec); err != nil {
+		return records.Session, &records.Unreadable{Err: err}
+	}
+	return a.kind(rec)
+}
+
+func (a recordAccess) kind(rec *driver.Record) (records.Kind, error) {
+	if _, isTombstone := tombstoneOf(rec.Data); isTombstone {
+		return records.Tombstone, nil
+	}
+	if isLock(rec.Data) {
+		return records.Lock, nil
+	}
+	if err := a.store.readable(*rec); err != nil {
+		rec.Data = nil
+		return records.Session, &records.Unreadable{Err: err}
+	}
+	return records.Session, nil
+}
+
+func (a recordAccess) Load(ctx context.Context, id string) (driver.Record, records.Kind, error) {
+	rec, err := a.store.loadAny(ctx, id)
+	switch {
+	case unreadable(err):
+		return rec, records.Session, &records.Unreadable{Err: err}
+	case err != nil:
+		return driver.Record{}, records.Session, redact(err, id)
+	}
+	kind, err := a.kind(&rec)
+	return rec, kind, err
+}
+
+func (a recordAccess) Convert(from records.Access, rec driver.Record,
+	kind records.Kind) (driver.Record, error) {
+	s, source := a.store, from.(recordAccess).store
+	id := func(old string) string { return old }
+	if source.ids.plain && !s.ids.plain {
+		id = hash
+	}
+	rec.ID, rec.Replaces, rec.Rewrite = id(rec.ID), "", false
+	rec.Expiry = ceilMilli(rec.Expiry)
+	var err error
+	if kind == records.Tombstone {
+		t, _ := tombstoneOf(rec.Data)
+		t.next = slices.Clone(t.next)
+		for i := range t.next {
+			t.next[i].id = id(t.next[i].id)
+		}
+		rec.Data = t.data()
+	} else if rec.Data, err = s.codec.recode(source.codec, rec.Data); err != nil {
+		return rec, err
+	}
+	// A store does not check the size of tombstones.
+	if kind == records.Session && len(rec.Data) > s.maxSize {
+		return rec, s.tooLarge(rec.Data)
+	}
+	if s.opts.UserKey == "" {
+		return rec, nil // what the source knows of the user does no harm
+	}
+	rec.User, err = s.userOf(rec.Data)
+	return rec, err
+}
+
+// recode returns the record of another codec in this one.
+func (c storeCodec) recode(from storeCodec, record []byte) ([]byte, error) {
+	if c.own && from.own || c.own == from.own && equalCodecs(c.Codec, from.Codec) {
+		return record, nil
+	}
+	deadline, values, err := from.Decode(record)
+	if err != nil {
+		return nil, err
+	}
+	return c.Encode(deadline, values)
+}
+
+func equalCodecs(a, b any) bool {
+	return reflect.TypeOf(a) == reflect.TypeOf(b) && reflect.ValueOf(a).Comparable() && a == b
+}
+
+func (a recordAccess) Canonical(rec driver.Record, kind records.Kind) []byte {
+	c := a.store.codec
+	if kind != records.Session || c.own && len(rec.Data) > 0 && rec.Data[0] == 0xc1 {
+		return rec.Data
+	}
+	deadline, values, err := c.Decode(rec.Data)
+	if err != nil {
+		return rec.Data
+	}
+	data, err := Codec{}.Encode(deadline, values)
+	if err != nil { // a value that only the store's codec can encode
+		return rec.Data
+	}
+	return data
+}
+
+func (a recordAccess) Save(ctx context.Context, rec driver.Record, cond driver.Condition) error {
+	op := a.store.begin(ctx)
+	sealed := a.store.sealed(rec)
+	err := a.store.driver.Save(op.ctx, sealed, cond)
+	op.end(KindSave, rec.ID, err)
+	return redactID(err, rec.ID)
+}
+
+func (a recordAccess) Touch(ctx context.Context, rec driver.Record) error {
+	op := a.store.begin(ctx)
+	err := a.store.driver.Touch(op.ctx, rec)
+	op.end(KindTouch, rec.ID, err)
+	return redactID(err, rec.ID)
+}
+
+func (a recordAccess) Delete(ctx context.Context, id string, cond driver.Condition) error {
+	return redactID(a.store.remove(ctx, id, cond), id)
+}
+
+// redactID is redact for an error that may be nil.
+func redactID(err error, id string) error {
+	if err == nil {
+		return nil
+	}
+	return redact(err, id)
+}
