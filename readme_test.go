@@ -31,7 +31,8 @@ func TestREADME(t *testing.T) {
 	blocks := 0
 	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/getting-started.md",
 		"docs/design.md", "docs/frameworks.md", "docs/backends.md", "docs/conformance.md",
-		"docs/new-store.md", "docs/new-adapter.md", "docs/security.md", "docs/moving.md"} {
+		"docs/new-store.md", "docs/new-adapter.md", "docs/security.md", "docs/moving.md",
+		"docs/moving-backends.md"} {
 		for i, part := range strings.Split(read(t, doc), "```go\n")[1:] {
 			block, _, ok := strings.Cut(part, "```")
 			if !ok {
@@ -57,7 +58,7 @@ func TestREADMELinks(t *testing.T) {
 	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/getting-started.md",
 		"docs/frameworks.md", "docs/backends.md", "docs/conformance.md", "docs/new-store.md",
 		"docs/new-adapter.md", "docs/modules.md", "docs/stability.md", "docs/security.md",
-		"docs/moving.md", "SECURITY.md"} {
+		"docs/moving.md", "docs/moving-backends.md", "SECURITY.md"} {
 		prose := regexp.MustCompile("(?s)```.*?```|`[^`\n]*`").ReplaceAllString(read(t, doc), "")
 		links := regexp.MustCompile(`\]\(([^)#]+)\)`).FindAllStringSubmatch(prose, -1)
 		for _, link := range links {

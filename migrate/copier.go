@@ -21,9 +21,10 @@ type copier struct {
 	from, to records.Access
 	opts     Options
 	began    time.Time
-	start    state    // as it was loaded, or new
-	retry    []string // of start, sorted
-	ask      bool     // load from the target before a save
+	now      time.Time // when it began by the source's clock
+	start    state     // as it was loaded, or new
+	retry    []string  // of start, sorted
+	ask      bool      // load from the target before a save
 	total    int
 	limit    limiter
 
@@ -67,6 +68,8 @@ func newCopier(from, to *scskit.Store, opts *Options) (*copier, error) {
 		return nil, err
 	}
 	c.report.DryRun = o.DryRun
+	c.now = c.from.Now()
+	c.listing.ordered = true
 	return c, nil
 }
 
@@ -86,7 +89,9 @@ func (c *copier) run(ctx context.Context) (err error) {
 	if err := c.save(ctx, false); err != nil {
 		return err
 	}
-	stop := c.watch(ctx)
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	stop := c.watch(ctx, cancel)
 	err = c.pass(ctx)
 	if errors.Is(err, errUnordered) { // what was skipped must be looked at
 		c.mu.Lock()
@@ -98,9 +103,7 @@ func (c *copier) run(ctx context.Context) (err error) {
 	if err == nil && c.opts.Prune {
 		err = c.prune(ctx)
 	}
-	if failed := stop(); err == nil {
-		err = failed
-	}
+	stop()
 	if saved := c.save(context.WithoutCancel(ctx), err == nil); err == nil {
 		err = saved
 	}
@@ -113,11 +116,10 @@ func (c *copier) run(ctx context.Context) (err error) {
 	return err
 }
 
-// watch saves the checkpoint and reports progress until the result is called, which returns the
-// first error of the checkpoint.
-func (c *copier) watch(ctx context.Context) (stop func() error) {
+// watch saves the checkpoint and reports progress until stop is called. If the checkpoint fails, it
+// cancels the copy.
+func (c *copier) watch(ctx context.Context, cancel context.CancelCauseFunc) (stop func()) {
 	ended := make(chan struct{})
-	var failed error
 	var wg sync.WaitGroup
 	every := func(interval time.Duration, f func()) {
 		wg.Go(func() {
@@ -134,17 +136,16 @@ func (c *copier) watch(ctx context.Context) (stop func() error) {
 		})
 	}
 	every(time.Second, func() {
-		if err := c.save(ctx, false); err != nil && failed == nil && ctx.Err() == nil {
-			failed = err
+		if err := c.save(ctx, false); err != nil {
+			cancel(err)
 		}
 	})
 	if c.opts.Progress != nil {
 		every(c.opts.ProgressInterval, func() { c.opts.Progress(c.progress()) })
 	}
-	return func() error {
+	return func() {
 		close(ended)
 		wg.Wait()
-		return failed
 	}
 }
 

@@ -6,7 +6,7 @@
 //
 // Copy may be called as often as you like: each call copies what has changed since. Compare says
 // whether both backends hold the same sessions. FromSCS makes a source of a store of scs. The steps
-// of a move are in docs/moving.md.
+// of a move are in docs/moving-backends.md.
 //
 // # What is copied
 //
@@ -159,6 +159,9 @@ func Copy(ctx context.Context, from, to *scskit.Store, opts *Options) (Report, e
 	c, err := newCopier(from, to, opts)
 	if err == nil {
 		err = c.run(ctx)
+		if ended := ctx.Err(); ended != nil && err != nil && !errors.Is(err, ended) {
+			err = fmt.Errorf("%w: %w", ended, err)
+		}
 	}
 	if err != nil {
 		err = fmt.Errorf("migrate: copy: %w", err)
@@ -177,7 +180,7 @@ func accesses(from, to *scskit.Store) (source, target records.Access, err error)
 	source, target = records.Of(from), records.Of(to)
 	switch {
 	case from == to || same(source.Backend(), target.Backend()):
-		return nil, nil, errors.New("the source and the target are the same store")
+		return nil, nil, errors.New("the source and the target are one store: pass two")
 	case source.Carries() || target.Carries():
 		return nil, nil, fmt.Errorf("sessions that travel in cookies are not on a server: %w",
 			errors.ErrUnsupported)

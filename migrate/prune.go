@@ -42,7 +42,7 @@ func (c *copier) prunable(ctx context.Context) func(yield func(driver.Record, er
 				yield(rec, fmt.Errorf("prune: list the target: %w", redact(err, rec.ID)))
 				return
 			}
-			if kind, _ := c.to.Open(&rec); kind == records.Lock || !rec.Updated.Before(c.start.Started) {
+			if kind, _ := c.to.Open(&rec); kind == records.Lock || !rec.Updated.Before(c.now) {
 				continue
 			}
 			if err := c.limit.wait(ctx); err != nil {

@@ -59,7 +59,7 @@ func (e refusal) Unwrap() error { return e.error }
 // record copies one record. After a failure of a backend it tries again.
 func (c *copier) record(ctx context.Context, j job) outcome {
 	for try := 1; ; try++ {
-		o, err := c.once(ctx, j)
+		o, err := c.once(ctx, j, try > 1)
 		var bad *records.Unreadable
 		var refused refusal
 		switch {
@@ -76,8 +76,14 @@ func (c *copier) record(ctx context.Context, j job) outcome {
 	}
 }
 
-// once copies one record, in the state that the source has at last.
-func (c *copier) once(ctx context.Context, j job) (o outcome, err error) {
+// once copies one record, in the state that the source has at last. maybe says that an earlier
+// attempt may have stored it.
+//
+// The source is read again after each write, since its record may have ended between the listing
+// and the write. Whatever ends a session in both backends must therefore end it in the source
+// first. Nothing may remove a live session from the source during a copy, in order to move it: its
+// record in the target would be taken for one that has ended.
+func (c *copier) once(ctx context.Context, j job, maybe bool) (o outcome, err error) {
 	rec, wrote := j.rec, false
 	kind, err := c.from.Open(&rec)
 	for range maxAttempts {
@@ -93,16 +99,17 @@ func (c *copier) once(ctx context.Context, j job) (o outcome, err error) {
 		if err != nil {
 			return outcome{}, refusal{redact(err, rec.ID)}
 		}
-		put, err := c.put(ctx, out, kind, j.create)
+		put, changed, err := c.put(ctx, out, kind, j.create)
 		if err != nil {
 			return outcome{}, err
 		}
 		if !wrote || writes(put) {
 			o = outcome{what: put, kind: kind}
 		}
-		if wrote = writes(put); !wrote || c.opts.DryRun {
+		if !changed && !maybe || c.opts.DryRun {
 			return o, nil
 		}
+		wrote, maybe = true, false
 		var fresh driver.Record
 		fresh, kind, err = c.from.Load(ctx, rec.ID)
 		switch {
@@ -125,28 +132,30 @@ func (c *copier) once(ctx context.Context, j job) (o outcome, err error) {
 
 func writes(w what) bool { return w <= prolonged }
 
-// put stores a record in the target, if the target should have it.
+// put stores a record in the target, if the target should have it. changed says that it did, or
+// that it may have: the client of a database may repeat a save whose reply was lost, and conflict
+// with itself.
 func (c *copier) put(ctx context.Context, rec driver.Record, kind records.Kind,
-	create bool) (w what, err error) {
+	create bool) (w what, changed bool, err error) {
 	ask := c.ask || c.opts.DryRun || !create
-	for range maxAttempts {
+	for attempt := range maxAttempts {
 		w, held := copied, driver.Record{}
 		if ask {
 			var heldKind records.Kind
 			held, heldKind, err = c.to.Load(ctx, rec.ID)
 			switch {
 			case errors.Is(err, driver.ErrNotFound) && !create:
-				return ended, nil
+				return ended, attempt > 0, nil
 			case errors.Is(err, driver.ErrNotFound):
 			case err != nil && !isUnreadable(err):
-				return w, err
+				return w, false, err
 			default:
 				w = choose(rec, kind, held, heldKind, errors.Is(err, scskit.ErrCorrupt))
 			}
 		}
 		switch {
 		case !writes(w) || c.opts.DryRun:
-			return w, nil
+			return w, attempt > 0, nil
 		case w == copied:
 			err = c.to.Save(ctx, rec, driver.IfAbsent())
 		case w == replaced:
@@ -157,11 +166,11 @@ func (c *copier) put(ctx context.Context, rec driver.Record, kind records.Kind,
 			})
 		}
 		if !lostRace(err) {
-			return w, err
+			return w, true, err
 		}
 		ask = true
 	}
-	return w, fmt.Errorf("%w: gave up after %d attempts", driver.ErrConflict, maxAttempts)
+	return w, false, fmt.Errorf("%w: gave up after %d attempts", driver.ErrConflict, maxAttempts)
 }
 
 // choose compares a record with the one that the target has under its id. damaged says that nobody

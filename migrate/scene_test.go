@@ -22,6 +22,7 @@ type backend struct {
 	driver.Driver
 	ordered bool
 	hook    func(op, id string) error // before an operation
+	after   func(op string) error     // after a save
 	mu      sync.Mutex
 	calls   map[string]int
 }
@@ -56,7 +57,10 @@ func (b *backend) Save(ctx context.Context, rec driver.Record, cond driver.Condi
 	if err := b.call("save", rec.ID); err != nil {
 		return err
 	}
-	return b.Driver.Save(ctx, rec, cond)
+	if err := b.Driver.Save(ctx, rec, cond); err != nil || b.after == nil {
+		return err
+	}
+	return b.after("save")
 }
 
 func (b *backend) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
