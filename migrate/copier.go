@@ -8,6 +8,7 @@ import (
 	"iter"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/scskit/scskit"
@@ -21,10 +22,11 @@ type copier struct {
 	from, to records.Access
 	opts     Options
 	began    time.Time
-	now      time.Time // when it began by the source's clock
-	start    state     // as it was loaded, or new
-	retry    []string  // of start, sorted
-	ask      bool      // load from the target before a save
+	now      time.Time   // when it began by the source's clock
+	start    state       // as it was loaded, or new
+	retry    []string    // of start, sorted
+	ask      bool        // load from the target before a save
+	had      atomic.Bool // the target had the last record, so that it is asked for the next one
 	total    int
 	limit    limiter
 

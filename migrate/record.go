@@ -137,12 +137,13 @@ func writes(w what) bool { return w <= prolonged }
 // with itself.
 func (c *copier) put(ctx context.Context, rec driver.Record, kind records.Kind,
 	create bool) (w what, changed bool, err error) {
-	ask := c.ask || c.opts.DryRun || !create
+	ask := c.ask || c.opts.DryRun || !create || c.had.Load()
 	for attempt := range maxAttempts {
 		w, held := copied, driver.Record{}
 		if ask {
 			var heldKind records.Kind
 			held, heldKind, err = c.to.Load(ctx, rec.ID)
+			c.had.Store(err == nil)
 			switch {
 			case errors.Is(err, driver.ErrNotFound) && !create:
 				return ended, attempt > 0, nil
