@@ -151,7 +151,7 @@ func TestLostOrder(t *testing.T) {
 	s.interrupt(200, opts)
 	s.from.d.ordered = false
 	for id, rec := range s.to.records() {
-		must(t, s.to.d.Driver.Delete(t.Context(), id, driver.IfVersion(rec.Version)))
+		must(t, s.to.d.Delete(t.Context(), id, driver.IfVersion(rec.Version)))
 	}
 	r := s.copy(opts)
 	if r.Skipped+r.Ended > 0 || r.Copied+r.Unchanged != 300 {
@@ -187,7 +187,7 @@ func TestUsedAndEnded(t *testing.T) {
 	s.advance(time.Hour)
 	for _, rec := range s.from.records() {
 		rec.Seen = s.Now()
-		must(t, s.from.d.Driver.Touch(t.Context(), rec))
+		must(t, s.from.d.Touch(t.Context(), rec))
 	}
 	want(t, s.copy(opts), "1 listed, 1 ended in the target")
 }

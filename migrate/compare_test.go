@@ -30,7 +30,7 @@ func TestCompare(t *testing.T) {
 	for id, rec := range s.to.records() {
 		if id == scskit.HashToken(tokens[4]) {
 			rec.Seen, rec.Expiry = s.Now(), rec.Expiry.Add(-time.Second)
-			must(t, s.to.d.Driver.Touch(t.Context(), rec))
+			must(t, s.to.d.Touch(t.Context(), rec))
 		}
 		if id == scskit.HashToken(tokens[5]) {
 			rec.Data = []byte("damaged")

@@ -176,7 +176,7 @@ func (s *side) renew(token string) string {
 
 func (s *side) destroy(token string) {
 	s.t.Helper()
-	must(s.t, s.Store.Delete(token))
+	must(s.t, s.Delete(token))
 }
 
 func (s *side) value(token, key string) any {
@@ -245,8 +245,10 @@ type repeating struct{ *backend }
 func (r *repeating) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		for rec, err := range r.backend.Range(ctx) {
-			if !yield(rec, err) || !yield(rec, err) {
-				return
+			for range 2 {
+				if !yield(rec, err) {
+					return
+				}
 			}
 		}
 	}

@@ -13,6 +13,7 @@ import (
 // Kind is what a record is.
 type Kind uint8
 
+// The kinds of records.
 const (
 	Session   Kind = iota
 	Tombstone      // of a session that was renewed or merged
