@@ -156,7 +156,7 @@ func TestProlonged(t *testing.T) {
 	s.advance(time.Minute)
 	for _, rec := range s.from.records() {
 		rec.Expiry, rec.Seen = rec.Expiry.Add(time.Hour), s.Now()
-		must(t, s.from.d.Driver.Touch(t.Context(), rec))
+		must(t, s.from.d.Touch(t.Context(), rec))
 	}
 	want(t, s.copy(nil), "1 listed, 1 prolonged")
 	s.equal()
@@ -177,7 +177,7 @@ func TestDestroyedMeanwhile(t *testing.T) {
 		switch {
 		case op != "save":
 		case id == scskit.HashToken(tokens[0]):
-			return s.from.d.Driver.Delete(t.Context(), id, driver.Always())
+			return s.from.d.Delete(t.Context(), id, driver.Always())
 		case id == scskit.HashToken(tokens[1]) && s.from.d.count("changed") == 0:
 			_ = s.from.d.call("changed", "")
 			s.advance(time.Second)

@@ -44,7 +44,7 @@ func TestLive(t *testing.T) {
 			switch i % 4 {
 			case 0: // ends in both
 				for _, side := range []*side{s.from, s.to} {
-					err := side.d.Driver.Delete(t.Context(), id, driver.Always())
+					err := side.d.Delete(t.Context(), id, driver.Always())
 					if err != nil && !errors.Is(err, driver.ErrNotFound) {
 						t.Error(err)
 					}
@@ -100,7 +100,7 @@ func TestLostReply(t *testing.T) {
 			return nil
 		}
 		// The session ends just now.
-		must(t, s.from.d.Driver.Delete(t.Context(), id, driver.Always()))
+		must(t, s.from.d.Delete(t.Context(), id, driver.Always()))
 		return errDown
 	}
 	want(t, s.copy(nil), "1 listed, 1 ended in the source")
