@@ -98,9 +98,10 @@ func gorillaApplications(t *testing.T, addr string, count counter) []application
 			return s
 		}
 	}
-	gobs, jsons := testenv.Name(t)+"_", testenv.Name(t)+"_"
+	gobs, jsons, echos := testenv.Name(t)+"_", testenv.Name(t)+"_", testenv.Name(t)+"_"
 	withGob := inRedis(gobs, redistore.GobSerializer{})
 	withJSON := inRedis(jsons, redistore.JSONSerializer{})
+	echoGob := inRedis(echos, redistore.GobSerializer{})
 	simple, asJSON := cookies(false, firstKey), cookies(true, firstKey, firstBlock)
 	return []application{
 		gorilla("gorilla cookie, keys replaced", cookies(false, firstKey, firstBlock),
@@ -113,7 +114,7 @@ func gorillaApplications(t *testing.T, addr string, count counter) []application
 		gorilla("gorilla Redis", withGob, withGob, count(gobs)),
 		gorilla("gorilla Redis, JSON", withJSON, withJSON, count(jsons)),
 		gorilla("echo cookie", simple, simple, nil),
-		gorilla("echo Redis", withGob, withGob, nil),
+		gorilla("echo Redis", echoGob, echoGob, count(echos)),
 	}
 }
 

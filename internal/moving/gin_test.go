@@ -13,7 +13,6 @@ import (
 )
 
 func ginBefore(store sessions.Store) http.Handler {
-	gin.SetMode(gin.ReleaseMode)
 	r := gin.New()
 	r.Use(sessions.Sessions("app", store))
 	r.POST("/sign-in", func(c *gin.Context) {
@@ -34,7 +33,6 @@ func ginBefore(store sessions.Store) http.Handler {
 }
 
 func ginAfter(store sessions.Store, backend *scskit.Store, o adapters.AdoptOptions) http.Handler {
-	gin.SetMode(gin.ReleaseMode)
 	manager := scskit.New(backend)
 	manager.Cookie.Name = "id"
 	old := legacy.Gorilla("app", store, legacy.GorillaOptions{})

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/gin-gonic/gin"
 	"github.com/gofiber/fiber/v2"
 	fiberv3 "github.com/gofiber/fiber/v3"
 	"github.com/redis/go-redis/v9"
@@ -23,7 +24,10 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-func TestMain(m *testing.M) { os.Exit(testenv.Main(m)) }
+func TestMain(m *testing.M) {
+	gin.SetMode(gin.ReleaseMode) // a global variable of Gin
+	os.Exit(testenv.Main(m))
+}
 
 const browsers = 20
 
@@ -95,7 +99,8 @@ func (a application) move(t *testing.T) {
 	users := make([]*user, browsers)
 	for i := range users {
 		jar, _ := cookiejar.New(nil)
-		users[i] = &user{T: t, name: strings.Repeat("u", i+1), client: &http.Client{Jar: jar}}
+		client := &http.Client{Jar: jar, Transport: &http.Transport{}}
+		users[i] = &user{T: t, name: strings.Repeat("u", i+1), client: client}
 	}
 	phase := func(name string, s server, visit func(*user)) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
