@@ -82,8 +82,8 @@ type SessionLock struct {
 //
 // Code that does not lock the session is not kept out: its changes are merged, as without a lock.
 // If the lease ends before a changed session is committed in ctx, the commit takes the lock again.
-// If others have it by then, or have saved the session, the commit fails with driver.ErrConflict and
-// stores nothing.
+// If others have it by then, or have saved the session, the commit fails with driver.ErrConflict
+// and stores nothing.
 //
 // If others hold the lock for all of MaxWait, the error matches ErrLocked. A token that no session
 // can have is not locked. A store that keeps sessions in cookies cannot lock them: the error

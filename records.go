@@ -145,15 +145,13 @@ func (a recordAccess) Save(ctx context.Context, rec driver.Record, cond driver.C
 	op := a.store.begin(ctx)
 	sealed := a.store.sealed(rec)
 	err := a.store.driver.Save(op.ctx, sealed, cond)
-	op.end(KindSave, rec.ID, err)
-	return redactID(err, rec.ID)
+	return redactID(op.end(KindSave, rec.ID, err), rec.ID)
 }
 
 func (a recordAccess) Touch(ctx context.Context, rec driver.Record) error {
 	op := a.store.begin(ctx)
 	err := a.store.driver.Touch(op.ctx, rec)
-	op.end(KindTouch, rec.ID, err)
-	return redactID(err, rec.ID)
+	return redactID(op.end(KindTouch, rec.ID, err), rec.ID)
 }
 
 func (a recordAccess) Delete(ctx context.Context, id string, cond driver.Condition) error {

@@ -61,8 +61,8 @@ func (t tombstone) has(id string) bool {
 	return slices.ContainsFunc(t.next, func(s successor) bool { return s.id == id })
 }
 
-// data returns the content of the record: the mark, the user, NUL, "!" if it is closed, and for each
-// successor a letter, the length of its id, a colon and the id.
+// data returns the content of the record: the mark, the user, NUL, "!" if it is closed, and for
+// each successor a letter, the length of its id, a colon and the id.
 func (t tombstone) data() []byte {
 	data := []byte(tombstoneMark + t.user + "\x00")
 	if t.closed {

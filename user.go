@@ -134,10 +134,10 @@ func (s *Store) DestroySessionsOf(ctx context.Context, user string,
 }
 
 // DestroySessionOf destroys the session of a user that has the given UserSession.ID, as for a page
-// that lists the user's devices. It never destroys a session of another user. destroyed says whether
-// there was one. If the session was renewed since the ID was read, it ends under its new token: up
-// to five minutes after a sign-in, and an hour after adapters.RenewEvery has renewed it. With
-// Options.PlainIDs, it must still have the ID.
+// that lists the user's devices. It never destroys a session of another user. destroyed says
+// whether there was one. If the session was renewed since the ID was read, it ends under its new
+// token: up to five minutes after a sign-in, and an hour after adapters.RenewEvery has renewed it.
+// With Options.PlainIDs, it must still have the ID.
 //
 // The errors are those of SessionsOf.
 func (s *Store) DestroySessionOf(ctx context.Context, user, id string) (destroyed bool, err error) {

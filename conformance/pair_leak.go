@@ -83,7 +83,7 @@ func forms(secrets map[string]string, name, secret string) {
 	secrets[secret] = name
 	secrets[hex.EncodeToString(b)] = name + " in hexadecimal"
 	secrets[strings.ToUpper(hex.EncodeToString(b))] = name + " in hexadecimal"
-	secrets[strings.Trim(fmt.Sprint(b), "[]")] = name + " as numbers"
+	secrets[strings.Trim(fmt.Sprintf("%d", b), "[]")] = name + " as numbers"
 	secrets[strings.Trim(fmt.Sprintf("%#v", b), "[]byte{}")] = name + " as numbers"
 	for before := range 3 {
 		whole := append(make([]byte, before), b...)
