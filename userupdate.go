@@ -24,8 +24,8 @@ import (
 // that is signed in during the call may or may not be changed: change what a sign-in reads, such as
 // the user's row in a database, before the call.
 //
-// change may see a session that it has changed already, after a renewal. Its second call must change
-// nothing more: set or delete values, and do not count. It must not change the value under
+// change may see a session that it has changed already, after a renewal. Its second call must
+// change nothing more: set or delete values, and do not count. It must not change the value under
 // Options.UserKey. If it returns an error, UpdateSessionsOf stops and returns that.
 //
 // A request that runs at the same time keeps what it puts under the same keys itself: its commit

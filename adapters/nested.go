@@ -42,7 +42,8 @@ func (o *options) beyond(outer *options) string {
 		{"Limit", o.limits.Unknown, outer.limits.Unknown},
 		{"Limit", o.limits.Create, outer.limits.Create},
 	} {
-		if set := reflect.ValueOf(option.set); !set.IsZero() && !same(set, reflect.ValueOf(option.outer)) {
+		set, outer := reflect.ValueOf(option.set), reflect.ValueOf(option.outer)
+		if !set.IsZero() && !same(set, outer) {
 			return option.name
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/scskit/scskit/stores/memstore"
 )
 
-// TestRenewEveryWithoutResponse tests that a session keeps its token if the client would not get the
-// new one.
+// TestRenewEveryWithoutResponse tests that a session keeps its token if the client would not get
+// the new one.
 func TestRenewEveryWithoutResponse(t *testing.T) {
 	t.Parallel()
 	store, err := memstore.New(nil)

@@ -18,8 +18,8 @@ var adapterLimitChecks = []check{
 		"Limits.Unknown: is called for tokens without a session, which are reported as KindUnknown; a " +
 			"refusal expires the cookie"},
 	{"limit/status", LevelAdapter, limitStatus,
-		"Limits: without an error handler of the application, the response has the status of the hook's " +
-			"error; a hook that panics refuses the request"},
+		"Limits: without an error handler of the application, the response has the status of the " +
+			"hook's error; a hook that panics refuses the request"},
 	{"limit/create", LevelAdapter, limitCreate,
 		"Limits.Create: bounds the sessions of one client before it signs in, and no others"},
 }

@@ -20,7 +20,8 @@ var pairTransportChecks = []check{
 		"adapters.Tokens: the transport in which the live session was found answers, or else the " +
 			"first that the request has used"},
 	{"transport/renew-every", LevelPair, transportRenewEvery,
-		"RenewEvery: the new token is in a header, and the old one goes on with the session for a moment"},
+		"RenewEvery: the new token is in a header, and the old one goes on with the session for a " +
+			"moment"},
 	{"transport/failure", LevelPair, transportFailure,
 		"the token and the record agree: if the session is not stored, or another request has " +
 			"destroyed it, the response has no token"},

@@ -108,8 +108,8 @@ func updateStaleLock(t *checkT) {
 	}
 }
 
-// staleLock commits after the end of a lease, when another has the lock and has saved the session or
-// is about to.
+// staleLock commits after the end of a lease, when another has the lock and has saved the session
+// or is about to.
 func (t *checkT) staleLock(saved bool) {
 	t.Helper()
 	s, _ := t.newPortable(nil)

@@ -139,7 +139,8 @@ func TestMerge(t *testing.T) {
 			Facts{User: "ada", At: again.At, Label: "new"}},
 		"a new timeout keeps a sign-in": {again, shorter,
 			Facts{User: "ada", At: again.At, Idle: time.Minute, Label: "new"}},
-		"a sign-in with a timeout of its own": {shorter, Facts{User: "ada", At: again.At, Life: time.Hour},
+		"a sign-in with a timeout of its own": {
+			shorter, Facts{User: "ada", At: again.At, Life: time.Hour},
 			Facts{User: "ada", At: again.At, Life: time.Hour}},
 		"nothing is left": {Facts{}, Facts{Idle: 0, User: "ada", At: at}, Facts{}},
 	} {

@@ -239,8 +239,8 @@ func (m *memory) reclaim(now time.Time, limit int) int {
 
 // victim returns the entry to evict when the store is full: an expired one if there is one, or else
 // the one closest to expiry. An entry without a user goes before any that has one, so that a flood
-// of anonymous clients does not sign users out. The entry with the id that is spared goes only if it
-// is alone.
+// of anonymous clients does not sign users out. The entry with the id that is spared goes only if
+// it is alone.
 func (m *memory) victim(now time.Time, spared string) *entry {
 	if len(m.owned) > 0 && !m.owned[0].live(now) {
 		return m.owned[0]
