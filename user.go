@@ -119,6 +119,9 @@ func (s *Store) SessionsOf(ctx context.Context, user string) iter.Seq2[UserSessi
 // bring a session back. If a session is renewed during the call, DestroySessionsOf also destroys it
 // under its new token. A session that is signed in during the call may or may not be destroyed.
 //
+// Where the index lags, as on DynamoDB, a session that was signed in a moment ago may stay: call it
+// again a second later. A session that is being renewed may count twice.
+//
 // If the request has renewed its own session, pass the new token. ctx must be the request's
 // context.
 func (s *Store) DestroySessionsOf(ctx context.Context, user string,
