@@ -160,18 +160,26 @@ func concurrencyNoStrangerWaits(t *checkT) {
 	case <-merged:
 		t.Fatal("the commit did not load the session to merge")
 	}
+	progress := make(chan struct{}, len(others))
 	ended := t.start(func() {
 		for _, r := range others {
 			sm.Put(r.ctx, "k", 1)
 			r.end()
+			progress <- struct{}{}
 		}
 	})
-	timeout := time.NewTimer(t.eventTimeout())
-	defer timeout.Stop()
-	select {
-	case <-ended:
-	case <-timeout.C:
-		t.Error("a merge of one session waits for a merge of another")
+	for range others {
+		timeout := time.NewTimer(t.eventTimeout())
+		select {
+		case <-progress:
+		case <-timeout.C:
+			t.Error("a merge of one session waits for a merge of another")
+			close(release)
+			<-merged
+			<-ended
+			return
+		}
+		timeout.Stop()
 	}
 	close(release)
 	<-merged
