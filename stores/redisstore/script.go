@@ -30,29 +30,35 @@ end
 // saveScript stores a session. ARGV[1] is the version that the stored session must have, or empty
 // to store in any case. ARGV[2] is the value, and ARGV[3] the time at which the key expires. The
 // script keeps the created of a stored session.
-var saveScript = newScript(found + `
+var saveScript = newScript(found + mayReplace + storeIt)
+
+// mayReplace ends the script if the stored session does not have the version ARGV[1].
+const mayReplace = `
 if ARGV[1] ~= '' then
 	if old == '' then return -1 end
 	if string.sub(old, 2, 9) ~= ARGV[1] then return 0 end
 end
+`
+
+const storeIt = `
 local value, created = ARGV[2], string.sub(old, 22, 27)
 if old ~= '' and created ~= string.sub(value, 22, 27) then
 	value = string.sub(value, 1, 21) .. created .. string.sub(value, 28)
 end
 redis.call('SET', KEYS[1], value, 'PXAT', ARGV[3])
 return 1
-`)
+`
 
 // touchScript sets the expiry and the seen of a session. ARGV[1] is the version that the stored
 // session must have, ARGV[2] expiry and seen as the header holds them, and ARGV[3] the expiry as a
 // number.
-var touchScript = newScript(found + `
-if old == '' then return -1 end
-if string.sub(old, 2, 9) ~= ARGV[1] then return 0 end
+var touchScript = newScript(found + mayReplace + moveIt)
+
+const moveIt = `
 redis.call('SETRANGE', KEYS[1], 9, ARGV[2])
 redis.call('PEXPIREAT', KEYS[1], ARGV[3])
 return 1
-`)
+`
 
 // deleteScript removes a session. ARGV[1] is the version that the stored session must have.
 var deleteScript = newScript(found + `

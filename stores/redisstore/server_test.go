@@ -138,7 +138,9 @@ func roundTrips(t *testing.T, d driver.Driver, count *trips, forget func() error
 			if err := forget(); err != nil { // also connects to each server
 				t.Fatal(err)
 			}
-			for _, prepare := range []string{"save", "touch", "delete if version", "save"} {
+			for _, prepare := range []string{
+				"save", "touch", "delete if version", "save if absent", "save",
+			} {
 				if err := operations(d)[prepare](background); err != nil {
 					t.Fatal(err)
 				}

@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"strconv"
@@ -45,35 +46,52 @@ const (
 var trim = fmt.Sprintf(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local function trim() redis.call('ZREMRANGEBYSCORE', KEYS[1], 0, now - %d) end
+local function trim(key) redis.call('ZREMRANGEBYSCORE', key, 0, now - %d) end
 `, margin)
 
-// addScript adds the session with id ARGV[1] and expiry ARGV[2], or removes its mark. It replaces
-// a value that is not a sorted set. The set expires with its latest entry. If the set has lost its
-// time to live, the highest score is its latest expiry.
-var addScript = newScript(trim + fmt.Sprintf(`
-local added = redis.pcall('ZADD', KEYS[1], ARGV[2], ARGV[1])
-if type(added) == 'table' then
-	if string.sub(added.err, 1, 9) ~= 'WRONGTYPE' then return added end
-	redis.call('DEL', KEYS[1])
-	redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+// add adds a session to the set under a key, or removes its mark. It replaces a value that is not a
+// sorted set. The set expires with its latest entry. If the set has lost its time to live, the
+// highest score is its latest expiry.
+var add = trim + fmt.Sprintf(`
+local function add(key, id, expiry)
+	local added = redis.pcall('ZADD', key, expiry, id)
+	if type(added) == 'table' then
+		if string.sub(added.err, 1, 9) ~= 'WRONGTYPE' then return added end
+		redis.call('DEL', key)
+		redis.call('ZADD', key, expiry, id)
+	end
+	trim(key)
+	local latest, ttl = tonumber(expiry), redis.call('PTTL', key)
+	if ttl == -1 then
+		local last = redis.call('ZRANGE', key, -1, -1, 'WITHSCORES')
+		latest = math.max(latest, tonumber(last[2]))
+	end
+	latest = math.min(latest + %d, %d)
+	if ttl < latest - now then redis.call('PEXPIREAT', key, latest) end
+	return 1
 end
-trim()
-local latest, ttl = tonumber(ARGV[2]), redis.call('PTTL', KEYS[1])
-if ttl == -1 then
-	local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
-	latest = math.max(latest, tonumber(last[2]))
-end
-latest = math.min(latest + %d, %d)
-if ttl < latest - now then redis.call('PEXPIREAT', KEYS[1], latest) end
-return 1
-`, margin, int64(maxMillis)))
+`, margin, int64(maxMillis))
+
+// addScript adds the session with id ARGV[1] and expiry ARGV[2] to a set.
+var addScript = newScript(add + `return add(KEYS[1], ARGV[1], ARGV[2])`)
+
+// These scripts save or touch a session and add it to the set KEYS[2], as the id ARGV[4], where both
+// keys are on one server. One script costs half of what two do.
+var (
+	saveUserScript  = newScript(found + mayReplace + add + addFirst + storeIt)
+	touchUserScript = newScript(found + mayReplace + add + addFirst + moveIt)
+)
+
+const addFirst = `
+local added = add(KEYS[2], ARGV[4], ARGV[3])
+if type(added) == 'table' then return added end
+`
 
 // healScript marks entries without a session, or removes them if they were marked long enough ago.
 // ARGV holds the id and the score of each. An entry that has another score by now has been saved,
 // touched or marked in the meantime, and stays as it is.
 var healScript = newScript(trim + fmt.Sprintf(`
-trim()
+trim(KEYS[1])
 for i = 1, #ARGV, 2 do
 	local score = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[i]))
 	if score and score == tonumber(ARGV[i + 1]) then
@@ -110,6 +128,14 @@ func (u *users) write(ctx context.Context, op string, rec driver.Record, cmd red
 		return u.outcome(ctx, op, rec.ID, cmd, u.send(ctx, cmd))
 	}
 	key := u.userKey(rec.User)
+	if both := u.inOne(ctx, cmd, key, rec.ID); both != nil {
+		var refused redis.Error
+		err := u.send(ctx, both)
+		if !errors.As(err, &refused) {
+			return u.outcome(ctx, op, rec.ID, both, err)
+		}
+		// Send two commands, so that the error says which of them is refused.
+	}
 	index := redis.NewIntCmd(ctx, "evalsha", addScript, 1, key, rec.ID, expireAt(rec.Expiry))
 	if err := u.sendBoth(ctx, index, cmd); err != nil {
 		return u.failure(ctx, op, u.key(rec.ID), err)
@@ -118,6 +144,23 @@ func (u *users) write(ctx context.Context, op string, rec driver.Record, cmd red
 		return err
 	}
 	return u.failure(ctx, op+": index of users", key, index.Err())
+}
+
+// inOne returns the command that does both, given the one that saves or touches the session, or nil
+// if the keys may be on two servers, or the command is no script.
+func (u *users) inOne(ctx context.Context, cmd redis.Cmder, user, id string) redis.Cmder {
+	if _, ok := u.client.(*redis.Client); !ok {
+		return nil
+	}
+	args := cmd.Args()
+	if args[0] != "evalsha" {
+		return nil
+	}
+	script := saveUserScript
+	if args[1] == touchScript {
+		script = touchUserScript
+	}
+	return redis.NewIntCmd(ctx, "evalsha", script, 2, args[3], user, args[4], args[5], args[6], id)
 }
 
 // RangeUser reads the user's set, and the sessions in pipelines, as Range does. While a Cluster
