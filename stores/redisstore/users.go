@@ -75,8 +75,8 @@ end
 // addScript adds the session with id ARGV[1] and expiry ARGV[2] to a set.
 var addScript = newScript(add + `return add(KEYS[1], ARGV[1], ARGV[2])`)
 
-// These scripts save or touch a session and add it to the set KEYS[2], as the id ARGV[4], where both
-// keys are on one server. One script costs half of what two do.
+// These scripts save or touch a session and add it to the set KEYS[2], as the id ARGV[4], where
+// both keys are on one server. One script costs half of what two do.
 var (
 	saveUserScript  = newScript(found + mayReplace + add + addFirst + storeIt)
 	touchUserScript = newScript(found + mayReplace + add + addFirst + moveIt)
