@@ -33,7 +33,7 @@ func (e *ending) end(ctx context.Context, rec driver.Record) (gone bool, err err
 	s := e.store
 	if s.carrier != nil { // the adapter expires the cookie
 		e.found++
-		return true, s.removeAny(ctx, rec.ID)
+		return true, s.remove(ctx, rec.ID, driver.Always())
 	}
 	if e.steps++; e.steps > maxRenewals {
 		return false, fmt.Errorf("gave up after following %d renewals", maxRenewals)
@@ -102,15 +102,6 @@ func (e *ending) endSuccessors(ctx context.Context, t tombstone) (gone bool, err
 		}
 	}
 	return gone, nil
-}
-
-// removeAny removes the record with the id, if there is one.
-func (s *Store) removeAny(ctx context.Context, id string) error {
-	err := s.remove(ctx, id, driver.Always())
-	if errors.Is(err, driver.ErrNotFound) {
-		return nil
-	}
-	return err
 }
 
 // endAny destroys the session with the id, if there is one. The version may be zero, if it is not

@@ -200,10 +200,17 @@ func (l *SessionLock) release(ctx context.Context) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.unlock(ctx, l.session, l.id, l.version)
+}
+
+// unlock deletes the record of a lock, and wakes the next who waits for it. If that fails, the lock
+// ends with its lease.
+func (l *SessionLock) unlock(ctx context.Context, session, id string, version int64) {
+	s := l.store
 	op := s.begin(ctx)
-	err := s.driver.Delete(op.ctx, l.id, driver.IfVersion(l.version))
-	_ = op.end(KindLock, l.session, err)
-	s.lockQueue.wake(l.id)
+	err := s.driver.Delete(op.ctx, id, driver.IfVersion(version))
+	_ = op.end(KindLock, session, err)
+	s.lockQueue.wake(id)
 }
 
 // errLeaseEnded is the error of a commit that came after the end of the lease.
@@ -259,7 +266,7 @@ func (c *commitOp) moveLock(id, next string) error {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	old := driver.Record{ID: l.id, Version: l.version}
+	old, version := l.id, l.version
 	l.lost = true // others may have locked the successor before
 	c.tracker.mu.Lock()
 	l.session, l.id = next, hash(lockMark+next)
@@ -270,7 +277,7 @@ func (c *commitOp) moveLock(id, next string) error {
 		}
 		return err
 	}
-	_ = c.store.driver.Delete(c.ctx, old.ID, driver.IfVersion(old.Version)) // or it ends by itself
+	l.unlock(c.ctx, id, old, version)
 	return nil
 }
 

@@ -72,7 +72,7 @@ func (a recordAccess) Load(ctx context.Context, id string) (driver.Record, recor
 	case unreadable(err):
 		return rec, records.Session, &records.Unreadable{Err: err}
 	case err != nil:
-		return driver.Record{}, records.Session, redact(err, id)
+		return driver.Record{}, records.Session, err
 	}
 	kind, err := a.kind(&rec)
 	return rec, kind, err
@@ -145,23 +145,15 @@ func (a recordAccess) Save(ctx context.Context, rec driver.Record, cond driver.C
 	op := a.store.begin(ctx)
 	sealed := a.store.sealed(rec)
 	err := a.store.driver.Save(op.ctx, sealed, cond)
-	return redactID(op.end(KindSave, rec.ID, err), rec.ID)
+	return op.end(KindSave, rec.ID, err)
 }
 
 func (a recordAccess) Touch(ctx context.Context, rec driver.Record) error {
 	op := a.store.begin(ctx)
 	err := a.store.driver.Touch(op.ctx, rec)
-	return redactID(op.end(KindTouch, rec.ID, err), rec.ID)
+	return op.end(KindTouch, rec.ID, err)
 }
 
 func (a recordAccess) Delete(ctx context.Context, id string, cond driver.Condition) error {
-	return redactID(a.store.remove(ctx, id, cond), id)
-}
-
-// redactID is redact for an error that may be nil.
-func redactID(err error, id string) error {
-	if err == nil {
-		return nil
-	}
-	return redact(err, id)
+	return a.store.remove(ctx, id, cond)
 }

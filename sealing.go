@@ -151,7 +151,7 @@ func (s *Store) Reseal(ctx context.Context) (r Resealed, err error) {
 				Kind: unreadableKind(err), Outcome: OutcomeOK, ID: s.ids.public(rec.ID), Err: err,
 			})
 		case err != nil:
-			return r, failed("reseal", redact(err, rec.ID))
+			return r, failed("reseal", err)
 		case done:
 			r.Resealed++
 		}

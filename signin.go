@@ -267,7 +267,7 @@ func (s *Store) limitSessions(ctx context.Context, user, token string, opts *Sig
 	for _, o := range others[:extra] {
 		e.steps = 0
 		if _, err := e.end(ctx, driver.Record{ID: o.id, Version: o.version}); err != nil {
-			return redact(err, o.id)
+			return err
 		}
 	}
 	return nil

@@ -232,7 +232,7 @@ func (u *update) stored(ctx context.Context) error {
 		case errors.Is(err, driver.ErrNotFound):
 			return ErrGone
 		case err != nil:
-			return redact(err, u.token)
+			return err
 		case rec.Version == saved.Version: // the reply to the save was lost
 			return u.adopt(ctx, before, saved, true)
 		}
@@ -255,7 +255,7 @@ func (u *update) stored(ctx context.Context) error {
 			return u.adopt(ctx, before, saved, true)
 		}
 		if !lostRace(err) {
-			return redact(err, u.token)
+			return err
 		}
 		s.report(ctx, Event{Kind: KindConflict, Outcome: OutcomeOK, ID: s.ids.public(u.id)})
 	}

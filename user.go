@@ -149,7 +149,7 @@ func (s *Store) DestroySessionOf(ctx context.Context, user, id string) (destroye
 		destroyed, err = s.destroySessionOf(ctx, want, id)
 	}
 	if err != nil {
-		return destroyed, failed("destroy a session of a user", redact(err, id))
+		return destroyed, failed("destroy a session of a user", err)
 	}
 	return destroyed, nil
 }
@@ -266,7 +266,7 @@ func (s *Store) destroySessionsOf(ctx context.Context, user string,
 		}
 		e.steps = 0
 		if _, err := e.end(ctx, rec); err != nil {
-			return e.found, redact(err, rec.ID)
+			return e.found, err
 		}
 	}
 	return e.found, failed

@@ -73,7 +73,7 @@ func (u *usersUpdate) run(ctx context.Context) error {
 			return err
 		}
 		if err := u.one(ctx, rec.ID); err != nil {
-			return redact(err, rec.ID)
+			return err
 		}
 	}
 	return u.failed
@@ -83,7 +83,7 @@ func (u *usersUpdate) run(ctx context.Context) error {
 func (u *usersUpdate) successors(ctx context.Context, t tombstone) error {
 	for _, next := range t.next {
 		if err := u.one(ctx, next.id); err != nil {
-			return redact(err, next.id)
+			return err
 		}
 	}
 	return nil

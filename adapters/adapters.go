@@ -134,9 +134,7 @@ func NewLifecycle(sm *scs.SessionManager, opts ...Option) *Lifecycle {
 // one. Otherwise it sends a plain 500, or the status of a hook of Limits: the ErrorFunc that
 // scs.New sets would log the error a second time.
 func (l *Lifecycle) HandleError(w http.ResponseWriter, r *http.Request, err error) {
-	for name, lines := range ErrorHeader(err) {
-		w.Header()[name] = append(w.Header()[name], lines...)
-	}
+	AddErrorHeader(w.Header(), err)
 	if f := l.sm.ErrorFunc; f != nil && !isDefaultErrorFunc(f) {
 		f(w, r, err)
 		return

@@ -112,18 +112,28 @@ func (r *Request) collectLegacy(in Incoming) {
 		}
 		found = append(found, &http.Cookie{Name: c.name, Value: value})
 	}
-	if len(found) == 0 {
-		return
+	if len(found) > 0 {
+		r.legacy = &legacy{cookies: found}
 	}
-	if id := r.l.opts.legacy.SessionID(found); id != "" {
-		r.legacy = &legacy{cookies: found, id: id, token: legacyPrefix + scskit.HashToken(id)}
+}
+
+// identifyLegacy reports whether the cookies stand for a session, and sets its id and token.
+func (r *Request) identifyLegacy() bool {
+	l := r.legacy
+	if l == nil {
+		return false
 	}
+	if l.id == "" {
+		l.id = r.l.opts.legacy.SessionID(l.cookies)
+		l.token = legacyPrefix + scskit.HashToken(l.id)
+	}
+	return l.id != ""
 }
 
 // legacy is the part of a Request for Adopt.
 type legacy struct {
 	cookies []*http.Cookie
-	id      string
+	id      string         // "" until identifyLegacy, or if there is no session
 	token   string         // stands for the session
 	session *LegacySession // nil if there is none, or it was not read
 	adopted bool           // the request goes on with it
@@ -134,7 +144,7 @@ const legacyPrefix = "legacy:"
 
 // adopt loads the session of another package, if the request has one and none of ours.
 func (r *Request) adopt(base context.Context) (context.Context, error) {
-	if r.legacy == nil || r.token != "" || r.wasRenewed() {
+	if r.token != "" || r.wasRenewed() || !r.identifyLegacy() {
 		return nil, nil //nolint:nilnil // there is none
 	}
 	r.tracker.Adopt(r.l.sm.Store, r.legacy.token, r.readLegacy)
@@ -191,7 +201,7 @@ func (r *Request) reportAdopt(outcome scskit.Outcome, err error) {
 // forgetLegacy expires the cookies of the session that was adopted or signed out, and removes its
 // record. A failure is reported: the tombstone keeps the session from being adopted again.
 func (r *Request) forgetLegacy(ctx context.Context, h http.Header, destroyed bool) {
-	if r.legacy == nil {
+	if r.legacy == nil || destroyed && !r.identifyLegacy() {
 		return
 	}
 	if destroyed && r.legacy.session == nil {

@@ -67,6 +67,7 @@ type moving struct {
 	store  *scskit.Store
 	sm     *scs.SessionManager
 	url    string
+	loaded chan struct{} // gets a value when a handler of /slow has its session
 	held   chan struct{} // handlers of /slow wait for it
 	events func(kind scskit.Kind, outcome scskit.Outcome) int
 }
@@ -89,7 +90,8 @@ func newMoving(t *testing.T, o adapters.AdoptOptions, opts ...adapters.Option) *
 	}
 	m := &moving{
 		T: t, store: store, sm: scskit.New(store), held: make(chan struct{}),
-		old: &oldStore{sessions: map[string]map[string]any{"a": {"user": "ada"}, "b": {"user": "bob"}}},
+		loaded: make(chan struct{}, 100),
+		old:    &oldStore{sessions: map[string]map[string]any{"a": {"user": "ada"}, "b": {"user": "bob"}}},
 		events: func(k scskit.Kind, o scskit.Outcome) int {
 			mu.Lock()
 			defer mu.Unlock()
@@ -103,6 +105,7 @@ func newMoving(t *testing.T, o adapters.AdoptOptions, opts ...adapters.Option) *
 	mux.HandleFunc("/user", answer)
 	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
 		_ = m.sm.Token(r.Context())
+		m.loaded <- struct{}{}
 		<-m.held
 		if k := r.FormValue("k"); k != "" {
 			m.sm.Put(r.Context(), k, "v")
@@ -206,7 +209,9 @@ func TestAdoptParallel(t *testing.T) {
 		requests[i] = m.browser("a")
 		all.Go(func() { m.get(requests[i], fmt.Sprintf("/slow?k=key%d", i), "ada") })
 	}
-	time.Sleep(50 * time.Millisecond)
+	for range n {
+		<-m.loaded
+	}
 	close(m.held)
 	all.Wait()
 	if m.sessions() != 1 {
@@ -233,7 +238,7 @@ func TestAdoptSignOut(t *testing.T) {
 		slow, leaves := m.browser("a"), m.browser("a")
 		var all sync.WaitGroup
 		all.Go(func() { m.get(slow, "/slow?k=k", "ada") })
-		time.Sleep(50 * time.Millisecond)
+		<-m.loaded
 		m.get(leaves, "/sign-out", "")
 		close(m.held)
 		all.Wait()

@@ -41,7 +41,7 @@ func Limit(l Limits) Option {
 // limitError is the error of a hook of Limits.
 type limitError struct {
 	error
-	header http.Header // of the response; see ErrorHeader
+	header http.Header // of the response; see AddErrorHeader
 }
 
 func (e *limitError) Unwrap() error { return e.error }
@@ -62,14 +62,19 @@ func (r *Request) limited(hook func(context.Context) error) (err error) {
 	return nil
 }
 
-// ErrorHeader returns headers for the response to an error of Begin or Finish, or nil. It is for
-// adapters: add them to the error response. A request that was refused because its token is unknown
-// must not send it again, for example. HandleError adds them.
-func ErrorHeader(err error) http.Header {
-	if limit := (*limitError)(nil); errors.As(err, &limit) {
-		return limit.header
+// AddErrorHeader adds what the response to an error of Begin or Finish needs. It is for adapters; h
+// is the header of the response. A browser that was refused because its token is unknown must not
+// send it again, for example. HandleError does so too.
+func AddErrorHeader(h interface{ Add(name, value string) }, err error) {
+	limit := (*limitError)(nil)
+	if !errors.As(err, &limit) {
+		return
 	}
-	return nil
+	for name, lines := range limit.header {
+		for _, line := range lines {
+			h.Add(name, line)
+		}
+	}
 }
 
 // isLimit reports whether a hook of Limits has refused the request.

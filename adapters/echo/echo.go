@@ -65,9 +65,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 
 // failed returns the error for the HTTPErrorHandler, which takes the status from an echo.HTTPError.
 func failed(c echo.Context, err error) error {
-	for name, lines := range adapters.ErrorHeader(err) {
-		c.Response().Header()[name] = append(c.Response().Header()[name], lines...)
-	}
+	adapters.AddErrorHeader(c.Response().Header(), err)
 	if he := (*echo.HTTPError)(nil); errors.As(err, &he) {
 		return &echo.HTTPError{Code: he.Code, Message: he.Message, Internal: err}
 	}

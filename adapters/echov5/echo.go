@@ -66,9 +66,7 @@ func LoadAndSave(sm *scs.SessionManager, opts ...adapters.Option) echo.Middlewar
 
 // failed returns the error for the HTTPErrorHandler.
 func failed(c *echo.Context, err error) error {
-	for name, lines := range adapters.ErrorHeader(err) {
-		c.Response().Header()[name] = append(c.Response().Header()[name], lines...)
-	}
+	adapters.AddErrorHeader(c.Response().Header(), err)
 	return err
 }
 

@@ -139,11 +139,7 @@ func (f closer) Close() error {
 
 // failed returns the error for Fiber, and sets the status for an ErrorHandler that leaves it.
 func failed(c fiber.Ctx, err error) error {
-	for name, lines := range adapters.ErrorHeader(err) {
-		for _, line := range lines {
-			c.Response().Header.Add(name, line)
-		}
-	}
+	adapters.AddErrorHeader(&c.Response().Header, err)
 	f := &failure{err, adapters.StatusCode(err)}
 	c.Status(f.status)
 	return f

@@ -70,9 +70,7 @@ func abort(c *gin.Context, err error) {
 	if !slices.ContainsFunc(c.Errors, known) {
 		_ = c.Error(err)
 	}
-	for name, lines := range adapters.ErrorHeader(err) {
-		c.Writer.Header()[name] = append(c.Writer.Header()[name], lines...)
-	}
+	adapters.AddErrorHeader(c.Writer.Header(), err)
 	c.Status(adapters.StatusCode(err))
 	c.Abort()
 }

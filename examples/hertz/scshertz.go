@@ -79,11 +79,7 @@ func abort(c *app.RequestContext, err error) {
 	if !slices.ContainsFunc(c.Errors, known) {
 		_ = c.Error(err)
 	}
-	for name, lines := range adapters.ErrorHeader(err) {
-		for _, line := range lines {
-			c.Response.Header.Add(name, line)
-		}
-	}
+	adapters.AddErrorHeader(&c.Response.Header, err)
 	c.AbortWithStatus(adapters.StatusCode(err))
 }
 

@@ -75,11 +75,7 @@ type errorKey struct{}
 // fail answers with the status for the error, usually 500. Middleware outside finds the error, and
 // may answer instead.
 func fail(c *fasthttp.RequestCtx, err error) {
-	for name, lines := range adapters.ErrorHeader(err) {
-		for _, line := range lines {
-			c.Response.Header.Add(name, line)
-		}
-	}
+	adapters.AddErrorHeader(&c.Response.Header, err)
 	c.SetUserValue(errorKey{}, err)
 	c.SetStatusCode(adapters.StatusCode(err))
 	c.SetBodyString(fasthttp.StatusMessage(c.Response.StatusCode()) + "\n")
