@@ -118,16 +118,32 @@ func (r *Request) collectLegacy(in Incoming) {
 }
 
 // identifyLegacy reports whether the cookies stand for a session, and sets its id and token.
-func (r *Request) identifyLegacy() bool {
+func (r *Request) identifyLegacy() (found bool, err error) {
 	l := r.legacy
 	if l == nil {
-		return false
+		return false, nil
 	}
+	defer r.legacyFailed(&err)
 	if l.id == "" {
 		l.id = r.l.opts.legacy.SessionID(l.cookies)
 		l.token = legacyPrefix + scskit.HashToken(l.id)
 	}
-	return l.id != ""
+	return l.id != "", nil
+}
+
+// legacyFailed is deferred by functions that call the LegacyReader. It reports a failure, and drops
+// it unless AdoptOptions.FailClosed is set.
+func (r *Request) legacyFailed(err *error) {
+	if p := recover(); p != nil { // under Fiber, the panic would end the process
+		*err = fmt.Errorf("the LegacyReader panicked with a %T", p)
+	}
+	if *err == nil {
+		return
+	}
+	r.reportAdopt(scskit.OutcomeFailed, *err)
+	if !r.l.opts.adopt.FailClosed {
+		*err = nil
+	}
 }
 
 // legacy is the part of a Request for Adopt.
@@ -144,8 +160,11 @@ const legacyPrefix = "legacy:"
 
 // adopt loads the session of another package, if the request has one and none of ours.
 func (r *Request) adopt(base context.Context) (context.Context, error) {
-	if r.token != "" || r.wasRenewed() || !r.identifyLegacy() {
+	if r.token != "" || r.wasRenewed() {
 		return nil, nil //nolint:nilnil // there is none
+	}
+	if found, err := r.identifyLegacy(); err != nil || !found {
+		return nil, err
 	}
 	r.tracker.Adopt(r.l.sm.Store, r.legacy.token, r.readLegacy)
 	ctx, err := r.loadLocked(base, r.legacy.token)
@@ -162,18 +181,7 @@ func (r *Request) adopt(base context.Context) (context.Context, error) {
 // readLegacy returns the data of the old session for our store, or nil.
 func (r *Request) readLegacy(ctx context.Context) (data []byte, err error) {
 	l, sm := r.legacy, r.l.sm
-	defer func() {
-		if p := recover(); p != nil { // under Fiber, the panic would end the process
-			err = fmt.Errorf("the LegacyReader panicked with a %T", p)
-		}
-		if err != nil {
-			data = nil
-			r.reportAdopt(scskit.OutcomeFailed, err)
-			if !r.l.opts.adopt.FailClosed {
-				err = nil
-			}
-		}
-	}()
+	defer r.legacyFailed(&err)
 	old, err := r.l.opts.legacy.ReadSession(ctx, l.id, l.cookies)
 	if err != nil || old == nil {
 		return nil, err
@@ -201,11 +209,13 @@ func (r *Request) reportAdopt(outcome scskit.Outcome, err error) {
 // forgetLegacy expires the cookies of the session that was adopted or signed out, and removes its
 // record. A failure is reported: the tombstone keeps the session from being adopted again.
 func (r *Request) forgetLegacy(ctx context.Context, h http.Header, destroyed bool) {
-	if r.legacy == nil || destroyed && !r.identifyLegacy() {
+	if r.legacy == nil {
 		return
 	}
-	if destroyed && r.legacy.session == nil {
-		_, _ = r.readLegacy(ctx) // with Keep, the old cookie and the record are still there
+	if destroyed && r.legacy.session == nil { // with Keep, the old cookie and record are still there
+		if found, _ := r.identifyLegacy(); found {
+			_, _ = r.readLegacy(ctx)
+		}
 	}
 	old := r.legacy.session
 	if old == nil || !destroyed && (!r.legacy.adopted || r.l.opts.adopt.Keep) {

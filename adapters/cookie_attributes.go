@@ -99,7 +99,12 @@ func CookiePerRequest(
 }
 
 // decideCookie calls the function of CookiePerRequest.
-func (r *Request) decideCookie(ctx context.Context, in Incoming) error {
+func (r *Request) decideCookie(ctx context.Context, in Incoming) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // under Fiber, the panic would end the process
+			err = fmt.Errorf("CookiePerRequest panicked with a %T", p)
+		}
+	}()
 	conn := Connection{TLS: in.TLS(), Host: strings.ToLower(in.Host())}
 	m := r.l.sm.Cookie
 	a := r.l.opts.cookiePerRequest(ctx, conn,
