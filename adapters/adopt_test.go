@@ -91,7 +91,9 @@ func newMoving(t *testing.T, o adapters.AdoptOptions, opts ...adapters.Option) *
 	m := &moving{
 		T: t, store: store, sm: scskit.New(store), held: make(chan struct{}),
 		loaded: make(chan struct{}, 100),
-		old:    &oldStore{sessions: map[string]map[string]any{"a": {"user": "ada"}, "b": {"user": "bob"}}},
+		old: &oldStore{sessions: map[string]map[string]any{
+			"a": {"user": "ada"}, "b": {"user": "bob"},
+		}},
 		events: func(k scskit.Kind, o scskit.Outcome) int {
 			mu.Lock()
 			defer mu.Unlock()

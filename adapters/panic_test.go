@@ -25,8 +25,8 @@ func (panics) ReadSession(
 	panic("in ReadSession")
 }
 
-// TestFunctionsThatPanic tests that a panic in a function of the application refuses the request. On
-// some frameworks it would end the process.
+// TestFunctionsThatPanic tests that a panic in a function of the application refuses the request.
+// On some frameworks it would end the process.
 func TestFunctionsThatPanic(t *testing.T) {
 	t.Parallel()
 	store, err := memstore.New(nil)
