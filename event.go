@@ -30,6 +30,7 @@ const (
 	KindUnknown // no token of a request has a session; the event is the adapters'
 	KindReuse   // the token of a session that was renewed earlier was used: it may be stolen
 	KindAdopt   // a session of another package was adopted, or could not be; see adapters.Adopt
+	KindCarry   // a session was moved between two backends, or could not be; see migrate.Between
 
 	// Many records in a row could not be read, or a list has one under a key that this process lacks.
 	// The process is probably misconfigured. See Options.OnUnreadable.
@@ -42,6 +43,7 @@ var kindNames = [...]string{
 	KindSweep: "sweep", KindConflict: "conflict", KindGone: "gone",
 	KindCorrupt: "corrupt", KindUntracked: "untracked", KindLate: "late",
 	KindUnreadable: "unreadable", KindReuse: "reuse", KindUnknown: "unknown", KindAdopt: "adopt",
+	KindCarry: "carry",
 }
 
 func (k Kind) String() string {

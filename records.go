@@ -15,6 +15,7 @@ import (
 
 func init() {
 	records.Of = func(store any) records.Access { return recordAccess{store.(*Store)} }
+	records.Marker = lockMark
 }
 
 // recordAccess is what package migrate needs of a store. It is no part of the API.
@@ -25,6 +26,8 @@ func (a recordAccess) Carries() bool           { return a.store.carrier != nil }
 func (a recordAccess) Plain() bool             { return a.store.ids.plain }
 func (a recordAccess) Now() time.Time          { return a.store.opts.Now() }
 func (a recordAccess) Public(id string) string { return a.store.ids.public(id) }
+
+func (a recordAccess) Keyed() bool { return a.store.sealer != nil }
 
 func (a recordAccess) Timed() bool {
 	_, untimed := driver.As[records.Untimed](a.store.driver)
@@ -53,20 +56,49 @@ func (a recordAccess) Open(rec *driver.Record) (records.Kind, error) {
 }
 
 func (a recordAccess) kind(rec *driver.Record) (records.Kind, error) {
-	if _, isTombstone := tombstoneOf(rec.Data); isTombstone {
-		return records.Tombstone, nil
-	}
-	if isLock(rec.Data) {
-		return records.Lock, nil
-	}
-	if err := a.store.readable(*rec); err != nil {
+	kind := kindOf(rec.Data)
+	err := a.Readable(*rec)
+	if err != nil {
 		rec.Data = nil
+	}
+	return kind, err
+}
+
+func kindOf(data []byte) records.Kind {
+	if _, isTombstone := tombstoneOf(data); isTombstone {
+		return records.Tombstone
+	}
+	if isLock(data) {
+		return records.Lock
+	}
+	return records.Session
+}
+
+func (recordAccess) KindOf(data []byte) records.Kind { return kindOf(data) }
+
+func (a recordAccess) Readable(rec driver.Record) error {
+	if err := a.store.readable(rec); err != nil {
+		return &records.Unreadable{Err: err}
+	}
+	return nil
+}
+
+func (a recordAccess) Unseal(rec *driver.Record) (records.Kind, error) {
+	if err := a.store.open(rec); err != nil {
 		return records.Session, &records.Unreadable{Err: err}
 	}
-	return records.Session, nil
+	return kindOf(rec.Data), nil
 }
 
 func (a recordAccess) Load(ctx context.Context, id string) (driver.Record, records.Kind, error) {
+	rec, kind, err := a.Raw(ctx, id)
+	if err == nil {
+		kind, err = a.kind(&rec)
+	}
+	return rec, kind, err
+}
+
+func (a recordAccess) Raw(ctx context.Context, id string) (driver.Record, records.Kind, error) {
 	rec, err := a.store.loadAny(ctx, id)
 	switch {
 	case unreadable(err):
@@ -74,8 +106,7 @@ func (a recordAccess) Load(ctx context.Context, id string) (driver.Record, recor
 	case err != nil:
 		return driver.Record{}, records.Session, err
 	}
-	kind, err := a.kind(&rec)
-	return rec, kind, err
+	return rec, kindOf(rec.Data), nil
 }
 
 func (a recordAccess) Convert(from records.Access, rec driver.Record,
@@ -156,4 +187,29 @@ func (a recordAccess) Touch(ctx context.Context, rec driver.Record) error {
 
 func (a recordAccess) Delete(ctx context.Context, id string, cond driver.Condition) error {
 	return a.store.remove(ctx, id, cond)
+}
+
+func (a recordAccess) Quiet() records.Access {
+	quiet := *a.store
+	quiet.opts.Observer = nil
+	return recordAccess{&quiet}
+}
+
+func (a recordAccess) Carried(ctx context.Context, id string, took time.Duration, err error) {
+	e := Event{Kind: KindCarry, Outcome: OutcomeOK, ID: a.Public(id), Duration: took}
+	if err != nil {
+		e.Outcome, e.Err = OutcomeFailed, err
+	}
+	a.store.report(ctx, e)
+}
+
+func (a recordAccess) MaxSize() int { return a.store.maxSize }
+
+func (a recordAccess) Timeout() time.Duration { return a.store.opts.Timeout }
+
+func (a recordAccess) Over(d driver.Driver, timeout time.Duration, maxSize int) (any, error) {
+	opts := a.store.opts
+	opts.Keys, opts.Plaintext = nil, RefusePlaintext
+	opts.Timeout, opts.MaxSize = timeout, maxSize
+	return NewStore(d, &opts)
 }

@@ -211,22 +211,28 @@ func (s *Store) All() (map[string][]byte, error) {
 // AllCtx holds all sessions in memory. To go through many sessions, use Range.
 func (s *Store) AllCtx(ctx context.Context) (map[string][]byte, error) {
 	all := make(map[string][]byte)
+	keys := make(map[string]string) // by id: a record that is saved meanwhile may be listed twice
+	bad := make(map[string]bool)
 	t := trackerFrom(ctx)
 	for rec, err := range s.Range(ctx) {
 		if err != nil {
 			return nil, err
 		}
 		if err := s.readable(rec); err != nil {
-			s.report(ctx, Event{
-				Kind: unreadableKind(err), Outcome: OutcomeOK, ID: s.ids.public(rec.ID), Err: err,
-			})
+			if !bad[rec.ID] {
+				s.report(ctx, Event{
+					Kind: unreadableKind(err), Outcome: OutcomeOK, ID: s.ids.public(rec.ID), Err: err,
+				})
+			}
+			bad[rec.ID] = true
 			continue
 		}
 		key := s.ids.key(rec)
 		if t != nil {
 			rec.Data = t.loaded(s, key, rec, nil)
 		}
-		all[key] = rec.Data
+		delete(all, keys[rec.ID])
+		all[key], keys[rec.ID] = rec.Data, key
 	}
 	return all, nil
 }

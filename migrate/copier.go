@@ -17,10 +17,12 @@ import (
 	"github.com/scskit/scskit/internal/records"
 )
 
-// copier is one call of Copy.
+// copier is one call of Copy or Move.
 type copier struct {
 	from, to records.Access
 	opts     Options
+	one      func(ctx context.Context, j job, repeated bool) (outcome, error)
+	after    func(ctx context.Context) error // nil if there is nothing to do after the pass
 	began    time.Time
 	now      time.Time   // when it began by the source's clock
 	start    state       // as it was loaded, or new
@@ -65,14 +67,29 @@ func newCopier(from, to *scskit.Store, opts *Options) (*copier, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &copier{opts: o, began: time.Now(), limit: limiter{rate: o.Rate}}
-	if c.from, c.to, err = accesses(from, to); err != nil {
+	source, target, err := accesses(from, to)
+	if err != nil {
 		return nil, err
 	}
+	for _, side := range []records.Access{source, target} {
+		if isPair(side.Backend()) {
+			return nil, errors.New("a store of migrate.Between cannot be copied: use Pair.Move")
+		}
+	}
+	c := newCopierBetween(source, target, o)
+	c.one = c.once
+	if o.Prune {
+		c.after = c.prune
+	}
+	return c, nil
+}
+
+func newCopierBetween(from, to records.Access, o Options) *copier {
+	c := &copier{from: from, to: to, opts: o, began: time.Now(), limit: limiter{rate: o.Rate}}
 	c.report.DryRun = o.DryRun
 	c.now = c.from.Now()
 	c.listing.ordered = true
-	return c, nil
+	return c
 }
 
 func (c *copier) run(ctx context.Context) (err error) {
@@ -102,8 +119,8 @@ func (c *copier) run(ctx context.Context) (err error) {
 		c.mu.Unlock()
 		err = c.pass(ctx)
 	}
-	if err == nil && c.opts.Prune {
-		err = c.prune(ctx)
+	if err == nil && c.after != nil {
+		err = c.after(ctx)
 	}
 	stop()
 	if saved := c.save(context.WithoutCancel(ctx), err == nil); err == nil {

@@ -59,7 +59,7 @@ func (e refusal) Unwrap() error { return e.error }
 // record copies one record. After a failure of a backend it tries again.
 func (c *copier) record(ctx context.Context, j job) outcome {
 	for try := 1; ; try++ {
-		o, err := c.once(ctx, j, try > 1)
+		o, err := c.one(ctx, j, try > 1)
 		var bad *records.Unreadable
 		var refused refusal
 		switch {

@@ -38,6 +38,7 @@ type Access interface {
 	Backend() any             // the driver, for the text of errors
 	Carries() bool            // the store keeps sessions in cookies
 	Plain() bool              // ids are tokens
+	Keyed() bool              // the store has keys to seal or open records
 	Timed() bool              // the driver is not Untimed
 	Now() time.Time           // the store's clock
 	Public(id string) string  // the id as it may be logged
@@ -55,6 +56,18 @@ type Access interface {
 	// data.
 	Load(ctx context.Context, id string) (driver.Record, Kind, error)
 
+	// Raw is Load, but takes data that does not decode for a session: a store holds any bytes.
+	Raw(ctx context.Context, id string) (driver.Record, Kind, error)
+
+	// Unseal is Open in the way of Raw.
+	Unseal(rec *driver.Record) (Kind, error)
+
+	// KindOf returns what unsealed data is.
+	KindOf(data []byte) Kind
+
+	// Readable returns an *Unreadable if an unsealed record does not decode.
+	Readable(rec driver.Record) error
+
 	// Convert returns an open record of another store as this one keeps it, before it is sealed. The
 	// error says why the store cannot keep it.
 	Convert(from Access, rec driver.Record, kind Kind) (driver.Record, error)
@@ -66,7 +79,24 @@ type Access interface {
 	Save(ctx context.Context, rec driver.Record, cond driver.Condition) error
 	Touch(ctx context.Context, rec driver.Record) error
 	Delete(ctx context.Context, id string, cond driver.Condition) error
+
+	// Quiet returns the access without events.
+	Quiet() Access
+
+	// Carried reports the event of a session that a store over two backends has carried over.
+	Carried(ctx context.Context, id string, took time.Duration, err error)
+
+	// Over returns a *scskit.Store over the driver with the options of this store, but this timeout
+	// and this limit of a record's size. It does not seal: the driver gets the plaintext.
+	Over(d driver.Driver, timeout time.Duration, maxSize int) (store any, err error)
+
+	MaxSize() int           // of a record that can be saved
+	Timeout() time.Duration // of one operation; not positive if there is none
 }
+
+// Marker is the data of a record that holds no session. A store neither finds nor lists it. It is
+// that of a lock. Package scskit sets it.
+var Marker string
 
 // Of returns the access to a *scskit.Store. Package scskit sets it.
 var Of func(store any) Access

@@ -1,0 +1,118 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"strings"
+
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/records"
+)
+
+// Range implements driver.Ranger. A session moves from the other side to the lead, so that it is
+// found in one of them in this order.
+func (p *pairDriver) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
+	return p.list(ctx, func(s side) iter.Seq2[driver.Record, error] { return s.Range(ctx) },
+		p.other, p.lead)
+}
+
+// indexedPair is the driver if both backends have an index of users.
+type indexedPair struct{ *pairDriver }
+
+// RangeUser implements driver.UserIndex. It must not miss a session that moves the other way
+// meanwhile.
+func (p indexedPair) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
+	return p.list(ctx, func(s side) iter.Seq2[driver.Record, error] {
+		index, _ := driver.As[driver.UserIndex](s.driver)
+		return index.RangeUser(ctx, user)
+	}, p.other, p.lead, p.other)
+}
+
+// list yields the records that lead in the sides, without their seals.
+func (p *pairDriver) list(ctx context.Context,
+	listing func(side) iter.Seq2[driver.Record, error],
+	sides ...side) iter.Seq2[driver.Record, error] {
+	return func(yield func(driver.Record, error) bool) {
+		for _, s := range sides {
+			for rec, err := range listing(s) {
+				if err != nil {
+					yield(driver.Record{}, err)
+					return
+				}
+				kind, err := s.Unseal(&rec) // without its data, the Store knows it for unreadable
+				if !leads(rec.Version) {
+					if !s.isLead || err != nil || kind == records.Lock {
+						continue
+					}
+					// It may be a session whose move was interrupted.
+					rec, _, err = p.find(ctx, rec.ID)
+					switch {
+					case errors.Is(err, driver.ErrNotFound):
+						continue
+					case err != nil && !isUnreadable(err):
+						yield(driver.Record{}, err)
+						return
+					}
+				}
+				if !yield(rec, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// Sweep implements driver.Sweeper. A session may leave a record in both backends. So the result is
+// the larger number of the two: below the limit, there are no more in either.
+func (p *pairDriver) Sweep(ctx context.Context, limit int) (int, error) {
+	most := 0
+	for _, s := range []side{p.lead, p.other} {
+		sweeper, ok := driver.As[driver.Sweeper](s.driver)
+		if !ok {
+			continue
+		}
+		n, err := sweeper.Sweep(ctx, limit)
+		most = max(most, n)
+		if err != nil {
+			return most, err
+		}
+	}
+	return most, nil
+}
+
+// schemas calls f for both sides, if they have a schema.
+func (p *pairDriver) schemas(f func(driver.SchemaManager) error) error {
+	var errs []error
+	for _, s := range []side{p.lead, p.other} {
+		if m, ok := driver.As[driver.SchemaManager](s.driver); ok {
+			errs = append(errs, f(m))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// CreateSchema implements driver.SchemaManager.
+func (p *pairDriver) CreateSchema(ctx context.Context) error {
+	return p.schemas(func(m driver.SchemaManager) error { return m.CreateSchema(ctx) })
+}
+
+// CheckSchema implements driver.SchemaManager.
+func (p *pairDriver) CheckSchema(ctx context.Context) error {
+	return p.schemas(func(m driver.SchemaManager) error { return m.CheckSchema(ctx) })
+}
+
+// DropSchema implements driver.SchemaManager.
+func (p *pairDriver) DropSchema(ctx context.Context) error {
+	return p.schemas(func(m driver.SchemaManager) error { return m.DropSchema(ctx) })
+}
+
+// Schema implements driver.SchemaManager.
+func (p *pairDriver) Schema() string {
+	var parts []string
+	_ = p.schemas(func(m driver.SchemaManager) error {
+		parts = append(parts, m.Schema())
+		return nil
+	})
+	return strings.Join(parts, "\n\n")
+}

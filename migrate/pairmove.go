@@ -1,0 +1,131 @@
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/scskit/scskit/driver"
+	"github.com/scskit/scskit/internal/records"
+)
+
+// mover returns a copier that moves the sessions of the other side.
+func (p *pairDriver) mover(opts *Options) (*copier, error) {
+	o, err := opts.withDefaults()
+	switch {
+	case err != nil:
+		return nil, err
+	case o.Prune:
+		return nil, errors.New("Options.Prune is set: a move removes nothing")
+	case o.Checkpoint != nil:
+		return nil, errors.New("Options.Checkpoint is set: a move needs none")
+	}
+	c := newCopierBetween(p.other.Access, p.lead.Access, o)
+	c.one = func(ctx context.Context, j job, repeated bool) (outcome, error) {
+		return p.moveListed(ctx, j.rec, repeated, o.DryRun)
+	}
+	c.after = func(ctx context.Context) error { return p.clean(ctx, c) }
+	return c, nil
+}
+
+// moveListed moves a record that the other side has listed.
+func (p *pairDriver) moveListed(ctx context.Context, rec driver.Record,
+	repeated, dryRun bool) (outcome, error) {
+	id := rec.ID
+	kind, err := p.other.Open(&rec)
+	moving := kind == records.Lock && !leads(rec.Version)
+	switch {
+	case !rec.Expiry.After(p.other.Now()) || err == nil && p.other.Ended(rec):
+		return outcome{what: expired}, nil
+	case err != nil && leads(rec.Version):
+		return outcome{}, err
+	case kind == records.Lock && !moving:
+		return outcome{what: locked}, nil
+	case dryRun && leads(rec.Version):
+		return outcome{what: copied, kind: kind}, nil
+	case dryRun:
+		return outcome{what: unchanged}, nil
+	case !leads(rec.Version) && !moving: // a mirror, or a copy of a move in the other direction
+		if p.both {
+			return outcome{what: unchanged}, p.sync(ctx, id)
+		}
+		return outcome{what: unchanged}, nil
+	case !moving && !repeated:
+		// In most cases nobody has asked for it yet.
+		if _, err := p.move(ctx, rec, kind, driver.Record{}); !errors.Is(err, errAgain) {
+			return outcome{what: copied, kind: kind}, err
+		}
+	}
+	_, _, err = p.find(ctx, id)
+	switch {
+	case errors.Is(err, driver.ErrNotFound) && moving:
+		return outcome{what: unchanged}, nil
+	case errors.Is(err, driver.ErrNotFound):
+		return outcome{what: gone}, nil
+	case err == nil && moving:
+		return outcome{what: unchanged}, nil
+	}
+	return outcome{what: copied, kind: kind}, err
+}
+
+// clean removes from the lead the copies of moves that were given up because the session had ended,
+// and ends the moves that were interrupted.
+func (p *pairDriver) clean(ctx context.Context, c *copier) error {
+	if c.opts.DryRun {
+		return nil
+	}
+	for rec, err := range p.lead.Range(ctx) {
+		if err != nil {
+			return fmt.Errorf("list the target: %w", redact(err, rec.ID))
+		}
+		if leads(rec.Version) {
+			continue
+		}
+		if err := p.settle(ctx, rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle ends the move of a copy in the lead, or removes it.
+func (p *pairDriver) settle(ctx context.Context, rec driver.Record) error {
+	if kind, err := p.lead.Unseal(&rec); err == nil && kind == records.Lock {
+		return nil
+	}
+	_, held, err := p.find(ctx, rec.ID)
+	if !errors.Is(err, driver.ErrNotFound) {
+		if isUnreadable(err) {
+			err = nil
+		}
+		return err
+	}
+	if held.ID == "" || held.Version != rec.Version {
+		return nil
+	}
+	err = p.lead.Delete(ctx, rec.ID, driver.IfVersion(rec.Version))
+	if lostRace(err) {
+		return nil
+	}
+	return err
+}
+
+// done reports whether all sessions have moved. Those that have not lead in the other side, or are
+// copies in the lead: their move was interrupted, or without the pair they would look like sessions.
+func (p *pairDriver) done(ctx context.Context) (bool, error) {
+	for _, s := range []side{p.other, p.lead} {
+		for rec, err := range s.Range(ctx) {
+			if err != nil {
+				return false, redact(err, rec.ID)
+			}
+			kind, err := s.Open(&rec)
+			switch {
+			case err != nil, kind == records.Lock, leads(rec.Version) == s.isLead,
+				!rec.Expiry.After(s.Now()), s.Ended(rec):
+			default:
+				return false, nil
+			}
+		}
+	}
+	return true, nil
+}
