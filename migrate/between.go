@@ -151,6 +151,22 @@ func (p *Pair) Move(ctx context.Context, opts *Options) (Report, error) {
 	return c.result(), err
 }
 
+// Claim prepares a backend for another move, after the application has gone back to it from a pair
+// with BetweenOptions.Rollback, and the other backend was lost or dropped: what the pair has mirrored
+// there is the session by now. Call it when no process uses the pair any more. Requests may use the
+// backend meanwhile. It returns how many sessions it has claimed, even if it fails.
+//
+// It is not needed after a move in the other direction; see Between.
+func Claim(ctx context.Context, store *scskit.Store) (claimed int, err error) {
+	if store == nil {
+		return 0, errors.New("migrate: claim: the store is nil")
+	}
+	if claimed, err = claim(ctx, records.Of(store)); err != nil {
+		return claimed, fmt.Errorf("migrate: claim: %w", err)
+	}
+	return claimed, nil
+}
+
 func isPair(backend any) bool {
 	switch backend.(type) {
 	case *pairDriver, indexedPair:

@@ -99,3 +99,24 @@ func (p *pairDriver) dropMirror(ctx context.Context, id string) error {
 	}
 	return driver.ErrConflict
 }
+
+// claim makes sessions of all mirrors.
+func claim(ctx context.Context, a records.Access) (n int, err error) {
+	for rec, err := range a.Range(ctx) {
+		if err != nil {
+			return n, redact(err, rec.ID)
+		}
+		if kind, err := a.Unseal(&rec); leads(rec.Version) || err != nil || kind == records.Lock {
+			continue
+		}
+		held := rec.Version
+		rec.Version = newVersion()
+		switch err := a.Save(ctx, rec, driver.IfVersion(held)); {
+		case err == nil:
+			n++
+		case !lostRace(err): // otherwise a request has saved or destroyed it
+			return n, err
+		}
+	}
+	return n, nil
+}

@@ -69,7 +69,7 @@ func (p *pairDriver) moveListed(ctx context.Context, rec driver.Record,
 }
 
 // clean removes from the lead the copies of moves that were given up because the session had ended,
-// and ends the moves that were interrupted.
+// ends the moves that were interrupted, and brings the mirror up to date.
 func (p *pairDriver) clean(ctx context.Context, c *copier) error {
 	if c.opts.DryRun {
 		return nil
@@ -78,11 +78,14 @@ func (p *pairDriver) clean(ctx context.Context, c *copier) error {
 		if err != nil {
 			return fmt.Errorf("list the target: %w", redact(err, rec.ID))
 		}
-		if leads(rec.Version) {
-			continue
+		switch {
+		case !leads(rec.Version):
+			err = p.settle(ctx, rec)
+		case p.both:
+			err = p.sync(ctx, rec.ID)
 		}
-		if err := p.settle(ctx, rec); err != nil {
-			return err
+		if err != nil {
+			return redact(err, rec.ID)
 		}
 	}
 	return nil
@@ -111,7 +114,8 @@ func (p *pairDriver) settle(ctx context.Context, rec driver.Record) error {
 }
 
 // done reports whether all sessions have moved. Those that have not lead in the other side, or are
-// copies in the lead: their move was interrupted, or without the pair they would look like sessions.
+// copies in the lead: their move was interrupted, or a store without the pair would take them for
+// sessions.
 func (p *pairDriver) done(ctx context.Context) (bool, error) {
 	for _, s := range []side{p.other, p.lead} {
 		for rec, err := range s.Range(ctx) {
