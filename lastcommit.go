@@ -75,6 +75,13 @@ func (t *tracker) Settle(token string) {
 	}
 }
 
+// Began implements tracking.Tracker.
+func (t *tracker) Began() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.began
+}
+
 // late reports whether the token of a session cannot be set any more: the response has begun.
 func (t *tracker) late(s *Store, token string) bool {
 	if t == nil {

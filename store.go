@@ -110,6 +110,9 @@ func (s *Store) Codec() scs.Codec { return s.codec.Codec }
 // timeout.
 func (s *Store) TouchInterval() time.Duration { return s.opts.TouchInterval }
 
+// UserKey returns Options.UserKey, or "".
+func (s *Store) UserKey() string { return s.opts.UserKey }
+
 // CookieName returns the name of the cookie that the store makes values for, if the store keeps
 // sessions in cookies. Otherwise ok is false.
 func (s *Store) CookieName() (name string, ok bool) {

@@ -23,6 +23,9 @@ type Tracker interface {
 	// From then on, SessionManager.RenewToken fails for the session.
 	Settle(token string)
 
+	// Began reports whether Settle was called: the session can no longer be stored.
+	Began() bool
+
 	// Renewed reports whether store has found that the token was renewed a moment ago. The browser may
 	// have the new cookie already, so the response must not change it.
 	Renewed(store scs.Store, token string) bool
