@@ -2,6 +2,7 @@ package moving
 
 import (
 	"context"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/adapters"
 	"github.com/scskit/scskit/internal/testenv"
+	"github.com/scskit/scskit/migrate/legacy/shim"
 )
 
 // counter returns a function that counts the keys in Redis with a prefix.
@@ -102,6 +104,16 @@ func gorillaApplications(t *testing.T, addr string, count counter) []application
 	withGob := inRedis(gobs, redistore.GobSerializer{})
 	withJSON := inRedis(jsons, redistore.JSONSerializer{})
 	echoGob := inRedis(echos, redistore.GobSerializer{})
+	unchanged := func(name string, before func(sessions.Store) http.Handler) application {
+		store := cookies(false, firstKey)
+		return application{
+			name: name, cookie: "app",
+			before: func() server { return handler(before(store())) },
+			after: func(s *scskit.Store, o adapters.AdoptOptions) server {
+				return handler(gorillaUnchanged(store(), s, o, before))
+			},
+		}
+	}
 	simple, asJSON := cookies(false, firstKey), cookies(true, firstKey, firstBlock)
 	return []application{
 		gorilla("gorilla cookie, keys replaced", cookies(false, firstKey, firstBlock),
@@ -115,6 +127,14 @@ func gorillaApplications(t *testing.T, addr string, count counter) []application
 		gorilla("gorilla Redis, JSON", withJSON, withJSON, count(jsons)),
 		gorilla("echo cookie", simple, simple, nil),
 		gorilla("echo Redis", echoGob, echoGob, count(echos)),
+		unchanged("gorilla, handlers unchanged", gorillaBefore),
+		unchanged("echo, handlers unchanged", echoBefore),
+		unchanged("gin, handlers unchanged", func(s sessions.Store) http.Handler {
+			if over, ok := s.(*shim.Store); ok {
+				return ginBefore(shim.Gin[ginsessions.Options](over))
+			}
+			return ginBefore(gincookie.NewStore(firstKey))
+		}),
 	}
 }
 
