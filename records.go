@@ -189,6 +189,14 @@ func (a recordAccess) Delete(ctx context.Context, id string, cond driver.Conditi
 	return a.store.remove(ctx, id, cond)
 }
 
+func (a recordAccess) Turn(ctx context.Context, id string) (end func(), err error) {
+	turns := a.store.mergeLocks
+	if err := turns.lock(ctx, id); err != nil {
+		return nil, err
+	}
+	return func() { turns.unlock(id) }, nil
+}
+
 func (a recordAccess) Quiet() records.Access {
 	quiet := *a.store
 	quiet.opts.Observer = nil

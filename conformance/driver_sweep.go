@@ -46,7 +46,8 @@ func (t *checkT) populateExpired(d driver.Driver, n int) {
 			return
 		}
 		// This took too long: a save may have removed expired records.
-		t.sweepRecords(d.(driver.Sweeper), 10*n)
+		sweeper, _ := driver.As[driver.Sweeper](d)
+		t.sweepRecords(sweeper, 10*n)
 	}
 }
 

@@ -243,12 +243,13 @@ func (l *listener) RangeUser(ctx context.Context, user string) iter.Seq2[driver.
 	return l.Range(ctx)
 }
 
-// Range implements driver.Ranger for a driver that does.
+// Range implements driver.Ranger for a driver that does, or wraps one.
 func (l *listener) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	if l.fail != nil {
 		return func(yield func(driver.Record, error) bool) { yield(driver.Record{}, l.fail) }
 	}
-	return l.Driver.(driver.Ranger).Range(ctx)
+	ranger, _ := driver.As[driver.Ranger](l.Driver)
+	return ranger.Range(ctx)
 }
 
 func (l *listener) note(seen ...string) {

@@ -42,6 +42,9 @@ type Pair struct {
 // processes have it, Between(fresh, old, nil). To go back, deploy the two in the opposite order.
 // docs/moving-backends.md has the steps.
 //
+// Sweep removes expired records from both backends, if the new one needs a sweep. If it does not, as
+// Redis, sweep the old one as before.
+//
 // The options of the store, such as UserKey, are those of the first argument. Each backend keeps
 // its own Keys and Codec. Both must store hashes of the tokens, or both tokens: PlainIDs must be
 // equal. The new backend must not hold sessions of the old one already, as after a Copy.
@@ -83,7 +86,7 @@ func newPair(fresh, old *scskit.Store, opts *BetweenOptions) (*Pair, error) {
 			return nil, fmt.Errorf("%T is read-only: use Copy", backend)
 		case !lists:
 			return nil, fmt.Errorf("%T cannot list sessions: %w", backend, errors.ErrUnsupported)
-		case isPair(backend):
+		case isPair(s):
 			return nil, errors.New("a store is one of migrate.Between: pass the backends")
 		}
 	}
@@ -101,12 +104,7 @@ func newPair(fresh, old *scskit.Store, opts *BetweenOptions) (*Pair, error) {
 	if lead.Timeout() > 0 && other.Timeout() > 0 {
 		timeout = lead.Timeout() + other.Timeout()
 	}
-	var outer driver.Driver = d
-	_, oneIndex := driver.As[driver.UserIndex](fresh.Driver())
-	if _, both := driver.As[driver.UserIndex](old.Driver()); oneIndex && both {
-		outer = indexedPair{d}
-	}
-	store, err := lead.Over(outer, timeout, maxSize)
+	store, err := lead.Over(d.withOptional(), timeout, maxSize)
 	if err != nil {
 		return nil, err
 	}
@@ -167,10 +165,7 @@ func Claim(ctx context.Context, store *scskit.Store) (claimed int, err error) {
 	return claimed, nil
 }
 
-func isPair(backend any) bool {
-	switch backend.(type) {
-	case *pairDriver, indexedPair:
-		return true
-	}
-	return false
+func isPair(store *scskit.Store) bool {
+	_, is := driver.As[*pairDriver](store.Driver())
+	return is
 }

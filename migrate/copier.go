@@ -71,10 +71,8 @@ func newCopier(from, to *scskit.Store, opts *Options) (*copier, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, side := range []records.Access{source, target} {
-		if isPair(side.Backend()) {
-			return nil, errors.New("a store of migrate.Between cannot be copied: use Pair.Move")
-		}
+	if isPair(from) || isPair(to) {
+		return nil, errors.New("a store of migrate.Between cannot be copied: use Pair.Move")
 	}
 	c := newCopierBetween(source, target, o)
 	c.one = c.once

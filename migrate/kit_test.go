@@ -95,6 +95,12 @@ func (b *bothWays) either() driver.Driver {
 	return b.two
 }
 
+// as returns the pair in either direction as an optional interface.
+func as[T any](b *bothWays) T {
+	t, _ := driver.As[T](b.either())
+	return t
+}
+
 func (b *bothWays) Load(ctx context.Context, id string) (driver.Record, error) {
 	return b.either().Load(ctx, id)
 }
@@ -115,13 +121,13 @@ func (b *bothWays) Delete(ctx context.Context, id string, cond driver.Condition)
 }
 
 func (b *bothWays) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
-	return b.either().(driver.Ranger).Range(ctx)
+	return as[driver.Ranger](b).Range(ctx)
 }
 
 func (b *bothWays) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
-	return b.either().(driver.UserIndex).RangeUser(ctx, user)
+	return as[driver.UserIndex](b).RangeUser(ctx, user)
 }
 
 func (b *bothWays) Sweep(ctx context.Context, limit int) (int, error) {
-	return b.either().(driver.Sweeper).Sweep(ctx, limit)
+	return as[driver.Sweeper](b).Sweep(ctx, limit)
 }

@@ -54,7 +54,7 @@ type pairDriver struct {
 var (
 	_ driver.Driver        = (*pairDriver)(nil)
 	_ driver.Ranger        = (*pairDriver)(nil)
-	_ driver.Sweeper       = (*pairDriver)(nil)
+	_ driver.Sweeper       = sweptPair{}
 	_ driver.SchemaManager = (*pairDriver)(nil)
 	_ driver.UserIndex     = indexedPair{}
 )
@@ -121,7 +121,12 @@ func (p *pairDriver) Save(ctx context.Context, rec driver.Record, cond driver.Co
 			return err
 		}
 	}
-	for attempt := range maxAttempts {
+	end, err := p.lead.Turn(ctx, rec.ID)
+	if err != nil {
+		return err
+	}
+	defer end()
+	for attempt := range 4 * maxAttempts {
 		if err := pause(ctx, attempt); err != nil {
 			return err
 		}

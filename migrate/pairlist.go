@@ -17,16 +17,36 @@ func (p *pairDriver) Range(ctx context.Context) iter.Seq2[driver.Record, error] 
 		p.other, p.lead)
 }
 
+// withOptional returns the driver with the optional interfaces that the backends have.
+func (p *pairDriver) withOptional() (d driver.Driver) {
+	d = p
+	_, leadSweeps := driver.As[driver.Sweeper](p.lead.driver)
+	if leadSweeps {
+		d = sweptPair{d, p}
+	}
+	_, leadIndex := driver.As[driver.UserIndex](p.lead.driver)
+	if _, both := driver.As[driver.UserIndex](p.other.driver); both && leadIndex {
+		d = indexedPair{d, p}
+	}
+	return d
+}
+
 // indexedPair is the driver if both backends have an index of users.
-type indexedPair struct{ *pairDriver }
+type indexedPair struct {
+	driver.Driver
+	pair *pairDriver
+}
+
+// Unwrap implements driver.Decorator.
+func (p indexedPair) Unwrap() driver.Driver { return p.Driver }
 
 // RangeUser implements driver.UserIndex. It must not miss a session that moves the other way
 // meanwhile.
 func (p indexedPair) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
-	return p.list(ctx, func(s side) iter.Seq2[driver.Record, error] {
+	return p.pair.list(ctx, func(s side) iter.Seq2[driver.Record, error] {
 		index, _ := driver.As[driver.UserIndex](s.driver)
 		return index.RangeUser(ctx, user)
-	}, p.other, p.lead, p.other)
+	}, p.pair.other, p.pair.lead, p.pair.other)
 }
 
 // list yields the records that lead in the sides, without their seals.
@@ -63,11 +83,20 @@ func (p *pairDriver) list(ctx context.Context,
 	}
 }
 
+// sweptPair is the driver if the backend that leads must be swept.
+type sweptPair struct {
+	driver.Driver
+	pair *pairDriver
+}
+
+// Unwrap implements driver.Decorator.
+func (p sweptPair) Unwrap() driver.Driver { return p.Driver }
+
 // Sweep implements driver.Sweeper. A session may leave a record in both backends. So the result is
 // the larger number of the two: below the limit, there are no more in either.
-func (p *pairDriver) Sweep(ctx context.Context, limit int) (int, error) {
+func (p sweptPair) Sweep(ctx context.Context, limit int) (int, error) {
 	most := 0
-	for _, s := range []side{p.lead, p.other} {
+	for _, s := range []side{p.pair.lead, p.pair.other} {
 		sweeper, ok := driver.As[driver.Sweeper](s.driver)
 		if !ok {
 			continue

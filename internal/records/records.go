@@ -80,6 +80,9 @@ type Access interface {
 	Touch(ctx context.Context, rec driver.Record) error
 	Delete(ctx context.Context, id string, cond driver.Condition) error
 
+	// Turn waits until no other caller in this process has the turn of the id.
+	Turn(ctx context.Context, id string) (end func(), err error)
+
 	// Quiet returns the access without events.
 	Quiet() Access
 
