@@ -1,4 +1,6 @@
-// Package migrate copies sessions from one backend to another, without signing anybody out.
+// Package migrate moves sessions from one backend to another, without signing anybody out. Between
+// does so without a downtime: it is a store over both backends. Copy needs a stop of the
+// application for the last copy, and leaves the source as it is:
 //
 //	report, err := migrate.Copy(ctx, from, to, &migrate.Options{
 //		Checkpoint: migrate.File("move.json"),

@@ -65,6 +65,49 @@ func lastCopy(ctx context.Context, from, to *scskit.Store, file string) error {
 	return nil
 }
 
+func firstDeployment(old, fresh *scskit.Store) (*scskit.Store, error) {
+	pair, err := migrate.Between(old, fresh, nil)
+	if err != nil {
+		return nil, err
+	}
+	return pair.Store(), nil
+}
+
+func secondDeployment(old, fresh *scskit.Store) (*scskit.Store, error) {
+	pair, err := migrate.Between(fresh, old, nil)
+	if err != nil {
+		return nil, err
+	}
+	return pair.Store(), nil
+}
+
+func moveRest(ctx context.Context, pair *migrate.Pair) error {
+	report, err := pair.Move(ctx, &migrate.Options{
+		Rate:  2000, // sessions per second, so that users notice nothing
+		Count: true,
+		Progress: func(p migrate.Progress) {
+			log.Printf("%d of %d, %.0f/s, %v left", p.Report.Done(), p.Total, p.Rate, p.Remaining)
+		},
+	})
+	log.Println(report)
+	if err != nil {
+		return err
+	}
+	done, err := pair.Done(ctx)
+	if err != nil {
+		return err
+	}
+	if !done {
+		return errors.New("a process without the pair still uses the old backend")
+	}
+	return nil
+}
+
+func withRollback(old, fresh *scskit.Store) (*migrate.Pair, error) {
+	pair, err := migrate.Between(fresh, old, &migrate.BetweenOptions{Rollback: true})
+	return pair, err
+}
+
 func fromSCS(ctx context.Context, old *scs.SessionManager, to *scskit.Store) error {
 	from, err := migrate.FromSCS(old.Store, &migrate.SCSOptions{
 		Hashed:      old.HashTokenInStore,
@@ -138,5 +181,65 @@ func TestMoving(t *testing.T) {
 	}
 	if n := get(token); n != 4 {
 		t.Errorf("from scs: got %d", n)
+	}
+}
+
+func TestMovingWithoutDowntime(t *testing.T) {
+	old, err := openRedis(testenv.Redis(t), testenv.Name(t)+":")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := openPostgres(testenv.Postgres(t), testenv.Name(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fresh.CreateSchema(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = fresh.DropSchema(context.Background()) })
+	// count is a request with the store of a deployment.
+	count := func(store *scskit.Store, token string) (string, int) {
+		sm := scskit.New(store)
+		ctx, err := sm.Load(scskit.WithTracker(t.Context()), token)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := sm.GetInt(ctx, "n") + 1
+		sm.Put(ctx, "n", n)
+		token, _, err = sm.Commit(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return token, n
+	}
+	first, err := firstDeployment(old, fresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := secondDeployment(old, fresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pair, err := withRollback(old, fresh)
+	if err != nil {
+		t.Fatal(err)
+	}
+	token, _ := count(old, "")
+	idle, _ := count(old, "")
+	for i, store := range []*scskit.Store{old, first, old, second, first, second, pair.Store()} {
+		if _, n := count(store, token); n != i+2 {
+			t.Fatalf("deployment %d: got %d", i, n)
+		}
+	}
+	if err := moveRest(t.Context(), pair); err != nil {
+		t.Error(err)
+	}
+	for _, store := range []*scskit.Store{fresh, old} {
+		if _, n := count(store, idle); n != 2 {
+			t.Errorf("got %d", n)
+		}
+		if _, n := count(store, token); n != 9 {
+			t.Errorf("got %d", n)
+		}
 	}
 }
