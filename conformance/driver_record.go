@@ -20,7 +20,7 @@ var driverRecordChecks = []check{
 	{"driver/far-future", LevelDriver, driverFarFuture,
 		"package driver: dates after the year 2038 are stored like any other"},
 	{"driver/versions", LevelDriver, driverVersions,
-		"Record.Version: all 63 bits are stored"},
+		"Record.Version: all 64 bits are stored"},
 	{"driver/save-always", LevelDriver, driverSaveAlways,
 		"Always: stores the record, whatever is there"},
 	{"driver/save-if-absent", LevelDriver, driverSaveIfAbsent,
@@ -102,7 +102,9 @@ func driverVersions(t *checkT) {
 	d := t.newDriver()
 	rec := record(newID(), "data")
 	cond := driver.IfAbsent()
-	for _, v := range []int64{1, 1<<53 + 1, 1 << 62, math.MaxInt64 - 1, math.MaxInt64} {
+	for _, v := range []int64{
+		1, 1<<53 + 1, 1 << 62, math.MaxInt64 - 1, math.MaxInt64, -1, math.MinInt64 + 1, math.MinInt64,
+	} {
 		rec.Version = v
 		t.save(d, rec, cond)
 		t.wantRecord(d, rec)

@@ -55,7 +55,8 @@ type Record struct {
 
 	// Version identifies one saved state of the record. The caller draws it at random for each save.
 	// It therefore also distinguishes states of a record that was deleted and created again. It is
-	// never zero.
+	// never zero. A Store draws positive versions; records of package migrate that are no sessions
+	// have negative ones.
 	Version int64
 
 	// User identifies the session's user, for drivers that implement UserIndex. It is the SHA-256 of

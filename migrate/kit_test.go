@@ -51,6 +51,20 @@ func TestPairConformance(t *testing.T) {
 		[]conformance.Store{store("pair", false), store("mirrored", true)})
 }
 
+func TestPairDriver(t *testing.T) {
+	t.Parallel()
+	conformance.TestDriver(t, conformance.Driver{
+		Name: "pair",
+		New: func(tb testing.TB) driver.Driver {
+			return between(tb, newMemory(tb, scskit.Options{}), newMemory(tb, scskit.Options{}),
+				false).Store().Driver()
+		},
+		Exempt: map[string]string{
+			"driver/versions": "records at negative versions are those of its moves",
+		},
+	})
+}
+
 // TestBothWaysConformance runs the kit while each operation goes through the pair in one direction
 // or the other, so that sessions move to and fro all the time.
 func TestBothWaysConformance(t *testing.T) {

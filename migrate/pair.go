@@ -55,7 +55,7 @@ var (
 	_ driver.Driver        = (*pairDriver)(nil)
 	_ driver.Ranger        = (*pairDriver)(nil)
 	_ driver.Sweeper       = sweptPair{}
-	_ driver.SchemaManager = (*pairDriver)(nil)
+	_ driver.SchemaManager = schemaPair{}
 	_ driver.UserIndex     = indexedPair{}
 )
 

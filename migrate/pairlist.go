@@ -24,6 +24,9 @@ func (p *pairDriver) withOptional() (d driver.Driver) {
 	if leadSweeps {
 		d = sweptPair{d, p}
 	}
+	if p.hasSchema() {
+		d = schemaPair{d, p}
+	}
 	_, leadIndex := driver.As[driver.UserIndex](p.lead.driver)
 	if _, both := driver.As[driver.UserIndex](p.other.driver); both && leadIndex {
 		d = indexedPair{d, p}
@@ -110,10 +113,27 @@ func (p sweptPair) Sweep(ctx context.Context, limit int) (int, error) {
 	return most, nil
 }
 
+// schemaPair is the driver if one of the backends needs a schema.
+type schemaPair struct {
+	driver.Driver
+	pair *pairDriver
+}
+
+// Unwrap implements driver.Decorator.
+func (p schemaPair) Unwrap() driver.Driver { return p.Driver }
+
+func (p *pairDriver) hasSchema() (has bool) {
+	_ = schemaPair{p, p}.schemas(func(driver.SchemaManager) error {
+		has = true
+		return nil
+	})
+	return has
+}
+
 // schemas calls f for both sides, if they have a schema.
-func (p *pairDriver) schemas(f func(driver.SchemaManager) error) error {
+func (p schemaPair) schemas(f func(driver.SchemaManager) error) error {
 	var errs []error
-	for _, s := range []side{p.lead, p.other} {
+	for _, s := range []side{p.pair.lead, p.pair.other} {
 		if m, ok := driver.As[driver.SchemaManager](s.driver); ok {
 			errs = append(errs, f(m))
 		}
@@ -122,22 +142,22 @@ func (p *pairDriver) schemas(f func(driver.SchemaManager) error) error {
 }
 
 // CreateSchema implements driver.SchemaManager.
-func (p *pairDriver) CreateSchema(ctx context.Context) error {
+func (p schemaPair) CreateSchema(ctx context.Context) error {
 	return p.schemas(func(m driver.SchemaManager) error { return m.CreateSchema(ctx) })
 }
 
 // CheckSchema implements driver.SchemaManager.
-func (p *pairDriver) CheckSchema(ctx context.Context) error {
+func (p schemaPair) CheckSchema(ctx context.Context) error {
 	return p.schemas(func(m driver.SchemaManager) error { return m.CheckSchema(ctx) })
 }
 
 // DropSchema implements driver.SchemaManager.
-func (p *pairDriver) DropSchema(ctx context.Context) error {
+func (p schemaPair) DropSchema(ctx context.Context) error {
 	return p.schemas(func(m driver.SchemaManager) error { return m.DropSchema(ctx) })
 }
 
 // Schema implements driver.SchemaManager.
-func (p *pairDriver) Schema() string {
+func (p schemaPair) Schema() string {
 	var parts []string
 	_ = p.schemas(func(m driver.SchemaManager) error {
 		parts = append(parts, m.Schema())
