@@ -117,6 +117,12 @@ const (
 	rowValues  = `{id}, {version}, {expiry}, {created}, {updated}, {seen}, {user}, {data}`
 )
 
+// ownRow is a condition that every row fulfills. Because of it, the statements that delete name all
+// columns of every version except data, as the other statements do. They fail on another program's
+// table that has the columns id and expiry, and delete nothing there. It comes first, so that the
+// missing column is what the database reports.
+const ownRow = `version IS NOT NULL AND created IS NOT NULL AND updated IS NOT NULL`
+
 // onConflict are the statements for PostgreSQL's upsert, which SQLite has adopted.
 var onConflict = templates{
 	load: `SELECT ` + fields + ` FROM {table}
@@ -142,9 +148,9 @@ var onConflict = templates{
 	touch: `UPDATE {table} SET expiry = {expiry}, seen = {seen}
 		WHERE id = {id} AND version = {held} AND expiry > {now}`,
 
-	remove: `DELETE FROM {table} WHERE id = {id}`,
+	remove: `DELETE FROM {table} WHERE ` + ownRow + ` AND id = {id}`,
 
-	removeAt: `DELETE FROM {table} WHERE id = {id} AND version = {held}`,
+	removeAt: `DELETE FROM {table} WHERE ` + ownRow + ` AND id = {id} AND version = {held}`,
 
 	page: `SELECT id, ` + fields + ` FROM {table}
 		WHERE id >= {id} AND expiry > {now} ORDER BY id LIMIT {limit}`,
@@ -152,7 +158,7 @@ var onConflict = templates{
 	userPage: `SELECT id, ` + fields + ` FROM {table}
 		WHERE user_hash = {user} AND id >= {id} AND expiry > {now} ORDER BY id LIMIT {limit}`,
 
-	sweep: `DELETE FROM {table} WHERE expiry <= {both} AND id IN
+	sweep: `DELETE FROM {table} WHERE ` + ownRow + ` AND expiry <= {both} AND id IN
 		(SELECT id FROM {table} WHERE expiry <= {both} ORDER BY expiry LIMIT {limit})`,
 }
 

@@ -93,7 +93,8 @@ var onDuplicateKey = func() templates {
 		removeAt: onConflict.removeAt,
 		page:     onConflict.page,
 		userPage: onConflict.userPage,
-		sweep:    `DELETE FROM {table} WHERE expiry <= {both} ORDER BY expiry LIMIT {limit}`,
+		sweep: `DELETE FROM {table} WHERE ` + ownRow + ` AND expiry <= {both}
+			ORDER BY expiry LIMIT {limit}`,
 	}
 }()
 

@@ -14,8 +14,8 @@ func PostgreSQL() Dialect {
 	statements := onConflict
 	// SKIP LOCKED leaves out rows that another sweep or a save has locked, so that neither waits.
 	// The subquery is an array so that the planner always fetches these rows by their ctid.
-	statements.sweep = `DELETE FROM {table} WHERE expiry <= {both} AND ctid = ANY (ARRAY
-		(SELECT ctid FROM {table} WHERE expiry <= {both}
+	statements.sweep = `DELETE FROM {table} WHERE ` + ownRow + ` AND expiry <= {both}
+		AND ctid = ANY (ARRAY (SELECT ctid FROM {table} WHERE expiry <= {both}
 		ORDER BY expiry LIMIT {limit} FOR UPDATE SKIP LOCKED))`
 	return Dialect{
 		name:        "postgresql",
