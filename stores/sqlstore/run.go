@@ -10,7 +10,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/scskit/scskit/driver"
 	"github.com/scskit/scskit/internal/bound"
 )
 
@@ -200,8 +199,7 @@ func (t *table) failure(ctx context.Context, op string, err error) error {
 	}
 	switch t.dialect.classify(err) {
 	case faultNoSchema:
-		return fmt.Errorf("sqlstore: %s: %w: table %s: %s: %w", op, driver.ErrNoSchema, t.name,
-			schemaFix, err)
+		return t.noSchema(ctx, op, err)
 	case faultPooler:
 		return fmt.Errorf("sqlstore: %s: %w: %s", op, err, poolerFix)
 	}

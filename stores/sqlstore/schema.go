@@ -23,6 +23,13 @@ var columns = []string{"id", "version", "expiry", "created", "updated", "data"}
 // are not NOT NULL, so that a program of the first version can use the table too.
 var laterColumns = []string{"seen", "user_hash"}
 
+// scsColumns are the columns of the tables of alexedwards/scs's own stores.
+var scsColumns = []string{"token", "data", "expiry"}
+
+// scsFix says what becomes of the sessions in such a table.
+const scsFix = "read its sessions with adapters.Adopt and legacy.SCS (docs/moving.md), " +
+	"or copy them with migrate.FromSCS (docs/moving-backends.md)"
+
 // CreateSchema creates the table and its indexes. If all exist, it changes nothing and needs no
 // privileges for DDL. To a table of an earlier version it adds what that lacks; the package
 // documentation says what is locked meanwhile. If the table exists without the store's first
@@ -39,8 +46,8 @@ func (t *table) CreateSchema(ctx context.Context) error {
 	if err != nil {
 		return t.failure(ctx, op, err)
 	}
-	if missing := l.missing(columns); len(missing) > 0 {
-		return t.foreign(op, missing)
+	if l.isForeign() {
+		return t.foreign(op, &l)
 	}
 	if !l.uniqueID {
 		return t.check(ctx, op)
@@ -80,8 +87,8 @@ func (t *table) check(ctx context.Context, op string) error {
 	if len(l.columns) == 0 {
 		return lacks(" does not exist: %s", schemaFix)
 	}
-	if missing := l.missing(columns); len(missing) > 0 {
-		return t.foreign(op, missing)
+	if l.isForeign() {
+		return t.foreign(op, &l)
 	}
 	if !l.uniqueID {
 		return lacks(": column id alone must be unique: recreate the table with the store's Schema")
@@ -114,8 +121,8 @@ func (t *table) DropSchema(ctx context.Context) error {
 	if err != nil {
 		return t.failure(ctx, op, err)
 	}
-	if missing := l.missing(columns); len(l.columns) > 0 && len(missing) > 0 {
-		return t.foreign(op, missing)
+	if l.isForeign() {
+		return t.foreign(op, &l)
 	}
 	if err := t.ddl(ctx, t.dialect.dropTable(t.name)); err != nil {
 		return t.failure(ctx, op, err)
@@ -243,11 +250,34 @@ func readLayout(rows *sql.Rows) (layout, error) {
 	return l, rows.Err()
 }
 
-// foreign returns the error for a table that is not the store's.
-func (t *table) foreign(op string, missing []string) error {
-	return fmt.Errorf("sqlstore: %s: %w: table %s is not a table of this store, it lacks %s: "+
-		"choose another name in Options.Table",
-		op, driver.ErrNoSchema, t.name, strings.Join(missing, ", "))
+// isForeign reports whether the table exists and is not the store's.
+func (l *layout) isForeign() bool {
+	return len(l.columns) > 0 && len(l.missing(columns)) > 0
+}
+
+// foreign returns the error for a table that is not the store's. The stores of alexedwards/scs have
+// a table of the same name, so an application that moves from them gets this error first.
+func (t *table) foreign(op string, l *layout) error {
+	what := "it lacks " + strings.Join(l.missing(columns), ", ")
+	var more string
+	if len(l.missing(scsColumns)) == 0 {
+		what = "it has the columns " + strings.Join(scsColumns, ", ") + " of scs's own stores"
+		more = "; " + scsFix
+	}
+	other := tableName{schema: t.name.schema, table: "scskit_sessions"}
+	return fmt.Errorf("sqlstore: %s: %w: table %s is not a table of this store, %s: "+
+		"set sqlstore.Options.Table (table in a URL) to another name, such as %s%s",
+		op, driver.ErrNoSchema, t.name, what, other, more)
+}
+
+// noSchema returns the error for an operation that failed because of the schema. It looks at the
+// table once more, because CreateSchema does not help if that is not the store's.
+func (t *table) noSchema(ctx context.Context, op string, err error) error {
+	if l, inspectErr := t.inspect(ctx); inspectErr == nil && l.isForeign() {
+		return fmt.Errorf("%w: %w", t.foreign(op, &l), err)
+	}
+	return fmt.Errorf("sqlstore: %s: %w: table %s: %s: %w", op, driver.ErrNoSchema, t.name,
+		schemaFix, err)
 }
 
 // missing returns those of the wanted columns that the table lacks.

@@ -12,6 +12,10 @@
 // its CreateSchema. An expired session is invisible at once, but its row stays until the program
 // calls the store's Sweep. StartSweep does so at intervals.
 //
+// A table of that name which is not the store's, such as that of one of scs's own stores, is left
+// alone: every operation, CreateSchema and DropSchema return an error that matches
+// driver.ErrNoSchema and says what the table is. Set Options.Table to another name.
+//
 // # Tables of an earlier version
 //
 // The first version of the table did not have the columns seen and user_hash and the index on the

@@ -112,9 +112,7 @@ func TestSchemaComesLater(t *testing.T) {
 func TestCheckSchemaSaysWhatIsMissing(t *testing.T) {
 	t.Parallel()
 	const (
-		prefix  = "sqlstore: check schema: session schema missing: table sessions"
-		foreign = prefix + " is not a table of this store, it lacks id, version, created, updated: " +
-			"choose another name in Options.Table"
+		prefix    = "sqlstore: check schema: session schema missing: table sessions"
 		notUnique = prefix + ": column id alone must be unique: " +
 			"recreate the table with the store's Schema"
 		earlier     = prefix + " is of an earlier version, it lacks seen, user_hash: " + schemaFix
@@ -128,10 +126,6 @@ func TestCheckSchemaSaysWhatIsMissing(t *testing.T) {
 	)
 	for _, tc := range []struct{ ddl, want string }{
 		{"", prefix + " does not exist: " + schemaFix},
-		{
-			"CREATE TABLE sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL)",
-			foreign,
-		},
 		{"CREATE TABLE sessions (id BLOB, " + columns + ")", notUnique},
 		{"CREATE TABLE sessions (id BLOB, " + columns + ", PRIMARY KEY (id, version))", notUnique},
 		{
@@ -183,35 +177,6 @@ func TestCheckSchemaSaysWhatIsMissing(t *testing.T) {
 		if err == nil || err.Error() != tc.want {
 			t.Errorf("got  %v\nwant %s", err, tc.want)
 		}
-	}
-}
-
-// TestForeignTableIsLeftAlone uses the table of scs's sqlite3store, which has the same name.
-func TestForeignTableIsLeftAlone(t *testing.T) {
-	t.Parallel()
-	db := openMemory(t)
-	execAll(t, db,
-		"CREATE TABLE sessions (token TEXT PRIMARY KEY, data BLOB NOT NULL, expiry REAL NOT NULL)",
-		"INSERT INTO sessions VALUES ('t', 'd', 1)")
-	d, err := newDriver(db, SQLite(), new(Options))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := d.(*table)
-	want(t, "create", s.CreateSchema(background), driver.ErrNoSchema)
-	want(t, "drop", s.DropSchema(background), driver.ErrNoSchema)
-	_, err = s.Load(background, "a")
-	want(t, "load", err, driver.ErrNoSchema)
-	rec := driver.Record{ID: "a", Expiry: time.Now().Add(time.Hour), Version: 1}
-	err = s.Save(background, rec, driver.Always())
-	want(t, "save", err, driver.ErrNoSchema)
-	var indexes int
-	query := "SELECT COUNT(*) FROM pragma_index_list('sessions')"
-	if err := db.QueryRow(query).Scan(&indexes); err != nil {
-		t.Fatal(err)
-	}
-	if rows := countRows(t, s); rows != 1 || indexes != 1 {
-		t.Errorf("%d rows and %d indexes, want 1 and 1", rows, indexes)
 	}
 }
 

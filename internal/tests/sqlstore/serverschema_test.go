@@ -33,8 +33,6 @@ func TestServerSchemaByHand(t *testing.T) {
 func TestServerSchemaIsChecked(t *testing.T) {
 	t.Parallel()
 	const (
-		foreign = "is not a table of this store, it lacks id, version, created, updated: " +
-			"choose another name in Options.Table"
 		notUnique = "column id alone must be unique: recreate the table with the store's Schema"
 		earlier   = "is of an earlier version, it lacks seen: " + schemaFix
 		noIndex   = "has no index on expiry: " + schemaFix
@@ -59,11 +57,6 @@ func TestServerSchemaIsChecked(t *testing.T) {
 			for _, tc := range []struct {
 				table, index, want string
 			}{
-				{
-					"(token CHAR(43) PRIMARY KEY, data {data} NOT NULL, expiry TIMESTAMP(6) NOT NULL)",
-					"",
-					foreign,
-				},
 				{"(id {id}, {more}, data {data})", "", notUnique},
 				{"(id {id}, {more}, data {data}, PRIMARY KEY (id, version))", "", notUnique},
 				{"(id {id} PRIMARY KEY, {more}, data {data}, user_hash {user})", "", earlier},
@@ -119,14 +112,6 @@ func TestServerSchemaIsChecked(t *testing.T) {
 					if err := s.CheckSchema(background); err != nil {
 						t.Error(err)
 					}
-				case foreign: // nothing changes the table
-					want(t, "create", s.CreateSchema(background), driver.ErrNoSchema)
-					want(t, "drop", s.DropSchema(background), driver.ErrNoSchema)
-					_, err := s.Load(background, "a")
-					want(t, "load", err, driver.ErrNoSchema)
-					rec := record(newClock(), "a", 1, time.Hour)
-					want(t, "save", s.Save(background, rec, driver.Always()), driver.ErrNoSchema)
-					execAll(t, s.db, "SELECT token FROM "+s.dialect.quoteName(s.name))
 				}
 			}
 		})
