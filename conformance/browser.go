@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -15,7 +16,8 @@ import (
 	"github.com/scskit/scskit/internal/leak"
 )
 
-// browser is a client of a site. It stores the session cookies that it gets.
+// browser is a client of a site. It stores the session cookies that it gets, and those of
+// site.others.
 type browser struct {
 	s  *site
 	mu sync.Mutex
@@ -119,6 +121,7 @@ func (b *browser) keep(h http.Header) {
 		c := parseCookie(line)
 		// A session that travels in the cookie may need several: name, name.1, …
 		if c.name != b.s.sm.Cookie.Name && !strings.HasPrefix(c.name, b.s.sm.Cookie.Name+".") &&
+			!slices.Contains(b.s.others, c.name) &&
 			(b.s.app.Second == nil || c.name != b.s.app.Second.Cookie.Name) {
 			continue
 		}

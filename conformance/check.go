@@ -104,6 +104,7 @@ func table() []check {
 		pairPolicyChecks,
 		pairTransportChecks,
 		pairSignInChecks,
+		pairAdoptChecks,
 		pairLockChecks,
 	)
 }

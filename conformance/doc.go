@@ -86,6 +86,7 @@
 //	adapter      adapter_error.go adapter_feature.go adapter_option.go adapter_response.go
 //	limit        adapter_limit.go
 //	neighbour    adapter_neighbour.go adapter_neighbour_abandon.go
+//	adopt        pair_adopt.go
 //	pair         pair_failure.go pair_leak.go pair_lock.go pair_policy.go pair_race.go
 //	             pair_renewal.go pair_session.go pair_signin.go
 package conformance

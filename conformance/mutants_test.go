@@ -63,6 +63,7 @@ func mutantTables() []mutantTable {
 		{"pair_policy", pairPolicyMutants()},
 		{"pair_renewal", pairRenewalMutants()},
 		{"pair_signin", pairSignInMutants()},
+		{"pair_adopt", pairAdoptMutants()},
 		{"pair_lock", pairLockMutants()},
 	}
 }

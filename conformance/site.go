@@ -27,6 +27,7 @@ type site struct {
 	base   string
 	opened time.Time
 	web    *http.Client
+	others []string               // names of more cookies that browsers keep
 	lack   atomic.Pointer[string] // the interface that the harness's Context lacks
 }
 
