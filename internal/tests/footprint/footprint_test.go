@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,19 +31,25 @@ var programs = []struct {
 	title   string
 	modules []string // the modules of scskit
 	clients []string // the modules of the framework and of the database client
+	// packages are the packages of scskit in the binary, besides those that every program has and
+	// internal ones.
+	packages []string
 }{
 	{
 		name: "chi-memory", title: "Chi and memory",
-		modules: []string{"adapters/chi/harness"},
-		clients: []string{"github.com/go-chi/chi/v5"},
+		modules:  []string{"adapters/chi/harness"},
+		clients:  []string{"github.com/go-chi/chi/v5"},
+		packages: []string{"adapters/chi", "adapters/nethttp", "stores/memstore"},
 	}, {
 		name: "gin-redis", title: "Gin and Redis",
-		modules: []string{"adapters/gin", "stores/redisstore"},
-		clients: []string{"github.com/gin-gonic/gin", "github.com/redis/go-redis/v9"},
+		modules:  []string{"adapters/gin", "stores/redisstore"},
+		clients:  []string{"github.com/gin-gonic/gin", "github.com/redis/go-redis/v9"},
+		packages: []string{"adapters/gin", "stores/redisstore"},
 	}, {
 		name: "echov5-postgresql", title: "Echo v5 and PostgreSQL",
-		modules: []string{"adapters/echov5", "stores/postgres"},
-		clients: []string{"github.com/labstack/echo/v5", "github.com/jackc/pgx/v5"},
+		modules:  []string{"adapters/echov5", "stores/postgres"},
+		clients:  []string{"github.com/labstack/echo/v5", "github.com/jackc/pgx/v5"},
+		packages: []string{"adapters/echov5", "stores/sqlstore"},
 	}, {
 		name: "fiberv3-dynamodb", title: "Fiber v3 and DynamoDB",
 		modules: []string{"adapters/fiberv3", "stores/dynamostore"},
@@ -50,6 +57,7 @@ var programs = []struct {
 			"github.com/gofiber/fiber/v3",
 			"github.com/aws/aws-sdk-go-v2/service/dynamodb",
 		},
+		packages: []string{"adapters/fiberv3", "stores/dynamostore"},
 	},
 }
 
@@ -58,6 +66,18 @@ var expected = []string{
 	"github.com/alexedwards/scs/v2",
 	"github.com/tinylib/msgp",
 	"github.com/philhofer/fwd",
+}
+
+// everywhere are the public packages of scskit in every program.
+var everywhere = []string{"", "adapters", "driver"}
+
+// TestRootRequires checks that the root module requires nothing else: every program inherits its
+// requirements, also those of packages that the program does not import, such as migrate.
+func TestRootRequires(t *testing.T) {
+	got := slices.Sorted(maps.Keys(requires(t, "../../..")))
+	if want := slices.Sorted(slices.Values(expected)); !slices.Equal(got, want) {
+		t.Errorf("the root's go.mod requires %v, want %v", got, want)
+	}
 }
 
 func TestFootprint(t *testing.T) {
@@ -88,6 +108,8 @@ func TestFootprint(t *testing.T) {
 		if with.goVersion != goVersion {
 			t.Errorf("%s: unexpected upgrade to Go %s", p.title, with.goVersion)
 		}
+		checkSums(t, p.title, without, with)
+		checkLinked(t, p.title, p.packages, without, with)
 		slices.Sort(added)
 		slices.Sort(lifted)
 		if len(lifted) == 0 {
@@ -111,8 +133,43 @@ func short(paths []string) []string {
 	return paths
 }
 
+// checkSums checks that scskit adds no other modules to the go.sum of a program, except Go's own.
+func checkSums(t *testing.T, title string, without, with built) {
+	t.Helper()
+	for path := range with.sums {
+		if !without.sums[path] && !slices.Contains(expected, path) &&
+			!strings.HasPrefix(path, "golang.org/x/") {
+			t.Errorf("%s: unexpected module in go.sum: %s", title, path)
+		}
+	}
+}
+
+// checkLinked checks which packages the binary of a program has: of scskit those that it uses, and
+// none for tests or for a move; besides those, only packages of expected modules.
+func checkLinked(t *testing.T, title string, packages []string, without, with built) {
+	t.Helper()
+	var got []string
+	for path, module := range with.linked {
+		switch rest, ours := strings.CutPrefix(path, root); {
+		case ours && strings.HasPrefix(rest, "/internal/"):
+		case ours:
+			got = append(got, strings.TrimPrefix(rest, "/"))
+		case module != "example.com/program" && !slices.Contains(expected, module) &&
+			!slices.Contains(slices.Collect(maps.Values(without.linked)), module):
+			t.Errorf("%s: unexpected package in the binary: %s", title, path)
+		}
+	}
+	slices.Sort(got)
+	want := slices.Sorted(slices.Values(slices.Concat(everywhere, packages)))
+	if !slices.Equal(got, want) {
+		t.Errorf("%s: the binary has the packages %q of scskit, want %q", title, got, want)
+	}
+}
+
 type built struct {
 	requires  map[string]string
+	sums      map[string]bool   // the modules in go.sum
+	linked    map[string]string // the modules of the packages in the binary
 	goVersion string
 	size      int64
 }
@@ -154,7 +211,10 @@ func program(t *testing.T, name, file string, modules, clients []string) built {
 		t.Fatal(err)
 	}
 	run(t, dir, "go", "mod", "tidy")
-	b := built{requires: requires(t, dir), goVersion: parse(t, dir).Go}
+	b := built{
+		requires: requires(t, dir), sums: sums(t, dir), linked: linked(t, dir),
+		goVersion: parse(t, dir).Go,
+	}
 	if !*update {
 		return b
 	}
@@ -188,6 +248,34 @@ func requires(t *testing.T, dir string) map[string]string {
 	all := make(map[string]string)
 	for _, r := range parse(t, dir).Require {
 		all[r.Path] = r.Version
+	}
+	return all
+}
+
+func sums(t *testing.T, dir string) map[string]bool {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := make(map[string]bool)
+	for line := range strings.Lines(string(text)) {
+		path, _, _ := strings.Cut(line, " ")
+		all[path] = true
+	}
+	return all
+}
+
+// linked returns the packages in the binary, except those of the standard library.
+func linked(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	all := make(map[string]string)
+	format := "{{with .Module}}{{$.ImportPath}} {{.Path}}{{end}}"
+	for line := range strings.Lines(string(run(t, dir, "go", "list", "-deps", "-f", format, "."))) {
+		path, module, _ := strings.Cut(strings.TrimSpace(line), " ")
+		if path != "" {
+			all[path] = module
+		}
 	}
 	return all
 }
