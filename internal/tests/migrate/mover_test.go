@@ -38,6 +38,7 @@ type mover struct {
 	From, To   place
 	Checkpoint string
 	Rate       float64
+	Pair       bool // move with Between, and not Copy
 }
 
 // place is a store.
@@ -47,9 +48,12 @@ type place struct {
 	Key   []byte
 }
 
-func (p place) open(t *testing.T) *scskit.Store {
+func (p place) open(t *testing.T, with ...func(*scskit.Options)) *scskit.Store {
 	t.Helper()
 	opts := &scskit.Options{UserKey: "user", PlainIDs: p.Plain, Timeout: time.Minute}
+	for _, f := range with {
+		f(opts)
+	}
 	if p.Key != nil {
 		opts.Keys = [][]byte{p.Key}
 	}
@@ -59,7 +63,7 @@ func (p place) open(t *testing.T) *scskit.Store {
 	return store
 }
 
-// TestMover copies and prints how many records are done.
+// TestMover copies or moves, and prints how many records are done, and how many of them are copied.
 func TestMover(t *testing.T) {
 	text := os.Getenv(moverVariable)
 	if text == "" {
@@ -67,25 +71,34 @@ func TestMover(t *testing.T) {
 	}
 	var m mover
 	must(t, json.Unmarshal([]byte(text), &m))
-	r, err := migrate.Copy(t.Context(), m.From.open(t), m.To.open(t), &migrate.Options{
-		Checkpoint: migrate.File(m.Checkpoint), Rate: m.Rate, Skew: -1,
-		ProgressInterval: 20 * time.Millisecond,
-		Progress:         func(p migrate.Progress) { fmt.Println("done", p.Report.Done()) },
-	})
+	o := &migrate.Options{
+		Rate: m.Rate, Skew: -1, ProgressInterval: 20 * time.Millisecond,
+		Progress: func(p migrate.Progress) { fmt.Println("done", p.Report.Done(), p.Report.Copied) },
+	}
+	var r migrate.Report
+	var err error
+	if m.Pair {
+		r, err = deployment{m.From, m.To, forward}.pair(t).Move(t.Context(), o)
+	} else {
+		o.Checkpoint = migrate.File(m.Checkpoint)
+		r, err = migrate.Copy(t.Context(), m.From.open(t), m.To.open(t), o)
+	}
 	must(t, err)
 	b, err := json.Marshal(r)
 	must(t, err)
 	fmt.Println("report", string(b))
 }
 
-// run runs a process that copies. If kill is positive, it kills it with SIGKILL once so many
-// records are done; otherwise it returns the report.
+// run runs a process that copies or moves. If kill is positive, it kills it with SIGKILL once so
+// many records are done, or moved, and returns what it has printed last. Otherwise it returns the
+// report.
 func (m mover) run(t *testing.T, kill int) (r migrate.Report) {
 	t.Helper()
 	text, err := json.Marshal(m)
 	must(t, err)
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestMover$", "-test.v")
-	cmd.Env = append(os.Environ(), moverVariable+"="+string(text))
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestMover$", "-test.v",
+		"-test.timeout", "0")
+	cmd.Env = append(os.Environ(), moverVariable+"="+string(text), endsAtOnce)
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	must(t, err)
@@ -96,7 +109,11 @@ func (m mover) run(t *testing.T, kill int) (r migrate.Report) {
 		line := lines.Text()
 		printed = append(printed, line)
 		var done int
-		if n, _ := fmt.Sscanf(line, "done %d", &done); n == 1 && kill > 0 && done >= kill && !killed {
+		n, _ := fmt.Sscanf(line, "done %d %d", &done, &r.Copied)
+		if m.Pair {
+			done = r.Copied
+		}
+		if n == 2 && kill > 0 && done >= kill && !killed {
 			killed = true
 			must(t, cmd.Process.Kill())
 		}
