@@ -88,6 +88,15 @@ trials: setup ## Run the checks of races TRIALS=20 times, on every adapter and b
 	$(GO) run ./internal/cmd/backends -- \
 		$(GO) test ./internal/tests/matrix -count 1 -timeout 60m -v -trials $(TRIALS) -run TestTrials
 
+SESSIONS ?= 200000
+CLIENTS  ?= 50
+
+.PHONY: move-trial
+move-trial: setup ## Move 200,000 sessions between servers while 50 clients use them
+	$(GO) run ./internal/cmd/backends -only redis,postgres,dynamodb -- \
+		$(GO) test ./internal/tests/migrate -run TestBetween -sessions $(SESSIONS) \
+		-clients $(CLIENTS) -count 1 -timeout 120m -v
+
 .PHONY: sweep
 sweep: setup ## Sweep a million expired sessions under load, on each SQL database
 	for db in sqlite postgresql mysql; do \
