@@ -132,7 +132,7 @@ func pairAdoptMutants() []mutant {
 					return remove(ctx, token)
 				}
 			})),
-		adapterMutant("begins-anew", "adopt/deadline",
+		adapterMutant("adopted-lives-anew", "adopt/deadline",
 			"the life of an adopted session begins anew",
 			afterFind(func(b *fakeSiteStore, ctx context.Context, f *found, token string, data []byte,
 				e time.Time) error {
