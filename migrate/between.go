@@ -116,7 +116,7 @@ func (p *Pair) Store() *scskit.Store { return p.store }
 
 // Done reports whether the old backend can be switched off, because it holds no session that has
 // not moved. It lists both backends, and ends at the first such session. Ask when all processes use
-// the pair in this direction. A session that has moved leaves a small record, without its data, in
+// the pair in this direction, and no request is left that has begun before Move ended. A session that has moved leaves a small record, without its data, in
 // the old backend until it would have expired there. Such records do not count, and neither do
 // records that cannot be read, which Move reports.
 //

@@ -148,3 +148,35 @@ func TestMirrorOfDestroyed(t *testing.T) {
 		}
 	}
 }
+
+// A process of either direction crashes during a move, and nobody uses the session until Move and
+// Done let the new backend be alone.
+func TestCrashThenMove(t *testing.T) {
+	t.Parallel()
+	for i := range 16 {
+		moved, back, event, rollback := i&1 != 0, i&2 != 0, event(i>>2&1), i&8 != 0
+		for at := range most {
+			s, token := start(t, moved, rollback)
+			p := s.process(back, rollback)
+			p.at, p.event = at, event
+			requests()["read"](t.Context(), p.Store(), token)
+			forth := s.process(false, rollback)
+			done, err := forth.Done(t.Context())
+			must(t, err)
+			if done && s.values(s.to.Store, token)["n"] != 1 {
+				t.Errorf("moved=%v back=%v %v at %d: done, but the session is lost", moved, back, event, at)
+			}
+			s.move(forth.Pair)
+			s.done(forth.Pair, true)
+			if v := s.values(s.to.Store, token); v["n"] != 1 {
+				t.Errorf("moved=%v back=%v %v at %d: the new backend has %v", moved, back, event, at, v)
+			}
+			if rollback && s.from.value(token, "n") != 1 {
+				t.Errorf("moved=%v back=%v %v at %d: the old backend has lost it", moved, back, event, at)
+			}
+			if p.calls <= at {
+				break
+			}
+		}
+	}
+}

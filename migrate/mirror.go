@@ -50,7 +50,8 @@ func (p *pairDriver) sync(ctx context.Context, id string) error {
 		case err != nil:
 			return err
 		case rec.ID == "" || !leads(rec.Version):
-			if mirror.ID == "" || kind == records.Lock {
+			if mirror.ID == "" || kind == records.Lock ||
+				leadKind == records.Lock && rec.Version == mirror.Version { // it has half moved there
 				return nil
 			}
 			err = p.other.Delete(ctx, id, driver.IfVersion(mirror.Version))
@@ -66,7 +67,9 @@ func (p *pairDriver) sync(ctx context.Context, id string) error {
 		case err != nil:
 			return err
 		case kind != records.Lock && mirror.Version == current.Version:
-			if !mirror.Expiry.Before(current.Expiry) && !mirror.Seen.Before(current.Seen) {
+			// Backends keep milliseconds at least.
+			if mirror.Expiry.UnixMilli() >= current.Expiry.UnixMilli() &&
+				mirror.Seen.UnixMilli() >= current.Seen.UnixMilli() {
 				return nil
 			}
 			err = p.other.Touch(ctx, current)

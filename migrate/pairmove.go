@@ -46,10 +46,7 @@ func (p *pairDriver) moveListed(ctx context.Context, rec driver.Record,
 	case dryRun:
 		return outcome{what: unchanged}, nil
 	case !leads(rec.Version) && !moving: // a mirror, or a copy of a move in the other direction
-		if p.both {
-			return outcome{what: unchanged}, p.sync(ctx, id)
-		}
-		return outcome{what: unchanged}, nil
+		return outcome{what: unchanged}, p.resume(ctx, id)
 	case !moving && !repeated:
 		// In most cases nobody has asked for it yet.
 		if _, err := p.move(ctx, rec, kind, driver.Record{}); !errors.Is(err, errAgain) {
@@ -66,6 +63,19 @@ func (p *pairDriver) moveListed(ctx context.Context, rec driver.Record,
 		return outcome{what: unchanged}, nil
 	}
 	return outcome{what: copied, kind: kind}, err
+}
+
+// resume ends a move in the other direction that has left a copy in the other side, and brings the
+// mirror up to date.
+func (p *pairDriver) resume(ctx context.Context, id string) error {
+	_, _, err := p.find(ctx, id)
+	if err != nil && !errors.Is(err, driver.ErrNotFound) && !isUnreadable(err) {
+		return err
+	}
+	if p.both {
+		return p.sync(ctx, id)
+	}
+	return nil
 }
 
 // clean removes from the lead the copies of moves that were given up because the session had ended,
@@ -113,9 +123,9 @@ func (p *pairDriver) settle(ctx context.Context, rec driver.Record) error {
 	return err
 }
 
-// done reports whether all sessions have moved. Those that have not lead in the other side, or are
-// copies in the lead: their move was interrupted, or a store without the pair would take them for
-// sessions.
+// done reports whether all sessions have moved. Those that have not lead in the other side, or have
+// half moved there. Copies in the lead count too: their move was interrupted, or a store without the
+// pair would take them for sessions.
 func (p *pairDriver) done(ctx context.Context) (bool, error) {
 	for _, s := range []side{p.other, p.lead} {
 		for rec, err := range s.Range(ctx) {
@@ -123,6 +133,12 @@ func (p *pairDriver) done(ctx context.Context) (bool, error) {
 				return false, redact(err, rec.ID)
 			}
 			kind, err := s.Open(&rec)
+			if s.isLead && kind == records.Lock && !leads(rec.Version) {
+				half, err := p.halfMoved(ctx, rec)
+				if half || err != nil {
+					return false, err
+				}
+			}
 			switch {
 			case err != nil, kind == records.Lock, leads(rec.Version) == s.isLead,
 				!rec.Expiry.After(s.Now()), s.Ended(rec):
@@ -132,4 +148,14 @@ func (p *pairDriver) done(ctx context.Context) (bool, error) {
 		}
 	}
 	return true, nil
+}
+
+// halfMoved reports whether a marker in the lead is that of a session that has half moved to the
+// other side.
+func (p *pairDriver) halfMoved(ctx context.Context, marker driver.Record) (bool, error) {
+	rec, kind, err := p.other.raw(ctx, marker.ID)
+	if err != nil && !isUnreadable(err) {
+		return false, redact(err, marker.ID)
+	}
+	return rec.Version == marker.Version && kind != records.Lock, nil
 }

@@ -81,7 +81,7 @@ func secondDeployment(old, fresh *scskit.Store) (*scskit.Store, error) {
 	return pair.Store(), nil
 }
 
-func moveRest(ctx context.Context, pair *migrate.Pair) error {
+func moveRest(ctx context.Context, pair *migrate.Pair, wait time.Duration) error {
 	report, err := pair.Move(ctx, &migrate.Options{
 		Rate:  2000, // sessions per second, so that users notice nothing
 		Count: true,
@@ -93,6 +93,7 @@ func moveRest(ctx context.Context, pair *migrate.Pair) error {
 	if err != nil {
 		return err
 	}
+	time.Sleep(wait) // such as a minute
 	done, err := pair.Done(ctx)
 	if err != nil {
 		return err
@@ -231,7 +232,7 @@ func TestMovingWithoutDowntime(t *testing.T) {
 			t.Fatalf("deployment %d: got %d", i, n)
 		}
 	}
-	if err := moveRest(t.Context(), pair); err != nil {
+	if err := moveRest(t.Context(), pair, 0); err != nil {
 		t.Error(err)
 	}
 	for _, store := range []*scskit.Store{fresh, old} {
