@@ -42,8 +42,8 @@ type Pair struct {
 // processes have it, Between(fresh, old, nil). To go back, deploy the two in the opposite order.
 // docs/moving-backends.md has the steps.
 //
-// Sweep removes expired records from both backends, if the new one needs a sweep. If it does not, as
-// Redis, sweep the old one as before.
+// Sweep removes expired records from both backends, if the new one needs a sweep. If it does not,
+// as Redis, sweep the old one as before.
 //
 // The options of the store, such as UserKey, are those of the first argument. Each backend keeps
 // its own Keys and Codec. Both must store hashes of the tokens, or both tokens: PlainIDs must be
@@ -116,9 +116,11 @@ func (p *Pair) Store() *scskit.Store { return p.store }
 
 // Done reports whether the old backend can be switched off, because it holds no session that has
 // not moved. It lists both backends, and ends at the first such session. Ask when all processes use
-// the pair in this direction, and no request is left that has begun before Move ended. A session that has moved leaves a small record, without its data, in
-// the old backend until it would have expired there. Such records do not count, and neither do
-// records that cannot be read, which Move reports.
+// the pair in this direction, and no request is left that has begun before Move ended.
+//
+// A session that has moved leaves a small record, without its data, in the old backend until it
+// would have expired there. Such records do not count, and neither do records that cannot be read,
+// which Move reports.
 //
 // If it is true, deploy the application with the new store alone. With Options.Rollback, Done does
 // not mean that you may still go back.
@@ -150,9 +152,9 @@ func (p *Pair) Move(ctx context.Context, opts *Options) (Report, error) {
 }
 
 // Claim prepares a backend for another move, after the application has gone back to it from a pair
-// with BetweenOptions.Rollback, and the other backend was lost or dropped: what the pair has mirrored
-// there is the session by now. Call it when no process uses the pair any more. Requests may use the
-// backend meanwhile. It returns how many sessions it has claimed, even if it fails.
+// with BetweenOptions.Rollback, and the other backend was lost or dropped: what the pair has
+// mirrored there is the session by now. Call it when no process uses the pair any more. Requests
+// may use the backend meanwhile. It returns how many sessions it has claimed, even if it fails.
 //
 // It is not needed after a move in the other direction; see Between.
 func Claim(ctx context.Context, store *scskit.Store) (claimed int, err error) {

@@ -69,7 +69,7 @@ func TestDoneWaitsForCopies(t *testing.T) {
 		t.Fatal("there is no copy")
 	}
 	s.from.destroy(token)
-	p, app := s.pair(false, false)
+	p, app := s.pair(false)
 	s.gone(token, app)
 	s.done(p, false)
 	s.move(p)
@@ -87,7 +87,7 @@ func TestUsedBetweenSteps(t *testing.T) {
 	rec.Expiry, rec.Seen = rec.Expiry.Add(time.Hour), s.Now()
 	must(t, s.from.d.Touch(t.Context(), rec))
 	s.crash(3, func(store *scskit.Store) { _, _, _ = store.Find(token) })
-	_, app := s.pair(false, false)
+	_, app := s.pair(false)
 	if app.value(token, "n") != 1 {
 		t.Error("the session is lost")
 	}
@@ -100,7 +100,7 @@ func TestUsedBetweenSteps(t *testing.T) {
 func TestMirrorAfterLostDelete(t *testing.T) {
 	t.Parallel()
 	s, token := start(t, true, true)
-	p, _ := s.pair(false, true)
+	p, _ := s.pair(true)
 	s.move(p)
 	id := scskit.HashToken(token)
 	err := p.Store().Driver().Delete(t.Context(), id, driver.IfVersion(7))
@@ -121,7 +121,7 @@ func TestMirrorOfDestroyed(t *testing.T) {
 				opts := scskit.Options{UserKey: "user"}
 				s := newScene(t, opts, opts)
 				// A process without Rollback has created it, so that it has no mirror.
-				_, plain := s.pair(false, false)
+				_, plain := s.pair(false)
 				token := plain.save("", "user", "u", "n", 1)
 				p, q := s.process(false, true), s.process(false, true)
 				p.at, p.event = at, eventMeanwhile
@@ -173,6 +173,29 @@ func TestCrashThenMove(t *testing.T) {
 			}
 			if rollback && s.from.value(token, "n") != 1 {
 				t.Errorf("moved=%v back=%v %v at %d: the old backend has lost it", moved, back, event, at)
+			}
+			if p.calls <= at {
+				break
+			}
+		}
+	}
+}
+
+// While a request brings the mirror up to date, a process of the other direction crashes in the
+// middle of a move to the mirror's backend. The session survives.
+func TestMirrorOfHalfMoved(t *testing.T) {
+	t.Parallel()
+	for crash := range 8 {
+		for at := range most {
+			s, token := start(t, true, false) // without a mirror
+			p, q := s.process(false, true), s.process(true, true)
+			p.at, p.event = at, eventMeanwhile
+			q.at, q.event = crash, eventCrashAfter
+			p.then = func() { requests()["read"](t.Context(), q.Store(), token) }
+			_, ok := requests()["put"](t.Context(), p.Store(), token)
+			values := s.values(s.process(false, true).Store(), token)
+			if values["n"] != 1 || ok && values["put"] != 1 {
+				t.Fatalf("crash at %d, at call %d: %v, acknowledged: %v", crash, at, values, ok)
 			}
 			if p.calls <= at {
 				break

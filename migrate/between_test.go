@@ -12,15 +12,10 @@ import (
 	"github.com/scskit/scskit/migrate"
 )
 
-// pair returns a process that uses the pair of a scene, from the old backend to the new one, or
-// back.
-func (s *scene) pair(back, rollback bool) (*migrate.Pair, *side) {
+// pair returns a process that uses the pair of a scene, from the old backend to the new one.
+func (s *scene) pair(rollback bool) (*migrate.Pair, *side) {
 	s.Helper()
-	to, from := s.to.Store, s.from.Store
-	if back {
-		to, from = from, to
-	}
-	p := between(s.T, to, from, rollback)
+	p := between(s.T, s.to.Store, s.from.Store, rollback)
 	return p, &side{Store: p.Store(), t: s.T}
 }
 
@@ -56,7 +51,7 @@ func TestBetween(t *testing.T) {
 	tokens := s.sessions(10)
 	before := s.from.records()[scskit.HashToken(tokens[3])]
 	s.advance(time.Hour)
-	p, app := s.pair(false, false)
+	p, app := s.pair(false)
 	s.done(p, false)
 	if user, n := app.value(tokens[3], "user"), app.value(tokens[3], "n"); user != "u3" || n != 3 {
 		t.Errorf("got %v and %v", user, n)
@@ -105,7 +100,7 @@ func TestBetweenDestroyedOutside(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, scskit.Options{}, scskit.Options{})
 	tokens := s.sessions(2)
-	p, app := s.pair(false, false)
+	p, app := s.pair(false)
 	app.value(tokens[0], "n")
 	s.to.destroy(tokens[0])
 	s.from.destroy(tokens[1])
@@ -129,7 +124,7 @@ func TestBetweenSealed(t *testing.T) {
 		s := newScene(t, scskit.Options{Keys: randomKey()}, scskit.Options{Keys: randomKey()})
 		tokens := s.sessions(3)
 		renewed := s.from.renew(tokens[0])
-		p, app := s.pair(false, rollback)
+		p, app := s.pair(rollback)
 		if got := app.value(renewed, "n"); got != 0 {
 			t.Errorf("got %v", got)
 		}
@@ -166,7 +161,7 @@ func TestBetweenStays(t *testing.T) {
 	damaged := s.from.records()[scskit.HashToken(tokens[1])]
 	damaged.Data = []byte("\xc1damaged")
 	must(t, s.from.d.Driver.Save(t.Context(), damaged, driver.Always()))
-	p, app := s.pair(false, false)
+	p, app := s.pair(false)
 	if _, _, err := app.Find(large); !errors.Is(err, driver.ErrTooLarge) {
 		t.Errorf("got %v", err)
 	}
@@ -214,7 +209,7 @@ func TestBetweenOldFails(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, scskit.Options{}, scskit.Options{})
 	tokens := s.sessions(3)
-	_, app := s.pair(false, false)
+	_, app := s.pair(false)
 	app.value(tokens[0], "n")
 	app.value(tokens[1], "n")
 	s.from.d.hook = func(string, string) error { return errDown }
@@ -245,7 +240,7 @@ func TestRollback(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, scskit.Options{UserKey: "user"}, scskit.Options{UserKey: "user"})
 	tokens := s.sessions(5)
-	p, app := s.pair(false, true)
+	p, app := s.pair(true)
 	app.value(tokens[0], "n")
 	app.save(tokens[1], "n", "changed")
 	app.destroy(tokens[2])
@@ -294,8 +289,8 @@ func TestRollbackLater(t *testing.T) {
 	t.Parallel()
 	s := newScene(t, scskit.Options{}, scskit.Options{})
 	tokens := s.sessions(4)
-	mirroring, mirrored := s.pair(false, true)
-	_, app := s.pair(false, false)
+	mirroring, mirrored := s.pair(true)
+	_, app := s.pair(false)
 	for _, token := range tokens {
 		mirrored.value(token, "n")
 	}

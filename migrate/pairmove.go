@@ -124,8 +124,8 @@ func (p *pairDriver) settle(ctx context.Context, rec driver.Record) error {
 }
 
 // done reports whether all sessions have moved. Those that have not lead in the other side, or have
-// half moved there. Copies in the lead count too: their move was interrupted, or a store without the
-// pair would take them for sessions.
+// half moved there. Copies in the lead count too: their move was interrupted, or a store without
+// the pair would take them for sessions.
 func (p *pairDriver) done(ctx context.Context) (bool, error) {
 	for _, s := range []side{p.other, p.lead} {
 		for rec, err := range s.Range(ctx) {

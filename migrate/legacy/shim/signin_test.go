@@ -15,7 +15,6 @@ import (
 // TestSignIn puts users into the session, as handlers do that know nothing of scskit.
 func TestSignIn(t *testing.T) {
 	t.Parallel()
-	type name string
 	for _, user := range []any{"ada", 7, int64(7), uint8(7)} {
 		s := newScene(t, nil)
 		s.save(func(session *sessions.Session) { session.Values["cart"] = "tea" })
