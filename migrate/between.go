@@ -14,10 +14,11 @@ import (
 // BetweenOptions are the settings of Between. The zero value and a nil *BetweenOptions move each
 // session once.
 type BetweenOptions struct {
-	// Rollback keeps the old backend up to date, so that the application can go back to it at any
-	// time, even if the new one is lost: a save succeeds only once both backends have it, and Destroy
-	// only once both have lost it. Sessions must fit into both. If the old backend fails, requests
-	// that only read sessions of the new one still succeed.
+	// Rollback keeps the old backend up to date, so that the application can go back to it even if the
+	// new one is lost: a save succeeds only once both backends have it, and Destroy only once both have
+	// lost it. Sessions must fit into both. If the old backend fails, requests that only read sessions
+	// of the new one still succeed. A session that is in the middle of its move at the moment when the
+	// new backend is lost is lost with it.
 	Rollback bool
 }
 
@@ -52,7 +53,9 @@ type Pair struct {
 // # Round trips
 //
 // A session that has moved costs what it costs without a pair. A token of no session costs a load
-// from each backend, and a move two loads and four saves, once.
+// from each backend, and a move two loads and four saves, once. Destroy leaves a small record for
+// five minutes. If a process of the other order extends the life of a session in the instant
+// between a move's load and its second save, the session keeps its earlier expiry.
 //
 // # Failures
 //

@@ -85,14 +85,14 @@ func TestBetween(t *testing.T) {
 	}
 	s.gone(tokens[3], app, s.from, s.to)
 	s.gone(tokens[4], app, s.from, s.to)
-	want(t, s.move(p), "9 listed, 8 copied, 1 unchanged")
+	want(t, s.move(p), "10 listed, 8 copied, 2 unchanged")
 	s.done(p, true)
 	for i, token := range tokens {
 		if got := s.to.value(token, "n"); (got == nil) != (i == 3 || i == 4) {
 			t.Errorf("session %d has %v", i, got)
 		}
 	}
-	want(t, s.move(p), "9 listed, 9 unchanged")
+	want(t, s.move(p), "10 listed, 10 unchanged")
 }
 
 // A session that is destroyed in the backend that has it is gone.

@@ -18,9 +18,6 @@ func (p *pairDriver) mirrored(rec driver.Record) (driver.Record, error) {
 // reflect stores what was saved in the lead under a condition in the mirror too.
 func (p *pairDriver) reflect(ctx context.Context, mirror driver.Record,
 	cond driver.Condition) error {
-	if string(mirror.Data) == records.Marker { // a lock
-		return nil
-	}
 	if held, match := cond.Match(); match && leads(held) {
 		err := p.other.Save(ctx, mirror, driver.IfVersion(copyVersion(held)))
 		if !lostRace(err) {

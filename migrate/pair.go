@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/scskit/scskit/driver"
@@ -30,9 +31,12 @@ import (
 //     its copy can do this step, so a move that was interrupted goes on at the next request.
 //  4. The marker gets another version, so that no copy belongs to it, or it becomes the mirror.
 //
-// A copy without its marker is dead: it does not bring back what was destroyed, however late a slow
-// request stores it. No version is ever positive twice, since saves and moves draw new ones. So
-// each move happens once.
+// A copy without its marker is dead: it does not bring back what was destroyed. No version is ever
+// positive twice, since saves and moves draw new ones. So each move happens once.
+//
+// If the fourth step is missing, a copy that a slow request stores after the session has ended would
+// find the marker. So a session that is destroyed leaves a marker too, for longer than a request
+// lasts: no copy can be stored over it.
 //
 // The rules are the same for both backends. So processes with one order and with the other may run
 // at the same time.
@@ -48,6 +52,8 @@ type side struct {
 type pairDriver struct {
 	lead, other side
 	both        bool // the other side mirrors the lead
+	indexed     bool // both sides have an index of users
+	locks       lockVersions
 	carried     func(ctx context.Context, id string, took time.Duration, err error)
 }
 
@@ -154,7 +160,11 @@ func (p *pairDriver) Save(ctx context.Context, rec driver.Record, cond driver.Co
 // put saves a record in the lead, and in its mirror.
 func (p *pairDriver) put(ctx context.Context, rec driver.Record, cond driver.Condition) error {
 	var mirror driver.Record
-	if p.both {
+	isLock := string(rec.Data) == records.Marker
+	if isLock {
+		p.locks.add(rec.Version)
+	}
+	if p.both && !isLock {
 		var err error
 		if mirror, err = p.mirrored(rec); err != nil {
 			return err
@@ -169,7 +179,7 @@ func (p *pairDriver) put(ctx context.Context, rec driver.Record, cond driver.Con
 			}
 		}
 	}
-	if err == nil && p.both {
+	if err == nil && p.both && !isLock {
 		return p.reflect(ctx, mirror, cond)
 	}
 	return conflict(err)
@@ -222,19 +232,22 @@ func (p *pairDriver) Delete(ctx context.Context, id string, cond driver.Conditio
 	return driver.ErrConflict
 }
 
-// remove removes the session at the version, wherever it leads. A mirror goes first, so that it
-// never outlives its session, and again afterwards, in case a save has stored it meanwhile.
+// remove ends the session at the version, wherever it leads. Its mirror goes first, so that it never
+// outlives its session, and whatever is there afterwards, in case a save has stored it meanwhile.
 func (p *pairDriver) remove(ctx context.Context, id string, version int64) error {
-	if p.both {
-		if err := p.dropMirror(ctx, id); err != nil {
+	if p.locks.remove(version) {
+		return p.lead.Delete(ctx, id, driver.IfVersion(version))
+	}
+	if p.both && leads(version) {
+		err := p.other.Delete(ctx, id, driver.IfVersion(copyVersion(version)))
+		if err != nil && !lostRace(err) {
 			return err
 		}
 	}
-	cond := driver.IfVersion(version)
-	err := p.lead.Delete(ctx, id, cond)
+	err := p.lead.end(ctx, id, version)
 	if lostRace(err) {
 		// A session that cannot be read does not move.
-		if err = p.other.Delete(ctx, id, cond); lostRace(err) {
+		if err = p.other.end(ctx, id, version); lostRace(err) {
 			err = driver.ErrConflict
 		}
 		if p.both && err != nil { // the session may be there, at another version
@@ -246,4 +259,44 @@ func (p *pairDriver) remove(ctx context.Context, id string, version int64) error
 		err = p.dropMirror(ctx, id)
 	}
 	return err
+}
+
+// endedLife is how long the marker of a session stays that was destroyed. It is longer than any
+// request lasts.
+const endedLife = 5 * time.Minute
+
+// end replaces a record by a marker.
+func (s side) end(ctx context.Context, id string, version int64) error {
+	now := s.Now()
+	return s.Save(ctx, driver.Record{
+		ID: id, Data: []byte(records.Marker), Expiry: now.Add(endedLife).Truncate(time.Millisecond),
+		Created: now, Updated: now, Seen: now, Version: -newVersion(),
+	}, driver.IfVersion(version))
+}
+
+// lockVersions are the versions of the locks that this process has saved. A lock never moves, so it
+// needs no marker when it ends. One that is not known here leaves a marker, which does no harm.
+type lockVersions struct {
+	mu  sync.Mutex
+	all map[int64]bool
+}
+
+// maxLocks bounds the versions of locks whose lease ended before they were released.
+const maxLocks = 10_000
+
+func (l *lockVersions) add(version int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.all) >= maxLocks || l.all == nil {
+		l.all = make(map[int64]bool)
+	}
+	l.all[version] = true
+}
+
+func (l *lockVersions) remove(version int64) (known bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	known = l.all[version]
+	delete(l.all, version)
+	return known
 }

@@ -1,6 +1,7 @@
 package migrate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,22 +16,23 @@ import (
 var errAgain = errors.New("changed meanwhile")
 
 // find returns the session with the id, which it moves to the lead first. If there is none, held is
-// what the lead has under the id all the same.
+// what the lead has under the id all the same. An *Unreadable comes with the ID and the version of
+// the record that it is about.
 func (p *pairDriver) find(ctx context.Context, id string) (rec, held driver.Record, err error) {
 	for attempt := range 4 * maxAttempts {
 		if err := pause(ctx, attempt); err != nil {
 			return driver.Record{}, held, err
 		}
+		var kind records.Kind
 		var failed error
-		var heldKind records.Kind
-		held, heldKind, failed = p.lead.raw(ctx, id)
+		held, kind, failed = p.lead.raw(ctx, id)
 		switch {
 		case held.ID != "" && leads(held.Version):
 			return held, driver.Record{}, failed
 		case failed != nil && !isUnreadable(failed):
 			return driver.Record{}, held, failed
 		}
-		rec, err = p.follow(ctx, id, held, heldKind)
+		rec, err = p.follow(ctx, id, held, kind, failed)
 		if !errors.Is(err, errAgain) {
 			return rec, held, err
 		}
@@ -39,9 +41,10 @@ func (p *pairDriver) find(ctx context.Context, id string) (rec, held driver.Reco
 		4*maxAttempts)
 }
 
-// follow looks for a session that does not lead in p.lead, where held was found.
+// follow looks for a session that does not lead in p.lead, where held was found. bad says that held
+// cannot be read.
 func (p *pairDriver) follow(ctx context.Context, id string, held driver.Record,
-	heldKind records.Kind) (driver.Record, error) {
+	heldKind records.Kind, bad error) (driver.Record, error) {
 	rec, kind, err := p.other.raw(ctx, id)
 	switch {
 	case err != nil && !isUnreadable(err):
@@ -52,8 +55,9 @@ func (p *pairDriver) follow(ctx context.Context, id string, held driver.Record,
 		return p.move(ctx, rec, kind, held)
 	case leads(rec.Version):
 		return rec, err
-	case err != nil:
-		return driver.Record{}, err // it may be the marker of a session that has half moved
+	case rec.Version == held.Version && (bad != nil || err != nil):
+		// It has half moved, and this process cannot tell the copy from the marker, or has no data.
+		return driver.Record{ID: id, Version: held.Version}, cmp.Or(bad, err)
 	case rec.Version == held.Version && heldKind != kind && kind == records.Lock:
 		return p.finish(ctx, held, rec)
 	case rec.Version == held.Version && heldKind != kind:
@@ -93,14 +97,15 @@ func (p *pairDriver) move(ctx context.Context, rec driver.Record, kind records.K
 		return driver.Record{}, fmt.Errorf("carry over: %w", err)
 	}
 	copied.Version = copyVersion(rec.Version)
-	if held.Version != copied.Version {
+	if held.Version != copied.Version || held.Expiry.UnixMilli() != copied.Expiry.UnixMilli() {
 		if err := again(p.lead.Save(ctx, copied, over(held))); err != nil {
 			return driver.Record{}, err
 		}
 	}
+	// The marker keeps the user, so that a listing of the user's sessions that has missed the session
+	// in the one backend finds where it was in the other.
 	marker := rec
-	marker.Data, marker.User = []byte(records.Marker), ""
-	marker.Version, marker.Rewrite = copied.Version, false
+	marker.Data, marker.Version, marker.Rewrite = []byte(records.Marker), copied.Version, false
 	if err := again(p.other.Save(ctx, marker, driver.IfVersion(rec.Version))); err != nil {
 		return driver.Record{}, err
 	}

@@ -10,11 +10,11 @@ import (
 	"github.com/scskit/scskit/internal/records"
 )
 
-// Range implements driver.Ranger. A session moves from the other side to the lead, so that it is
-// found in one of them in this order.
+// Range implements driver.Ranger. Without an index it also serves to find the sessions of a user.
 func (p *pairDriver) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
-	return p.list(ctx, func(s side) iter.Seq2[driver.Record, error] { return s.Range(ctx) },
-		p.other, p.lead)
+	return p.list(ctx, !p.indexed, func(s side) iter.Seq2[driver.Record, error] {
+		return s.Range(ctx)
+	})
 }
 
 // withOptional returns the driver with the optional interfaces that the backends have.
@@ -29,6 +29,7 @@ func (p *pairDriver) withOptional() (d driver.Driver) {
 	}
 	_, leadIndex := driver.As[driver.UserIndex](p.lead.driver)
 	if _, both := driver.As[driver.UserIndex](p.other.driver); both && leadIndex {
+		p.indexed = true
 		d = indexedPair{d, p}
 	}
 	return d
@@ -43,21 +44,22 @@ type indexedPair struct {
 // Unwrap implements driver.Decorator.
 func (p indexedPair) Unwrap() driver.Driver { return p.Driver }
 
-// RangeUser implements driver.UserIndex. It must not miss a session that moves the other way
-// meanwhile.
+// RangeUser implements driver.UserIndex.
 func (p indexedPair) RangeUser(ctx context.Context, user string) iter.Seq2[driver.Record, error] {
-	return p.pair.list(ctx, func(s side) iter.Seq2[driver.Record, error] {
+	return p.pair.list(ctx, true, func(s side) iter.Seq2[driver.Record, error] {
 		index, _ := driver.As[driver.UserIndex](s.driver)
 		return index.RangeUser(ctx, user)
-	}, p.pair.other, p.pair.lead, p.pair.other)
+	})
 }
 
-// list yields the records that lead in the sides, without their seals.
-func (p *pairDriver) list(ctx context.Context,
-	listing func(side) iter.Seq2[driver.Record, error],
-	sides ...side) iter.Seq2[driver.Record, error] {
+// list yields the records that lead in the sides, without their seals, and the sessions that have
+// half moved. A session that moves from the other side to the lead is found in one of them, since
+// they are listed in this order. If it may also move back meanwhile, toAndFro makes the list go
+// where the markers lead: a backend that has ever had a session has it or its marker.
+func (p *pairDriver) list(ctx context.Context, toAndFro bool,
+	listing func(side) iter.Seq2[driver.Record, error]) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
-		for _, s := range sides {
+		for _, s := range []side{p.other, p.lead} {
 			for rec, err := range listing(s) {
 				if err != nil {
 					yield(driver.Record{}, err)
@@ -65,10 +67,9 @@ func (p *pairDriver) list(ctx context.Context,
 				}
 				kind, err := s.Unseal(&rec) // without its data, the Store knows it for unreadable
 				if !leads(rec.Version) {
-					if !s.isLead || err != nil || kind == records.Lock {
+					if !toAndFro && (err != nil || kind == records.Lock) {
 						continue
 					}
-					// It may be a session whose move was interrupted.
 					rec, _, err = p.find(ctx, rec.ID)
 					switch {
 					case errors.Is(err, driver.ErrNotFound):

@@ -48,8 +48,12 @@ func (p *pairDriver) moveListed(ctx context.Context, rec driver.Record,
 	case !leads(rec.Version) && !moving: // a mirror, or a copy of a move in the other direction
 		return outcome{what: unchanged}, p.resume(ctx, id)
 	case !moving && !repeated:
-		// In most cases nobody has asked for it yet.
-		if _, err := p.move(ctx, rec, kind, driver.Record{}); !errors.Is(err, errAgain) {
+		// In most cases nobody has asked for it yet. The listing may be old.
+		fresh, kind, err := p.other.raw(ctx, id)
+		if err != nil || fresh.ID == "" || !leads(fresh.Version) || kind == records.Lock {
+			break
+		}
+		if _, err = p.move(ctx, fresh, kind, driver.Record{}); !errors.Is(err, errAgain) {
 			return outcome{what: copied, kind: kind}, err
 		}
 	}
@@ -103,7 +107,8 @@ func (p *pairDriver) clean(ctx context.Context, c *copier) error {
 
 // settle ends the move of a copy in the lead, or removes it.
 func (p *pairDriver) settle(ctx context.Context, rec driver.Record) error {
-	if kind, err := p.lead.Unseal(&rec); err == nil && kind == records.Lock {
+	kind, bad := p.lead.Unseal(&rec)
+	if bad == nil && kind == records.Lock {
 		return nil
 	}
 	_, held, err := p.find(ctx, rec.ID)
@@ -113,8 +118,8 @@ func (p *pairDriver) settle(ctx context.Context, rec driver.Record) error {
 		}
 		return err
 	}
-	if held.ID == "" || held.Version != rec.Version {
-		return nil
+	if bad != nil || held.ID == "" || held.Version != rec.Version {
+		return nil // it may be a marker whose key this process does not have
 	}
 	err = p.lead.Delete(ctx, rec.ID, driver.IfVersion(rec.Version))
 	if lostRace(err) {
@@ -133,7 +138,7 @@ func (p *pairDriver) done(ctx context.Context) (bool, error) {
 				return false, redact(err, rec.ID)
 			}
 			kind, err := s.Open(&rec)
-			if s.isLead && kind == records.Lock && !leads(rec.Version) {
+			if s.isLead && !leads(rec.Version) && (err != nil || kind == records.Lock) {
 				half, err := p.halfMoved(ctx, rec)
 				if half || err != nil {
 					return false, err
@@ -150,12 +155,12 @@ func (p *pairDriver) done(ctx context.Context) (bool, error) {
 	return true, nil
 }
 
-// halfMoved reports whether a marker in the lead is that of a session that has half moved to the
-// other side.
+// halfMoved reports whether a record in the lead is the marker, or the copy, of a session that has
+// half moved.
 func (p *pairDriver) halfMoved(ctx context.Context, marker driver.Record) (bool, error) {
-	rec, kind, err := p.other.raw(ctx, marker.ID)
+	rec, _, err := p.other.raw(ctx, marker.ID)
 	if err != nil && !isUnreadable(err) {
 		return false, redact(err, marker.ID)
 	}
-	return rec.Version == marker.Version && kind != records.Lock, nil
+	return rec.ID != "" && rec.Version == marker.Version, nil
 }

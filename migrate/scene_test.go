@@ -63,6 +63,13 @@ func (b *backend) Save(ctx context.Context, rec driver.Record, cond driver.Condi
 	return b.after("save")
 }
 
+func (b *backend) Delete(ctx context.Context, id string, cond driver.Condition) error {
+	if err := b.call("delete", id); err != nil {
+		return err
+	}
+	return b.Driver.Delete(ctx, id, cond)
+}
+
 func (b *backend) Range(ctx context.Context) iter.Seq2[driver.Record, error] {
 	return func(yield func(driver.Record, error) bool) {
 		var all []driver.Record

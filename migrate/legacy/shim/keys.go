@@ -41,7 +41,8 @@ func (s *Store) strings(values map[any]any) (map[string]any, error) {
 	all := make(map[string]any, len(values))
 	for key, value := range values {
 		name := nameOf(key)
-		if _, isString := key.(string); !isString && s.keys[name] != key {
+		known, named := s.keys[name]
+		if _, isString := key.(string); !isString && (!named || known != key) {
 			return nil, fmt.Errorf("the key %q of Values is not a string: name it in Options.Keys", name)
 		}
 		if _, twice := all[name]; twice {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/http"
 	"reflect"
 	"time"
@@ -65,8 +66,12 @@ func (s *Store) save(
 				return err
 			}
 		}
-		if after, err := s.encode(sm, session); err == nil {
-			st.base = after // values of the destroyed session do not come back
+		// The values of the destroyed session do not come back, but the handler may put equal ones into
+		// the next.
+		clear(session.Values)
+		var err error
+		if st.base, err = s.encode(sm, session); err != nil {
+			return err
 		}
 		st.maxAge, st.id, session.ID = maxAge, "", ""
 		return nil
@@ -158,7 +163,9 @@ func (c *changes) apply(ctx context.Context, sm *scs.SessionManager, maxAge int)
 		sm.Remove(ctx, key)
 	}
 	if c.deadline {
-		sm.SetDeadline(ctx, time.Now().Add(time.Duration(maxAge)*time.Second))
+		const longest = math.MaxInt64 / int64(time.Second)
+		life := time.Duration(min(int64(maxAge), longest)) * time.Second
+		sm.SetDeadline(ctx, time.Now().Add(life))
 	}
 	if c.remember {
 		sm.RememberMe(ctx, maxAge > 0)

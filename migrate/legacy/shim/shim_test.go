@@ -4,6 +4,7 @@ import (
 	"encoding/gob"
 	"errors"
 	"maps"
+	"math"
 	"net/http"
 	"reflect"
 	"runtime"
@@ -357,4 +358,30 @@ func TestNew(t *testing.T) {
 	if _, err := store.Get(r, "app"); err == nil || strings.Contains(err.Error(), "no manager") {
 		t.Errorf("error %v: New must copy the managers", err)
 	}
+}
+
+func TestUnusual(t *testing.T) {
+	t.Parallel()
+	s := newScene(t, nil)
+	s.save(func(session *sessions.Session) {
+		session.Values["user"], session.Options.MaxAge = "ada", math.MaxInt
+	})
+	s.with(func(r *http.Request, session *sessions.Session) {
+		if session.Values["user"] != "ada" {
+			t.Error("a long MaxAge has ended the session")
+		}
+		// A sign-out, and a sign-in as the same user.
+		session.Options.MaxAge = -1
+		if err := session.Save(r, nil); err != nil || len(session.Values) > 0 {
+			t.Errorf("error %v, values %v", err, session.Values)
+		}
+		session.Options.MaxAge, session.Values["user"] = 0, "ada"
+		if err := session.Save(r, nil); err != nil || s.sm.Get(r.Context(), "user") != "ada" {
+			t.Errorf("error %v, user %v", err, s.sm.Get(r.Context(), "user"))
+		}
+		session.Values[nil] = "x"
+		if err := session.Save(r, nil); err == nil {
+			t.Error("a nil key was saved")
+		}
+	})
 }
