@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/driver"
 )
 
@@ -24,6 +25,8 @@ type account struct {
 	counts               map[string]count
 	created              driver.Record // as the fill has left it, without data
 	used, renewed        bool          // since then
+
+	history []string // of requests, for the report of an error
 
 	turns  int // sign-ins and sign-outs that have ended
 	ending int // those under way
@@ -85,6 +88,20 @@ func (a *account) begin(op, key string) *request {
 
 // ends reports whether an operation ends the token of its session.
 func ends(op string) bool { return op == opSignIn || op == opSignOut || op == opEndAll }
+
+// note adds a request to the history. It tells tokens apart by the first bytes of their hashes.
+func (a *account) note(r *request, p page, token, app string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	name := func(token string) string {
+		if token == "" {
+			return "none"
+		}
+		return scskit.HashToken(token)[:4]
+	}
+	a.history = append(a.history, fmt.Sprintf("%s to %s by %s: %s with %s, got %q, token %s",
+		clock(r.began), now(), app, r.op, name(r.token), p.User, name(token)))
+}
 
 // unknown notes that the answer was lost: the request may or may not have had an effect.
 func (a *account) unknown(r *request) {

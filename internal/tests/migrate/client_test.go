@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/scskit/scskit"
 	"github.com/scskit/scskit/internal/poll"
 )
 
@@ -42,7 +43,7 @@ type crowd struct {
 	made   []*account
 	dead   []string // tokens that have ended
 	wrong  int
-	tokens map[string]bool // of dead
+	owners map[string]*account // of dead; nil for those of the fill
 }
 
 // client is one of a crowd. Others do not use its sessions, except for the shared ones.
@@ -71,11 +72,11 @@ func newCrowd(t *testing.T, filled []*account, dead []string, clients int) *crow
 	transport := &http.Transport{MaxIdleConnsPerHost: clients}
 	t.Cleanup(transport.CloseIdleConnections)
 	c := &crowd{
-		t: t, filled: filled, stop: make(chan struct{}), tokens: map[string]bool{},
+		t: t, filled: filled, stop: make(chan struct{}), owners: map[string]*account{},
 		http:   &http.Client{Transport: transport, Timeout: 10 * time.Minute},
 		shared: make([]atomic.Pointer[account], 1+clients/perShared),
 	}
-	c.retire(dead)
+	c.retire(nil, dead)
 	for i := range c.shared {
 		c.shared[i].Store(filled[i])
 	}
@@ -131,18 +132,25 @@ func (c *crowd) deploy(i int, d deployment, kill bool) {
 		c.carried.Add(last.carried.Load())
 	}
 	c.apps[i].Store(d.launch(c.t))
+	c.t.Logf("%s: application %d at %s has %s", now(), i, c.apps[i].Load().addr, d.Mode)
 }
 
-func (c *crowd) retire(tokens []string) {
+// retire notes tokens of an account that have ended.
+func (c *crowd) retire(a *account, tokens []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, token := range tokens {
-		if token != "" && !c.tokens[token] {
-			c.tokens[token] = true
+		if _, known := c.owners[token]; token != "" && !known {
+			c.owners[token] = a
 			c.dead = append(c.dead, token)
 		}
 	}
 }
+
+// now is the time, as histories have it.
+func now() string { return clock(time.Now()) }
+
+func clock(t time.Time) string { return t.Format("04:05.000") }
 
 func (c *crowd) add(a *account) {
 	c.mu.Lock()
@@ -150,12 +158,19 @@ func (c *crowd) add(a *account) {
 	c.made = append(c.made, a)
 }
 
-func (c *crowd) report(format string, args ...any) {
+// report reports an error with the session of an account, which may be nil.
+func (c *crowd) report(a *account, format string, args ...any) {
+	history := ""
+	if a != nil {
+		a.mu.Lock()
+		history = a.user + "\n" + strings.Join(a.history, "\n")
+		a.mu.Unlock()
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.wrong++; c.wrong <= maxWrong {
-		c.t.Errorf("%v, phase %d: %s", time.Since(c.begun).Round(time.Millisecond), c.phase.Load(),
-			fmt.Sprintf(format, args...))
+		c.t.Errorf("%s, phase %d: %s: %s", now(), c.phase.Load(),
+			fmt.Sprintf(format, args...), history)
 	}
 }
 
@@ -226,9 +241,15 @@ func (c *client) probe() {
 }
 
 func (c *client) checkDead(token string) {
-	if p, _, known := c.ask(opRead, token, nil); known && p.User != "" {
-		c.report("the token of an ended session opens one of %s", p.User)
+	p, _, _, known := c.ask(opRead, token, nil)
+	if !known || p.User == "" {
+		return
 	}
+	c.mu.Lock()
+	a := c.owners[token]
+	c.mu.Unlock()
+	c.report(a, "the token %s of an ended session opens one of %s", scskit.HashToken(token)[:4],
+		p.User)
 }
 
 // use sends a request with an account's session, and returns the state of the account.
@@ -242,18 +263,19 @@ func (c *client) use(a *account, op string) state {
 	if r.op == opEndAll {
 		token = ""
 	}
-	p, token, known := c.ask(r.op, token, url.Values{
+	p, token, app, known := c.ask(r.op, token, url.Values{
 		"k": {key}, "v": {strconv.Itoa(r.value)}, "user": {a.user},
 		"life": {a.life.String()}, "idle": {a.idle.String()},
 	})
+	a.note(r, p, token, app)
 	if !known {
 		a.unknown(r)
 	} else {
 		dead, err := a.done(r, p, token)
 		if err != nil {
-			c.report("%s: %v", a.user, err)
+			c.report(a, "%v", err)
 		}
-		c.retire(dead)
+		c.retire(a, dead)
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -268,10 +290,11 @@ func (c *client) signUp() *account {
 		counts: map[string]count{}, renewed: true, state: live,
 	}
 	r := a.begin(opSignIn, "")
-	p, token, known := c.ask(opSignIn, "", url.Values{
+	p, token, app, known := c.ask(opSignIn, "", url.Values{
 		"user": {a.user}, "life": {a.life.String()}, "idle": {a.idle.String()}, "fresh": {"1"},
 	})
 	c.add(a)
+	a.note(r, p, token, app)
 	if !known {
 		a.unknown(r)
 		a.state = strayed
@@ -279,13 +302,15 @@ func (c *client) signUp() *account {
 	}
 	r.maxExpiry = time.Now()
 	if _, err := a.done(r, p, token); err != nil {
-		c.report("%s: %v", a.user, err)
+		c.report(a, "%v", err)
 	}
 	return a
 }
 
-// ask sends a request to one of the applications. known is false if the outcome is unknown.
-func (c *client) ask(op, token string, form url.Values) (p page, given string, known bool) {
+// ask sends a request to one of the applications, and returns its name. known is false if the
+// outcome is unknown.
+func (c *client) ask(op, token string,
+	form url.Values) (p page, given, name string, known bool) {
 	for attempt := 0; ; attempt++ {
 		app := c.apps[rand.IntN(len(c.apps))].Load()
 		begin := time.Now()
@@ -295,16 +320,16 @@ func (c *client) ask(op, token string, form url.Values) (p page, given string, k
 		case err == nil:
 			c.took[c.phase.Load()] = append(c.took[c.phase.Load()], time.Since(begin))
 			c.sent[op]++
-			return p, given, true
+			return p, given, app.addr, true
 		case errors.As(err, &refused) && refused.Op == "dial" && attempt < 10_000:
 			c.resent++
 			time.Sleep(time.Millisecond)
 			continue
 		case errors.As(err, new(*statusError)):
-			c.report("%s: %v", op, err)
+			c.report(nil, "%s: %v", op, err)
 		}
 		c.unknown++
-		return page{}, "", false
+		return page{User: "unknown"}, "", app.addr, false
 	}
 }
 

@@ -21,7 +21,7 @@ func (c *crowd) stopAndCheck(d deployment) {
 	copies := 0
 	for _, rec := range left {
 		if copies++; rec.Version > 0 {
-			c.report("the old backend has a session")
+			c.report(nil, "the old backend has a session")
 		}
 	}
 	begin := time.Now()
@@ -48,17 +48,17 @@ func (c *crowd) stopAndCheck(d deployment) {
 				n["of them unused"]++
 			}
 			if err := a.stored(fresh, rec); err != nil {
-				c.report("in the new backend: %s: %v", a.user, err)
+				c.report(a, "in the new backend: %v", err)
 			}
 			if begin.After(a.maxExpiry.Add(leeway)) {
-				c.report("in the new backend: %s lives too long", a.user)
+				c.report(a, "in the new backend: it lives too long")
 			}
 		case found:
-			c.report("in the new backend: %s, who has signed out, is back", a.user)
+			c.report(a, "in the new backend: one who has signed out is back")
 		case a.state == live && (!end.Before(a.minExpiry.Add(-leeway))):
 			n["expired"]++
 		case a.state == live && !a.maybeEnded && !a.maybeRenewed:
-			c.report("in the new backend: %s is signed out", a.user)
+			c.report(a, "in the new backend: one is signed out")
 		default:
 			n["ended"]++
 		}
@@ -69,7 +69,7 @@ func (c *crowd) stopAndCheck(d deployment) {
 			a = strays[fmt.Sprint(values["user"])]
 		}
 		if a == nil {
-			c.report("in the new backend: a session that nobody has")
+			c.report(nil, "in the new backend: a session that nobody has")
 			continue
 		}
 		n["with a token that no client got"]++
