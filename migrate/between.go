@@ -14,11 +14,11 @@ import (
 // BetweenOptions are the settings of Between. The zero value and a nil *BetweenOptions move each
 // session once.
 type BetweenOptions struct {
-	// Rollback keeps the old backend up to date, so that the application can go back to it even if the
-	// new one is lost: a save succeeds only once both backends have it, and Destroy only once both have
-	// lost it. Sessions must fit into both. If the old backend fails, requests that only read sessions
-	// of the new one still succeed. A session that is in the middle of its move at the moment when the
-	// new backend is lost is lost with it.
+	// Rollback keeps the old backend up to date, so that the application can go back to it even if
+	// the new one is lost: a save succeeds only once both backends have it, and Destroy only once
+	// both have lost it. Sessions must fit into both. If the old backend fails, requests that only
+	// read sessions of the new one still succeed. A session that is in the middle of its move at the
+	// moment when the new backend is lost is lost with it.
 	Rollback bool
 }
 

@@ -205,7 +205,7 @@ func TestMoveAfterUse(t *testing.T) {
 func TestOldCopy(t *testing.T) {
 	t.Parallel()
 	s, token := start(t, false, false)
-	s.crash(3, func(store *scskit.Store) { _, _, _ = store.Find(token) })
+	s.crash(token)
 	rec := s.from.record(token)
 	s.advance(rec.Expiry.Sub(s.Now()) - time.Millisecond)
 	rec.Expiry = s.Now().Add(time.Hour)

@@ -34,9 +34,9 @@ import (
 // A copy without its marker is dead: it does not bring back what was destroyed. No version is ever
 // positive twice, since saves and moves draw new ones. So each move happens once.
 //
-// If the fourth step is missing, a copy that a slow request stores after the session has ended would
-// find the marker. So a session that is destroyed leaves a marker too, for longer than a request
-// lasts: no copy can be stored over it.
+// If the fourth step is missing, a copy that a slow request stores after the session has ended
+// would find the marker. So a session that is destroyed leaves a marker too, for longer than a
+// request lasts: no copy can be stored over it.
 //
 // The rules are the same for both backends. So processes with one order and with the other may run
 // at the same time.
@@ -232,8 +232,9 @@ func (p *pairDriver) Delete(ctx context.Context, id string, cond driver.Conditio
 	return driver.ErrConflict
 }
 
-// remove ends the session at the version, wherever it leads. Its mirror goes first, so that it never
-// outlives its session, and whatever is there afterwards, in case a save has stored it meanwhile.
+// remove ends the session at the version, wherever it leads. Its mirror goes first, so that it
+// never outlives its session, and whatever is there afterwards, in case a save has stored it
+// meanwhile.
 func (p *pairDriver) remove(ctx context.Context, id string, version int64) error {
 	if p.locks.remove(version) {
 		return p.lead.Delete(ctx, id, driver.IfVersion(version))

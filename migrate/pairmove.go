@@ -107,18 +107,20 @@ func (p *pairDriver) clean(ctx context.Context, c *copier) error {
 
 // settle ends the move of a copy in the lead, or removes it.
 func (p *pairDriver) settle(ctx context.Context, rec driver.Record) error {
-	kind, bad := p.lead.Unseal(&rec)
-	if bad == nil && kind == records.Lock {
+	kind, err := p.lead.Unseal(&rec)
+	readable := err == nil
+	if readable && kind == records.Lock {
 		return nil
 	}
-	_, held, err := p.find(ctx, rec.ID)
+	var held driver.Record
+	_, held, err = p.find(ctx, rec.ID)
 	if !errors.Is(err, driver.ErrNotFound) {
 		if isUnreadable(err) {
 			err = nil
 		}
 		return err
 	}
-	if bad != nil || held.ID == "" || held.Version != rec.Version {
+	if !readable || held.ID == "" || held.Version != rec.Version {
 		return nil // it may be a marker whose key this process does not have
 	}
 	err = p.lead.Delete(ctx, rec.ID, driver.IfVersion(rec.Version))

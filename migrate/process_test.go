@@ -3,6 +3,7 @@ package migrate_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 // crashes, or something else happens.
 type process struct {
 	*migrate.Pair
+	mu    sync.Mutex // of calls and dead
 	calls int
 	at    int // -1 for none
 	event event
@@ -62,10 +64,13 @@ func (l *line) Unwrap() driver.Driver { return l.Driver }
 
 func (l *line) call(f func() error) error {
 	p := l.p
-	n := p.calls
+	p.mu.Lock()
+	n, dead := p.calls, p.dead
 	p.calls++
+	p.dead = dead || n == p.at && p.event != eventMeanwhile
+	p.mu.Unlock()
 	switch {
-	case p.dead:
+	case dead:
 		return errDown
 	case n != p.at:
 		return f()
@@ -75,7 +80,6 @@ func (l *line) call(f func() error) error {
 	case p.event == eventCrashAfter:
 		_ = f()
 	}
-	p.dead = true
 	return errDown
 }
 
