@@ -34,7 +34,10 @@ type Pair struct {
 // true, the old backend can be switched off.
 //
 //	pair, err := migrate.Between(fresh, old, nil)
-//	sessions, err := scskit.New(pair.Store())
+//	if err != nil {
+//		return err
+//	}
+//	sessions := scskit.New(pair.Store())
 //
 // All promises of a scskit.Store hold, however many processes use the pair at the same time. They
 // also hold while others use the pair in the other direction, Between(old, fresh, nil): sessions
@@ -44,7 +47,7 @@ type Pair struct {
 // docs/moving-backends.md has the steps.
 //
 // Sweep removes expired records from both backends, if the new one needs a sweep. If it does not,
-// as Redis, sweep the old one as before.
+// as Redis, sweep the old one as before. CreateSchema, CheckSchema and DropSchema are for both.
 //
 // The options of the store, such as UserKey, are those of the first argument. Each backend keeps
 // its own Keys and Codec. Both must store hashes of the tokens, or both tokens: PlainIDs must be
@@ -125,8 +128,8 @@ func (p *Pair) Store() *scskit.Store { return p.store }
 // would have expired there. Such records do not count, and neither do records that cannot be read,
 // which Move reports.
 //
-// If it is true, deploy the application with the new store alone. With Options.Rollback, Done does
-// not mean that you may still go back.
+// If it is true, deploy the application with the new store alone. From then on the old backend gets
+// no writes, with Rollback neither: going back to it would lose them.
 func (p *Pair) Done(ctx context.Context) (bool, error) {
 	done, err := p.d.done(ctx)
 	if err != nil {

@@ -59,12 +59,10 @@ func (p *pairDriver) moveListed(ctx context.Context, rec driver.Record,
 	}
 	_, _, err = p.find(ctx, id)
 	switch {
-	case errors.Is(err, driver.ErrNotFound) && moving:
+	case moving && (err == nil || errors.Is(err, driver.ErrNotFound)):
 		return outcome{what: unchanged}, nil
 	case errors.Is(err, driver.ErrNotFound):
 		return outcome{what: gone}, nil
-	case err == nil && moving:
-		return outcome{what: unchanged}, nil
 	}
 	return outcome{what: copied, kind: kind}, err
 }
